@@ -1,0 +1,127 @@
+/**
+ * The errors of sockets, shared by every transport.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+
+/**
+ * One address that was tried, and the system's code for why it failed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const ConnectAttempt = Schema.Struct({
+  address: Schema.String,
+  code: Schema.optionalWith(Schema.String, { exact: true })
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type ConnectAttempt = typeof ConnectAttempt.Type
+
+const connectAdvice = {
+  Refused: "Is the server running and listening there?",
+  Timeout: "Is there a firewall in between, or is the server overloaded? Otherwise raise connectTimeout.",
+  HandshakeTimeout: "The server accepted the connection but said nothing; is it the right service?",
+  Dns: "Is the name right, and does the resolver answer?",
+  Unreachable: "Is there a route to that network from here?",
+  Tls: "Do certificate, name and protocol version fit?",
+  LocalResources: "This machine has run out of descriptors, ports or memory; look at its limits.",
+  PathTooLong: "Use a shorter path.",
+  Other: "See the code."
+}
+
+/**
+ * A connection could not be opened.
+ *
+ * - `Refused`: the peer, or nobody, listens there.
+ * - `Timeout`: not connected within `connectTimeout`.
+ * - `HandshakeTimeout`: connected, but the protocol's handshake did not end in time.
+ * - `Dns`: the name could not be resolved.
+ * - `Unreachable`: no route, or the network forbids it.
+ * - `Tls`: the TLS handshake failed.
+ * - `LocalResources`: this machine has no descriptor, port or memory left.
+ * - `PathTooLong`: a Unix socket's path is longer than the system allows.
+ * - `Other`: anything else; see `code`.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/core/ConnectError")("ConnectError", {
+  reason: Schema.Literal(
+    "Refused",
+    "Timeout",
+    "HandshakeTimeout",
+    "Dns",
+    "Unreachable",
+    "Tls",
+    "LocalResources",
+    "PathTooLong",
+    "Other"
+  ),
+  /** Where to, as `host:port` or a path. */
+  address: Schema.String,
+  /** The system's code, such as `ECONNREFUSED`, if there was one. */
+  code: Schema.optionalWith(Schema.String, { exact: true }),
+  /** The addresses that were tried, when a name has several. */
+  attempts: Schema.Array(ConnectAttempt)
+}) {
+  override get message(): string {
+    const code = this.code === undefined ? "" : ` (${this.code})`
+    const attempts = this.attempts.length === 0 ?
+      "" :
+      `; tried ${this.attempts.map((one) => `${one.address} (${one.code ?? "unknown"})`).join(", ")}`
+    return `Cannot connect to ${this.address}: ${this.reason}${code}${attempts}. ${connectAdvice[this.reason]}`
+  }
+}
+
+const explanation = {
+  EndOfStream: "the peer has ended the stream",
+  Reset: "the peer has reset the connection",
+  Closed: "the connection is closed",
+  Timeout: "no progress within the connection's timeout",
+  TooLarge: "the delimiter did not come within maxBytes",
+  Desync: "the peer sent bytes that nobody asked for",
+  Released: "the lease has ended and the connection may serve somebody else by now; use it only while it is leased"
+}
+
+/**
+ * Reading from or writing to an open connection failed.
+ *
+ * - `EndOfStream`: the peer ended the stream before what was asked for had come.
+ * - `Reset`: the peer, or something in between, broke the connection.
+ * - `Closed`: it was closed on this side.
+ * - `Timeout`: no progress within the connection's `timeout`.
+ * - `TooLarge`: `recvUntil` found no delimiter within `maxBytes`.
+ * - `Desync`: bytes arrived that nobody had asked for.
+ * - `Released`: the caller's lease has ended.
+ *
+ * After any of them but `Released` the connection cannot be trusted, and the pool will not lend it again.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectionError
+  extends Schema.TaggedError<ConnectionError>("@socketpool/core/ConnectionError")("ConnectionError", {
+    reason: Schema.Literal("EndOfStream", "Reset", "Closed", "Timeout", "TooLarge", "Desync", "Released"),
+    operation: Schema.Literal("read", "write"),
+    /** The peer, as `host:port` or a path. */
+    address: Schema.String,
+    /** The system's code, such as `ECONNRESET`, if there was one. */
+    code: Schema.optionalWith(Schema.String, { exact: true }),
+    /** How many bytes of what was asked for had come by then. */
+    bytesIntoFrame: Schema.optionalWith(Schema.Number, { exact: true })
+  })
+{
+  override get message(): string {
+    const code = this.code === undefined ? "" : ` (${this.code})`
+    const bytes = this.bytesIntoFrame === undefined || this.bytesIntoFrame === 0 ?
+      "" :
+      `, ${this.bytesIntoFrame} bytes into the frame`
+    return `Cannot ${this.operation} on the connection to ${this.address}: ${this.reason}${code}${bytes}: ` +
+      `${explanation[this.reason]}.`
+  }
+}

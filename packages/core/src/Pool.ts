@@ -1,0 +1,380 @@
+/**
+ * A bounded pool of connections, or of anything else that is opened and closed.
+ *
+ * @since 0.1.0
+ */
+import * as Context from "effect/Context"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Layer from "effect/Layer"
+import type * as EffectPool from "effect/Pool"
+import * as Runtime from "effect/Runtime"
+import type * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import type { Connection } from "./Connection.js"
+import type { ConnectError } from "./ConnectionError.js"
+import { ConnectionPoolImpl } from "./internal/connectionPool.js"
+import { Engine, ownRuntime } from "./internal/engine.js"
+import { resolve } from "./internal/options.js"
+import type { BorrowError, ConnectionNotFoundError } from "./PoolError.js"
+import type { PoolStats } from "./PoolStats.js"
+
+/**
+ * A pool of connections of type `C` that fail to open with `E`.
+ *
+ * It is an `effect` `Pool` too: any function that takes one takes this (`Pool.get(pool)`, `Pool.invalidate(pool, c)`,
+ * `yield* pool`). On purpose it differs in one thing: borrowing from a closed pool fails with `PoolClosedError`
+ * instead of interrupting the caller.
+ *
+ * Borrowers are served in the order in which they came. A borrower that is interrupted while it waits leaves the queue
+ * at once; whatever was being opened for it serves somebody else.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | BorrowError> {
+  readonly name: string
+
+  /**
+   * Leases a connection until the caller's scope closes. When the scope closes with a success or a typed failure, the
+   * connection goes back to the pool; after an interruption or a defect it is closed, unless `onRelease` decides
+   * otherwise.
+   *
+   * Fails with `PoolExhaustedError` when none became available within `acquireTimeout` or `maxPending` others wait
+   * already, with `PoolClosedError` when the pool is closing, and with the connector's own error when opening failed.
+   */
+  readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
+
+  /**
+   * Leases a connection for as long as one effect runs: the fastest way, and one without a `Scope`. It ends as `get`
+   * does, by the effect's own exit, and fails as `get` does.
+   */
+  use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R>
+
+  /**
+   * Leases a connection until `release` or `drop`. Prefer `use` or `get`. Whoever calls this must not be interrupted
+   * before having noted what to give back: make it the acquire of an `Effect.acquireUseRelease`, or call it inside
+   * `Effect.uninterruptible`. Fails as `get` does.
+   */
+  readonly acquire: Effect.Effect<C, E | BorrowError>
+
+  /**
+   * `acquire` with a timeout of its own in place of `acquireTimeout`. With a timeout of 0 it never waits: when no
+   * connection is idle it fails at once with `PoolExhaustedError` reason `NoWait`, and the pool opens a connection in
+   * the background, if it may, that a later call can find.
+   */
+  acquireWith(options: { readonly timeout: Duration.DurationInput }): Effect.Effect<C, E | BorrowError>
+
+  /**
+   * Ends a lease, as after a success. Returns at once: it never waits for a close. Fails with
+   * `ConnectionNotFoundError` when the connection is not leased from this pool, or not any more.
+   */
+  release(connection: C): Effect.Effect<void, ConnectionNotFoundError>
+
+  /**
+   * Takes one connection out of the pool and closes it, idle or leased. Its place is free once it has closed. Returns
+   * at once. If it was leased with `get` or `use`, their end has nothing left to do. Fails with
+   * `ConnectionNotFoundError` when this pool does not have the connection.
+   */
+  drop(connection: C): Effect.Effect<void, ConnectionNotFoundError>
+
+  /** `effect/Pool`'s word: closes a connection that is idle now, and a leased one when it comes back. */
+  invalidate(connection: C): Effect.Effect<void>
+
+  /** Closes every idle connection that has expired, as the reaper does; how many. Does not wait for the closes. */
+  readonly dropExpired: Effect.Effect<number>
+
+  /**
+   * Closes the pool, as closing its scope does. Borrowers that wait, and all that come, get `PoolClosedError`; idle
+   * connections close now, leased ones when they come back, or after `drainTimeout` by force. Completes when all have
+   * closed, at most `drainTimeout` + `closeTimeout` later. Calling it again waits for the same end; interrupting the
+   * call does not stop the closing.
+   */
+  readonly close: Effect.Effect<void>
+
+  /** How many connections are open: idle and in use. */
+  readonly size: Effect.Effect<number>
+
+  /** What the pool is doing and has done, all counted at one moment. */
+  readonly stats: Effect.Effect<PoolStats>
+}
+
+/**
+ * How a pool opens, keeps and closes its connections. Wrong values are a defect of `make`, which names the option, the
+ * value and the rule.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<C, E, R> {
+  /**
+   * Opens one connection; its finalizers close it. It runs in a fiber of the pool's, with the context that `make` was
+   * called in, in a `Scope` of the connection's own, and may be interrupted (`connectTimeout`, `close`).
+   */
+  readonly open: Effect.Effect<C, E, R | Scope.Scope>
+
+  /** The pool's name in errors and logs. Default: `pool-1`, `pool-2` … */
+  readonly name?: string
+
+  /**
+   * The most connections there may be at once, in whatever state: a connection counts from the decision to open it
+   * until its close has finished. Default: 200, as in gsocketpool.
+   */
+  readonly maxConnections?: number
+
+  /**
+   * How many connections are kept open. They are opened in the background, at the start and whenever one has gone;
+   * after a failure with the delays of `retry`. At most `maxConnections`. Default: 0.
+   */
+  readonly minConnections?: number
+
+  /**
+   * How many connections are opened at the start; afterwards only `minConnections` is a floor. At most
+   * `maxConnections`. Default: 0, as in gsocketpool.
+   */
+  readonly initialConnections?: number
+
+  /**
+   * How many opens may be in flight at once, so that a burst does not become a storm of connects. Default: 4, or
+   * `maxConnections` if that is less.
+   */
+  readonly maxConnecting?: number
+
+  /**
+   * How many borrowers may wait; the next one fails at once with `PoolExhaustedError` reason `QueueFull`. With 0
+   * nobody waits. `Infinity` is allowed. Default: 10,000.
+   */
+  readonly maxPending?: number
+
+  /**
+   * How long a borrow may take as a whole, waiting and opening included. With 0 nobody waits. Default: 10 seconds.
+   */
+  readonly acquireTimeout?: Duration.DurationInput
+
+  /**
+   * How long one open may take. Then it is interrupted, and the oldest waiter gets `ConnectTimeoutError`. More than 0.
+   * Default: 5 seconds, so that a borrower can outlive one failed open.
+   */
+  readonly connectTimeout?: Duration.DurationInput
+
+  /**
+   * How old a connection may become. It never cuts a lease: an expired connection is closed when it is about to be
+   * lent, when it comes back, or by the reaper. Default: 600 seconds.
+   */
+  readonly connectionTTL?: Duration.DurationInput
+
+  /**
+   * Whether the reaper runs. Without it expired connections are closed only when they are about to be lent, or come
+   * back. Default: true.
+   */
+  readonly reapExpired?: boolean
+
+  /**
+   * When the reaper closes expired idle connections. It starts with the first connection and is parked, without a
+   * timer, while there is none. A schedule that ends stops it for good. Default: every 180 seconds, as in gsocketpool.
+   */
+  readonly reapSchedule?: Schedule.Schedule<unknown>
+
+  /**
+   * A free test whether a connection is still there, run whenever an idle one is about to be lent and when one comes
+   * back. It must not block. If it dies, the connection is closed. Default: none.
+   */
+  readonly isConnected?: (connection: C) => boolean
+
+  /** The protocol's own idea of expiry, besides `connectionTTL`; run where `isConnected` is, and by the reaper. */
+  readonly isExpired?: (connection: C) => boolean
+
+  /**
+   * Completes when the peer goes away: an idle connection is then closed at once, a leased one when it comes back. It
+   * runs in a fiber of the pool's for as long as the connection lives. Default: none.
+   */
+  readonly closed?: (connection: C) => Effect.Effect<unknown, unknown>
+
+  /**
+   * What a borrower is given: a view of the connection for this one lease, so that it can be revoked by `onRelease`.
+   * Runs at every borrow and must not block. `release` and `drop` then take the view. Default: the connection itself.
+   */
+  readonly lease?: (connection: C) => C
+
+  /**
+   * Decides after each lease whether the connection can be lent again, and makes it ready for that. Runs in a fiber of
+   * the pool's, so a release never waits for it; an answer at hand (`Effect.succeed("keep")`) costs no fiber. It has
+   * `closeTimeout` to answer. If it dies or hangs, the connection is closed. Not asked about connections that close
+   * anyway. Default: `"keep"` after a success or a typed failure, `"discard"` after an interruption or a defect.
+   */
+  readonly onRelease?: (connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard">
+
+  /**
+   * Which idle connection is lent first: with `"lifo"` the one used last, so that those not needed grow old and
+   * expire; with `"fifo"` the one idle for longest, so that all are used alike. Default: `"lifo"`.
+   */
+  readonly order?: "lifo" | "fifo"
+
+  /**
+   * The delays between attempts to fill up to `minConnections` after a failure; sees the connector's error. It starts
+   * anew once a connection has served, or after a minute without a failure. When it ends, the pool stops filling
+   * until an open succeeds. Default: exponential from 100 milliseconds to 20 seconds, jittered by 20 %.
+   */
+  readonly retry?: Schedule.Schedule<unknown, E>
+
+  /**
+   * How long a connection's finalizers may take. Then its place is given to another, and a warning is logged; the
+   * finalizers go on. Default: 5 seconds.
+   */
+  readonly closeTimeout?: Duration.DurationInput
+
+  /**
+   * How long `close` waits for leases to come back before it closes their connections by force. Default: 10 seconds.
+   */
+  readonly drainTimeout?: Duration.DurationInput
+}
+
+const make = <C, E = never, R = never>(
+  options: Options<C, E, R>
+): Effect.Effect<ConnectionPool<C, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
+  Effect.gen(function*() {
+    const resolved = yield* Effect.sync(() => resolve(options))
+    const runtime = ownRuntime(yield* Effect.runtime<Exclude<R, Scope.Scope> | Scope.Scope>())
+    const clock = yield* Effect.clock
+    const open = Effect.mapInputContext(
+      resolved.open,
+      (scope: Context.Context<Scope.Scope>) => Context.merge(runtime.context, scope) as Context.Context<R | Scope.Scope>
+    )
+    const engine = yield* Effect.acquireRelease(
+      Effect.sync(() => new Engine<C, E>({ ...resolved, open }, runtime as Runtime.Runtime<never>, clock)),
+      (engine) => engine.close
+    )
+    engine.start()
+    return new ConnectionPoolImpl(engine)
+  })
+
+/**
+ * The surface of a pool as a service: each accessor does what the pool's own member of that name does.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Accessors<Self, C, E> {
+  /** `get`: a connection that is leased until the scope closes. */
+  readonly connection: Effect.Effect<C, E | BorrowError, Self | Scope.Scope>
+  readonly use: <A, E2, R>(
+    f: (connection: C) => Effect.Effect<A, E2, R>
+  ) => Effect.Effect<A, E | E2 | BorrowError, R | Self>
+  readonly acquire: Effect.Effect<C, E | BorrowError, Self>
+  readonly acquireWith: (
+    options: { readonly timeout: Duration.DurationInput }
+  ) => Effect.Effect<C, E | BorrowError, Self>
+  readonly release: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
+  readonly drop: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
+  readonly invalidate: (connection: C) => Effect.Effect<void, never, Self>
+  readonly dropExpired: Effect.Effect<number, never, Self>
+  readonly close: Effect.Effect<void, never, Self>
+  readonly size: Effect.Effect<number, never, Self>
+  readonly stats: Effect.Effect<PoolStats, never, Self>
+
+  /** The pool as a layer; it closes with the layer. Wrong options are a defect. */
+  readonly layer: <R>(options: Options<C, E, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
+}
+
+/**
+ * A tag whose service is a pool, with accessors.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface ServiceClass<Self, Id extends string, C, E>
+  extends Context.TagClass<Self, Id, ConnectionPool<C, E>>, Accessors<Self, C, E>
+{}
+
+/**
+ * Makes a tag for a pool of any connection type, so that a program can have several.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Pool } from "@socketpool/core"
+ *
+ * interface Page {
+ *   readonly render: (url: string) => Effect.Effect<string>
+ * }
+ *
+ * class Pages extends Pool.Service<Pages>()("app/Pages")<Page>() {}
+ *
+ * const PagesLive = Pages.layer({
+ *   open: Effect.succeed<Page>({ render: (url) => Effect.succeed(`<h1>${url}</h1>`) }),
+ *   maxConnections: 4
+ * })
+ *
+ * const program = Pages.use((page) => page.render("https://effect.website"))
+ *
+ * Effect.runPromise(program.pipe(Effect.provide(PagesLive)))
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+const Service = <Self>() =>
+<const Id extends string>(id: Id) =>
+<C, E = never>(): ServiceClass<Self, Id, C, E> => {
+  const tag = class extends Context.Tag(id)<Self, ConnectionPool<C, E>>() {}
+  const accessors: Accessors<Self, C, E> = {
+    connection: Effect.flatMap(tag, (pool) => pool.get),
+    use: (f) => Effect.flatMap(tag, (pool) => pool.use(f)),
+    acquire: Effect.flatMap(tag, (pool) => pool.acquire),
+    acquireWith: (options) => Effect.flatMap(tag, (pool) => pool.acquireWith(options)),
+    release: (connection) => Effect.flatMap(tag, (pool) => pool.release(connection)),
+    drop: (connection) => Effect.flatMap(tag, (pool) => pool.drop(connection)),
+    invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
+    dropExpired: Effect.flatMap(tag, (pool) => pool.dropExpired),
+    close: Effect.flatMap(tag, (pool) => pool.close),
+    size: Effect.flatMap(tag, (pool) => pool.size),
+    stats: Effect.flatMap(tag, (pool) => pool.stats),
+    layer: (options) => Layer.scoped(tag, make(options))
+  }
+  return Object.assign(tag, accessors) as unknown as ServiceClass<Self, Id, C, E>
+}
+
+/**
+ * The service that a program uses when it has one pool of sockets; `TcpPoolLive` of `@socketpool/node` provides it.
+ * `Pool.Service` makes tags for other pools.
+ *
+ * @example
+ * ```ts
+ * import { Effect } from "effect"
+ * import { Pool } from "@socketpool/core"
+ *
+ * // Effect<Uint8Array, ConnectError | ConnectionError | PoolExhaustedError | …, Pool>
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const connection = yield* Pool.connection
+ *   yield* connection.send("hello")
+ *   return yield* connection.recv()
+ * }))
+ * ```
+ *
+ * @since 0.1.0
+ * @category tags
+ */
+export class Pool extends Service<Pool>()("@socketpool/core/Pool")<Connection, ConnectError>() {
+  /**
+   * Makes a pool that closes with the scope. Opens nothing before it is asked to, unless `minConnections` or
+   * `initialConnections` say so; those are opened in the background, and their failures are logged, not raised.
+   *
+   * Wrong options are a defect (`RangeError`) that names the option, the value and the rule.
+   */
+  static readonly make = make
+
+  // `Context.Tag` declares a member of this name that exists in types only; both meanings hold.
+  static override readonly Service = Service as typeof Service & ConnectionPool<Connection, ConnectError>
+}
+
+/**
+ * @since 0.1.0
+ */
+export declare namespace Pool {
+  /**
+   * @since 0.1.0
+   * @category models
+   */
+  export type Options<C, E = never, R = never> = import("./Pool.js").Options<C, E, R>
+}

@@ -1,0 +1,155 @@
+/**
+ * The errors of the pool itself. A connector's own error passes through the pool untouched beside them.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { PoolStats } from "./PoolStats.js"
+
+/**
+ * Who has held a connection for long: the fiber, the span it ran in if it had one, and for how many milliseconds.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LeaseHolder = Schema.Struct({
+  fiber: Schema.String,
+  span: Schema.optionalWith(Schema.String, { exact: true }),
+  heldMillis: Schema.Number
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type LeaseHolder = typeof LeaseHolder.Type
+
+const advice = {
+  Timeout: "hold connections for a shorter time, raise maxConnections, or raise acquireTimeout",
+  QueueFull: "shed load before the pool, raise maxConnections, or raise maxPending",
+  NoWait: "wait for a connection by giving a timeout above 0, or try again later"
+}
+
+const describeHolder = (holder: LeaseHolder): string =>
+  `fiber ${holder.fiber}${holder.span === undefined ? "" : ` in span "${holder.span}"`} for ${holder.heldMillis} ms`
+
+const describeCause = (error: unknown): string => {
+  if (typeof error !== "object" || error === null) return String(error)
+  const tag = "_tag" in error ? `${String(error._tag)}: ` : ""
+  return `${tag}${"message" in error ? String(error.message) : JSON.stringify(error)}`
+}
+
+/**
+ * No connection became available within the wait.
+ *
+ * - `Timeout`: none within the acquire timeout.
+ * - `QueueFull`: `maxPending` borrowers were waiting already, so this one failed at once.
+ * - `NoWait`: the caller asked for a timeout of 0 and none was idle.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("@socketpool/core/PoolExhaustedError")(
+  "PoolExhaustedError",
+  {
+    /** The pool's name. */
+    pool: Schema.String,
+    reason: Schema.Literal("Timeout", "QueueFull", "NoWait"),
+    /** How long this borrower waited, in milliseconds. */
+    waitedMillis: Schema.Number,
+    /** The pool at the moment of failure. */
+    stats: PoolStats,
+    /** Why the pool could not open a connection the last time it tried, if it has not succeeded since. */
+    lastConnectError: Schema.optionalWith(Schema.Defect, { exact: true }),
+    /** The longest leases at the moment of failure, at most three, longest first. */
+    longestHolders: Schema.Array(LeaseHolder)
+  }
+) {
+  override get message(): string {
+    const { closing, idle, inUse, maxConnections, opening, pending } = this.stats
+    const what = this.reason === "Timeout" ?
+      `no connection within ${this.waitedMillis} ms` :
+      this.reason === "QueueFull" ?
+      `no room to wait: ${pending} borrowers wait already` :
+      "no idle connection, and the caller does not wait"
+    const counts = `${inUse} in use, ${idle} idle, ${opening} opening, ${closing} closing of at most ` +
+      `${maxConnections}; ${pending} waiting`
+    const holders = this.longestHolders.length === 0 ?
+      "" :
+      `; longest held by ${this.longestHolders.map(describeHolder).join(", ")}`
+    const connect = "lastConnectError" in this ?
+      `; opening failed last with ${describeCause(this.lastConnectError)}` :
+      ""
+    return `Pool "${this.pool}": ${what} (${counts}${holders}${connect}). Try to ${advice[this.reason]}.`
+  }
+}
+
+/**
+ * `release` or `drop` of a connection that this pool does not have, or no longer leases.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectionNotFoundError
+  extends Schema.TaggedError<ConnectionNotFoundError>("@socketpool/core/ConnectionNotFoundError")(
+    "ConnectionNotFoundError",
+    {
+      /** The pool's name. */
+      pool: Schema.String,
+      operation: Schema.Literal("release", "drop")
+    }
+  )
+{
+  override get message(): string {
+    const expected = this.operation === "release" ? "leased from it" : "in it"
+    return `Pool "${this.pool}": cannot ${this.operation} a connection that is not ${expected}; ` +
+      "it was released or dropped before, has closed, or belongs elsewhere. Release each lease once."
+  }
+}
+
+/**
+ * An open took longer than `connectTimeout`, and the connector had no error of its own for that.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class ConnectTimeoutError
+  extends Schema.TaggedError<ConnectTimeoutError>("@socketpool/core/ConnectTimeoutError")("ConnectTimeoutError", {
+    /** The pool's name. */
+    pool: Schema.String,
+    /** `connectTimeout` in milliseconds. */
+    timeoutMillis: Schema.Number
+  })
+{
+  override get message(): string {
+    return `Pool "${this.pool}": opening a connection took longer than ${this.timeoutMillis} ms and was given up. ` +
+      "Look at the server and the network, or raise connectTimeout."
+  }
+}
+
+/**
+ * The pool is closing or closed: every borrow from then on, and every borrower that waited at that moment.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export class PoolClosedError extends Schema.TaggedError<PoolClosedError>("@socketpool/core/PoolClosedError")(
+  "PoolClosedError",
+  {
+    /** The pool's name. */
+    pool: Schema.String
+  }
+) {
+  override get message(): string {
+    return `Pool "${this.pool}" is closed: no connection can be borrowed any more. ` +
+      "Keep the pool's scope open for as long as it is used."
+  }
+}
+
+/**
+ * The errors with which any borrow may fail, besides the connector's own.
+ *
+ * @since 0.1.0
+ * @category errors
+ */
+export type BorrowError = PoolExhaustedError | PoolClosedError | ConnectTimeoutError

@@ -1,0 +1,8 @@
+/**
+ * @since 0.1.0
+ */
+export * from "./Connection.js"
+export * from "./ConnectionError.js"
+export { type Accessors, type ConnectionPool, Pool, type ServiceClass } from "./Pool.js"
+export * from "./PoolError.js"
+export * from "./PoolStats.js"

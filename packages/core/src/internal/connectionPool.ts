@@ -1,0 +1,85 @@
+/** The thin surface over an engine. */
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Effectable from "effect/Effectable"
+import * as Inspectable from "effect/Inspectable"
+import * as EffectPool from "effect/Pool"
+import type * as Scope from "effect/Scope"
+import type { ConnectionPool } from "../Pool.js"
+import { type BorrowError, ConnectionNotFoundError } from "../PoolError.js"
+import type { PoolStats } from "../PoolStats.js"
+import type { Engine } from "./engine.js"
+import * as Lending from "./lending.js"
+import { callTimeout } from "./options.js"
+import { snapshot } from "./snapshot.js"
+
+const variance = {
+  _A: (_: any) => _,
+  _E: (_: never) => _
+}
+
+export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowError, Scope.Scope>
+  implements ConnectionPool<C, E>
+{
+  readonly [EffectPool.PoolTypeId] = variance
+  readonly name: string
+  readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
+  readonly acquire: Effect.Effect<C, E | BorrowError>
+  readonly dropExpired: Effect.Effect<number>
+  readonly close: Effect.Effect<void>
+  readonly size: Effect.Effect<number>
+  readonly stats: Effect.Effect<PoolStats>
+  readonly #engine: Engine<C, E>
+
+  constructor(engine: Engine<C, E>) {
+    super()
+    this.#engine = engine
+    this.name = engine.options.name
+    this.get = Lending.scoped(engine)
+    this.acquire = Lending.manual(engine)
+    this.dropExpired = Effect.sync(() => engine.dropExpired())
+    this.close = engine.close
+    this.size = Effect.sync(() => engine.state.idle.length + engine.state.inUse)
+    this.stats = Effect.sync(() => snapshot(engine.state))
+  }
+
+  commit(): Effect.Effect<C, E | BorrowError, Scope.Scope> {
+    return this.get
+  }
+
+  use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R> {
+    return Lending.use(this.#engine, f)
+  }
+
+  acquireWith(options: { readonly timeout: Duration.DurationInput }): Effect.Effect<C, E | BorrowError> {
+    return Effect.suspend(() => Lending.manual(this.#engine, callTimeout(options.timeout)))
+  }
+
+  release(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
+    return Effect.suspend(() => this.#engine.release(connection) ? Effect.void : this.notFound("release"))
+  }
+
+  drop(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
+    return Effect.suspend(() => this.#engine.drop(connection) ? Effect.void : this.notFound("drop"))
+  }
+
+  invalidate(connection: C): Effect.Effect<void> {
+    return Effect.sync(() => this.#engine.invalidate(connection))
+  }
+
+  private notFound(operation: ConnectionNotFoundError["operation"]): Effect.Effect<never, ConnectionNotFoundError> {
+    return Effect.fail(new ConnectionNotFoundError({ pool: this.name, operation }))
+  }
+
+  toJSON(): unknown {
+    return { _id: "@socketpool/core/Pool", name: this.name, stats: snapshot(this.#engine.state) }
+  }
+
+  override toString(): string {
+    return Inspectable.format(this.toJSON())
+  }
+
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+}

@@ -1,0 +1,73 @@
+/** What a member of a `List` carries: its own links, so that joining and leaving cost O(1) and allocate nothing. */
+export interface Linked<N> {
+  prev: N | undefined
+  next: N | undefined
+  list: List<any> | undefined
+}
+
+/** An intrusive doubly linked list. A node is in at most one list at a time. */
+export class List<N extends Linked<N>> {
+  head: N | undefined = undefined
+  tail: N | undefined = undefined
+  length = 0
+
+  /** Adds a node that is in no list at the end. */
+  push(node: N): void {
+    node.list = this
+    node.prev = this.tail
+    node.next = undefined
+    if (this.tail === undefined) this.head = node
+    else this.tail.next = node
+    this.tail = node
+    this.length++
+  }
+
+  /** Adds a node that is in no list at the front. */
+  unshift(node: N): void {
+    node.list = this
+    node.prev = undefined
+    node.next = this.head
+    if (this.head === undefined) this.tail = node
+    else this.head.prev = node
+    this.head = node
+    this.length++
+  }
+
+  /** Takes the oldest node. */
+  shift(): N | undefined {
+    const node = this.head
+    if (node !== undefined) this.remove(node)
+    return node
+  }
+
+  /** Takes the newest node. */
+  pop(): N | undefined {
+    const node = this.tail
+    if (node !== undefined) this.remove(node)
+    return node
+  }
+
+  /** Takes a node out, wherever it stands; `false` if it is not here. */
+  remove(node: N): boolean {
+    if (node.list !== this) return false
+    if (node.prev === undefined) this.head = node.next
+    else node.prev.next = node.next
+    if (node.next === undefined) this.tail = node.prev
+    else node.next.prev = node.prev
+    node.prev = undefined
+    node.next = undefined
+    node.list = undefined
+    this.length--
+    return true
+  }
+
+  /** The nodes, oldest first. Nodes may be removed while walking. */
+  *[Symbol.iterator](): Generator<N> {
+    let node = this.head
+    while (node !== undefined) {
+      const next: N | undefined = node.next
+      yield node
+      node = next
+    }
+  }
+}

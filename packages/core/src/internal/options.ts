@@ -1,0 +1,146 @@
+/** The defaults, and the one place where options are checked. */
+import * as Duration from "effect/Duration"
+import type * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import * as Schedule from "effect/Schedule"
+import type { Options } from "../Pool.js"
+import type { Limits } from "./state.js"
+
+export const defaults = {
+  maxConnections: 200,
+  minConnections: 0,
+  initialConnections: 0,
+  maxConnecting: 4,
+  maxPending: 10_000,
+  acquireTimeout: "10 seconds",
+  connectTimeout: "5 seconds",
+  connectionTTL: "600 seconds",
+  reapExpired: true,
+  reapInterval: "180 seconds",
+  closeTimeout: "5 seconds",
+  drainTimeout: "10 seconds",
+  order: "lifo"
+} as const
+
+/** From 100 ms to 20 s, doubling, each ±20 %: after an outage a fleet must not come back in step. */
+export const defaultRetry: Schedule.Schedule<unknown> = Schedule.exponential("100 millis").pipe(
+  Schedule.union(Schedule.spaced("20 seconds")),
+  Schedule.jittered
+)
+
+/** Options after the check: nothing missing, durations in milliseconds. */
+export interface Resolved<C, E, R> extends Limits {
+  readonly open: Effect.Effect<C, E, R>
+  readonly name: string
+  readonly maxPending: number
+  readonly acquireTimeout: number
+  readonly drainTimeout: number
+  readonly reapExpired: boolean
+  readonly reapSchedule: Schedule.Schedule<unknown>
+  readonly retry: Schedule.Schedule<unknown, E>
+  readonly isConnected: ((connection: C) => boolean) | undefined
+  readonly isExpired: ((connection: C) => boolean) | undefined
+  readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
+  readonly lease: ((connection: C) => C) | undefined
+  readonly onRelease:
+    | ((connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard">)
+    | undefined
+}
+
+const show = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "object" && value !== null) return Duration.isDuration(value) ? String(value) : "an object"
+  return String(value)
+}
+
+const reject = (option: string, value: unknown, rule: string): never => {
+  throw new RangeError(`Pool.make: ${option} must be ${rule}, but is ${show(value)}`)
+}
+
+/** Checks a count: a whole number, at least `least`. */
+const count = (option: string, value: unknown, least: number): number =>
+  typeof value === "number" && Number.isInteger(value) && value >= least ?
+    value :
+    reject(option, value, `a whole number of at least ${least}`)
+
+/** A negative duration, which `Duration.decode` would take for zero without a word. */
+const isNegative = (value: unknown): boolean =>
+  typeof value === "number" || typeof value === "bigint" ?
+    value < 0 :
+    typeof value === "string" ?
+    value.trimStart().startsWith("-") :
+    Array.isArray(value) && value.some((part) => part < 0)
+
+/** Checks a duration and gives it in milliseconds. */
+const millis = (option: string, value: Duration.DurationInput, above: "0 or more" | "more than 0"): number => {
+  const rule = `a duration of ${above}`
+  if (Number.isNaN(value) || isNegative(value)) reject(option, value, rule)
+  let decoded: number
+  try {
+    decoded = Duration.toMillis(value)
+  } catch {
+    return reject(option, value, rule)
+  }
+  return Number.isNaN(decoded) || (decoded === 0 && above === "more than 0") ? reject(option, value, rule) : decoded
+}
+
+const check = (ok: boolean, option: string, value: unknown, rule: string): void => {
+  if (!ok) reject(option, value, rule)
+}
+
+const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
+
+let unnamed = 0
+
+/** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
+export const resolve = <C, E, R>(options: Options<C, E, R>): Resolved<C, E, R> => {
+  const max = count("maxConnections", options.maxConnections ?? defaults.maxConnections, 1)
+  const min = count("minConnections", options.minConnections ?? defaults.minConnections, 0)
+  const initial = count("initialConnections", options.initialConnections ?? defaults.initialConnections, 0)
+  check(min <= max, "minConnections", min, `at most maxConnections (${max})`)
+  check(initial <= max, "initialConnections", initial, `at most maxConnections (${max})`)
+  const maxConnecting = count("maxConnecting", options.maxConnecting ?? Math.min(defaults.maxConnecting, max), 1)
+  const maxPending = options.maxPending === Infinity ?
+    Infinity :
+    count("maxPending", options.maxPending ?? defaults.maxPending, 0)
+  const order = options.order ?? defaults.order
+  check(order === "lifo" || order === "fifo", "order", order, `"lifo" or "fifo"`)
+  const name = options.name ?? `pool-${++unnamed}`
+  check(typeof name === "string" && name.length > 0, "name", name, "a string that is not empty")
+  const reapExpired = options.reapExpired ?? defaults.reapExpired
+  check(typeof reapExpired === "boolean", "reapExpired", reapExpired, "true or false")
+  for (const hook of ["isConnected", "isExpired", "closed", "lease", "onRelease"] as const) {
+    check(isOptionalFunction(options[hook]), hook, options[hook], "a function")
+  }
+  for (const schedule of ["reapSchedule", "retry"] as const) {
+    const value = options[schedule]
+    check(value === undefined || Schedule.isSchedule(value), schedule, value, "a Schedule")
+  }
+
+  return {
+    open: options.open as Effect.Effect<C, E, R>,
+    name,
+    max,
+    min,
+    initial,
+    maxConnecting,
+    maxPending,
+    lifo: order === "lifo",
+    acquireTimeout: millis("acquireTimeout", options.acquireTimeout ?? defaults.acquireTimeout, "0 or more"),
+    connectTimeout: millis("connectTimeout", options.connectTimeout ?? defaults.connectTimeout, "more than 0"),
+    connectionTTL: millis("connectionTTL", options.connectionTTL ?? defaults.connectionTTL, "0 or more"),
+    closeTimeout: millis("closeTimeout", options.closeTimeout ?? defaults.closeTimeout, "0 or more"),
+    drainTimeout: millis("drainTimeout", options.drainTimeout ?? defaults.drainTimeout, "0 or more"),
+    reapExpired,
+    reapSchedule: options.reapSchedule ?? Schedule.spaced(defaults.reapInterval),
+    retry: options.retry ?? defaultRetry,
+    isConnected: options.isConnected,
+    isExpired: options.isExpired,
+    closed: options.closed,
+    lease: options.lease,
+    onRelease: options.onRelease
+  }
+}
+
+/** Checks a timeout given with one call and gives it in milliseconds. */
+export const callTimeout = (value: Duration.DurationInput): number => millis("timeout", value, "0 or more")

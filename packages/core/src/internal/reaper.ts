@@ -1,0 +1,45 @@
+/** The sweep that closes expired idle connections, on the user's schedule. */
+import type * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Schedule from "effect/Schedule"
+import type { Host } from "./alarm.js"
+
+/** Runs while there is something that can expire, and is parked otherwise: no fiber, no timer. */
+export class Reaper {
+  private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  private ended = false
+
+  constructor(
+    private readonly host: Host,
+    private readonly schedule: Schedule.Schedule<unknown>,
+    private readonly sweep: () => void,
+    private readonly onDefect: (cause: Cause.Cause<unknown>) => void
+  ) {}
+
+  /** To be called whenever connections come or go. */
+  refresh(canExpire: boolean): void {
+    if (canExpire && this.fiber === undefined && !this.ended) this.start()
+    else if (!canExpire && this.fiber !== undefined) this.stop()
+  }
+
+  private start(): void {
+    const fiber = this.host.fork(Effect.flatMap(Schedule.driver(this.schedule), (driver) =>
+      Effect.forever(Effect.andThen(driver.next(undefined), Effect.sync(this.sweep)))))
+    this.fiber = fiber
+    fiber.addObserver((exit) => {
+      if (this.fiber !== fiber) return
+      // The schedule came to its end, or died; it would do so again.
+      this.fiber = undefined
+      this.ended = true
+      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.onDefect(exit.cause)
+    })
+  }
+
+  private stop(): void {
+    const fiber = this.fiber!
+    this.fiber = undefined
+    fiber.unsafeInterruptAsFork(FiberId.none)
+  }
+}
