@@ -107,7 +107,7 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
  * @since 0.1.0
  * @category models
  */
-export interface Options<C, E, R> {
+export interface PoolOptions<C, E, R> {
   /**
    * Opens one connection; its finalizers close it. It runs in a fiber of the pool's, with the context that `make` was
    * called in, in a `Scope` of the connection's own, and may be interrupted (`connectTimeout`, `close`).
@@ -231,7 +231,7 @@ export interface Options<C, E, R> {
 }
 
 const make = <C, E = never, R = never>(
-  options: Options<C, E, R>
+  options: PoolOptions<C, E, R>
 ): Effect.Effect<ConnectionPool<C, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
     const resolved = yield* Effect.sync(() => resolve(options))
@@ -274,7 +274,7 @@ export interface Accessors<Self, C, E> {
   readonly stats: Effect.Effect<PoolStats, never, Self>
 
   /** The pool as a layer; it closes with the layer. Wrong options are a defect. */
-  readonly layer: <R>(options: Options<C, E, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
+  readonly layer: <R>(options: PoolOptions<C, E, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
 }
 
 /**
@@ -376,5 +376,5 @@ export declare namespace Pool {
    * @since 0.1.0
    * @category models
    */
-  export type Options<C, E = never, R = never> = import("./Pool.js").Options<C, E, R>
+  export type Options<C, E = never, R = never> = PoolOptions<C, E, R>
 }

@@ -3,6 +3,6 @@
  */
 export * from "./Connection.js"
 export * from "./ConnectionError.js"
-export { type Accessors, type ConnectionPool, Pool, type ServiceClass } from "./Pool.js"
+export { type Accessors, type ConnectionPool, Pool, type PoolOptions, type ServiceClass } from "./Pool.js"
 export * from "./PoolError.js"
 export * from "./PoolStats.js"

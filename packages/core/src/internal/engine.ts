@@ -3,7 +3,7 @@
  * here, in fibers of the pool's own; borrowers meet the engine through `lending.ts`.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
+import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -231,7 +231,7 @@ export class Engine<C, E> {
       this.report("onRelease died", answer.cause)
       this.settle(slot, "Invalid", now)
     } else {
-      this.settle(slot, answer.value === "keep" ? slot.reason : "Unclean", now)
+      this.settle(slot, answer.value === "keep" ? this.unfit(slot, now) : "Unclean", now)
     }
   }
 

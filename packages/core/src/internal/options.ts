@@ -3,7 +3,7 @@ import * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
-import type { Options } from "../Pool.js"
+import type { PoolOptions } from "../Pool.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {
@@ -93,7 +93,7 @@ const isOptionalFunction = (value: unknown): boolean => value === undefined || t
 let unnamed = 0
 
 /** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
-export const resolve = <C, E, R>(options: Options<C, E, R>): Resolved<C, E, R> => {
+export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, R> => {
   const max = count("maxConnections", options.maxConnections ?? defaults.maxConnections, 1)
   const min = count("minConnections", options.minConnections ?? defaults.minConnections, 0)
   const initial = count("initialConnections", options.initialConnections ?? defaults.initialConnections, 0)

@@ -1,0 +1,62 @@
+// Builds what is published: dist/esm by tsc, dist/cjs from the same sources, both with maps back to src.
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import ts from "typescript"
+import { bin, published, root } from "./workspace.mjs"
+
+/** Every file below a folder, as paths relative to it. */
+const filesIn = (dir) =>
+  fs.readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((file) => file.isFile())
+    .map((file) => path.relative(dir, path.join(file.parentPath, file.name)))
+
+const write = (file, text) => {
+  fs.mkdirSync(path.dirname(file), { recursive: true })
+  fs.writeFileSync(file, text)
+}
+
+/** CommonJS code of one module, with a source map to the module. */
+const toCommonJs = (source, target) => {
+  const { diagnostics = [], outputText, sourceMapText } = ts.transpileModule(fs.readFileSync(source, "utf8"), {
+    fileName: source,
+    reportDiagnostics: true,
+    compilerOptions: {
+      module: ts.ModuleKind.CommonJS,
+      target: ts.ScriptTarget.ES2022,
+      isolatedModules: true,
+      sourceMap: true
+    }
+  })
+  if (diagnostics.length > 0) {
+    throw new Error(ts.formatDiagnostics(diagnostics, {
+      getCanonicalFileName: (name) => name,
+      getCurrentDirectory: () => root,
+      getNewLine: () => "\n"
+    }))
+  }
+  write(target, outputText)
+  const map = JSON.parse(sourceMapText ?? "{}")
+  write(`${target}.map`, JSON.stringify({ ...map, sources: [path.relative(path.dirname(target), source)] }))
+}
+
+for (const { dir } of published) {
+  // From scratch, so that no module that was since removed gets published.
+  fs.rmSync(path.join(dir, "dist"), { recursive: true, force: true })
+  fs.rmSync(path.join(dir, ".tsbuildinfo", "build.tsbuildinfo"), { force: true })
+}
+
+const tsc = spawnSync(bin("tsc"), ["-b", "packages/tools/tsconfig.build.json"], { cwd: root, stdio: "inherit" })
+if (tsc.status !== 0) process.exit(tsc.status ?? 1)
+
+for (const { dir } of published) {
+  const [src, esm, cjs] = ["src", "dist/esm", "dist/cjs"].map((name) => path.join(dir, name))
+  for (const file of filesIn(src)) {
+    if (file.endsWith(".ts")) toCommonJs(path.join(src, file), path.join(cjs, file.replace(/\.ts$/, ".js")))
+  }
+  // dist/cjs lies as deep as dist/esm, so the maps of its declarations hold as they are.
+  for (const file of filesIn(esm)) {
+    if (/\.d\.ts(\.map)?$/.test(file)) write(path.join(cjs, file), fs.readFileSync(path.join(esm, file), "utf8"))
+  }
+  write(path.join(cjs, "package.json"), "{ \"type\": \"commonjs\" }\n")
+}

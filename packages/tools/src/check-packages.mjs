@@ -1,0 +1,157 @@
+// Packs every published package and checks the tarballs the way a user meets them.
+import { execFile, execFileSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { promisify } from "node:util"
+import { pnpm } from "./pnpm.mjs"
+import { bin, published, readJson, root } from "./workspace.mjs"
+
+const out = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-pack-"))
+process.on("exit", () => fs.rmSync(out, { recursive: true, force: true }))
+
+/**
+ * Runs a check; its output only matters when it fails.
+ *
+ * @type {(command: string, args: ReadonlyArray<string>, cwd?: string) => Promise<void>}
+ */
+const run = async (command, args, cwd = out) => {
+  const line = `${path.basename(command)} ${args.map((arg) => path.basename(arg)).join(" ")}`
+  try {
+    await promisify(execFile)(command, args, { cwd })
+    console.log(`passed: ${line}`)
+  } catch (error) {
+    console.error(`FAILED: ${line}\n${error.stdout ?? ""}${error.stderr || error.message}`)
+    process.exit(1)
+  }
+}
+
+/** Each package's name and its tarball. */
+const tarballs = Object.fromEntries(published.map(({ dir, manifest }) => {
+  const { name, version } = manifest
+  pnpm(["pack", "--pack-destination", out], { cwd: dir, stdio: ["ignore", "ignore", "inherit"] })
+  return [name, path.join(out, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`)]
+}))
+
+for (const tarball of Object.values(tarballs)) {
+  const files = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).split("\n")
+  for (const file of ["LICENSE", "src/index.ts", "dist/esm/index.d.ts.map", "dist/cjs/index.js.map"]) {
+    if (!files.includes(`package/${file}`)) throw new Error(`${path.basename(tarball)} lacks ${file}`)
+  }
+}
+await Promise.all(
+  Object.values(tarballs).flatMap((tarball) => [
+    run(bin("publint"), ["--strict", tarball]),
+    run(bin("attw"), [tarball, "--profile", "node16", "--format", "ascii"])
+  ])
+)
+
+// A project outside the workspace, with the tarballs for dependencies.
+const app = path.join(out, "app")
+const version = (name) => readJson(path.join(root, "node_modules", name, "package.json")).version
+const files = Object.fromEntries(Object.entries(tarballs).map(([name, tarball]) => [name, `file:${tarball}`]))
+const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
+
+fs.mkdirSync(app)
+write(
+  "package.json",
+  JSON.stringify({
+    private: true,
+    dependencies: {
+      ...files,
+      ...Object.fromEntries(
+        ["effect", "@effect/platform", "@effect/platform-node"].map((name) => [name, version(name)])
+      )
+    },
+    devDependencies: { "@types/node": version("@types/node") }
+  })
+)
+// JSON is YAML. The overrides make the packages find one another's tarballs, too.
+write(
+  "pnpm-workspace.yaml",
+  JSON.stringify({
+    strictPeerDependencies: true,
+    overrides: files,
+    allowBuilds: { "@parcel/watcher": false, "msgpackr-extract": false }
+  })
+)
+pnpm(["install", "--prefer-offline", "--silent", "--no-frozen-lockfile"], { cwd: app })
+
+// Every published module loads both ways, and finds the one `effect`.
+const modules = published.flatMap(({ manifest: { name, publishConfig } }) =>
+  Object.entries(publishConfig.exports)
+    .filter(([, target]) => target !== null && typeof target === "object")
+    .map(([subpath]) => name + subpath.slice(1))
+)
+write("load.mjs", modules.map((module) => `await import(${JSON.stringify(module)})\n`).join(""))
+write("load.cjs", modules.map((module) => `require(${JSON.stringify(module)})\n`).join(""))
+await run(process.execPath, ["load.mjs"], app)
+await run(process.execPath, ["load.cjs"], app)
+
+// What the packages keep to themselves stays closed.
+write(
+  "internal.cjs",
+  `for (const name of ${JSON.stringify(Object.keys(tarballs))}) {
+  let open = true
+  try { require.resolve(name + "/internal/engine") } catch (error) { open = error.code !== "ERR_PACKAGE_PATH_NOT_EXPORTED" }
+  if (open) throw new Error(name + "/internal/* can be imported")
+}
+`
+)
+await run(process.execPath, ["internal.cjs"], app)
+
+// The design's first example, against a server that answers each message with itself.
+const typedImports = `import { Effect, Layer } from "effect"
+import { Pool } from "@socketpool/core"
+import { TcpPoolLive } from "@socketpool/node"
+import type { ConnectionPool } from "@socketpool/core/Pool"
+import * as net from "node:net"
+
+export type { ConnectionPool }
+export const layer = Layer.suspend(() => TcpPoolLive("localhost", 2000))
+`
+const imports = `import { Effect } from "effect"
+import { Pool } from "@socketpool/core"
+import { TcpPoolLive } from "@socketpool/node"
+import * as net from "node:net"
+`
+const requires = `const { Effect } = require("effect")
+const { Pool } = require("@socketpool/core")
+const { TcpPoolLive } = require("@socketpool/node")
+const net = require("node:net")
+`
+const example = `
+const program = Effect.scoped(Effect.gen(function*() {
+  const connection = yield* Pool.connection
+  yield* connection.send("hello")
+  return yield* connection.recv()
+}))
+
+const server = net.createServer((socket) => socket.pipe(socket))
+server.listen(0, "localhost", () => {
+  const address = server.address()
+  if (address === null || typeof address === "string") throw new Error("no port")
+  Effect.runPromise(program.pipe(Effect.provide(TcpPoolLive("localhost", address.port)))).then((reply) => {
+    if (new TextDecoder().decode(reply) !== "hello") throw new Error("not the server's answer")
+    server.close()
+  })
+})
+`
+write("example.mjs", imports + example)
+write("example.cjs", requires + example)
+await run(process.execPath, ["example.mjs"], app)
+await run(process.execPath, ["example.cjs"], app)
+
+// Our declarations are checked whole: `stripInternal` must not take away what a public one names.
+const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck", "false"]
+const compile = (resolution, module, files) => {
+  for (const file of files) write(file, typedImports + example)
+  const flags = { module, moduleResolution: resolution, target: "ES2022", lib: "ES2022,DOM", types: "node" }
+  const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
+  return run(bin("tsc"), ["--noEmit", ...strict, ...args, ...files], app)
+}
+await Promise.all([
+  compile("NodeNext", "NodeNext", ["nodenext.mts", "nodenext.cts"]),
+  compile("Bundler", "ESNext", ["bundler.ts"])
+])
+console.log("packages are fit to publish")

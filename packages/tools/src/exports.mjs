@@ -1,0 +1,55 @@
+// Checks that what a package publishes is what lies in its `src`; with --fix, writes it so.
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { isDeepStrictEqual } from "node:util"
+import { publicModules, published } from "./workspace.mjs"
+
+const fix = process.argv.includes("--fix")
+
+const entry = (module) => ({
+  import: { types: `./dist/esm/${module}.d.ts`, default: `./dist/esm/${module}.js` },
+  require: { types: `./dist/cjs/${module}.d.ts`, default: `./dist/cjs/${module}.js` }
+})
+
+/** In the repository, every module is its source. */
+const sourceExports = {
+  "./package.json": "./package.json",
+  ".": "./src/index.ts",
+  "./*": "./src/*.ts",
+  "./internal/*": null
+}
+
+/** In the tarball, every module is listed: what is not listed is nobody's to import. */
+const publishedExports = (modules) => ({
+  "./package.json": "./package.json",
+  ...Object.fromEntries(modules.map((module) => [module === "index" ? "." : `./${module}`, entry(module)])),
+  "./internal/*": null
+})
+
+const publishConfig = (modules) => ({
+  access: "public",
+  main: "./dist/cjs/index.js",
+  module: "./dist/esm/index.js",
+  types: "./dist/cjs/index.d.ts",
+  exports: publishedExports(modules)
+})
+
+let failed = false
+for (const { dir, manifest } of published) {
+  const expected = { ...manifest, exports: sourceExports, publishConfig: publishConfig(publicModules(dir)) }
+  // The order of conditions and of subpaths matters, so the text is compared too.
+  if (isDeepStrictEqual(manifest, expected) && JSON.stringify(manifest) === JSON.stringify(expected)) continue
+  if (fix) {
+    fs.writeFileSync(path.join(dir, "package.json"), `${JSON.stringify(expected, null, 2)}\n`)
+    console.log(`${manifest.name}: exports written`)
+  } else {
+    const now = Object.keys(manifest.publishConfig?.exports ?? {})
+    const wanted = Object.keys(expected.publishConfig.exports)
+    console.error(`${manifest.name}: package.json does not export what lies in src`)
+    for (const key of wanted.filter((key) => !now.includes(key))) console.error(`  missing ${key}`)
+    for (const key of now.filter((key) => !wanted.includes(key))) console.error(`  without a module: ${key}`)
+    console.error("  `npm run lint-fix` writes it")
+    failed = true
+  }
+}
+if (failed) process.exit(1)

@@ -1,0 +1,78 @@
+// Lint rules of our own, loaded by .oxlintrc.json.
+
+/** What may follow `it` or `test` and makes the callback's Effect run. */
+const RUNS_EFFECTS = new Set(["effect", "scoped", "live", "scopedLive", "layer", "flakyTest"])
+
+/** The names on the way from `it` or `test` to this callee: `it.skip.each(cases)` gives `it`, `skip`, `each`. */
+const chain = (node) => {
+  switch (node.type) {
+    case "Identifier":
+      return [node.name]
+    case "MemberExpression":
+      return [...chain(node.object), node.computed ? node.property.value : node.property.name]
+    case "CallExpression":
+      return chain(node.callee)
+    case "TaggedTemplateExpression":
+      return chain(node.tag)
+    default:
+      return []
+  }
+}
+
+const isFunction = (node) =>
+  node.type === "ArrowFunctionExpression" || node.type === "FunctionExpression" || node.type === "FunctionDeclaration"
+
+/**
+ * Vitest awaits what a test's callback returns. An Effect is not a promise: returned from a bare `it` it never runs and
+ * the test passes. So the callback of a bare `it` returns nothing at all.
+ */
+const noEffectInPlainTest = {
+  meta: {
+    type: "problem",
+    docs: { description: "Disallow a bare it() or test() whose callback returns a value: an Effect would never run." },
+    schema: [],
+    messages: {
+      generator: "A bare {{name}}() never runs a generator: use it.effect and Effect.gen.",
+      expression: "The callback of a bare {{name}}() needs a block body: an Effect returned from it would never run.",
+      returned:
+        "The callback of a bare {{name}}() must not return a value: an Effect returned from it would never run.",
+      inline: "Write the callback of {{name}}() in place, so that it can be seen to return no Effect."
+    }
+  },
+  create(context) {
+    const callbacks = new Map()
+    return {
+      CallExpression(node) {
+        const names = chain(node.callee)
+        if (names[0] !== "it" && names[0] !== "test") return
+        if (names.some((name) => RUNS_EFFECTS.has(name))) return
+        const name = names.join(".")
+        const candidates = node.arguments.slice(1)
+        const inline = candidates.filter(isFunction)
+        if (candidates.length > 0 && inline.length === 0) {
+          context.report({ node: candidates[0], messageId: "inline", data: { name } })
+        }
+        for (const callback of inline) {
+          callbacks.set(callback, name)
+          if (callback.generator) {
+            context.report({ node: callback, messageId: "generator", data: { name } })
+          } else if (callback.body.type !== "BlockStatement") {
+            context.report({ node: callback, messageId: "expression", data: { name } })
+          }
+        }
+      },
+      ReturnStatement(node) {
+        if (node.argument === null) return
+        let owner = node.parent
+        while (owner !== null && !isFunction(owner)) owner = owner.parent
+        if (owner === null || !callbacks.has(owner)) return
+        context.report({ node, messageId: "returned", data: { name: callbacks.get(owner) } })
+      }
+    }
+  }
+}
+
+export default {
+  meta: { name: "socketpool" },
+  rules: { "no-effect-in-plain-test": noEffectInPlainTest }
+}

@@ -1,0 +1,68 @@
+// Runs every check there is, all of them even if one fails, and closes with a count.
+import { spawn } from "node:child_process"
+import { pnpmCommand } from "./pnpm.mjs"
+import { root } from "./workspace.mjs"
+
+/** @type {(name: string) => [string, ReadonlyArray<string>]} */
+const npm = (name) => [process.platform === "win32" ? "npm.cmd" : "npm", [name]]
+/** @type {(name: string) => [string, ReadonlyArray<string>]} */
+const script = (name) => pnpmCommand(["run", name])
+
+const minute = 60_000
+/** @type {ReadonlyArray<{ name: string; run: [string, ReadonlyArray<string>]; limit: number }>} */
+const steps = [
+  { name: "test", run: npm("test"), limit: 30 * minute },
+  ...["check", "lint", "build", "docs", "check-packages"].map((name) => ({
+    name,
+    run: script(name),
+    limit: 10 * minute
+  })),
+  { name: "start", run: npm("start"), limit: minute }
+]
+
+/** The process group of the step that runs: killing it leaves nothing behind. */
+let group
+const kill = () => {
+  if (group !== undefined) process.kill(-group, "SIGKILL")
+}
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    kill()
+    process.exit(1)
+  })
+}
+
+/** Runs one step to its end, or to its limit in milliseconds. */
+const succeeds = ({ limit, name, run: [command, args] }) =>
+  new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], detached: true })
+    group = child.pid
+    const timer = setTimeout(() => {
+      console.error(`${name}: still running after ${limit / 1000} s`)
+      kill()
+    }, limit)
+    child.on("error", (error) => console.error(`${name}: ${error.message}`))
+    child.on("close", (code) => {
+      clearTimeout(timer)
+      group = undefined
+      resolve(code === 0)
+    })
+  })
+
+const results = []
+for (const step of steps) {
+  console.log(`\n==> ${step.name}`)
+  const start = performance.now()
+  const passed = await succeeds(step)
+  const seconds = (performance.now() - start) / 1000
+  results.push({ name: step.name, passed, seconds })
+  console.log(`<== ${step.name}: ${passed ? "passed" : "FAILED"} in ${seconds.toFixed(1)} s`)
+}
+
+console.log("\nsummary")
+for (const { name, passed, seconds } of results) {
+  console.log(`  ${passed ? "passed" : "FAILED"}  ${seconds.toFixed(1).padStart(6)} s  ${name}`)
+}
+const passed = results.filter((result) => result.passed).length
+console.log(`\n${passed} passed, ${results.length - passed} failed`)
+process.exitCode = passed === results.length ? 0 : 1

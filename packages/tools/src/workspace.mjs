@@ -1,0 +1,27 @@
+// What the other scripts know about the workspace.
+import * as fs from "node:fs"
+import * as path from "node:path"
+
+/** The repository's top folder. */
+export const root = path.resolve(import.meta.dirname, "../../..")
+
+/** A command-line tool that the workspace's root depends on. */
+export const bin = (name) => path.join(root, "node_modules", ".bin", name)
+
+export const readJson = (file) => JSON.parse(fs.readFileSync(file, "utf8"))
+
+/** Every package: its folder and what its package.json says. */
+export const packages = fs.readdirSync(path.join(root, "packages"))
+  .map((name) => path.join(root, "packages", name))
+  .filter((dir) => fs.existsSync(path.join(dir, "package.json")))
+  .map((dir) => ({ dir, manifest: readJson(path.join(dir, "package.json")) }))
+
+/** The packages that users install. */
+export const published = packages.filter(({ manifest }) => manifest.private !== true)
+
+/** The public modules of a package: what lies directly in its `src`, by name, the barrel first. */
+export const publicModules = (dir) =>
+  fs.readdirSync(path.join(dir, "src"))
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => file.slice(0, -".ts".length))
+    .sort((a, b) => a === "index" ? -1 : b === "index" ? 1 : a < b ? -1 : 1)
