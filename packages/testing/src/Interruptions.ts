@@ -52,6 +52,9 @@ export type ForkSubject = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Ef
 
 const moments: ReadonlyArray<Moment> = ["before others run", "after others ran"]
 
+/** In so many turns of the scheduler everything that does not wait for time or for a peer comes to rest. */
+const turns = 200
+
 /** Counts one fiber's steps, makes it yield at the given one, and interrupts it there. */
 class Interruptor implements Scheduler.Scheduler {
   private readonly base = new Scheduler.MixedScheduler(2048)
@@ -80,11 +83,15 @@ class Interruptor implements Scheduler.Scheduler {
     if (!this.yielding || fiber !== this.subject) return this.base.scheduleTask(task, priority, fiber)
     this.yielding = false
     if (this.moment === "before others run") return this.base.scheduleTask(task, priority, fiber)
-    // Everything that is ready runs in microtasks, which are all done before a timer of the live clock rings.
-    Effect.runFork(Effect.sleep(0)).addObserver(() => {
+    this.stepAside(turns, () => {
       fiber!.unsafeInterruptAsFork(FiberId.none)
       task()
     })
+  }
+
+  /** Lets the other fibers have so many turns. */
+  private stepAside(left: number, then: () => void): void {
+    this.base.scheduleTask(() => left === 0 ? then() : this.stepAside(left - 1, then), 0)
   }
 }
 

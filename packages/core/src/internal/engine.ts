@@ -65,8 +65,11 @@ export class Engine<C, E> {
     }
     const { aborting, closing, opening, resetting, waiters } = this.state
     this.alarms = [
-      new Alarm(this.host, () => this.nextWaiterDeadline(), (now) =>
-        this.run(Transitions.expireWaiters(this.state, now))),
+      new Alarm(
+        this.host,
+        () => this.nextWaiterDeadline(),
+        (now) => this.run(Transitions.expireWaiters(this.state, now))
+      ),
       new Alarm(this.host, () => opening.head?.deadline, (now) => this.overdue(opening, now, this.openTimedOut)),
       new Alarm(this.host, () => aborting.head?.deadline, (now) => this.overdue(aborting, now, this.closeTimedOut)),
       new Alarm(this.host, () => closing.head?.deadline, (now) => this.overdue(closing, now, this.closeTimedOut)),
@@ -79,8 +82,12 @@ export class Engine<C, E> {
     ]
     this.waiterAlarm = this.alarms[0]!
     this.waiters = waiters
-    this.reaper = new Reaper(this.host, options.reapSchedule, () => this.dropExpired(), (cause) =>
-      this.report("the reapSchedule died; expired connections are closed only when they are borrowed", cause))
+    this.reaper = new Reaper(
+      this.host,
+      options.reapSchedule,
+      () => this.dropExpired(),
+      (cause) => this.report("the reapSchedule died; expired connections are closed only when they are borrowed", cause)
+    )
     this.refill = new Refill(
       this.host,
       options.retry,
@@ -377,7 +384,9 @@ export class Engine<C, E> {
     life.opener.addObserver(() => {
       life.opener = undefined
       // Interrupted before its first step, the fiber never came to say so itself.
-      if (slot.phase === "Opening") this.openFailed(slot, { _tag: "OpenFailed", cause: Cause.die(interrupted()) }, false)
+      if (slot.phase === "Opening") {
+        this.openFailed(slot, { _tag: "OpenFailed", cause: Cause.die(interrupted()) }, false)
+      }
       if (slot.phase === "Aborting") this.gone(slot)
     })
   }
@@ -437,8 +446,10 @@ export class Engine<C, E> {
 
   /** Runs a connection's finalizers. What dies in them is logged: the borrower has left and the pool goes on. */
   private closeScope(scope: Scope.CloseableScope): Effect.Effect<void> {
-    return Effect.catchAllCause(Scope.close(scope, Exit.void), (cause) =>
-      Effect.sync(() => this.report("a connection's finalizer died", cause)))
+    return Effect.catchAllCause(
+      Scope.close(scope, Exit.void),
+      (cause) => Effect.sync(() => this.report("a connection's finalizer died", cause))
+    )
   }
 
   private readonly closeTimedOut = (slot: Slot<C>): void => {

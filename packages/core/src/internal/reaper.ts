@@ -25,8 +25,12 @@ export class Reaper {
   }
 
   private start(): void {
-    const fiber = this.host.fork(Effect.flatMap(Schedule.driver(this.schedule), (driver) =>
-      Effect.forever(Effect.andThen(driver.next(undefined), Effect.sync(this.sweep)))))
+    const fiber = this.host.fork(
+      Effect.flatMap(
+        Schedule.driver(this.schedule),
+        (driver) => Effect.forever(Effect.andThen(driver.next(undefined), Effect.sync(this.sweep)))
+      )
+    )
     this.fiber = fiber
     fiber.addObserver((exit) => {
       if (this.fiber !== fiber) return

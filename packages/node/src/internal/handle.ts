@@ -1,7 +1,7 @@
 /** What a holder has in hand: a connection for one lease, worthless afterwards. */
+import type { TcpAddress } from "@effect/platform/SocketServer"
 import type { Address } from "@socketpool/core/Connection"
 import { ConnectionError } from "@socketpool/core/ConnectionError"
-import type { TcpAddress } from "@effect/platform/SocketServer"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import type * as net from "node:net"
