@@ -58,8 +58,8 @@ export interface Options {
 }
 
 /**
- * Opens a connection that closes with the scope. `TCP_NODELAY` and TCP keep-alive are on. Closing waits up to 2 seconds
- * for output that the system has not taken yet, and discards what is left then.
+ * Opens a connection that closes with the scope. `TCP_NODELAY` and TCP keep-alive are on. It closes in order: what was
+ * accepted is sent, and the peer's own end is waited for, for at most 1 second; then the socket is destroyed.
  *
  * Interrupting it gives the attempt up at once. Fails with `ConnectError`; its `attempts` say what became of each
  * address of a name that has several.

@@ -27,13 +27,12 @@ import type * as TcpConnection from "./TcpConnection.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options
-  extends
-    TcpConnection.Options,
-    Omit<
-      Pool.Options<TcpConnection.TcpConnection, ConnectError>,
-      "open" | "isConnected" | "closed" | "lease" | "connectTimeout"
-    >
+export interface Options extends
+  TcpConnection.Options,
+  Omit<
+    Pool.Options<TcpConnection.TcpConnection, ConnectError>,
+    "open" | "isConnected" | "closed" | "lease" | "connectTimeout"
+  >
 {}
 
 const keep = Effect.succeed("keep" as const)
@@ -88,7 +87,7 @@ export const make = (
       // Opening a socket has its own deadline, and an error of its own for it.
       connectTimeout: Duration.infinity,
       isConnected: ({ line }) => line.pulled.isOpen,
-      closed: (handle) => handle.closed,
+      closed: ({ line }) => line.failed,
       lease: ({ line }) => line.lend(),
       onRelease: releaser(options.onRelease)
     })

@@ -10,8 +10,8 @@ import { PulledSocket } from "./pulledSocket.js"
 
 const defaultConnectTimeout = "5 seconds"
 
-/** How long closing waits for output on its way. */
-const flushTimeout = "2 seconds"
+/** How long closing waits for output on its way and for the peer's FIN. In real time: the peer knows no other. */
+const lingerMillis = 1_000
 
 interface Checked {
   readonly host: string
@@ -92,20 +92,22 @@ const dial = (socket: net.Socket, host: string, port: number): Effect.Effect<voi
     })
   })
 
-/** Closes the socket, and waits until it has closed. */
+/**
+ * Closes in order: sends what is left and a FIN, and waits for the peer's, so that a server that counts never has more
+ * connections than the pool. A peer that does not answer is given up after a while; what must not be sent any more, or
+ * is no longer connected, closes at once.
+ */
 const close = (line: Line): Effect.Effect<void> =>
-  Effect.suspend(() => {
+  Effect.async((resume) => {
     const { pulled } = line
     line.takeBack()
-    const flushed = pulled.worthFlushing ?
-      Effect.timeoutOption(Effect.interruptible(line.sent), flushTimeout) :
-      Effect.void
-    const closed = Effect.async<void>((resume) => {
-      const cancel = pulled.whenClosed(() => resume(Effect.void))
-      pulled.destroy()
-      return Effect.sync(cancel)
+    const orderly = pulled.endOrderly()
+    const timer = orderly ? setTimeout(() => pulled.destroy(), lingerMillis) : undefined
+    pulled.whenClosed(() => {
+      clearTimeout(timer)
+      resume(Effect.void)
     })
-    return Effect.andThen(flushed, closed)
+    if (!orderly) pulled.destroy()
   })
 
 const reasons: Record<string, ConnectError["reason"]> = {

@@ -57,6 +57,12 @@ export class Line {
   /** All output so far has gone, or never will. */
   readonly sent: Effect.Effect<void> = Effect.async((resume) => this.pulled.whenSent(() => resume(Effect.void)))
 
+  /** Completes when nothing can be read or written any more. */
+  readonly failed: Effect.Effect<void> = Effect.async((resume) => {
+    const cancel = this.pulled.whenFailed(() => resume(Effect.void))
+    return Effect.sync(cancel)
+  })
+
   takeBack(): void {
     this.holder = undefined
     this.pulled.revoke()

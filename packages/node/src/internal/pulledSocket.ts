@@ -2,7 +2,7 @@
  * A `net.Socket` with pulled reads. Its listeners are attached for the socket's whole life.
  *
  * It is held or idle. While it is held, bytes that come before they are asked for are kept and the socket is paused, so
- * that the peer is held back. While it is idle it is never paused: a byte, an end or an error destroys it. (One unread
+ * that the peer is held back. While it is idle it is never paused: a byte, an end or an error is its end. (One unread
  * byte in a paused socket would hide even the peer's FIN.)
  */
 import type * as net from "node:net"
@@ -35,8 +35,10 @@ export class PulledSocket {
   private readonly readers: Array<Reader> = []
   private readonly writers: Array<Writer> = []
   private readonly onClosed = new Set<() => void>()
+  private readonly onFailed = new Set<() => void>()
   private idle = false
   private spoiled = false
+  private ending = false
   private closed = false
 
   constructor(readonly socket: net.Socket) {
@@ -105,11 +107,8 @@ export class PulledSocket {
   }
 
   private readonly onData = (chunk: Uint8Array): void => {
-    if (this.idle) {
-      this.fail({ reason: "Desync" })
-      this.socket.destroy()
-      return
-    }
+    if (this.ending) return
+    if (this.idle) return this.fail({ reason: "Desync" })
     this.buffer.push(chunk)
     this.serveReaders()
   }
@@ -166,11 +165,6 @@ export class PulledSocket {
     this.spoiled = true
   }
 
-  /** Whether closing should wait for output on its way. */
-  get worthFlushing(): boolean {
-    return this.unsent && this.isOpen && !this.spoiled
-  }
-
   /** Calls back once all output so far has gone, or never will. */
   whenSent(done: () => void): void {
     // Writes end in order, so an empty one ends when those before it have; also when they fail.
@@ -183,7 +177,7 @@ export class PulledSocket {
     this.socket.ref()
   }
 
-  /** From now on nobody may touch it, whatever comes in destroys it, and it does not keep the process alive. */
+  /** From now on nobody may touch it, whatever comes in is its end, and it does not keep the process alive. */
   guard(): void {
     this.idle = true
     this.socket.unref()
@@ -204,6 +198,18 @@ export class PulledSocket {
     return this.failure === undefined && !this.socket.destroyed
   }
 
+  /** Ends the stream, if that can be done without sending what must not be sent any more; drops what still comes in. */
+  endOrderly(): boolean {
+    const { connecting, destroyed, pending } = this.socket
+    if (destroyed || connecting || pending || (this.spoiled && this.unsent)) return false
+    this.ending = true
+    this.fail({ reason: "Closed" })
+    this.buffer.clear()
+    this.socket.end()
+    this.flow()
+    return true
+  }
+
   destroy(): void {
     this.fail({ reason: "Closed" })
     this.buffer.clear()
@@ -217,13 +223,21 @@ export class PulledSocket {
     return () => this.onClosed.delete(done)
   }
 
+  /** Calls back once nothing can be read or written any more; gives what cancels that. */
+  whenFailed(done: () => void): () => void {
+    if (this.failure !== undefined) done()
+    else this.onFailed.add(done)
+    return () => this.onFailed.delete(done)
+  }
+
   /** The first failure stays. What came before it can still be read. */
   private fail(failure: Failure): void {
     if (this.failure !== undefined) return
     this.failure = failure
-    if (this.idle) this.socket.destroy()
     this.serveReaders()
     for (const writer of this.writers.splice(0)) writer.done(failure)
+    for (const done of this.onFailed) done()
+    this.onFailed.clear()
   }
 }
 

@@ -1,0 +1,188 @@
+// A real server: redis-server, on a random loopback port.
+import { describe, expect, it } from "@effect/vitest"
+import type { ConnectionError } from "@socketpool/core"
+import { TcpPool } from "@socketpool/node"
+import { Duration, Effect, type Scope } from "effect"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import { socketsTo } from "./fixtures/census.js"
+
+const installed = spawnSync("redis-server", ["--version"]).status === 0
+const required = process.env.SOCKETPOOL_REQUIRE_SERVERS === "1"
+
+/** The commands and the replies of Redis's protocol, as raw bytes. */
+type Sender = {
+  readonly send: (data: string) => Effect.Effect<void, ConnectionError>
+  readonly recvUntil: (delimiter: string) => Effect.Effect<Uint8Array, ConnectionError>
+  readonly recvExactly: (bytes: number) => Effect.Effect<Uint8Array, ConnectionError>
+}
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+
+const command = (connection: Sender, ...words: ReadonlyArray<string>) =>
+  Effect.gen(function*() {
+    const encoded = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`).join("")
+    yield* connection.send(`*${words.length}\r\n${encoded}`)
+    const head = text(yield* connection.recvUntil("\r\n")).trimEnd()
+    if (!head.startsWith("$") || head === "$-1") return head
+    const body = yield* connection.recvExactly(Number(head.slice(1)) + 2)
+    return text(body).slice(0, -2)
+  })
+
+const freePort = () =>
+  new Promise<number>((resolve) => {
+    const server = net.createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address() as net.AddressInfo
+      server.close(() => resolve(port))
+    })
+  })
+
+/** Answers once the server does. */
+const answers = (port: number) =>
+  new Promise<boolean>((resolve) => {
+    const socket = net.connect(port, "127.0.0.1")
+    socket.on("error", () => resolve(false))
+    socket.on("data", () => {
+      resolve(true)
+      socket.destroy()
+    })
+    socket.write("PING\r\n")
+  })
+
+interface Redis {
+  readonly port: number
+  readonly kill: () => Promise<void>
+  readonly start: () => Promise<void>
+}
+
+const redis: Effect.Effect<Redis, never, Scope.Scope> = Effect.acquireRelease(
+  Effect.promise(async () => {
+    const dir = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-redis-"))
+    const port = await freePort()
+    let child: ChildProcess | undefined
+    const start = async () => {
+      child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir], {
+        stdio: "ignore"
+      })
+      for (let i = 0; i < 500 && !(await answers(port)); i++) await new Promise((next) => setTimeout(next, 20))
+    }
+    const kill = () =>
+      new Promise<void>((done) => {
+        child!.once("exit", () => done())
+        child!.kill("SIGKILL")
+      })
+    await start()
+    return { port, start, kill, dir }
+  }),
+  (server) =>
+    Effect.promise(async () => {
+      await server.kill()
+      fs.rmSync(server.dir, { recursive: true, force: true })
+    })
+)
+
+describe("redis-server", () => {
+  if (!installed) {
+    it("is installed", ({ skip }) => {
+      if (required) throw new Error("redis-server is not installed, and SOCKETPOOL_REQUIRE_SERVERS is set")
+      skip("redis-server is not installed: nothing was tested against it")
+    })
+    return
+  }
+
+  it.scopedLive(
+    "gives 200 fibers their own replies over 8 connections, before and after kill -9",
+    () =>
+      Effect.gen(function*() {
+        const server = yield* redis
+        let wrong = 0
+        let mostClients = 0
+        const address = { host: "127.0.0.1", port: server.port }
+
+        // Watches with a connection of its own, which the list shows too.
+        const watch = Effect.gen(function*() {
+          const pool = yield* TcpPool.make({ ...address, maxConnections: 1 })
+          const count = pool.use((connection) =>
+            Effect.gen(function*() {
+              const mine = /^:(\d+)/.exec(yield* command(connection, "CLIENT", "ID"))![1]
+              const clients = (yield* command(connection, "CLIENT", "LIST")).trim().split("\n")
+              mostClients = Math.max(mostClients, clients.filter((client) => !client.startsWith(`id=${mine} `)).length)
+            })
+          )
+          yield* Effect.forever(Effect.zipRight(count, Effect.sleep("1 millis")))
+        })
+
+        yield* Effect.scoped(Effect.gen(function*() {
+          const pool = yield* TcpPool.make({ ...address, maxConnections: 8, acquireTimeout: "30 seconds" })
+
+          const expectReply = (connection: Sender, reply: string, ...words: ReadonlyArray<string>) =>
+            Effect.map(command(connection, ...words), (got) => {
+              if (got !== reply) wrong++
+            })
+
+          const work = (fiber: number, round: number) =>
+            pool.use((connection) =>
+              Effect.gen(function*() {
+                const value = `value of ${fiber} in ${round}\r\n${"x".repeat(fiber)}`
+                yield* expectReply(connection, "+PONG", "PING")
+                yield* expectReply(connection, "+OK", "SET", `key-${fiber}`, value)
+                yield* expectReply(connection, value, "GET", `key-${fiber}`)
+              })
+            )
+
+          const all = (rounds: number) =>
+            Effect.forEach(
+              Array.from({ length: 200 }, (_, i) => i),
+              (fiber) => Effect.forEach(Array.from({ length: rounds }, (_, i) => i), (round) => work(fiber, round)),
+              { concurrency: "unbounded", discard: true }
+            )
+
+          yield* Effect.raceFirst(all(10), Effect.scoped(watch))
+          expect(wrong).toBe(0)
+          expect(mostClients).toBeGreaterThan(0)
+          expect(mostClients).toBeLessThanOrEqual(8)
+          expect(yield* pool.stats).toMatchObject({ acquired: 2000, opened: 8, idle: 8, inUse: 0, pending: 0 })
+
+          // Under load, so that some die in use and some while idle.
+          let failed = 0
+          const load = yield* Effect.fork(
+            Effect.forEach(
+              Array.from({ length: 200 }, (_, i) => i),
+              (fiber) =>
+                Effect.forever(
+                  Effect.catchAll(work(fiber, 0), () => Effect.delay(Effect.sync(() => failed++), "20 millis"))
+                ),
+              { concurrency: "unbounded", discard: true }
+            )
+          )
+          yield* Effect.sleep("100 millis")
+          yield* Effect.promise(server.kill)
+          yield* Effect.sleep("200 millis")
+          const during = yield* pool.stats
+          expect(failed).toBeGreaterThan(0)
+          expect(during.inUse + during.idle).toBe(0)
+          yield* Effect.promise(server.start)
+
+          // Without help: the same pool, the same calls.
+          const before = (yield* pool.stats).acquired
+          const served = Effect.map(pool.stats, (stats) => stats.acquired > before + 1000)
+          yield* Effect.repeat(Effect.delay(served, "5 millis"), { until: (enough) => enough }).pipe(
+            Effect.timeout(Duration.seconds(20))
+          )
+          yield* load.interruptAsFork(load.id())
+          yield* load.await
+          yield* all(2)
+          expect(wrong).toBe(0)
+          const stats = yield* pool.stats
+          expect(stats.inUse + stats.pending).toBe(0)
+          const closed = Object.values(stats.closed).reduce((sum, n) => sum + n, 0)
+          expect(stats.opened - closed).toBe(stats.idle + stats.closing)
+        }))
+        expect(socketsTo(server.port)).toEqual({})
+      }),
+    60_000
+  )
+})
