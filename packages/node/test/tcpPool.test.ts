@@ -211,6 +211,16 @@ describe("after use", () => {
         })))
   }
 
+  // F52
+  it.live("a connection whose socket the holder has destroyed counts as disconnected", () =>
+    // Nobody waits for the server's end when the holder closes by himself, so the server may see the next one first.
+    withPool(echo, { maxConnections: 2 }, (pool) =>
+      Effect.gen(function*() {
+        yield* pool.use((connection) => Effect.sync(() => connection.socket.destroy()))
+        yield* pool.use(() => Effect.void)
+        expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 1, Unclean: 0 })
+      })))
+
   it.live("a connection with input that nobody has read is closed", () =>
     withPool(echo, { maxConnections: 1 }, (pool) =>
       Effect.gen(function*() {
