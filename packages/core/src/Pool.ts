@@ -15,7 +15,7 @@ import type * as Scope from "effect/Scope"
 import type { Connection } from "./Connection.js"
 import type { ConnectError } from "./ConnectionError.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
-import { Engine, ownRuntime } from "./internal/engine.js"
+import { Engine } from "./internal/engine.js"
 import { resolve } from "./internal/options.js"
 import type { BorrowError, ConnectionNotFoundError } from "./PoolError.js"
 import type { PoolStats } from "./PoolStats.js"
@@ -235,7 +235,7 @@ const make = <C, E = never, R = never>(
 ): Effect.Effect<ConnectionPool<C, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
     const resolved = yield* Effect.sync(() => resolve(options))
-    const runtime = ownRuntime(yield* Effect.runtime<Exclude<R, Scope.Scope> | Scope.Scope>())
+    const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope> | Scope.Scope>()
     const clock = yield* Effect.clock
     const open = Effect.mapInputContext(
       resolved.open,
@@ -314,9 +314,7 @@ export interface ServiceClass<Self, Id extends string, C, E>
  * @since 0.1.0
  * @category constructors
  */
-const Service = <Self>() =>
-<const Id extends string>(id: Id) =>
-<C, E = never>(): ServiceClass<Self, Id, C, E> => {
+const Service = <Self>() => <const Id extends string>(id: Id) => <C, E = never>(): ServiceClass<Self, Id, C, E> => {
   const tag = class extends Context.Tag(id)<Self, ConnectionPool<C, E>>() {}
   const accessors: Accessors<Self, C, E> = {
     connection: Effect.flatMap(tag, (pool) => pool.get),

@@ -3,7 +3,7 @@ import { Pool } from "@socketpool/core"
 import { Interruptions, ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, type Scope } from "effect"
 import { ConnectionPoolImpl } from "../src/internal/connectionPool.js"
-import { Engine, ownRuntime } from "../src/internal/engine.js"
+import { Engine } from "../src/internal/engine.js"
 import { parked } from "../src/internal/lending.js"
 import { resolve } from "../src/internal/options.js"
 import { Waiter } from "../src/internal/state.js"
@@ -30,7 +30,7 @@ const makeWorld = (
 ): Effect.Effect<World> =>
   Effect.gen(function*() {
     const connector = ScriptedConnector.make(script)
-    const runtime = ownRuntime(yield* Effect.runtime<never>())
+    const runtime = yield* Effect.runtime<never>()
     const clock = yield* Effect.clock
     const options = resolve({ open: connector.open, name: "explored", maxConnections, minConnections: 0 })
     const engine = new Engine({ ...options, open: connector.open }, runtime, clock)
@@ -299,7 +299,7 @@ describe("the explorer", { timeout: 60_000 }, () => {
           onSuccess: () => {
             const slot = waiter.slot!
             const lease = slot.lease
-            return Effect.onExit(hold(engine.present(slot)), (exit) => Effect.sync(() => engine.end(slot, lease, exit)))
+            return Effect.onExit(hold(engine.present(slot, false)), (exit) => Effect.sync(() => engine.end(slot, lease, exit)))
           }
         }))
       })

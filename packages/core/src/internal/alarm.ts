@@ -2,15 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
-
-/** What a pool lends to its parts: fibers that start from the pool's own context, its clock, and a later turn. */
-export interface Host {
-  /** Milliseconds; only differences mean anything. */
-  readonly now: () => number
-  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
-  readonly later: (task: () => void) => void
-}
+import { type Host, stop } from "./host.js"
 
 /**
  * Sleeps until the next deadline and rings. At most one fiber is asleep, however many deadlines there are: as they are
@@ -48,7 +40,7 @@ export class Alarm {
     if (this.fiber === undefined || this.isDue()) return
     const fiber = this.fiber
     this.fiber = undefined
-    fiber.unsafeInterruptAsFork(FiberId.none)
+    stop(fiber)
   }
 
   private arm(): void {

@@ -17,13 +17,13 @@ export class Directory<C> {
     else if (entry instanceof Set && entry.delete(slot) && entry.size === 0) this.entries.delete(connection)
   }
 
-  /** A slot of this connection that is in one of the phases, the phases tried in order. */
-  find(connection: C, ...phases: ReadonlyArray<Slot<C>["phase"]>): Slot<C> | undefined {
+  /** A slot of this connection that satisfies a condition, the conditions tried in order. */
+  find(connection: C, ...conditions: ReadonlyArray<(slot: Slot<C>) => boolean>): Slot<C> | undefined {
     const entry = this.entries.get(connection)
     if (entry === undefined) return undefined
     const slots = entry instanceof Set ? [...entry] : [entry]
-    for (const phase of phases) {
-      const found = slots.find((slot) => slot.phase === phase)
+    for (const condition of conditions) {
+      const found = slots.find(condition)
       if (found !== undefined) return found
     }
     return undefined

@@ -22,14 +22,15 @@ export class List<N extends Linked<N>> {
     this.length++
   }
 
-  /** Adds a node that is in no list at the front. */
-  unshift(node: N): void {
+  /** Adds a node that is in no list before another that is here, or at the end. */
+  insertBefore(node: N, successor: N | undefined): void {
+    if (successor === undefined) return this.push(node)
     node.list = this
-    node.prev = undefined
-    node.next = this.head
-    if (this.head === undefined) this.tail = node
-    else this.head.prev = node
-    this.head = node
+    node.prev = successor.prev
+    node.next = successor
+    if (successor.prev === undefined) this.head = node
+    else successor.prev.next = node
+    successor.prev = node
     this.length++
   }
 

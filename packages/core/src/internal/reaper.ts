@@ -1,10 +1,8 @@
 /** The sweep that closes expired idle connections, on the user's schedule. */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Schedule from "effect/Schedule"
-import type { Host } from "./alarm.js"
+import { type Host, stop } from "./host.js"
 
 /** Runs while there is something that can expire, and is parked otherwise: no fiber, no timer. */
 export class Reaper {
@@ -14,8 +12,7 @@ export class Reaper {
   constructor(
     private readonly host: Host,
     private readonly schedule: Schedule.Schedule<unknown>,
-    private readonly sweep: () => void,
-    private readonly onDefect: (cause: Cause.Cause<unknown>) => void
+    private readonly sweep: () => void
   ) {}
 
   /** To be called whenever connections come or go. */
@@ -37,13 +34,13 @@ export class Reaper {
       // The schedule came to its end, or died; it would do so again.
       this.fiber = undefined
       this.ended = true
-      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.onDefect(exit.cause)
+      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.host.report("the reapSchedule died", exit.cause)
     })
   }
 
   private stop(): void {
     const fiber = this.fiber!
     this.fiber = undefined
-    fiber.unsafeInterruptAsFork(FiberId.none)
+    stop(fiber)
   }
 }

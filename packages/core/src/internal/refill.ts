@@ -1,14 +1,12 @@
 /** How long the background fill waits after a setback. */
-import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import type { Host } from "./alarm.js"
+import { type Host, stop } from "./host.js"
 import { defaultRetry } from "./options.js"
 
-/** A minute without a setback is a recovery: the next one starts the backoff anew. */
+/** A minute in which nothing was set back, not counting the waits, is a recovery: the backoff starts anew. */
 const calm = 60_000
 
 /**
@@ -19,25 +17,25 @@ export class Refill<E> {
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
   private onError: Schedule.ScheduleDriver<unknown, E> | undefined = undefined
   private onOther: Schedule.ScheduleDriver<unknown> | undefined = undefined
-  private lastSetback = -Infinity
+  private lastTry = -Infinity
 
   constructor(
     private readonly host: Host,
     private readonly retry: Schedule.Schedule<unknown, E>,
-    private readonly probe: () => void,
-    private readonly onEnd: (cause: Cause.Cause<unknown>) => void
+    private readonly probe: () => void
   ) {}
 
   /** Waits for the schedule's next step and then lets the pool try again, unless such a wait is on already. */
   backOff(error: Option.Option<E>): void {
     if (this.fiber !== undefined) return
     const now = this.host.now()
-    if (now - this.lastSetback >= calm) this.recovered()
-    this.lastSetback = now
+    if (now - this.lastTry >= calm) this.recovered()
+    this.lastTry = now
     const fiber: Fiber.RuntimeFiber<void> = this.host.fork(
       Effect.matchCauseEffect(Option.isSome(error) ? this.nextOnError(error.value) : this.nextOnOther, {
         onSuccess: () => Effect.sync(() => this.wake(fiber)),
-        onFailure: (cause) => Effect.sync(() => this.onEnd(cause))
+        onFailure: (cause) =>
+          Effect.sync(() => this.host.report("the retry schedule ended; the next open starts it anew", cause))
       })
     )
     this.fiber = fiber
@@ -48,7 +46,7 @@ export class Refill<E> {
     if (this.fiber === undefined) return
     const fiber = this.fiber
     this.fiber = undefined
-    fiber.unsafeInterruptAsFork(FiberId.none)
+    stop(fiber)
   }
 
   /** A connection has served: the next setback starts the backoff anew. */
@@ -60,6 +58,7 @@ export class Refill<E> {
   private wake(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
     if (this.fiber !== fiber) return
     this.fiber = undefined
+    this.lastTry = this.host.now()
     this.probe()
   }
 

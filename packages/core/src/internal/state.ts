@@ -47,6 +47,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   expiresAt = Infinity
   /** The present lease's number; 0 when not leased. Numbers are never used twice. */
   lease = 0
+  /** The present lease is for `release` or `drop` to end, not for a scope. */
+  manual = false
   holder: Holder | undefined = undefined
   heldSince = 0
   /** Leases that its holders took up so far. */
@@ -68,6 +70,8 @@ export class Waiter<C> implements Linked<Waiter<C>> {
   next: Waiter<C> | undefined = undefined
   list: List<Waiter<C>> | undefined = undefined
 
+  /** Its place in the order in which borrowers came; set when it joins the queue. */
+  ticket = 0
   slot: Slot<C> | undefined = undefined
   lease = 0
   refusal: Refusal | undefined = undefined
@@ -124,6 +128,7 @@ export class State<C> {
   drainDeadline = Infinity
 
   leases = 0
+  tickets = 0
   acquired = 0
   waited = 0
   exhausted = 0

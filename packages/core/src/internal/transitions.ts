@@ -64,9 +64,18 @@ const setBack = <C>(state: State<C>, refusal: Refusal | undefined): Commands<C> 
 
 // --- Lending --------------------------------------------------------------------------------------------------------
 
-const lend = <C>(state: State<C>, slot: SlotOf<C>, holder: Holder, now: number): void => {
+/** Takes an idle slot out of everybody's reach. Where waiters are, none is idle, so nobody is overtaken. */
+export const take = <C>(state: State<C>): SlotOf<C> | undefined => {
+  const slot = state.limits.lifo ? state.idle.pop() : state.idle.shift()
+  if (slot !== undefined) slot.phase = "Returning"
+  return slot
+}
+
+/** Gives a slot that is out of reach to a holder. */
+export const lend = <C>(state: State<C>, slot: SlotOf<C>, holder: Holder, now: number): void => {
   slot.phase = "InUse"
   slot.lease = ++state.leases
+  slot.manual = false
   slot.holder = holder
   slot.heldSince = now
 }
@@ -92,31 +101,28 @@ const handOff = <C>(state: State<C>, slot: SlotOf<C>, now: number): Commands<C> 
   return nothing
 }
 
-/** Lends an idle connection, if there is one. Where waiters are, none is idle, so nobody is overtaken. */
-export const borrow = <C>(state: State<C>, holder: Holder, now: number): SlotOf<C> | undefined => {
-  const slot = state.limits.lifo ? state.idle.pop() : state.idle.shift()
-  if (slot !== undefined) lend(state, slot, holder, now)
-  return slot
-}
-
 /** The holder has the connection, or its view of it, in hand. */
-export const claim = <C>(state: State<C>, slot: SlotOf<C>, lent: C): void => {
+export const claim = <C>(state: State<C>, slot: SlotOf<C>, lent: C, manual: boolean): void => {
   slot.lent = lent
+  slot.manual = manual
   slot.uses++
   state.acquired++
 }
 
 /** Puts a borrower at the end of the queue. */
 export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
+  waiter.ticket = ++state.tickets
   state.waiters.push(waiter)
   return demand(state, now)
 }
 
-/** Puts a borrower back at the front, whose connection was lost between the hand-off and its next step. */
+/** Puts a borrower back in its place, whose connection was lost between the hand-off and its next step. */
 export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   waiter.slot = undefined
   waiter.lease = 0
-  state.waiters.unshift(waiter)
+  let successor = state.waiters.head
+  while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
+  state.waiters.insertBefore(waiter, successor)
   return demand(state, now)
 }
 

@@ -1,0 +1,45 @@
+/** What a pool lends to its parts: its clock, and fibers that start from the context it was built in. */
+import type * as Cause from "effect/Cause"
+import type * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import type * as Fiber from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+
+export interface Host {
+  /** Milliseconds, from the clock's monotonic side: only differences mean anything, and a wall clock moves nothing. */
+  readonly now: () => number
+  /** Starts a fiber of the pool's, with nothing of the caller's: no span, no annotation, no interruption. */
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
+  /** Runs a task in a later turn of the scheduler. */
+  readonly later: (task: () => void) => void
+  /** Logs what nobody else hears of. */
+  readonly report: (message: string, cause: Cause.Cause<unknown>) => void
+}
+
+/** Stops a fiber without waiting for it. */
+export const stop = (fiber: Fiber.RuntimeFiber<any, any> | undefined): void =>
+  fiber?.unsafeInterruptAsFork(FiberId.none)
+
+export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock.Clock): Host => {
+  const own = withoutInterruption(runtime)
+  const scheduler = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
+  const fork: Host["fork"] = (effect) => Runtime.runFork(own, effect, { immediate: false })
+  return {
+    now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
+    fork,
+    later: (task) => scheduler.scheduleTask(task, 0),
+    report: (message, cause) => void fork(Effect.logWarning(`Pool "${name}": ${message}`, cause))
+  }
+}
+
+/** The builder may have been masked, or interrupted already; its pool's fibers are neither. */
+const withoutInterruption = (runtime: Runtime.Runtime<never>): Runtime.Runtime<never> =>
+  Runtime.make({
+    context: runtime.context,
+    fiberRefs: FiberRefs.delete(runtime.fiberRefs, FiberRef.interruptedCause),
+    runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
+  })

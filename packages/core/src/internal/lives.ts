@@ -1,0 +1,117 @@
+/** The Effect side of slots: opening, resetting and closing their connections, each in fibers of the pool's. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
+import * as Scope from "effect/Scope"
+import type { Host } from "./host.js"
+import { stop } from "./host.js"
+import type { Slot } from "./state.js"
+
+/** The scope that a connection lives in, and the fibers that serve it. */
+interface Life {
+  scope: Scope.CloseableScope | undefined
+  opener: Fiber.RuntimeFiber<void> | undefined
+  resetter: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  watcher: Fiber.RuntimeFiber<unknown, unknown> | undefined
+}
+
+/** What the engine is told. */
+export interface Listener<C> {
+  /** Whether the connection is wanted; if not, it closes at once. */
+  readonly opened: (slot: Slot<C>, connection: C) => boolean
+  readonly openFailed: (slot: Slot<C>, cause: Cause.Cause<unknown>) => void
+  readonly died: (slot: Slot<C>) => void
+  /** Nothing is left of the slot. May be told after the engine has given it up. */
+  readonly gone: (slot: Slot<C>) => void
+}
+
+export class Lives<C, E> {
+  private readonly lives = new Map<Slot<C>, Life>()
+
+  constructor(
+    private readonly host: Host,
+    private readonly connect: Effect.Effect<C, E, Scope.Scope>,
+    private readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined,
+    private readonly listener: Listener<C>
+  ) {}
+
+  open(slot: Slot<C>): void {
+    const life: Life = { scope: undefined, opener: undefined, resetter: undefined, watcher: undefined }
+    this.lives.set(slot, life)
+    const opener = this.host.fork(Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(Scope.make(), (scope) => {
+        life.scope = scope
+        return Effect.matchCauseEffect(restore(Effect.provideService(this.connect, Scope.Scope, scope)), {
+          onFailure: (cause) => {
+            this.listener.openFailed(slot, notInterrupted(cause))
+            return this.closeScope(scope)
+          },
+          onSuccess: (connection) => {
+            if (!this.listener.opened(slot, connection)) return this.closeScope(scope)
+            this.watch(slot, life, connection)
+            return Effect.void
+          }
+        })
+      })
+    ))
+    life.opener = opener
+    opener.addObserver(() => {
+      life.opener = undefined
+      // Interrupted before its first step, the fiber never came to say so itself.
+      if (slot.phase === "Opening") this.listener.openFailed(slot, Cause.die(interrupted()))
+      if (slot.phase === "Aborting") this.listener.gone(slot)
+    })
+  }
+
+  /** Gives up an open in flight. What it has opened by then, or opens later even so, is closed. */
+  abort(slot: Slot<C>): void {
+    stop(this.lives.get(slot)?.opener)
+  }
+
+  /** Runs an `onRelease` that takes its time. */
+  reset<A>(slot: Slot<C>, answer: Effect.Effect<A>, done: (exit: Exit.Exit<A>) => void): void {
+    const resetter = this.host.fork(answer)
+    const life = this.lives.get(slot)
+    if (life !== undefined) life.resetter = resetter
+    resetter.addObserver(done)
+  }
+
+  /** Closes a connection. Only its finalizers decide how long that takes. */
+  close(slot: Slot<C>): void {
+    const life = this.lives.get(slot)!
+    stop(life.watcher)
+    stop(life.resetter)
+    this.host.fork(Effect.uninterruptible(this.closeScope(life.scope!))).addObserver(() => this.listener.gone(slot))
+  }
+
+  /** Nothing of the slot is of interest any more. */
+  forget(slot: Slot<C>): void {
+    this.lives.delete(slot)
+  }
+
+  /** Learns when the peer goes away. */
+  private watch(slot: Slot<C>, life: Life, connection: C): void {
+    const closed = this.closed
+    if (closed === undefined) return
+    life.watcher = this.host.fork(Effect.suspend(() => closed(connection)))
+    life.watcher.addObserver((exit) => {
+      if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.host.report("closed died", exit.cause)
+      this.listener.died(slot)
+    })
+  }
+
+  /** Runs a connection's finalizers. What dies in them is logged: the borrower has left and the pool goes on. */
+  private closeScope(scope: Scope.CloseableScope): Effect.Effect<void> {
+    return Effect.catchAllCause(
+      Scope.close(scope, Exit.void),
+      (cause) => Effect.sync(() => this.host.report("a connection's finalizer died", cause))
+    )
+  }
+}
+
+const interrupted = (): Error => new Error("the open was interrupted, though nobody had given it up")
+
+/** An open that interrupts itself is a defect: the waiter that it fails was not interrupted. */
+const notInterrupted = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
+  Cause.isInterruptedOnly(cause) ? Cause.die(interrupted()) : cause
