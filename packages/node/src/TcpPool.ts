@@ -79,9 +79,8 @@ export const make = (
 ): Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
     const { host, port } = check(options)
-    const { connectTimeout, timeout, ...pool } = options
     return Pool.make<Handle, ConnectError>({
-      ...pool,
+      ...options,
       name: options.name ?? `tcp://${addressOf(host, port)}`,
       open: Effect.tap(connect(options), ({ line }) => line.park()),
       // Opening a socket has its own deadline, and an error of its own for it.
