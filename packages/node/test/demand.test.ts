@@ -56,6 +56,28 @@ describe("a read up to a delimiter", () => {
     }
   })
 
+  it("finds what a plain search of the whole finds, however the stream is cut", () => {
+    let seed = 11
+    const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % below
+    for (let round = 0; round < 20_000; round++) {
+      const letters = (length: number) => Array.from({ length }, () => "ab"[random(2)]).join("")
+      const whole = letters(1 + random(24))
+      const delimiter = letters(1 + random(4))
+      const chunks = whole.split(/(?<=.)/).reduce<Array<string>>((all, letter) => {
+        if (all.length === 0 || random(3) === 0) all.push(letter)
+        else all[all.length - 1] += letter
+        return all
+      }, [])
+      const at = whole.indexOf(delimiter)
+      const { answer } = feed(until(bytes(delimiter), 100), chunks)
+      expect([whole, delimiter, answer]).toEqual([
+        whole,
+        delimiter,
+        at < 0 ? undefined : whole.slice(0, at + delimiter.length)
+      ])
+    }
+  })
+
   it("takes a frame of just maxBytes and refuses one byte more, wherever the stream is cut", () => {
     for (const chunks of splits("abcd\n")) expect(feed(until(bytes("\n"), 5), chunks).answer).toBe("abcd\n")
     for (const chunks of splits("abcd\n")) expect(feed(until(bytes("\n"), 4), chunks).answer).toBe("TooLarge")

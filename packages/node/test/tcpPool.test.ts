@@ -61,8 +61,7 @@ describe("TcpPoolLive", () => {
       const stats = yield* Pool.use((connection) => Effect.zipRight(connection.send("x"), connection.recvExactly(1)))
         .pipe(
           Effect.zipRight(Pool.stats),
-          Effect.provide(PoolConfigured),
-          Effect.provide(Layer.setConfigProvider(provider))
+          Effect.provide(Layer.provide(PoolConfigured, Layer.setConfigProvider(provider)))
         )
       expect(stats).toMatchObject({ maxConnections: 3, opened: 1, idle: 1 })
     })))

@@ -36,21 +36,40 @@ export class ReadBuffer {
     return whole
   }
 
-  /** Where a delimiter ends that begins at `from` or later; -1 if it has not come whole. */
+  /**
+   * Where a delimiter ends that begins at `from` or later; -1 if it has not come whole. Nothing is copied, and only what
+   * lies behind `from` is looked at, so that a frame in many small chunks costs no more than one in a few.
+   */
   endOf(delimiter: Uint8Array, from: number): number {
-    if (this.length - from < delimiter.length) return -1
-    this.join()
-    const at = Buffer.from(this.chunks[0]!.buffer, this.chunks[0]!.byteOffset, this.length).indexOf(delimiter, from)
-    return at < 0 ? -1 : at + delimiter.length
+    let index = this.chunks.length
+    let start = this.length
+    while (index > 0 && start > from) start -= this.chunks[--index]!.length
+    for (; index < this.chunks.length; index++) {
+      const chunk = this.chunks[index]!
+      let at = chunk.indexOf(delimiter[0]!, Math.max(0, from - start))
+      while (at >= 0) {
+        if (this.matches(delimiter, index, at)) return start + at + delimiter.length
+        at = chunk.indexOf(delimiter[0]!, at + 1)
+      }
+      start += chunk.length
+    }
+    return -1
+  }
+
+  private matches(delimiter: Uint8Array, index: number, at: number): boolean {
+    for (let i = 0; i < delimiter.length; i++, at++) {
+      while (at === this.chunks[index]?.length) {
+        index++
+        at = 0
+      }
+      if (this.chunks[index]?.[at] !== delimiter[i]) return false
+    }
+    return true
   }
 
   clear(): void {
     this.chunks = []
     this.length = 0
-  }
-
-  private join(): void {
-    if (this.chunks.length > 1) this.chunks = [Buffer.concat(this.chunks, this.length)]
   }
 }
 
