@@ -53,9 +53,12 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R>
 
   /**
-   * Leases a connection until `release` or `drop`. Prefer `use` or `get`. Whoever calls this must not be interrupted
-   * before having noted what to give back: make it the acquire of an `Effect.acquireUseRelease`, or call it inside
-   * `Effect.uninterruptible`. Fails as `get` does.
+   * Leases a connection until `release` or `drop`. Prefer `use` or `get`. Fails as `get` does.
+   *
+   * Whoever calls this must not be interrupted before having noted what to give back: make it the acquire of an
+   * `Effect.acquireUseRelease`, or call it inside `Effect.uninterruptible`; elsewhere an interrupt that strikes just then
+   * loses the connection until the pool closes. In such a region an interrupt does not end the wait either:
+   * `acquireTimeout` does.
    */
   readonly acquire: Effect.Effect<C, E | BorrowError>
 
@@ -67,13 +70,17 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   acquireWith(options: { readonly timeout: Duration.DurationInput }): Effect.Effect<C, E | BorrowError>
 
   /**
-   * Ends a lease, as after a success. Returns at once: it never waits for a close. Fails with
-   * `ConnectionNotFoundError` when the connection is not leased from this pool, or not any more.
+   * Ends a lease that was taken with `acquire`, or early one that this fiber has taken with `get` or `use`, as after a
+   * success. Returns at once: it never waits for a close. Fails with `ConnectionNotFoundError` when there is no such
+   * lease, or not any more: it was released or dropped before, or the pool has closed and `drainTimeout` has passed.
+   *
+   * Two who took the same connection by hand one after the other cannot be told apart, unless `lease` gives each a view
+   * of its own, as socket pools do.
    */
   release(connection: C): Effect.Effect<void, ConnectionNotFoundError>
 
   /**
-   * Takes one connection out of the pool and closes it, idle or leased. Its place is free once it has closed. Returns
+   * Takes one connection out of the pool and closes it, idle or leased, whoever holds it. Its place is free once it has closed. Returns
    * at once. If it was leased with `get` or `use`, their end has nothing left to do. Fails with
    * `ConnectionNotFoundError` when this pool does not have the connection.
    */

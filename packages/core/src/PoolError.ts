@@ -33,10 +33,13 @@ const advice = {
 const describeHolder = (holder: LeaseHolder): string =>
   `fiber ${holder.fiber}${holder.span === undefined ? "" : ` in span "${holder.span}"`} for ${holder.heldMillis} ms`
 
+/** The name, code and message of a connector's error, and nothing else of it: it may hold a secret. */
 const describeCause = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
-  const tag = "_tag" in error ? `${String(error._tag)}: ` : ""
-  return `${tag}${"message" in error ? String(error.message) : JSON.stringify(error)}`
+  const fields = error as Record<string, unknown>
+  const text = (...keys: ReadonlyArray<string>) =>
+    keys.map((key) => fields[key]).find((value) => typeof value === "string")
+  return [text("name", "_tag") ?? text("code") ?? "an object", text("message")].filter(Boolean).join(": ")
 }
 
 /**
@@ -70,7 +73,7 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     const what = this.reason === "Timeout" ?
       `no connection within ${this.waitedMillis} ms` :
       this.reason === "QueueFull" ?
-      `no room to wait: ${pending} borrowers wait already` :
+      `no room to wait: ${pending} ${pending === 1 ? "borrower waits" : "borrowers wait"} already` :
       "no idle connection, and the caller does not wait"
     const counts = `${inUse} in use, ${idle} idle, ${opening} opening, ${closing} closing of at most ` +
       `${maxConnections}; ${pending} waiting`

@@ -299,7 +299,8 @@ describe("the explorer", { timeout: 60_000 }, () => {
           onSuccess: () => {
             const slot = waiter.slot!
             const lease = slot.lease
-            return Effect.onExit(hold(engine.present(slot, false)), (exit) => Effect.sync(() => engine.end(slot, lease, exit)))
+            return Effect.onExit(hold(engine.present(slot, "Scoped")), (exit) =>
+              Effect.sync(() => engine.end(slot, lease, exit)))
           }
         }))
       })

@@ -56,7 +56,9 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
   }
 
   release(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
-    return Effect.suspend(() => this.#engine.release(connection) ? Effect.void : this.notFound("release"))
+    return Effect.withFiberRuntime<void, ConnectionNotFoundError>((caller) =>
+      this.#engine.release(connection, caller) ? Effect.void : this.notFound("release")
+    )
   }
 
   drop(connection: C): Effect.Effect<void, ConnectionNotFoundError> {

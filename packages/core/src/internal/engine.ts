@@ -26,7 +26,7 @@ import { type Command, type Holder, type Refusal, type Slot, State, type Waiter 
 import * as Transitions from "./transitions.js"
 
 const isInUse = (slot: Slot<any>): boolean => slot.phase === "InUse"
-const isManual = (slot: Slot<any>): boolean => slot.manual && isInUse(slot)
+const isManual = (slot: Slot<any>): boolean => slot.claim === "Manual" && isInUse(slot)
 const isReturning = (slot: Slot<any>): boolean => slot.phase === "Returning"
 const isIdle = (slot: Slot<any>): boolean => slot.phase === "Idle"
 
@@ -138,7 +138,10 @@ export class Engine<C, E> {
   claim(waiter: Waiter<C>): boolean {
     const slot = waiter.slot!
     if (slot.lease === waiter.lease) {
-      if (slot.reason === undefined || slot.uses === 0) return true
+      if (slot.reason === undefined || slot.uses === 0) {
+        Transitions.endWait(this.state)
+        return true
+      }
       this.giveBack(slot, waiter.lease)
     }
     return false
@@ -181,7 +184,7 @@ export class Engine<C, E> {
   }
 
   /** What the holder of a lease is given: the connection, or its view for this one lease. */
-  present(slot: Slot<C>, manual: boolean): C {
+  present(slot: Slot<C>, by: "Manual" | "Scoped"): C {
     let lent = slot.connection as C
     if (this.options.lease !== undefined) {
       try {
@@ -192,7 +195,7 @@ export class Engine<C, E> {
       }
       this.directory.add(lent, slot)
     }
-    Transitions.claim(this.state, slot, lent, manual)
+    Transitions.claim(this.state, slot, lent, by)
     return lent
   }
 
@@ -203,7 +206,8 @@ export class Engine<C, E> {
     Transitions.endLease(slot)
     const now = this.now()
     const unfit = this.unfit(slot, now)
-    if (unfit !== undefined || this.options.onRelease === undefined) {
+    const closes = unfit !== undefined || this.state.phase !== "Running"
+    if (closes || this.options.onRelease === undefined) {
       this.settle(slot, unfit ?? (endedWell(exit) ? undefined : "Unclean"), now)
     } else {
       this.reset(slot, exit, now)
@@ -262,15 +266,20 @@ export class Engine<C, E> {
 
   // --- What users ask for -------------------------------------------------------------------------------------------
 
-  release(connection: C): boolean {
-    const slot = this.directory.find(connection, isManual, isInUse)
+  /**
+   * Ends a lease that was taken by hand, or the caller's own. What somebody else has in a scope is not the caller's to
+   * give back: he has released it before, and it has been lent again.
+   */
+  release(connection: C, caller: Holder): boolean {
+    const isOwn = (slot: Slot<C>) => slot.claim === "Scoped" && slot.holder === caller && isInUse(slot)
+    const slot = this.directory.find(connection, isManual, isOwn)
     if (slot === undefined) return false
     this.end(slot, slot.lease, Exit.void)
     return true
   }
 
   drop(connection: C): boolean {
-    const slot = this.directory.find(connection, isManual, isInUse, isIdle)
+    const slot = this.directory.find(connection, isManual, isInUse, isReturning, isIdle)
     if (slot === undefined) return false
     this.forget(slot)
     this.run(Transitions.retire(this.state, slot, "Dropped", this.now()))

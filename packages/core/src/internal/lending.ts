@@ -127,7 +127,7 @@ export const use = <C, E, A, E2, R>(
   Effect.uninterruptibleMask((restore) =>
     borrowed(engine, undefined, restore, (slot) => {
       const lease = slot.lease
-      const connection = engine.present(slot, false)
+      const connection = engine.present(slot, "Scoped")
       return Effect.matchCauseEffect(restore(Effect.suspend(() => f(connection))), {
         onFailure: (cause) => {
           const exit = Exit.failCause(cause)
@@ -149,7 +149,7 @@ export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowE
     Effect.flatMap(Effect.scope, (scope) =>
       borrowed(engine, undefined, restore, (slot) => {
         const lease = slot.lease
-        const connection = engine.present(slot, false)
+        const connection = engine.present(slot, "Scoped")
         return Effect.as(
           Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.end(slot, lease, exit))),
           connection
@@ -160,5 +160,5 @@ export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowE
 /** A lease until `release` or `drop`. */
 export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Effect<C, E | BorrowError> =>
   Effect.uninterruptibleMask((restore) =>
-    borrowed(engine, timeout, restore, (slot) => Effect.succeed(engine.present(slot, true)))
+    borrowed(engine, timeout, restore, (slot) => Effect.succeed(engine.present(slot, "Manual")))
   )

@@ -53,8 +53,8 @@ const show = (value: unknown): string => {
   return String(value)
 }
 
-const reject = (option: string, value: unknown, rule: string): never => {
-  throw new RangeError(`Pool.make: ${option} must be ${rule}, but is ${show(value)}`)
+const reject = (option: string, value: unknown, rule: string, where = "Pool.make"): never => {
+  throw new RangeError(`${where}: ${option} must be ${rule}, but is ${show(value)}`)
 }
 
 /** Checks a count: a whole number, at least `least`. */
@@ -72,16 +72,23 @@ const isNegative = (value: unknown): boolean =>
     Array.isArray(value) && value.some((part) => part < 0)
 
 /** Checks a duration and gives it in milliseconds. */
-const millis = (option: string, value: Duration.DurationInput, above: "0 or more" | "more than 0"): number => {
+const millis = (
+  option: string,
+  value: Duration.DurationInput,
+  above: "0 or more" | "more than 0",
+  where?: string
+): number => {
   const rule = `a duration of ${above}`
-  if (Number.isNaN(value) || isNegative(value)) reject(option, value, rule)
+  if (Number.isNaN(value) || isNegative(value)) reject(option, value, rule, where)
   let decoded: number
   try {
     decoded = Duration.toMillis(value)
   } catch {
-    return reject(option, value, rule)
+    return reject(option, value, rule, where)
   }
-  return Number.isNaN(decoded) || (decoded === 0 && above === "more than 0") ? reject(option, value, rule) : decoded
+  return Number.isNaN(decoded) || (decoded === 0 && above === "more than 0")
+    ? reject(option, value, rule, where)
+    : decoded
 }
 
 const check = (ok: boolean, option: string, value: unknown, rule: string): void => {
@@ -143,4 +150,5 @@ export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, 
 }
 
 /** Checks a timeout given with one call and gives it in milliseconds. */
-export const callTimeout = (value: Duration.DurationInput): number => millis("timeout", value, "0 or more")
+export const callTimeout = (value: Duration.DurationInput): number =>
+  millis("timeout", value, "0 or more", "Pool.acquireWith")

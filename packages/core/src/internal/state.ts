@@ -47,8 +47,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   expiresAt = Infinity
   /** The present lease's number; 0 when not leased. Numbers are never used twice. */
   lease = 0
-  /** The present lease is for `release` or `drop` to end, not for a scope. */
-  manual = false
+  /** Whether the present holder has taken it up, and who ends its lease: `release`, or a scope or an effect's end. */
+  claim: "None" | "Manual" | "Scoped" = "None"
   holder: Holder | undefined = undefined
   heldSince = 0
   /** Leases that its holders took up so far. */

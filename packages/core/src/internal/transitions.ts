@@ -75,14 +75,13 @@ export const take = <C>(state: State<C>): SlotOf<C> | undefined => {
 export const lend = <C>(state: State<C>, slot: SlotOf<C>, holder: Holder, now: number): void => {
   slot.phase = "InUse"
   slot.lease = ++state.leases
-  slot.manual = false
+  slot.claim = "None"
   slot.holder = holder
   slot.heldSince = now
 }
 
 const serve = <C>(state: State<C>, slot: SlotOf<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   lend(state, slot, waiter.holder, now)
-  state.waited++
   waiter.slot = slot
   waiter.lease = slot.lease
   return [{ _tag: "Wake", waiter }]
@@ -102,9 +101,9 @@ const handOff = <C>(state: State<C>, slot: SlotOf<C>, now: number): Commands<C> 
 }
 
 /** The holder has the connection, or its view of it, in hand. */
-export const claim = <C>(state: State<C>, slot: SlotOf<C>, lent: C, manual: boolean): void => {
+export const claim = <C>(state: State<C>, slot: SlotOf<C>, lent: C, by: "Manual" | "Scoped"): void => {
   slot.lent = lent
-  slot.manual = manual
+  slot.claim = by
   slot.uses++
   state.acquired++
 }
@@ -114,6 +113,11 @@ export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
   waiter.ticket = ++state.tickets
   state.waiters.push(waiter)
   return demand(state, now)
+}
+
+/** A waiter takes up what it was handed. */
+export const endWait = <C>(state: State<C>): void => {
+  state.waited++
 }
 
 /** Puts a borrower back in its place, whose connection was lost between the hand-off and its next step. */

@@ -112,6 +112,9 @@ const close = (line: Line): Effect.Effect<void> =>
 
 const reasons: Record<string, ConnectError["reason"]> = {
   ECONNREFUSED: "Refused",
+  // A listener that goes away while the connect is on its way.
+  ECONNRESET: "Refused",
+  ECONNABORTED: "Refused",
   ETIMEDOUT: "Timeout",
   EHOSTUNREACH: "Unreachable",
   EHOSTDOWN: "Unreachable",
