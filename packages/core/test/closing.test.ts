@@ -1,0 +1,364 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pool, PoolClosedError } from "@socketpool/core"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { audited, forkSettled, id, lineUp, type Options, type Script, settled, setup, warmUp } from "./setup.js"
+
+/** Asserts that a fiber that has come to wait ends exactly so much later. */
+const assertEndsAfter = (fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: number) =>
+  Effect.gen(function*() {
+    yield* TestClock.adjust(millis - 1)
+    assert.isNull(fiber.unsafePoll())
+    yield* TestClock.adjust(1)
+    assert.deepStrictEqual(fiber.unsafePoll(), Exit.void)
+  })
+
+describe("close", () => {
+  it.scoped("closes idle connections", () =>
+    Effect.gen(function*() {
+      // F50
+      const { connector, pool } = yield* setup()
+      yield* warmUp(pool, 3)
+      yield* pool.close
+      assert.deepStrictEqual([connector.live, connector.closed], [0, 3])
+      assert.strictEqual((yield* pool.stats).closed.PoolClosed, 3)
+    }))
+
+  it.scoped("is what closing the pool's scope does", () =>
+    Effect.gen(function*() {
+      const connector = ScriptedConnector.make()
+      const scope = yield* Scope.make()
+      const pool = yield* audited(connector, Scope.extend(Pool.make({ open: connector.open }), scope))
+      yield* pool.use(id)
+      yield* Scope.close(scope, Exit.void)
+      assert.strictEqual(connector.live, 0)
+      assert.strictEqual((yield* Effect.flip(pool.use(id)))._tag, "PoolClosedError")
+    }))
+
+  it.scoped("of a pool that opened nothing ends at once", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* pool.close
+      const stats = yield* pool.stats
+      assert.deepStrictEqual([stats.opened, yield* pool.size], [0, 0])
+    }))
+
+  it.scoped("waits until the last finalizer has ended", () =>
+    Effect.gen(function*() {
+      // F50
+      const { connector, pool } = yield* setup({}, { close: (n) => n === 2 ? { slow: "2 seconds" } : "ok" })
+      yield* warmUp(pool, 3)
+      const closing = yield* forkSettled(pool.close)
+      yield* assertEndsAfter(closing, 2000)
+      assert.strictEqual(connector.live, 0)
+    }))
+
+  it.scoped("has the finalizers of all connections run side by side", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({}, { close: () => ({ slow: "2 seconds" }) })
+      yield* warmUp(pool, 10)
+      yield* assertEndsAfter(yield* forkSettled(pool.close), 2000)
+      assert.strictEqual(connector.closed, 10)
+    }))
+
+  it.scoped("survives finalizers that die", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({}, { close: (n) => n === 1 ? "die" : "ok" })
+      yield* warmUp(pool, 3)
+      yield* pool.close
+      assert.strictEqual(connector.closed, 3)
+    }))
+
+  it.scoped("gives up a finalizer that hangs after closeTimeout", () =>
+    Effect.gen(function*() {
+      // F48
+      const { connector, pool } = yield* setup({ closeTimeout: "3 seconds" }, { close: () => ({ slow: "1 hour" }) })
+      yield* warmUp(pool, 2)
+      yield* assertEndsAfter(yield* forkSettled(pool.close), 3000)
+      assert.strictEqual(connector.closed, 2)
+      yield* TestClock.adjust("1 hour")
+    }))
+
+  it.scoped("gives up a finalizer that hangs after 5 seconds unless told otherwise", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({}, { close: () => ({ slow: "1 hour" }) })
+      yield* warmUp(pool, 1)
+      yield* assertEndsAfter(yield* forkSettled(pool.close), 5000)
+      yield* TestClock.adjust("1 hour")
+    }))
+
+  it.scoped("gives up finalizers at once when closeTimeout is 0, and they run even so", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({ closeTimeout: 0 }, { close: () => ({ slow: "1 second" }) })
+      yield* warmUp(pool, 2)
+      yield* pool.close
+      assert.strictEqual(connector.closed, 2)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(connector.live, 0)
+    }))
+
+  describe("with leases out", () => {
+    const setupLeased = (options: Options = {}, script: Script = {}) =>
+      Effect.gen(function*() {
+        const { connector, pool } = yield* setup(options, script)
+        const connection = yield* pool.acquire
+        const closing = yield* forkSettled(pool.close)
+        return { connector, pool, connection, closing }
+      })
+
+    it.scoped("waits for them to come back", () =>
+      Effect.gen(function*() {
+        const { closing, connection, connector, pool } = yield* setupLeased()
+        yield* TestClock.adjust("9 seconds")
+        assert.deepStrictEqual([closing.unsafePoll(), connector.live], [null, 1])
+        yield* pool.release(connection)
+        yield* Fiber.join(closing)
+        assert.deepStrictEqual([connector.closed, (yield* pool.stats).closed.PoolClosed], [1, 1])
+      }))
+
+    it.scoped("lets the work of their holders end", () =>
+      Effect.gen(function*() {
+        const { connector, pool } = yield* setup()
+        const holder = yield* forkSettled(pool.use(() => Effect.delay(Effect.sync(() => connector.live), "5 seconds")))
+        const closing = yield* forkSettled(pool.close)
+        yield* TestClock.adjust("5 seconds")
+        assert.strictEqual(yield* Fiber.join(holder), 1)
+        yield* Fiber.join(closing)
+        assert.strictEqual(connector.live, 0)
+      }))
+
+    it.scoped("closes their connections by force after drainTimeout", () =>
+      Effect.gen(function*() {
+        // F47
+        const { closing, connection, connector, pool } = yield* setupLeased({ drainTimeout: "1 second" })
+        yield* assertEndsAfter(closing, 1000)
+        assert.deepStrictEqual([connector.closed, (yield* pool.stats).closed.PoolClosed], [1, 1])
+        assert.strictEqual((yield* Effect.flip(pool.release(connection)))._tag, "ConnectionNotFoundError")
+      }))
+
+    it.scoped("closes their connections by force after 10 seconds unless told otherwise", () =>
+      Effect.gen(function*() {
+        // F47
+        const { closing } = yield* setupLeased()
+        yield* assertEndsAfter(closing, 10_000)
+      }))
+
+    it.scoped("closes their connections at once when drainTimeout is 0", () =>
+      Effect.gen(function*() {
+        const { closing, connector } = yield* setupLeased({ drainTimeout: 0 })
+        yield* settled
+        assert.deepStrictEqual([closing.unsafePoll(), connector.live], [Exit.void, 0])
+      }))
+
+    it.scoped("ends within drainTimeout and closeTimeout when their finalizers hang", () =>
+      Effect.gen(function*() {
+        // F48
+        const { closing } = yield* setupLeased({ drainTimeout: "1 second", closeTimeout: "2 seconds" }, {
+          close: () => ({ slow: "1 hour" })
+        })
+        yield* assertEndsAfter(closing, 3000)
+        yield* TestClock.adjust("1 hour")
+      }))
+
+    it.scoped("closes each once when its holder ends after the force", () =>
+      Effect.gen(function*() {
+        const { connector, pool } = yield* setup({ drainTimeout: "1 second" })
+        const holder = yield* forkSettled(Effect.scoped(Effect.andThen(pool.get, Effect.sleep("1 minute"))))
+        const closing = yield* forkSettled(pool.close)
+        yield* TestClock.adjust("1 minute")
+        yield* Fiber.joinAll([holder, closing])
+        assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+      }))
+
+    it.scoped("keeps them for as long as a connection that has expired is leased", () =>
+      Effect.gen(function*() {
+        const { closing, connection, connector, pool } = yield* setupLeased({ connectionTTL: "1 second" })
+        yield* TestClock.adjust("2 seconds")
+        assert.strictEqual(connector.live, 1)
+        yield* pool.release(connection)
+        yield* Fiber.join(closing)
+      }))
+
+    it.scoped("leaves it to them to drop their connections", () =>
+      Effect.gen(function*() {
+        const { closing, connection, pool } = yield* setupLeased()
+        yield* pool.drop(connection)
+        yield* Fiber.join(closing)
+        assert.strictEqual((yield* pool.stats).closed.Dropped, 1)
+      }))
+  })
+
+  describe("fails", () => {
+    it.scoped("all that wait with PoolClosedError, before it ends", () =>
+      Effect.gen(function*() {
+        // F13
+        const { pool } = yield* setup({ maxConnections: 1 })
+        const connection = yield* pool.acquire
+        const waiters = yield* Effect.forEach(
+          Array.from({ length: 10 }),
+          () => Effect.fork(Effect.flip(Effect.scoped(pool.get)))
+        )
+        yield* settled
+        const closing = yield* forkSettled(pool.close)
+        assert.isNull(closing.unsafePoll())
+        const errors = yield* Fiber.joinAll(waiters)
+        assert.isTrue(errors.every((error) => error instanceof PoolClosedError))
+        yield* pool.release(connection)
+        yield* Fiber.join(closing)
+      }))
+
+    it.scoped("whoever waits for an open with PoolClosedError", () =>
+      Effect.gen(function*() {
+        const { connector, pool } = yield* setup({}, { open: () => "never" })
+        const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
+        yield* pool.close
+        assert.instanceOf(yield* Fiber.join(waiter), PoolClosedError)
+        assert.deepStrictEqual([connector.attempts, (yield* pool.stats).openFailed], [1, 1])
+      }))
+
+    it.scoped("whoever borrows while leases are awaited with PoolClosedError, at once", () =>
+      Effect.gen(function*() {
+        const { connector, pool } = yield* setup()
+        const connection = yield* pool.acquire
+        const closing = yield* forkSettled(pool.close)
+        assert.instanceOf(yield* Effect.flip(pool.use(id)), PoolClosedError)
+        yield* pool.release(connection)
+        yield* Fiber.join(closing)
+        assert.strictEqual(connector.attempts, 1)
+      }))
+
+    it.scoped("whoever borrows afterwards with PoolClosedError, at once, without interrupting it", () =>
+      Effect.gen(function*() {
+        // F14
+        const { pool } = yield* setup()
+        yield* pool.close
+        const exits = yield* Effect.all([
+          Effect.exit(Effect.scoped(pool.get)),
+          Effect.exit(pool.use(id)),
+          Effect.exit(pool.acquire),
+          Effect.exit(pool.acquireWith({ timeout: "1 hour" })),
+          Effect.exit(pool.acquireWith({ timeout: 0 })),
+          Effect.exit(Effect.scoped(pool))
+        ])
+        const closed = Exit.fail(new PoolClosedError({ pool: pool.name }))
+        assert.deepStrictEqual(exits, [closed, closed, closed, closed, closed, closed])
+      }))
+  })
+
+  it.scoped("can be called again, and ends with the first call", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({}, { close: () => ({ slow: "1 second" }) })
+      yield* warmUp(pool, 2)
+      const closings = yield* Effect.forEach([1, 2, 3], () => Effect.fork(pool.close))
+      yield* settled
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.joinAll(closings)
+      yield* pool.close
+      assert.strictEqual(connector.closed, 2)
+    }))
+
+  it.scoped("does not let a second call put off the end of the drain", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({ drainTimeout: "2 seconds" })
+      yield* pool.acquire
+      const first = yield* forkSettled(pool.close)
+      yield* TestClock.adjust("1 second")
+      const second = yield* forkSettled(pool.close)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.joinAll([first, second])
+      assert.strictEqual(connector.live, 0)
+    }))
+
+  it.scoped("goes on when the call is interrupted", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* Effect.scoped(pool.get)
+      const closing = yield* forkSettled(pool.close)
+      const exit = yield* Fiber.interrupt(closing)
+      assert.isTrue(Exit.isInterrupted(exit))
+      assert.instanceOf(yield* Effect.flip(pool.acquire), PoolClosedError)
+      yield* pool.release(connection)
+      yield* settled
+      assert.deepStrictEqual([connector.live, connector.closed], [0, 2])
+    }))
+
+  describe("while a connection is being opened", () => {
+    it.scoped("interrupts the open", () =>
+      Effect.gen(function*() {
+        // F49
+        const { connector, pool } = yield* setup({ minConnections: 1 }, { open: () => ({ slow: "1 second" }) })
+        yield* settled
+        yield* pool.close
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([connector.attempts, connector.opened], [1, 0])
+      }))
+
+    it.scoped("ends when the open fails after all", () =>
+      Effect.gen(function*() {
+        // F49
+        const connector = ScriptedConnector.make({ open: () => ({ slow: "1 second" }) })
+        const pool = yield* audited(
+          connector,
+          Pool.make({
+            minConnections: 1,
+            open: Effect.uninterruptible(Effect.zipRight(connector.open, Effect.fail("failed")))
+          })
+        )
+        yield* settled
+        yield* assertEndsAfter(yield* forkSettled(pool.close), 1000)
+        assert.strictEqual((yield* pool.stats).openFailed, 1)
+      }))
+
+    it.scoped("closes the connection that comes of it after all, and lends it to nobody", () =>
+      Effect.gen(function*() {
+        // F53
+        const connector = ScriptedConnector.make({ open: () => ({ slow: "1 second" }) })
+        const pool = yield* audited(connector, Pool.make({ open: Effect.uninterruptible(connector.open) }))
+        const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
+        const closing = yield* forkSettled(pool.close)
+        assert.instanceOf(yield* Fiber.join(waiter), PoolClosedError)
+        yield* assertEndsAfter(closing, 1000)
+        assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+      }))
+
+    it.scoped("ends after closeTimeout when the open cannot be interrupted, and what comes of it later is closed", () =>
+      Effect.gen(function*() {
+        // F53
+        const connector = ScriptedConnector.make({ open: () => ({ slow: "1 minute" }) })
+        const pool = yield* audited(
+          connector,
+          Pool.make({ minConnections: 1, open: Effect.uninterruptible(connector.open) })
+        )
+        yield* settled
+        yield* assertEndsAfter(yield* forkSettled(pool.close), 5000)
+        yield* TestClock.adjust("1 minute")
+        assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+      }))
+  })
+
+  it.scoped("refuses a waiter whose connection was dropped before it resumed", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1 })
+      const connection = yield* pool.acquire
+      const { borrowers, served } = yield* lineUp(pool, ["waiter"])
+      yield* pool.release(connection)
+      yield* pool.drop(connection)
+      yield* pool.close
+      assert.instanceOf(yield* Effect.flip(Fiber.join(borrowers[0]!)), PoolClosedError)
+      assert.deepStrictEqual(served, [])
+    }))
+
+  it.scoped("leaves a pool whose members still answer", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ minConnections: 1 })
+      const connection = yield* pool.acquire
+      yield* pool.release(connection)
+      yield* pool.close
+      assert.strictEqual(yield* pool.size, 0)
+      assert.strictEqual(yield* pool.dropExpired, 0)
+      yield* pool.invalidate(connection)
+      const errors = [yield* Effect.flip(pool.release(connection)), yield* Effect.flip(pool.drop(connection))]
+      assert.deepStrictEqual(errors.map((error) => error.operation), ["release", "drop"])
+    }))
+})

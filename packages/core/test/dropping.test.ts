@@ -1,0 +1,269 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConnectionNotFoundError } from "@socketpool/core"
+import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
+
+/** Asserts that an operation finds no connection, and changes none of the pool's numbers. */
+const assertNotFound = (
+  pool: TestPool,
+  operation: "release" | "drop",
+  effect: Effect.Effect<unknown, ConnectionNotFoundError>
+) =>
+  Effect.gen(function*() {
+    const before = yield* pool.stats
+    assert.deepStrictEqual(yield* Effect.flip(effect), new ConnectionNotFoundError({ pool: pool.name, operation }))
+    assert.deepStrictEqual(yield* pool.stats, before)
+  })
+
+describe("drop", () => {
+  it.scoped("closes an idle connection", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* pool.release(connection)
+      yield* pool.drop(connection)
+      yield* settled
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+      const stats = yield* pool.stats
+      assert.deepStrictEqual([stats.idle, stats.closed.Dropped], [0, 1])
+    }))
+
+  it.scoped("closes a leased connection under its holder", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* pool.drop(connection)
+      yield* settled
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+      const stats = yield* pool.stats
+      assert.deepStrictEqual([stats.inUse, stats.closed.Dropped], [0, 1])
+    }))
+
+  it.scoped("leaves nothing to do for the scope that leased it", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      const scope = yield* Scope.make()
+      const connection = yield* Scope.extend(pool.get, scope)
+      yield* pool.drop(connection)
+      yield* settled
+      const before = yield* pool.stats
+      yield* Scope.close(scope, Exit.void)
+      assert.deepStrictEqual(yield* pool.stats, before)
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+    }))
+
+  it.scoped("leaves nothing to do for the use that leased it", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      assert.strictEqual(yield* pool.use((connection) => Effect.as(pool.drop(connection), "answer")), "answer")
+      yield* settled
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+    }))
+
+  it.scoped("frees the place once the connection has closed", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1 }, { close: () => ({ slow: "1 second" }) })
+      yield* pool.use((connection) => pool.drop(connection))
+      const borrower = yield* forkSettled(pool.use(id))
+      yield* TestClock.adjust("999 millis")
+      assert.isNull(borrower.unsafePoll())
+      yield* TestClock.adjust("1 millis")
+      assert.strictEqual(yield* Fiber.join(borrower), 2)
+    }))
+
+  it.scoped("frees the place after closeTimeout when the close hangs", () =>
+    Effect.gen(function*() {
+      // F48
+      const { pool } = yield* setup({ maxConnections: 2, closeTimeout: "1 second" }, {
+        close: (n) => n === 1 ? { slow: "1 minute" } : "ok"
+      })
+      yield* pool.use((connection) => pool.drop(connection))
+      yield* TestClock.adjust("999 millis")
+      assert.strictEqual((yield* pool.stats).closing, 1)
+      yield* TestClock.adjust("1 millis")
+      assert.deepStrictEqual([(yield* pool.stats).closing, (yield* pool.stats).closed.Dropped], [0, 1])
+      yield* TestClock.adjust("1 minute")
+    }))
+
+  it.scoped("returns at once although the close hangs", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({}, { close: () => ({ slow: "1 minute" }) })
+      yield* pool.use((connection) => pool.drop(connection))
+      yield* TestClock.adjust("1 minute")
+    }))
+
+  it.scoped("closes no other connection", () =>
+    Effect.gen(function*() {
+      // F57
+      const { connector, pool } = yield* setup()
+      yield* warmUp(pool, 3)
+      const connection = yield* pool.acquire
+      yield* pool.drop(connection)
+      yield* settled
+      assert.deepStrictEqual([connector.live, yield* pool.size], [2, 2])
+      assert.isFalse(connection.alive)
+    }))
+
+  it.scoped("finds no connection that was dropped before", () =>
+    Effect.gen(function*() {
+      // F65
+      const { pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* pool.drop(connection)
+      yield* assertNotFound(pool, "drop", pool.drop(connection))
+      yield* settled
+      yield* assertNotFound(pool, "drop", pool.drop(connection))
+    }))
+
+  it.scoped("finds no connection of another pool", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const other = yield* setup()
+      yield* pool.use((connection) => assertNotFound(other.pool, "drop", other.pool.drop(connection)))
+    }))
+
+  it.scoped("finds a connection that is just coming back", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({ onRelease: () => Effect.as(Effect.sleep("1 second"), "keep") })
+      const connection = yield* pool.acquire
+      yield* pool.release(connection)
+      yield* pool.drop(connection)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+      assert.strictEqual((yield* pool.stats).closed.Dropped, 1)
+    }))
+})
+
+describe("release", () => {
+  it.scoped("finds no connection that was released before", () =>
+    Effect.gen(function*() {
+      // F61
+      const { pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* pool.release(connection)
+      yield* assertNotFound(pool, "release", pool.release(connection))
+    }))
+
+  it.scoped("finds no connection that was dropped before", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* pool.drop(connection)
+      yield* assertNotFound(pool, "release", pool.release(connection))
+    }))
+
+  it.scoped("finds no connection of another pool", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const other = yield* setup()
+      yield* pool.use((connection) => assertNotFound(other.pool, "release", other.pool.release(connection)))
+    }))
+
+  it.scoped("finds no connection that was leased by a scope which has closed", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const connection = yield* Effect.scoped(pool.get)
+      yield* assertNotFound(pool, "release", pool.release(connection))
+    }))
+
+  it.scoped("leaves nothing to do for the scope that leased the connection", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const scope = yield* Scope.make()
+      yield* pool.release(yield* Scope.extend(pool.get, scope))
+      const next = yield* pool.acquire
+      yield* Scope.close(scope, Exit.void)
+      // Leased anew by somebody else, it was not for that scope to give back.
+      assert.strictEqual((yield* pool.stats).inUse, 1)
+      yield* pool.release(next)
+    }))
+
+  it.scoped("a second time takes nothing from the waiter that was served by the first", () =>
+    Effect.gen(function*() {
+      // F61
+      const { connector, pool } = yield* setup({ maxConnections: 1 })
+      const connection = yield* pool.acquire
+      const { borrowers, served } = yield* lineUp(pool, ["a", "b"])
+      yield* pool.release(connection)
+      yield* assertNotFound(pool, "release", pool.release(connection))
+      yield* Fiber.joinAll(borrowers)
+      assert.deepStrictEqual(served, ["a", "b"])
+      assert.strictEqual(connector.attempts, 1)
+    }))
+
+  it.scoped("of a leased connection that is gone closes it", () =>
+    Effect.gen(function*() {
+      // F32
+      const { connector, pool } = yield* setup({ isConnected: (connection) => connection.alive })
+      const connection = yield* pool.acquire
+      connection.kill()
+      yield* pool.release(connection)
+      assert.strictEqual(yield* pool.use(id), 2)
+      yield* settled
+      assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Disconnected], [1, 1])
+    }))
+})
+
+describe("invalidate", () => {
+  it.scoped("closes an idle connection now", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* pool.release(connection)
+      yield* pool.invalidate(connection)
+      yield* settled
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+      assert.strictEqual((yield* pool.stats).closed.Invalid, 1)
+    }))
+
+  it.scoped("closes a leased connection when it comes back", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      const connection = yield* pool.acquire
+      yield* pool.invalidate(connection)
+      yield* settled
+      assert.deepStrictEqual(connector.log, ["open 1"])
+      yield* pool.release(connection)
+      yield* settled
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+    }))
+
+  it.scoped("keeps the connections under maxConnections although leased ones are replaced", () =>
+    Effect.gen(function*() {
+      // F17
+      const { connector, pool } = yield* setup({ maxConnections: 2, minConnections: 2 })
+      yield* settled
+      const leased = [yield* pool.acquire, yield* pool.acquire]
+      yield* Effect.forEach(leased, (connection) => pool.invalidate(connection))
+      const waiters = yield* forkSettled(Effect.forEach([1, 2, 3], () => pool.use(id), { concurrency: "unbounded" }))
+      yield* Effect.forEach(leased, (connection) => pool.release(connection))
+      yield* Fiber.join(waiters)
+      assert.strictEqual(connector.peak, 2)
+    }))
+
+  it.scoped("may be called twice", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup()
+      yield* pool.use((connection) => Effect.andThen(pool.invalidate(connection), pool.invalidate(connection)))
+      yield* settled
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+    }))
+
+  it.scoped("ignores a connection that the pool does not have", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const other = yield* setup()
+      yield* other.pool.use((connection) => pool.invalidate(connection))
+      assert.strictEqual((yield* pool.stats).opened, 0)
+    }))
+
+  it.scoped("closes a connection that is just coming back", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({ onRelease: () => Effect.as(Effect.sleep("1 second"), "keep") })
+      const connection = yield* pool.acquire
+      yield* pool.release(connection)
+      yield* pool.invalidate(connection)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
+    }))
+})

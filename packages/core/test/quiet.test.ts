@@ -1,0 +1,120 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pool } from "@socketpool/core"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Duration, Effect, Fiber, Schedule, TestClock } from "effect"
+import { audited, countingClock, forkSettled, id, type Options, type Script, settled, warmUp } from "./setup.js"
+
+/** A pool that tells how many of its own fibers sleep on the clock. */
+const setupWithSleepers = (options: Options = {}, script: Script = {}) =>
+  Effect.gen(function*() {
+    const connector = ScriptedConnector.make(script)
+    const { asleep, clock } = yield* countingClock
+    const pool = yield* audited(connector, Effect.withClock(Pool.make({ open: connector.open, ...options }), clock))
+    return { asleep, connector, pool }
+  })
+
+describe("no timer of a pool runs", () => {
+  it.scoped("before there is a connection", () =>
+    Effect.gen(function*() {
+      // F45
+      const { asleep } = yield* setupWithSleepers()
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  it.scoped("while connections are idle that cannot expire", () =>
+    Effect.gen(function*() {
+      // F45
+      const { asleep, pool } = yield* setupWithSleepers({ connectionTTL: Duration.infinity })
+      yield* warmUp(pool, 3)
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  it.scoped("while connections are idle that nobody reaps", () =>
+    Effect.gen(function*() {
+      // F45
+      const { asleep, pool } = yield* setupWithSleepers({ reapExpired: false })
+      yield* warmUp(pool, 3)
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  it.scoped("but the reaper's, while connections are idle that can expire; and that no longer than they are there", () =>
+    Effect.gen(function*() {
+      // F45
+      const { asleep, connector, pool } = yield* setupWithSleepers({
+        connectionTTL: "1 second",
+        reapSchedule: Schedule.spaced("1 second")
+      })
+      for (let round = 0; round < 2; round++) {
+        yield* pool.use(id)
+        yield* settled
+        assert.deepStrictEqual([connector.live, asleep()], [1, 1])
+        yield* TestClock.adjust("1 second")
+        assert.deepStrictEqual([connector.live, asleep()], [0, 0])
+      }
+    }))
+
+  it.scoped("after opens failed, opens hung, and borrowers waited, were served, timed out and went away", () =>
+    Effect.gen(function*() {
+      const { asleep, pool } = yield* setupWithSleepers(
+        { maxConnections: 2, connectTimeout: "1 second", reapExpired: false },
+        {
+          open: (attempt) => (["fail", "never", { slow: "500 millis" }] as const)[attempt - 1] ?? "ok",
+          close: () => ({ slow: "1 second" })
+        }
+      )
+      const borrows: ReadonlyArray<Effect.Effect<unknown, unknown>> = [
+        pool.use(id),
+        pool.use(id),
+        pool.use(() => Effect.sleep("1 second")),
+        pool.use((connection) => pool.drop(connection)),
+        Effect.flatMap(pool.acquireWith({ timeout: "1 minute" }), (connection) => pool.release(connection)),
+        pool.acquireWith({ timeout: "100 millis" }),
+        Effect.timeout(pool.use(id), "200 millis")
+      ]
+      const borrowers = yield* Effect.forEach(borrows, (borrow) => Effect.fork(Effect.exit(borrow)))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.joinAll(borrowers)
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  it.scoped("after minConnections are back", () =>
+    Effect.gen(function*() {
+      const { asleep, pool } = yield* setupWithSleepers({ minConnections: 2, reapExpired: false }, {
+        open: (attempt) => attempt <= 5 ? "fail" : "ok"
+      })
+      yield* settled
+      assert.strictEqual(asleep(), 1)
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([yield* pool.size, asleep()], [2, 0])
+    }))
+
+  it.scoped("after it has closed", () =>
+    Effect.gen(function*() {
+      // F45
+      const { asleep, pool } = yield* setupWithSleepers({ minConnections: 3 }, {
+        open: (attempt) => attempt === 1 ? "ok" : "never"
+      })
+      yield* pool.use(id)
+      yield* pool.close
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  it.scoped("for more than one of its waiters, however many wait", () =>
+    Effect.gen(function*() {
+      const { asleep, pool } = yield* setupWithSleepers({ maxConnections: 1, reapExpired: false })
+      const connection = yield* pool.acquire
+      const waiters = yield* forkSettled(Effect.forEach(Array.from({ length: 100 }), () => pool.use(id), {
+        concurrency: "unbounded"
+      }))
+      assert.strictEqual(asleep(), 1)
+      yield* pool.release(connection)
+      yield* Fiber.join(waiters)
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+})
