@@ -124,6 +124,8 @@ export const endWait = <C>(state: State<C>): void => {
 export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   waiter.slot = undefined
   waiter.lease = 0
+  // Its timer may have rung while it had a connection.
+  if (waiter.deadline <= now) return [refuse(state, waiter, { _tag: "AcquireTimeout" })]
   let successor = state.waiters.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
   state.waiters.insertBefore(waiter, successor)
