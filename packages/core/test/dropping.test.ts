@@ -191,6 +191,27 @@ describe("release", () => {
       assert.strictEqual(connector.attempts, 1)
     }))
 
+  it.scoped("a second time takes nothing from another who has leased the connection for a scope or an effect since", () =>
+    Effect.gen(function*() {
+      // F61
+      const { pool } = yield* setup({ maxConnections: 1 })
+      const connection = yield* pool.acquire
+      yield* pool.release(connection)
+      for (const lease of [pool.use(() => Effect.never), Effect.scoped(Effect.andThen(pool.get, Effect.never))]) {
+        const other = yield* forkSettled(lease)
+        yield* assertNotFound(pool, "release", pool.release(connection))
+        yield* Fiber.interrupt(other)
+      }
+    }))
+
+  it.scoped("ends early what the same fiber has leased for an effect", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({ maxConnections: 1 })
+      const ids = yield* pool.use((connection) => Effect.andThen(pool.release(connection), pool.use(id)))
+      assert.strictEqual(ids, 1)
+      assert.deepStrictEqual(connector.log, ["open 1"])
+    }))
+
   it.scoped("of a leased connection that is gone closes it", () =>
     Effect.gen(function*() {
       // F32

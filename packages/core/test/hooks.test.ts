@@ -565,9 +565,14 @@ describe("a hook that uses the pool", () => {
         const wrong: Array<string> = []
         const hold = <E>(connection: Connection, effect: Effect.Effect<unknown, E>) => {
           if (connection.held) wrong.push(`${connection.id} was lent twice`)
-          if (!connection.alive) wrong.push(`${connection.id} was lent although it is gone`)
           connection.held = true
-          return Effect.ensuring(effect, Effect.sync(() => connection.held = false))
+          return Effect.ensuring(
+            effect,
+            Effect.sync(() => {
+              if (!connection.alive) wrong.push(`${connection.id} was closed while it was leased`)
+              connection.held = false
+            })
+          )
         }
         yield* Effect.exit(pool.use((outer) => hold(outer, pool.use((inner) => hold(inner, settled)))))
         assert.deepStrictEqual(wrong, [])

@@ -92,6 +92,18 @@ describe("no timer of a pool runs", () => {
       assert.deepStrictEqual([yield* pool.size, asleep()], [2, 0])
     }))
 
+  it.scoped("but the one that ends the drain, while it closes and a lease is out", () =>
+    Effect.gen(function*() {
+      const { asleep, pool } = yield* setupWithSleepers()
+      const connection = yield* pool.acquire
+      const closing = yield* forkSettled(pool.close)
+      assert.strictEqual(asleep(), 1)
+      yield* pool.release(connection)
+      yield* Fiber.join(closing)
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
   it.scoped("after it has closed", () =>
     Effect.gen(function*() {
       // F45

@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
+import { Pool } from "@socketpool/core"
+import { ScriptedConnector } from "@socketpool/testing"
 import { Duration, Effect, Fiber, Schedule, TestClock } from "effect"
-import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
+import { audited, forkSettled, id, jumpingClock, settled, setup, warmUp } from "./setup.js"
 
 const everySecond = Schedule.spaced("1 second")
 
@@ -160,13 +162,15 @@ describe("the reaper", () => {
       assert.strictEqual(connector.live, 1)
     }))
 
-  it.scoped("stops for good when its schedule ends", () =>
+  it.scoped("stops for good when its schedule ends, whatever comes and goes then", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({
         connectionTTL: "3 seconds",
         reapSchedule: Schedule.intersect(everySecond, Schedule.recurs(2))
       })
       yield* pool.use(id)
+      yield* TestClock.adjust("2 seconds")
+      yield* pool.use(() => pool.use((connection) => pool.drop(connection)))
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(connector.live, 1)
     }))
@@ -220,6 +224,20 @@ describe("an expired connection", () => {
       yield* TestClock.adjust("1 second")
       yield* pool.release(connection)
       assert.strictEqual(yield* Fiber.join(waiter), 2)
+    }))
+
+  it.scoped("is told by the clock's monotonic time: a wall clock that jumps makes none old or young", () =>
+    Effect.gen(function*() {
+      const connector = ScriptedConnector.make()
+      const { clock, jump } = yield* jumpingClock
+      const pool = yield* audited(connector, Effect.withClock(Pool.make({ open: connector.open }), clock))
+      yield* pool.use(id)
+      jump(3_600_000)
+      assert.strictEqual(yield* pool.use(id), 1)
+      yield* TestClock.adjust("599 seconds")
+      jump(-7_200_000)
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(yield* pool.use(id), 2)
     }))
 
   it.scoped("serves one borrower when connectionTTL is 0", () =>

@@ -163,15 +163,16 @@ describe("the tag Pool", () => {
     }))
 })
 
-it.scoped("a pool made in a region that cannot be interrupted opens and closes as any other", () =>
+it.scoped("a pool made in a region that cannot be interrupted interrupts its opens as any other", () =>
   Effect.gen(function*() {
     const connector = ScriptedConnector.make({ open: (attempt) => attempt === 1 ? "never" : "ok" })
     const pool = yield* audited(
       connector,
-      Effect.uninterruptible(Pool.make({ open: connector.open, connectTimeout: "1 second" }))
+      Effect.uninterruptible(Pool.make({ open: connector.open, maxConnections: 1, connectTimeout: "1 second" }))
     )
     const borrower = yield* forkSettled(Effect.flip(pool.use(id)))
     yield* TestClock.adjust("1 second")
     assert.strictEqual((yield* borrower)._tag, "ConnectTimeoutError")
+    assert.strictEqual((yield* pool.stats).opening, 0)
     assert.strictEqual(yield* pool.use(id), 1)
   }))

@@ -83,20 +83,39 @@ export const lineUp = <N extends string>(pool: TestPool, names: ReadonlyArray<N>
     return { served, borrowers }
   })
 
-/** The test's clock, which also counts how many sleep on it now. */
-export const countingClock = Effect.map(Effect.clock, (clock) => {
-  let asleep = 0
-  const counting: Clock.Clock = {
+type ClockMembers = Omit<Clock.Clock, typeof Clock.ClockTypeId>
+
+/** The test's clock with some members of its own. */
+const clockWith = (members: (clock: ClockMembers) => Partial<ClockMembers>): Effect.Effect<Clock.Clock> =>
+  Effect.map(Effect.clock, (clock) => ({
     [Clock.ClockTypeId]: Clock.ClockTypeId,
     currentTimeMillis: clock.currentTimeMillis,
     currentTimeNanos: clock.currentTimeNanos,
     unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
     unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+    sleep: (duration) => clock.sleep(duration),
+    ...members(clock)
+  }))
+
+/** The test's clock, which also counts how many sleep on it now. */
+export const countingClock = Effect.suspend(() => {
+  let asleep = 0
+  const clock = clockWith((clock) => ({
     sleep: (duration) =>
       Effect.suspend(() => {
         asleep++
         return Effect.ensuring(clock.sleep(duration), Effect.sync(() => asleep--))
       })
-  }
-  return { clock: counting, asleep: () => asleep }
+  }))
+  return Effect.map(clock, (clock) => ({ clock, asleep: () => asleep }))
+})
+
+/** The test's clock, whose wall time can also be set forward and back. */
+export const jumpingClock = Effect.suspend(() => {
+  let ahead = 0
+  const clock = clockWith((clock) => ({
+    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + ahead),
+    unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + ahead
+  }))
+  return Effect.map(clock, (clock) => ({ clock, jump: (millis: number) => ahead += millis }))
 })

@@ -3,12 +3,24 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { type Host, stop } from "./host.js"
+import type { List } from "./list.js"
+import type { Slot } from "./state.js"
 
 /**
  * Sleeps until the next deadline and rings. At most one fiber is asleep, however many deadlines there are: as they are
  * in order, one that goes to sleep too early for the present head wakes up, sees that, and sleeps on.
  */
 export class Alarm {
+  /** An alarm for slots that stand in one list until their deadline. */
+  static of<C>(host: Host, list: List<Slot<C>>, overdue: (slot: Slot<C>, now: number) => void): Alarm {
+    return new Alarm(host, () => list.head?.deadline, (now) => {
+      for (const slot of list) {
+        if (slot.deadline > now) break
+        overdue(slot, now)
+      }
+    })
+  }
+
   private fiber: Fiber.RuntimeFiber<void> | undefined = undefined
   private resting = false
 

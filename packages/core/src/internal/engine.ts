@@ -16,8 +16,8 @@ import type * as Scope from "effect/Scope"
 import type { CloseReason } from "../PoolStats.js"
 import { Alarm } from "./alarm.js"
 import { Directory } from "./directory.js"
+import { Hooks, type Verdict } from "./hooks.js"
 import * as Host from "./host.js"
-import type { List } from "./list.js"
 import { Lives } from "./lives.js"
 import type { Resolved } from "./options.js"
 import { Reaper } from "./reaper.js"
@@ -30,18 +30,13 @@ const isManual = (slot: Slot<any>): boolean => slot.claim === "Manual" && isInUs
 const isReturning = (slot: Slot<any>): boolean => slot.phase === "Returning"
 const isIdle = (slot: Slot<any>): boolean => slot.phase === "Idle"
 
-type Verdict = "keep" | "discard"
-
-/** A lease that ended in success or with a typed failure, by default, leaves the connection as good as it was. */
-const endedWell = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  exit._tag === "Success" || !(Cause.isInterrupted(exit.cause) || Cause.isDie(exit.cause))
-
 export class Engine<C, E> {
   readonly state: State<C>
   /** Why the last open failed, until one succeeds. */
   lastConnectError: Option.Option<unknown> = Option.none()
 
   private readonly host: Host.Host
+  private readonly hooks: Hooks<C>
   private readonly directory = new Directory<C>()
   private readonly lives: Lives<C, E>
   private readonly waiterAlarm: Alarm
@@ -59,19 +54,13 @@ export class Engine<C, E> {
     const host = Host.make(options.name, runtime, clock)
     this.state = state
     this.host = host
+    this.hooks = new Hooks(options, host)
     this.lives = new Lives(host, options.open, options.closed, {
       opened: (slot, connection) => this.opened(slot, connection),
       openFailed: (slot, cause) => this.openFailed(slot, { _tag: "OpenFailed", cause }, false),
       died: (slot) => this.run(Transitions.condemn(state, slot, "Disconnected", host.now())),
       gone: (slot) => this.gone(slot)
     })
-    const phaseAlarm = (list: List<Slot<C>>, overdue: (slot: Slot<C>, now: number) => void) =>
-      new Alarm(host, () => list.head?.deadline, (now) => {
-        for (const slot of list) {
-          if (slot.deadline > now) break
-          overdue(slot, now)
-        }
-      })
     this.waiterAlarm = new Alarm(
       host,
       () => this.nextWaiterDeadline(),
@@ -79,10 +68,10 @@ export class Engine<C, E> {
     )
     this.alarms = [
       this.waiterAlarm,
-      phaseAlarm(state.opening, (slot) => this.openFailed(slot, { _tag: "ConnectTimeout" }, true)),
-      phaseAlarm(state.aborting, (slot) => this.closeTimedOut(slot)),
-      phaseAlarm(state.closing, (slot) => this.closeTimedOut(slot)),
-      phaseAlarm(state.resetting, (slot, now) => this.settle(slot, "Unclean", now)),
+      Alarm.of(host, state.opening, (slot) => this.openFailed(slot, { _tag: "ConnectTimeout" }, true)),
+      Alarm.of(host, state.aborting, (slot) => this.closeTimedOut(slot)),
+      Alarm.of(host, state.closing, (slot) => this.closeTimedOut(slot)),
+      Alarm.of(host, state.resetting, (slot, now) => this.settle(slot, "Unclean", now)),
       new Alarm(
         host,
         () => state.phase === "Draining" && state.inUse > 0 ? state.drainDeadline : undefined,
@@ -114,7 +103,7 @@ export class Engine<C, E> {
       // Out of everybody's reach while the user's predicates look at it: they may use the pool.
       const slot = Transitions.take(state)
       if (slot === undefined) return undefined
-      const reason = this.unfit(slot, now)
+      const reason = this.hooks.unfit(slot, now)
       if (slot.phase !== "Returning") continue
       if (reason === undefined) {
         Transitions.lend(state, slot, holder, now)
@@ -170,7 +159,7 @@ export class Engine<C, E> {
     if (slot.lease !== lease) return
     Transitions.endLease(slot)
     const now = this.now()
-    this.run(Transitions.settle(this.state, slot, this.unfit(slot, now), now))
+    this.run(Transitions.settle(this.state, slot, this.hooks.unfit(slot, now), now))
   }
 
   /** Starts the timer of a waiter whose deadline is its own; gives what stops it. */
@@ -185,16 +174,14 @@ export class Engine<C, E> {
 
   /** What the holder of a lease is given: the connection, or its view for this one lease. */
   present(slot: Slot<C>, by: "Manual" | "Scoped"): C {
-    let lent = slot.connection as C
-    if (this.options.lease !== undefined) {
-      try {
-        lent = this.options.lease(lent)
-      } catch (defect) {
-        this.run(Transitions.retire(this.state, slot, "Invalid", this.now()))
-        throw defect
-      }
-      this.directory.add(lent, slot)
+    let lent: C
+    try {
+      lent = this.hooks.view(slot.connection!)
+    } catch (defect) {
+      this.run(Transitions.retire(this.state, slot, "Invalid", this.now()))
+      throw defect
     }
+    if (this.hooks.hasViews) this.directory.add(lent, slot)
     Transitions.claim(this.state, slot, lent, by)
     return lent
   }
@@ -205,12 +192,28 @@ export class Engine<C, E> {
     this.forget(slot)
     Transitions.endLease(slot)
     const now = this.now()
-    const unfit = this.unfit(slot, now)
-    const closes = unfit !== undefined || this.state.phase !== "Running"
-    if (closes || this.options.onRelease === undefined) {
-      this.settle(slot, unfit ?? (endedWell(exit) ? undefined : "Unclean"), now)
+    const reason = this.hooks.unfit(slot, now)
+    if (reason !== undefined || this.state.phase !== "Running") return this.settle(slot, reason, now)
+    const verdict = this.hooks.verdict(slot.connection!, exit)
+    if (slot.phase !== "Returning") return
+    if (Exit.isExit(verdict)) return this.obey(slot, verdict as Exit.Exit<Verdict>, slot.reason, now)
+    Transitions.reset(this.state, slot, now)
+    this.lives.reset(slot, verdict, (exit) => {
+      // Much may have happened to the connection meanwhile.
+      if (slot.phase !== "Returning") return
+      const now = this.now()
+      this.obey(slot, exit, this.hooks.unfit(slot, now), now)
+    })
+    this.watch()
+  }
+
+  /** Does what `onRelease` has answered, as far as the connection is still fit. */
+  private obey(slot: Slot<C>, verdict: Exit.Exit<Verdict>, unfit: CloseReason | undefined, now: number): void {
+    if (verdict._tag === "Failure") {
+      this.host.report("onRelease died", verdict.cause)
+      this.settle(slot, "Invalid", now)
     } else {
-      this.reset(slot, exit, now)
+      this.settle(slot, verdict.value === "keep" ? unfit : "Unclean", now)
     }
   }
 
@@ -219,49 +222,9 @@ export class Engine<C, E> {
     this.run(Transitions.settle(this.state, slot, reason, now))
   }
 
-  /** Asks `onRelease`; at once if its answer is at hand, otherwise in a fiber of the pool's. */
-  private reset(slot: Slot<C>, exit: Exit.Exit<unknown, unknown>, now: number): void {
-    let answer: Effect.Effect<Verdict>
-    try {
-      answer = this.options.onRelease!(slot.connection!, exit)
-    } catch (defect) {
-      answer = Effect.die(defect)
-    }
-    if (slot.phase !== "Returning") return
-    if (Exit.isExit(answer)) return this.onReset(slot, answer as Exit.Exit<Verdict>, now)
-    Transitions.reset(this.state, slot, now)
-    this.lives.reset(slot, answer, (exit) => this.onReset(slot, exit, this.now()))
-    this.watch()
-  }
-
-  private onReset(slot: Slot<C>, answer: Exit.Exit<Verdict>, now: number): void {
-    if (slot.phase !== "Returning") return
-    if (answer._tag === "Failure") {
-      this.host.report("onRelease died", answer.cause)
-      this.settle(slot, "Invalid", now)
-    } else {
-      this.settle(slot, answer.value === "keep" ? this.unfit(slot, now) : "Unclean", now)
-    }
-  }
-
   /** A lease's view must not be found once the lease has ended. */
   private forget(slot: Slot<C>): void {
-    if (this.options.lease !== undefined && slot.lent !== undefined) this.directory.remove(slot.lent, slot)
-  }
-
-  /** Why a connection must not be lent (again), as far as can be told at once. */
-  private unfit(slot: Slot<C>, now: number): CloseReason | undefined {
-    if (slot.reason !== undefined) return slot.reason
-    if (slot.expiresAt <= now) return "Expired"
-    const { isConnected, isExpired } = this.options
-    try {
-      if (isConnected !== undefined && !isConnected(slot.connection!)) return "Disconnected"
-      if (isExpired !== undefined && isExpired(slot.connection!)) return "Expired"
-    } catch (defect) {
-      this.host.report("isConnected or isExpired died", Cause.die(defect))
-      return "Invalid"
-    }
-    return undefined
+    if (this.hooks.hasViews && slot.lent !== undefined) this.directory.remove(slot.lent, slot)
   }
 
   // --- What users ask for -------------------------------------------------------------------------------------------
@@ -297,7 +260,7 @@ export class Engine<C, E> {
     for (const slot of [...this.state.idle]) {
       if (slot.phase !== "Idle") continue
       const now = this.now()
-      const reason = this.unfit(slot, now)
+      const reason = this.hooks.unfit(slot, now)
       // A predicate may have used the pool meanwhile.
       if (reason === undefined || slot.phase !== "Idle") continue
       this.run(Transitions.retire(this.state, slot, reason, now))
@@ -368,7 +331,7 @@ export class Engine<C, E> {
   private opened(slot: Slot<C>, connection: C): boolean {
     if (slot.phase !== "Opening") return false
     this.lastConnectError = Option.none()
-    if (this.options.lease === undefined) this.directory.add(connection, slot)
+    if (!this.hooks.hasViews) this.directory.add(connection, slot)
     this.run(Transitions.opened(this.state, slot, connection, this.now()))
     this.watch()
     return true
@@ -396,7 +359,7 @@ export class Engine<C, E> {
   private gone(slot: Slot<C>): void {
     if (slot.phase === "Gone") return
     this.lives.forget(slot)
-    if (slot.connection !== undefined && this.options.lease === undefined) this.directory.remove(slot.connection, slot)
+    if (slot.connection !== undefined && !this.hooks.hasViews) this.directory.remove(slot.connection, slot)
     this.run(Transitions.gone(this.state, slot, this.now()))
     this.watch()
   }
