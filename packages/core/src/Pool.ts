@@ -178,8 +178,9 @@ export interface PoolOptions<C, E, R> {
   readonly reapExpired?: boolean
 
   /**
-   * When the reaper closes expired idle connections. It starts with the first connection and is parked, without a
-   * timer, while there is none. A schedule that ends stops it for good. Default: every 180 seconds, as in gsocketpool.
+   * When the reaper closes expired idle connections. The schedule starts with the first connection; while there is none
+   * the reaper is parked, without a timer, and starts the schedule anew afterwards. A schedule that ends stops it for
+   * good. Default: every 180 seconds, as in gsocketpool.
    */
   readonly reapSchedule?: Schedule.Schedule<unknown>
 

@@ -39,6 +39,7 @@ const noFunction: ReadonlyArray<Wrong> = [[true, "true"], [Effect.void, "an obje
 const noSchedule: ReadonlyArray<Wrong> = [["180 seconds", `"180 seconds"`], [Effect.void, "an object"]]
 
 const wrong: ReadonlyArray<readonly [option: string, rule: string, values: ReadonlyArray<Wrong>]> = [
+  ["open", "an Effect", [[undefined, "undefined"], [() => 1, "() => 1"], [{}, "an object"]]],
   ["maxConnections", "a whole number of at least 1", [...noCount, [0, "0"], [Infinity, "Infinity"]]],
   ["minConnections", "a whole number of at least 0", [...noCount, [Infinity, "Infinity"]]],
   ["minConnections", "at most maxConnections (200)", [[201, "201"]]],

@@ -359,7 +359,7 @@ export class Engine<C, E> {
   private gone(slot: Slot<C>): void {
     if (slot.phase === "Gone") return
     this.lives.forget(slot)
-    if (slot.connection !== undefined && !this.hooks.hasViews) this.directory.remove(slot.connection, slot)
+    if (!this.hooks.hasViews) this.directory.remove(slot.connection as C, slot)
     this.run(Transitions.gone(this.state, slot, this.now()))
     this.watch()
   }

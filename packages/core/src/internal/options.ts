@@ -1,6 +1,6 @@
 /** The defaults, and the one place where options are checked. */
 import * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { PoolOptions } from "../Pool.js"
@@ -101,6 +101,7 @@ let unnamed = 0
 
 /** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
 export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, R> => {
+  check(Effect.isEffect(options.open), "open", options.open, "an Effect")
   const max = count("maxConnections", options.maxConnections ?? defaults.maxConnections, 1)
   const min = count("minConnections", options.minConnections ?? defaults.minConnections, 0)
   const initial = count("initialConnections", options.initialConnections ?? defaults.initialConnections, 0)
