@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { Interruptions, ScriptedConnector } from "@socketpool/testing"
-import { Deferred, Effect, Exit, Fiber, type Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scheduler, Scope } from "effect"
 import { ConnectionPoolImpl } from "../src/internal/connectionPool.js"
 import { Engine } from "../src/internal/engine.js"
 import { parked } from "../src/internal/lending.js"
@@ -327,6 +327,103 @@ describe("the explorer", { timeout: 60_000 }, () => {
           )
         }))
       expect(report.violations.length).toBeGreaterThan(0)
+    }))
+})
+
+describe("a close at any runtime step of an open", { timeout: 60_000 }, () => {
+  /** Makes one fiber yield at the given step, and strikes there. */
+  class Striker implements Scheduler.Scheduler {
+    private readonly base = new Scheduler.MixedScheduler(2048)
+    private step = 0
+    subject: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+    strike = () => {}
+    struck = false
+
+    constructor(private readonly at: number) {}
+
+    shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
+      if (fiber !== this.subject) return this.base.shouldYield(fiber)
+      if (this.step++ !== this.at) return false
+      this.struck = true
+      this.strike()
+      return 0
+    }
+
+    scheduleTask(task: Scheduler.Task, priority: number, fiber?: Fiber.RuntimeFiber<unknown, unknown>): void {
+      this.base.scheduleTask(task, priority, fiber)
+    }
+  }
+
+  it.effect("closes what the open gave, even if it came too late to be wanted", () =>
+    Effect.gen(function*() {
+      let late = 0
+      for (let at = 0;; at++) {
+        const striker = new Striker(at)
+        const connector = ScriptedConnector.make()
+        const open = Effect.withFiberRuntime<Connection, ScriptedConnector.ScriptedOpenError, Scope.Scope>((fiber) => {
+          striker.subject = fiber as Fiber.RuntimeFiber<unknown, unknown>
+          return connector.open
+        })
+        const scope = yield* Scope.make()
+        const pool = yield* Pool.make({ open }).pipe(Scope.extend(scope), Effect.withScheduler(striker))
+        striker.strike = () => void Effect.runFork(pool.close)
+        const borrower = yield* Effect.fork(pool.use(() => Effect.void))
+        yield* Fiber.await(borrower)
+        yield* pool.close
+        expect(yield* settle(() => connector.live === 0)).toBe(true)
+        expect(connector.closed).toBe(connector.opened)
+        expect(connector.audit(yield* pool.stats)).toEqual([])
+        if (connector.opened === 1 && (yield* pool.stats).opened === 0) late++
+        yield* Scope.close(scope, Exit.void)
+        if (!striker.struck) break
+      }
+      // Otherwise the case in question has not been met.
+      expect(late).toBeGreaterThan(0)
+    }))
+})
+
+describe("an open that a stranger interrupts", () => {
+  /** Interrupts the first fiber that is to run after it was armed, before that fiber's first step. */
+  class Assassin extends Scheduler.MixedScheduler {
+    armed = false
+
+    override scheduleTask(task: Scheduler.Task, priority: number, fiber?: Fiber.RuntimeFiber<unknown, unknown>): void {
+      if (this.armed && fiber !== undefined) {
+        this.armed = false
+        fiber.unsafeInterruptAsFork(fiber.id())
+      }
+      super.scheduleTask(task, priority, fiber)
+    }
+  }
+
+  it.scoped("before it has begun fails its borrower, and the pool goes on", () =>
+    Effect.gen(function*() {
+      const assassin = new Assassin(2048)
+      const connector = ScriptedConnector.make()
+      const pool = yield* Effect.withScheduler(Pool.make({ open: connector.open, maxConnections: 1 }), assassin)
+      assassin.armed = true
+      const exit = yield* Effect.exit(pool.use(() => Effect.void))
+      expect(Exit.isFailure(exit) && exit.cause._tag).toBe("Die")
+      expect(connector.log).toEqual([])
+      yield* pool.use(() => Effect.void)
+      expect(connector.log).toEqual(["open 1"])
+    }))
+})
+
+describe("a pool that is made by a fiber that has been interrupted", () => {
+  it.effect("opens connections all the same, where its maker may go on", () =>
+    Effect.gen(function*() {
+      const connector = ScriptedConnector.make()
+      const maker = yield* Effect.fork(Effect.uninterruptible(Effect.scoped(Effect.gen(function*() {
+        yield* Effect.withFiberRuntime<void>((fiber) => {
+          fiber.unsafeInterruptAsFork(fiber.id())
+          return Effect.yieldNow()
+        })
+        const pool = yield* Pool.make({ open: connector.open })
+        yield* pool.use(() => Effect.void)
+      }))))
+      yield* Fiber.await(maker)
+      expect(connector.log).toEqual(["open 1", "close 1"])
     }))
 })
 

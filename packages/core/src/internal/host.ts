@@ -25,7 +25,7 @@ export const stop = (fiber: Fiber.RuntimeFiber<any, any> | undefined): void =>
   fiber?.unsafeInterruptAsFork(FiberId.none)
 
 export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock.Clock): Host => {
-  const own = withoutInterruption(runtime)
+  const own = interruptible(runtime)
   const scheduler = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
   const fork: Host["fork"] = (effect) => Runtime.runFork(own, effect, { immediate: false })
   return {
@@ -36,10 +36,10 @@ export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock
   }
 }
 
-/** The builder may have been masked, or interrupted already; its pool's fibers are neither. */
-const withoutInterruption = (runtime: Runtime.Runtime<never>): Runtime.Runtime<never> =>
+/** The builder may have been masked; its pool's fibers are not. (That it was interrupted, no fiber inherits.) */
+const interruptible = (runtime: Runtime.Runtime<never>): Runtime.Runtime<never> =>
   Runtime.make({
     context: runtime.context,
-    fiberRefs: FiberRefs.delete(runtime.fiberRefs, FiberRef.interruptedCause),
+    fiberRefs: runtime.fiberRefs,
     runtimeFlags: RuntimeFlags.enable(runtime.runtimeFlags, RuntimeFlags.Interruption)
   })
