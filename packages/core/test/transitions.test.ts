@@ -46,3 +46,31 @@ describe("a waiter whose connection is lost before it takes it up", () => {
       return Effect.void
     }))
 })
+
+describe("waiters that share a timeout", () => {
+  it.effect("time out in their order, whoever waits between them, also after one of them has come back", () =>
+    Effect.withFiberRuntime<void>((fiber) => {
+      const state = new State<string>({ ...limits, max: 0 })
+      const join = (deadline: number, own: boolean) => {
+        const waiter = new Waiter<string>(fiber, 0, deadline, own)
+        Transitions.enqueue(state, waiter, 0)
+        return waiter
+      }
+      const own = join(5, true)
+      const first = join(10, false)
+      const between = join(1, true)
+      const second = join(20, false)
+      const third = join(30, false)
+      Transitions.withdraw(state, second)
+      Transitions.requeue(state, second, 2)
+      expect([...state.waiters]).toEqual([own, first, between, second, third])
+
+      const timedOut = (now: number) =>
+        Transitions.expireWaiters(state, now).flatMap((command) => command._tag === "Wake" ? [command.waiter] : [])
+      expect(timedOut(9)).toEqual([])
+      expect(timedOut(10)).toEqual([first])
+      expect(timedOut(30)).toEqual([second, third])
+      expect([...state.waiters]).toEqual([own, between])
+      return Effect.void
+    }))
+})

@@ -63,7 +63,7 @@ export class Engine<C, E> {
     })
     this.waiterAlarm = new Alarm(
       host,
-      () => this.nextWaiterDeadline(),
+      () => state.turns.head?.waiter.deadline,
       (now) => this.run(Transitions.expireWaiters(state, now))
     )
     this.alarms = [
@@ -150,7 +150,7 @@ export class Engine<C, E> {
   /** A borrower went away while it waited: takes it out of the queue, or gives back what it has been handed. */
   withdraw(waiter: Waiter<C>): void {
     waiter.wake = undefined
-    if (this.state.waiters.remove(waiter)) this.waiterAlarm.refresh()
+    if (Transitions.withdraw(this.state, waiter)) this.waiterAlarm.refresh()
     else if (waiter.slot !== undefined) this.giveBack(waiter.slot, waiter.lease)
   }
 
@@ -318,12 +318,6 @@ export class Engine<C, E> {
 
   private get canExpire(): boolean {
     return this.options.reapExpired && (this.options.connectionTTL !== Infinity || this.options.isExpired !== undefined)
-  }
-
-  private nextWaiterDeadline(): number | undefined {
-    let waiter = this.state.waiters.head
-    while (waiter?.ownDeadline === true) waiter = waiter.next
-    return waiter?.deadline
   }
 
   // --- What happens to connections ----------------------------------------------------------------------------------

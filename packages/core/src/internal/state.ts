@@ -75,6 +75,8 @@ export class Waiter<C> implements Linked<Waiter<C>> {
   slot: Slot<C> | undefined = undefined
   lease = 0
   refusal: Refusal | undefined = undefined
+  /** Its place among the waiters whose deadlines are in order; none if its deadline is its own. */
+  readonly turn: Turn<C> | undefined
   /** Tells the borrower's fiber to go on; set once it is parked. */
   wake: (() => void) | undefined = undefined
 
@@ -84,7 +86,18 @@ export class Waiter<C> implements Linked<Waiter<C>> {
     readonly deadline: number,
     /** Whether `deadline` is the caller's own, so that it need not be in the queue's order. */
     readonly ownDeadline: boolean
-  ) {}
+  ) {
+    this.turn = ownDeadline ? undefined : new Turn(this)
+  }
+}
+
+/** A waiter's place in a second list, of those who share one timeout: the first of them is the next to time out. */
+export class Turn<C> implements Linked<Turn<C>> {
+  prev: Turn<C> | undefined = undefined
+  next: Turn<C> | undefined = undefined
+  list: List<Turn<C>> | undefined = undefined
+
+  constructor(readonly waiter: Waiter<C>) {}
 }
 
 /** What a transition asks its caller to do next. */
@@ -119,6 +132,8 @@ export class State<C> {
   readonly resetting = new List<Slot<C>>()
   readonly closing = new List<Slot<C>>()
   readonly waiters = new List<Waiter<C>>()
+  /** Those of them whose deadlines are in order. */
+  readonly turns = new List<Turn<C>>()
 
   /** Opens of `initialConnections` that have not succeeded yet. */
   warm: number

@@ -92,12 +92,20 @@ const park = <C>(state: State<C>, slot: SlotOf<C>): void => {
   state.idle.push(slot)
 }
 
+const leave = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
+  if (waiter.turn !== undefined) state.turns.remove(waiter.turn)
+  return state.waiters.remove(waiter)
+}
+
 /** Gives a slot without a holder to the oldest waiter, or parks it as idle. */
 const handOff = <C>(state: State<C>, slot: SlotOf<C>, now: number): Commands<C> => {
-  const waiter = state.waiters.shift()
-  if (waiter !== undefined) return serve(state, slot, waiter, now)
-  park(state, slot)
-  return nothing
+  const waiter = state.waiters.head
+  if (waiter === undefined) {
+    park(state, slot)
+    return nothing
+  }
+  leave(state, waiter)
+  return serve(state, slot, waiter, now)
 }
 
 /** The holder has the connection, or its view of it, in hand. */
@@ -112,6 +120,7 @@ export const claim = <C>(state: State<C>, slot: SlotOf<C>, lent: C, by: "Manual"
 export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   waiter.ticket = ++state.tickets
   state.waiters.push(waiter)
+  if (waiter.turn !== undefined) state.turns.push(waiter.turn)
   return demand(state, now)
 }
 
@@ -129,8 +138,15 @@ export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
   let successor = state.waiters.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
   state.waiters.insertBefore(waiter, successor)
+  if (waiter.turn !== undefined) {
+    while (successor?.ownDeadline === true) successor = successor.next
+    state.turns.insertBefore(waiter.turn, successor?.turn)
+  }
   return demand(state, now)
 }
+
+/** A borrower went away while it waited; whether it was still in the queue. */
+export const withdraw = <C>(state: State<C>, waiter: Waiter<C>): boolean => leave(state, waiter)
 
 /** A borrower was turned away without waiting. */
 export const turnAway = <C>(state: State<C>): void => {
@@ -139,7 +155,7 @@ export const turnAway = <C>(state: State<C>): void => {
 
 /** Tells a waiter that it gets no connection. */
 const refuse = <C>(state: State<C>, waiter: Waiter<C>, refusal: Refusal): Command<C> => {
-  state.waiters.remove(waiter)
+  leave(state, waiter)
   waiter.refusal = refusal
   if (refusal._tag === "AcquireTimeout") state.exhausted++
   return { _tag: "Wake", waiter }
@@ -152,8 +168,7 @@ export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>): Commands<C>
 /** Refuses the waiters whose deadline has passed; those without one of their own are in order. */
 export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
-  for (const waiter of state.waiters) {
-    if (waiter.ownDeadline) continue
+  for (const { waiter } of state.turns) {
     if (waiter.deadline > now) break
     commands.push(refuse(state, waiter, { _tag: "AcquireTimeout" }))
   }
