@@ -139,6 +139,8 @@ export class Handle implements TcpConnection {
 
   private waitToRead(demand: Demand): Effect.Effect<Uint8Array, ConnectionError> {
     return Effect.async((resume) => {
+      // The fiber may have stepped aside since it looked, and the connection may be somebody else's by now.
+      if (this.line.holder !== this) return resume(Effect.fail(this.error("read", "Released")))
       const { pulled } = this.line
       const reader: Reader = { demand, done: (result) => resume(this.readResult(result)) }
       pulled.read(reader)
@@ -149,6 +151,7 @@ export class Handle implements TcpConnection {
 
   private waitToWrite(data: Uint8Array | string, written: boolean): Effect.Effect<void, ConnectionError> {
     return Effect.async((resume) => {
+      if (this.line.holder !== this) return resume(Effect.fail(this.error("write", "Released")))
       const { pulled } = this.line
       const writer: Writer = {
         data,

@@ -45,7 +45,7 @@ export class PulledSocket {
     socket.on("data", this.onData)
     socket.on("end", () => this.fail({ reason: "EndOfStream" }))
     socket.on("error", (error: NodeJS.ErrnoException) => this.fail(failureOf(error)))
-    socket.on("drain", this.onDrain)
+    socket.on("drain", this.serveWriters)
     socket.on("close", () => {
       this.fail({ reason: "Closed" })
       this.closed = true
@@ -127,7 +127,9 @@ export class PulledSocket {
 
   /** Gets in line: to write, or, what is written already, to see the buffer drain. */
   write(writer: Writer): void {
+    if (this.failure !== undefined) return writer.done(this.failure)
     this.writers.push(writer)
+    this.serveWriters()
   }
 
   /** A writer has given up. What the socket has taken goes out whole, the rest not at all. */
@@ -135,7 +137,7 @@ export class PulledSocket {
     remove(this.writers, writer)
   }
 
-  private readonly onDrain = (): void => {
+  private readonly serveWriters = (): void => {
     while (this.writers.length > 0 && !this.socket.writableNeedDrain) {
       const writer = this.writers[0]!
       if (!writer.written) {
