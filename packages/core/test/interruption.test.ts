@@ -195,31 +195,20 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
       expectHarmless(report, 15)
     }))
 
-  it.effect("loses nothing between acquire and release", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.as(warm(world), {
-          subject: Effect.acquireUseRelease(
-            world.pool.acquire,
-            world.hold,
-            (connection) => Effect.orDie(world.pool.release(connection))
-          )
-        }))
-      expectHarmless(report, 12)
-    }))
-
-  it.effect("loses nothing between acquire and drop", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.as(warm(world), {
-          subject: Effect.acquireUseRelease(
-            world.pool.acquire,
-            world.hold,
-            (connection) => Effect.orDie(world.pool.drop(connection))
-          )
-        }))
-      expectHarmless(report, 12)
-    }))
+  for (const end of ["release", "drop"] as const) {
+    it.effect(`loses nothing between acquire and ${end}`, () =>
+      Effect.gen(function*() {
+        const report = yield* explored(makeWorld(1), (world) =>
+          Effect.as(warm(world), {
+            subject: Effect.acquireUseRelease(
+              world.pool.acquire,
+              world.hold,
+              (connection) => Effect.orDie(world.pool[end](connection))
+            )
+          }))
+        expectHarmless(report, 12)
+      }))
+  }
 
   it.effect("loses nothing when a connection is handed to a waiter in use", () =>
     Effect.gen(function*() {

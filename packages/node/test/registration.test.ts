@@ -86,7 +86,7 @@ describe("a fiber that steps aside on its way into the line", { timeout: 60_000 
           const first = yield* Effect.fork(connection.send(new Uint8Array(size)))
           yield* eventually("the buffer is full", () => connection.socket.writableNeedDrain || got > 0)
           const scheduler = new StepAside(at, async () => {
-            while (got < size) await turns(1)
+            await Effect.runPromise(eventually("the first has been read", () => got >= size))
             await turns(5)
           })
           const second = yield* Effect.fork(Effect.withScheduler(connection.send(new Uint8Array(10)), scheduler))

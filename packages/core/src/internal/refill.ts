@@ -9,21 +9,45 @@ import { defaultRetry } from "./options.js"
 /** A minute in which nothing was set back, not counting the waits, is a recovery: the backoff starts anew. */
 const calm = 60_000
 
+/** A schedule and where it stands. */
+class Steps<In> {
+  private driver: Schedule.ScheduleDriver<unknown, In> | undefined = undefined
+
+  constructor(private readonly schedule: Schedule.Schedule<unknown, In>) {}
+
+  /** Waits for the next step; fails when there is none. */
+  next(input: In): Effect.Effect<unknown, unknown> {
+    return Effect.flatMap(
+      this.driver === undefined ? Schedule.driver(this.schedule) : Effect.succeed(this.driver),
+      (driver) => {
+        this.driver = driver
+        return driver.next(input)
+      }
+    )
+  }
+
+  restart(): void {
+    this.driver = undefined
+  }
+}
+
 /**
  * Steps through the user's `retry` schedule, which sees the connector's errors; a setback without such an error (an
  * open that timed out or died, a connection that was lost before its first use) steps through the default schedule.
  */
 export class Refill<E> {
   private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
-  private onError: Schedule.ScheduleDriver<unknown, E> | undefined = undefined
-  private onOther: Schedule.ScheduleDriver<unknown> | undefined = undefined
+  private readonly onError: Steps<E>
+  private readonly onOther = new Steps<unknown>(defaultRetry)
   private lastTry = -Infinity
 
   constructor(
     private readonly host: Host,
-    private readonly retry: Schedule.Schedule<unknown, E>,
+    retry: Schedule.Schedule<unknown, E>,
     private readonly probe: () => void
-  ) {}
+  ) {
+    this.onError = new Steps(retry)
+  }
 
   /** Waits for the schedule's next step and then lets the pool try again, unless such a wait is on already. */
   backOff(error: Option.Option<E>): void {
@@ -31,11 +55,14 @@ export class Refill<E> {
     const now = this.host.now()
     if (now - this.lastTry >= calm) this.recovered()
     this.lastTry = now
+    const step = Option.isSome(error) ? this.onError.next(error.value) : this.onOther.next(undefined)
     const fiber: Fiber.RuntimeFiber<void> = this.host.fork(
-      Effect.matchCauseEffect(Option.isSome(error) ? this.nextOnError(error.value) : this.nextOnOther, {
+      Effect.matchCauseEffect(step, {
         onSuccess: () => Effect.sync(() => this.wake(fiber)),
         onFailure: (cause) =>
-          Effect.sync(() => this.host.report("the retry schedule ended; the next open starts it anew", cause))
+          Effect.sync(() =>
+            this.host.report("the retry schedule ended; minConnections is filled again once an open succeeds", cause)
+          )
       })
     )
     this.fiber = fiber
@@ -51,8 +78,8 @@ export class Refill<E> {
 
   /** A connection has served: the next setback starts the backoff anew. */
   recovered(): void {
-    this.onError = undefined
-    this.onOther = undefined
+    this.onError.restart()
+    this.onOther.restart()
   }
 
   private wake(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
@@ -61,24 +88,4 @@ export class Refill<E> {
     this.lastTry = this.host.now()
     this.probe()
   }
-
-  private nextOnError(error: E): Effect.Effect<unknown, unknown> {
-    return Effect.flatMap(
-      this.onError === undefined ? Schedule.driver(this.retry) : Effect.succeed(this.onError),
-      (driver) => {
-        this.onError = driver
-        return driver.next(error)
-      }
-    )
-  }
-
-  private readonly nextOnOther: Effect.Effect<unknown, unknown> = Effect.suspend(() =>
-    Effect.flatMap(
-      this.onOther === undefined ? Schedule.driver(defaultRetry) : Effect.succeed(this.onOther),
-      (driver) => {
-        this.onOther = driver
-        return driver.next(undefined)
-      }
-    )
-  )
 }
