@@ -12,12 +12,15 @@ import type * as EffectPool from "effect/Pool"
 import type * as Runtime from "effect/Runtime"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
 import type { ConnectError } from "./ConnectionError.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
 import { Engine } from "./internal/engine.js"
 import { resolve } from "./internal/options.js"
-import type { BorrowError, ConnectionNotFoundError } from "./PoolError.js"
+import * as Verbs from "./internal/verbs.js"
+import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
+import type { PoolEvent } from "./PoolEvent.js"
 import type { PoolStats } from "./PoolStats.js"
 
 /**
@@ -43,6 +46,8 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
    *
    * Fails with `PoolExhaustedError` when none became available within `acquireTimeout` or `maxPending` others wait
    * already, with `PoolClosedError` when the pool is closing, and with the connector's own error when opening failed.
+   * A fiber that holds every lease there can be, by `get` or `use`, fails at once with `PoolExhaustedError` reason
+   * `SelfDeadlock`. (A lease that another fiber is to end belongs into `acquire`.)
    */
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
 
@@ -86,11 +91,49 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
    */
   drop(connection: C): Effect.Effect<void, ConnectionNotFoundError>
 
+  /**
+   * Closes a leased connection and opens another in its place, for the same lease: what ended the lease of the old one
+   * ends that of the new one. For a connection that its holder has found broken, or that must be a fresh one. It goes
+   * before those who wait in the queue, and takes as long as an open, at most `acquireTimeout`.
+   *
+   * With `concurrency` above 1, a connection that others hold too closes when the last of them has released it.
+   *
+   * Fails with `ConnectionNotFoundError` when there is no such lease (any more), with the connector's own error when
+   * opening failed, and as `get` does. After a failure or an interruption the lease has ended and the old connection is
+   * closed; only when the pool was closing already, with `PoolClosedError`, nothing has changed.
+   */
+  reconnect(connection: C): Effect.Effect<C, E | BorrowError | ConnectionNotFoundError>
+
   /** `effect/Pool`'s word: closes a connection that is idle now, and a leased one when it comes back. */
   invalidate(connection: C): Effect.Effect<void>
 
-  /** Closes every idle connection that has expired, as the reaper does; how many. Does not wait for the closes. */
+  /**
+   * Closes every idle connection that has expired or is stale, now; how many. Does not wait for the closes, nor for
+   * replacements, as the reaper does for those that `minConnections` needs.
+   */
   readonly dropExpired: Effect.Effect<number>
+
+  /**
+   * Begins a new generation, for instance after a failover: idle connections close now, leased ones when they come
+   * back, and opens in flight are given up. Borrowers go on waiting and get connections opened from now on. Returns at
+   * once; on a closed pool it does nothing.
+   */
+  readonly clear: Effect.Effect<void>
+
+  /**
+   * Changes `minConnections` and `maxConnections` while the pool runs; what is left out stays. More room serves the
+   * queue at once. With less room the connections that are too many close: idle ones now, the longest idle first, then
+   * opens in flight, leased ones when they come back; no lease is cut. Returns at once; on a closed pool it does
+   * nothing. Wrong values are a defect (`RangeError`) that names the option, the value and the rule, and change nothing.
+   */
+  resize(size: { readonly min?: number; readonly max?: number }): Effect.Effect<void>
+
+  /**
+   * Completes when `minConnections` and `initialConnections` are open. Fails with the connector's own error, or with
+   * `ConnectTimeoutError`, as soon as an open for them has failed, and at once while the pool waits to try again after
+   * such a failure; retry it to sit an outage out. Fails with `PoolClosedError` when the pool is closing.
+   */
+  readonly awaitReady: Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError>
 
   /**
    * Closes the pool, as closing its scope does. Borrowers that wait, and all that come, get `PoolClosedError`; idle
@@ -105,6 +148,12 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
 
   /** What the pool is doing and has done, all counted at one moment. */
   readonly stats: Effect.Effect<PoolStats>
+
+  /**
+   * What happens in the pool from the moment of subscription on, until it has closed. A subscriber that is slow loses
+   * the oldest events, at most 1,024 are kept for it; it never slows the pool. Without a subscriber events cost nothing.
+   */
+  readonly events: Stream.Stream<PoolEvent>
 }
 
 /**
@@ -172,15 +221,31 @@ export interface PoolOptions<C, E, R> {
   readonly connectionTTL?: Duration.DurationInput
 
   /**
-   * Whether the reaper runs. Without it expired connections are closed only when they are about to be lent, or come
-   * back. Default: true.
+   * How much of `connectionTTL` may be cut off, as a fraction from 0 to 1. For each connection a part of it is drawn
+   * once, when it opens, so that connections born together do not expire together. Default: 0.1.
+   */
+  readonly ttlJitter?: number
+
+  /**
+   * How long a connection may be idle, as long as more than `minConnections` are open: then it closes, at that moment,
+   * the longest idle first. Give it less than the server's own limit. More than 0. Default: none.
+   */
+  readonly idleTimeout?: Duration.DurationInput
+
+  /** After so many leases a connection closes when it comes back. At least 1. Default: none. */
+  readonly maxUses?: number
+
+  /**
+   * Whether the pool closes expired and stale connections by itself. Without it they are closed only when they are
+   * about to be lent, or come back. Default: true.
    */
   readonly reapExpired?: boolean
 
   /**
-   * When the reaper closes expired idle connections. The schedule starts with the first connection; while there is none
-   * the reaper is parked, without a timer, and starts the schedule anew afterwards. A schedule that ends stops it for
-   * good. Default: every 180 seconds, as in gsocketpool.
+   * When the reaper closes expired idle connections. One that `minConnections` needs is replaced before it closes; when
+   * there is no room beside it, it closes first, one at a time. The schedule starts with the first connection; while
+   * there is none the reaper is parked, without a timer, and starts the schedule anew afterwards. A schedule that ends
+   * stops it for good. Default: every 180 seconds, as in gsocketpool.
    */
   readonly reapSchedule?: Schedule.Schedule<unknown>
 
@@ -200,6 +265,24 @@ export interface PoolOptions<C, E, R> {
   readonly closed?: (connection: C) => Effect.Effect<unknown, unknown>
 
   /**
+   * Asks a connection that has been idle for longer than `validateAfterIdle` whether it still works, before it is lent.
+   * It runs in a fiber of the pool's while the borrower waits, within the borrower's own deadline; whatever becomes
+   * available first serves it. A connection that answers `false`, fails, dies or does not answer within
+   * `validateTimeout` closes, and with it every idle one that is as old as it: they are suspect, and asking each would
+   * cost an outage one timeout per connection. Leased ones that are as old are asked when they come back. Default: none.
+   */
+  readonly validate?: (connection: C) => Effect.Effect<boolean, unknown>
+
+  /**
+   * How long a connection must have been idle to be asked by `validate`; with 0 it is asked before every lease, unless
+   * it goes straight from one borrower to the next. Default: 1 second.
+   */
+  readonly validateAfterIdle?: Duration.DurationInput
+
+  /** How long `validate` may take. More than 0. Default: 2 seconds. */
+  readonly validateTimeout?: Duration.DurationInput
+
+  /**
    * What a borrower is given: a view of the connection for this one lease, so that it can be revoked by `onRelease`.
    * Runs at every borrow and must not block. `release` and `drop` then take the view. Default: the connection itself.
    */
@@ -212,6 +295,14 @@ export interface PoolOptions<C, E, R> {
    * anyway. Default: `"keep"` after a success or a typed failure, `"discard"` after an interruption or a defect.
    */
   readonly onRelease?: (connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard">
+
+  /**
+   * How many leases one connection may have at once, for protocols that answer several requests on one connection; as
+   * in `effect/Pool`. With `"lifo"` a connection in use that has room is lent before an idle one, with `"fifo"` after.
+   * A lease after which the connection must not be lent again closes it when the last lease has ended. At least 1.
+   * Default: 1.
+   */
+  readonly concurrency?: number
 
   /**
    * Which idle connection is lent first: with `"lifo"` the one used last, so that those not needed grow old and
@@ -236,6 +327,13 @@ export interface PoolOptions<C, E, R> {
    * How long `close` waits for leases to come back before it closes their connections by force. Default: 10 seconds.
    */
   readonly drainTimeout?: Duration.DurationInput
+
+  /**
+   * A lease held for longer than this is suspected to be a leak: a warning and an event `LeakSuspected` name the fiber
+   * and the span that took it, and when; `LeakReturned` tells when it has come back. Nothing is taken from its holder.
+   * More than 0. Default: none.
+   */
+  readonly leakThreshold?: Duration.DurationInput
 }
 
 const make = <C, E = never, R = never>(
@@ -251,9 +349,9 @@ const make = <C, E = never, R = never>(
     )
     const engine = yield* Effect.acquireRelease(
       Effect.sync(() => new Engine<C, E>({ ...resolved, open }, runtime as Runtime.Runtime<never>, clock)),
-      (engine) => engine.close
+      (engine) => Verbs.close(engine)
     )
-    engine.start()
+    Verbs.start(engine)
     return new ConnectionPoolImpl(engine)
   })
 
@@ -275,11 +373,16 @@ export interface Accessors<Self, C, E> {
   ) => Effect.Effect<C, E | BorrowError, Self>
   readonly release: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
   readonly drop: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
+  readonly reconnect: (connection: C) => Effect.Effect<C, E | BorrowError | ConnectionNotFoundError, Self>
   readonly invalidate: (connection: C) => Effect.Effect<void, never, Self>
   readonly dropExpired: Effect.Effect<number, never, Self>
+  readonly clear: Effect.Effect<void, never, Self>
+  readonly resize: (size: { readonly min?: number; readonly max?: number }) => Effect.Effect<void, never, Self>
+  readonly awaitReady: Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError, Self>
   readonly close: Effect.Effect<void, never, Self>
   readonly size: Effect.Effect<number, never, Self>
   readonly stats: Effect.Effect<PoolStats, never, Self>
+  readonly events: Stream.Stream<PoolEvent, never, Self>
 
   /** The pool as a layer; it closes with the layer. Wrong options are a defect. */
   readonly layer: <R>(options: PoolOptions<C, E, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
@@ -331,11 +434,16 @@ const Service = <Self>() => <const Id extends string>(id: Id) => <C, E = never>(
     acquireWith: (options) => Effect.flatMap(tag, (pool) => pool.acquireWith(options)),
     release: (connection) => Effect.flatMap(tag, (pool) => pool.release(connection)),
     drop: (connection) => Effect.flatMap(tag, (pool) => pool.drop(connection)),
+    reconnect: (connection) => Effect.flatMap(tag, (pool) => pool.reconnect(connection)),
     invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
     dropExpired: Effect.flatMap(tag, (pool) => pool.dropExpired),
+    clear: Effect.flatMap(tag, (pool) => pool.clear),
+    resize: (size) => Effect.flatMap(tag, (pool) => pool.resize(size)),
+    awaitReady: Effect.flatMap(tag, (pool) => pool.awaitReady),
     close: Effect.flatMap(tag, (pool) => pool.close),
     size: Effect.flatMap(tag, (pool) => pool.size),
     stats: Effect.flatMap(tag, (pool) => pool.stats),
+    events: Stream.unwrap(Effect.map(tag, (pool) => pool.events)),
     layer: (options) => Layer.scoped(tag, make(options))
   }
   return Object.assign(tag, accessors) as unknown as ServiceClass<Self, Id, C, E>

@@ -4,10 +4,12 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { describeError, describeHolder } from "./internal/describe.js"
 import { PoolStats } from "./PoolStats.js"
 
 /**
- * Who has held a connection for long: the fiber, the span it ran in if it had one, and for how many milliseconds.
+ * Who has held a connection for long: the fiber, the span it ran in when it asked, if it had one, and for how many
+ * milliseconds.
  *
  * @since 0.1.0
  * @category models
@@ -27,19 +29,8 @@ export type LeaseHolder = typeof LeaseHolder.Type
 const advice = {
   Timeout: "hold connections for a shorter time, raise maxConnections, or raise acquireTimeout",
   QueueFull: "shed load before the pool, raise maxConnections, or raise maxPending",
-  NoWait: "wait for a connection by giving a timeout above 0, or try again later"
-}
-
-const describeHolder = (holder: LeaseHolder): string =>
-  `fiber ${holder.fiber}${holder.span === undefined ? "" : ` in span "${holder.span}"`} for ${holder.heldMillis} ms`
-
-/** The name, code and message of a connector's error, and nothing else of it: it may hold a secret. */
-const describeCause = (error: unknown): string => {
-  if (typeof error !== "object" || error === null) return String(error)
-  const fields = error as Record<string, unknown>
-  const text = (...keys: ReadonlyArray<string>) =>
-    keys.map((key) => fields[key]).find((value) => typeof value === "string")
-  return [text("name", "_tag") ?? text("code") ?? "an object", text("message")].filter(Boolean).join(": ")
+  NoWait: "wait for a connection by giving a timeout above 0, or try again later",
+  SelfDeadlock: "release before borrowing again, borrow only one at a time in a fiber, or raise maxConnections"
 }
 
 /**
@@ -48,6 +39,8 @@ const describeCause = (error: unknown): string => {
  * - `Timeout`: none within the acquire timeout.
  * - `QueueFull`: `maxPending` borrowers were waiting already, so this one failed at once.
  * - `NoWait`: the caller asked for a timeout of 0 and none was idle.
+ * - `SelfDeadlock`: this fiber itself holds every lease there can be, by `use` or `get`, and would wait for itself. It
+ *   fails at once.
  *
  * @since 0.1.0
  * @category errors
@@ -57,9 +50,11 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
   {
     /** The pool's name. */
     pool: Schema.String,
-    reason: Schema.Literal("Timeout", "QueueFull", "NoWait"),
+    reason: Schema.Literal("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
     /** How long this borrower waited, in milliseconds. */
     waitedMillis: Schema.Number,
+    /** How many leases of this pool the fiber that failed held itself at that moment. */
+    heldByCaller: Schema.Number,
     /** The pool at the moment of failure. */
     stats: PoolStats,
     /** Why the pool could not open a connection the last time it tried, if it has not succeeded since. */
@@ -70,25 +65,29 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
 ) {
   override get message(): string {
     const { closing, idle, inUse, maxConnections, opening, pending } = this.stats
-    const what = this.reason === "Timeout" ?
-      `no connection within ${this.waitedMillis} ms` :
-      this.reason === "QueueFull" ?
-      `no room to wait: ${pending} ${pending === 1 ? "borrower waits" : "borrowers wait"} already` :
-      "no idle connection, and the caller does not wait"
+    const what = {
+      Timeout: `no connection within ${this.waitedMillis} ms`,
+      QueueFull: `no room to wait: ${pending} ${pending === 1 ? "borrower waits" : "borrowers wait"} already`,
+      NoWait: "no idle connection, and the caller does not wait",
+      SelfDeadlock: "this fiber would wait for itself"
+    }[this.reason]
     const counts = `${inUse} in use, ${idle} idle, ${opening} opening, ${closing} closing of at most ` +
       `${maxConnections}; ${pending} waiting`
+    const own = this.heldByCaller === 0 ?
+      "" :
+      `; this fiber already holds ${this.heldByCaller} ${this.heldByCaller === 1 ? "connection" : "connections"}`
     const holders = this.longestHolders.length === 0 ?
       "" :
       `; longest held by ${this.longestHolders.map(describeHolder).join(", ")}`
     const connect = "lastConnectError" in this ?
-      `; opening failed last with ${describeCause(this.lastConnectError)}` :
+      `; opening failed last with ${describeError(this.lastConnectError)}` :
       ""
-    return `Pool "${this.pool}": ${what} (${counts}${holders}${connect}). Try to ${advice[this.reason]}.`
+    return `Pool "${this.pool}": ${what} (${counts}${own}${holders}${connect}). Try to ${advice[this.reason]}.`
   }
 }
 
 /**
- * `release` or `drop` of a connection that this pool does not have, or no longer leases.
+ * `release`, `drop` or `reconnect` of a connection that this pool does not have, or no longer leases.
  *
  * @since 0.1.0
  * @category errors
@@ -99,12 +98,12 @@ export class ConnectionNotFoundError
     {
       /** The pool's name. */
       pool: Schema.String,
-      operation: Schema.Literal("release", "drop")
+      operation: Schema.Literal("release", "drop", "reconnect")
     }
   )
 {
   override get message(): string {
-    const expected = this.operation === "release" ? "leased from it" : "in it"
+    const expected = this.operation === "drop" ? "in it" : "leased from it"
     return `Pool "${this.pool}": cannot ${this.operation} a connection that is not ${expected}; ` +
       "it was released or dropped before, has closed, or belongs elsewhere. Release each lease once."
   }

@@ -9,16 +9,32 @@ import * as Schema from "effect/Schema"
  * Why a pool closed a connection.
  *
  * - `Expired`: older than `connectionTTL`, or `isExpired` said so.
- * - `Invalid`: `invalidate` was called, or a hook of the user (`isConnected`, `isExpired`, `lease`, `onRelease`) died.
+ * - `Stale`: idle for longer than `idleTimeout`.
+ * - `Used`: lent `maxUses` times.
+ * - `Invalid`: `validate` did not find it in order, or not in time, or it was as old as one of which that was true;
+ *   `invalidate` was called; or a hook of the user (`isConnected`, `isExpired`, `lease`, `onRelease`) died.
  * - `Disconnected`: `isConnected` was false, or `closed` completed.
  * - `Unclean`: its lease ended in a way after which it must not be lent again, or `onRelease` said `"discard"` or hung.
- * - `Dropped`: `drop` was called.
+ * - `Dropped`: `drop` or `reconnect` was called.
+ * - `Cleared`: `clear` was called.
+ * - `Surplus`: `resize` left no room for it.
  * - `PoolClosed`: the pool closed.
  *
  * @since 0.1.0
  * @category models
  */
-export const CloseReason = Schema.Literal("Expired", "Invalid", "Disconnected", "Unclean", "Dropped", "PoolClosed")
+export const CloseReason = Schema.Literal(
+  "Expired",
+  "Stale",
+  "Used",
+  "Invalid",
+  "Disconnected",
+  "Unclean",
+  "Dropped",
+  "Cleared",
+  "Surplus",
+  "PoolClosed"
+)
 
 /**
  * @since 0.1.0
@@ -27,8 +43,33 @@ export const CloseReason = Schema.Literal("Expired", "Invalid", "Disconnected", 
 export type CloseReason = typeof CloseReason.Type
 
 /**
+ * Durations of one kind, in milliseconds. The percentiles are upper bounds that are at most 19 % too high; they and
+ * `max` are 0 when nothing was measured yet.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const TimeSummary = Schema.Struct({
+  /** How many were measured. */
+  count: Schema.Number,
+  /** Their sum, in milliseconds. */
+  totalMillis: Schema.Number,
+  maxMillis: Schema.Number,
+  p50Millis: Schema.Number,
+  p95Millis: Schema.Number,
+  p99Millis: Schema.Number
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type TimeSummary = typeof TimeSummary.Type
+
+/**
  * A snapshot of one pool. It always adds up: `opened` − the sum of `closed` = `idle` + `inUse` + `closing`, and
- * `opening` + `idle` + `inUse` + `closing` ≤ `maxConnections`.
+ * `opening` + `idle` + `inUse` + `closing` ≤ `maxConnections` (after `resize` to less, once the leases that are too
+ * many have come back and their connections have closed).
  *
  * @since 0.1.0
  * @category models
@@ -42,15 +83,19 @@ export const PoolStats = Schema.Struct({
   opening: Schema.Number,
   /** Connections that wait to be lent. */
   idle: Schema.Number,
-  /** Connections that are lent, or just coming back. */
+  /** Connections that are lent, or just coming back, or being validated. */
   inUse: Schema.Number,
+  /** How many of those in use are lent to nobody, but asked by `validate` whether they still work. */
+  validating: Schema.Number,
   /** Connections whose close has not finished. */
   closing: Schema.Number,
+  /** Leases that are held now; with `concurrency` above 1 there can be more than connections in use. */
+  leased: Schema.Number,
   /** Borrowers that wait for a connection. */
   pending: Schema.Number,
   /** Connections opened so far. */
   opened: Schema.Number,
-  /** Opens so far that gave no connection: failed, timed out, or given up because the pool closed. */
+  /** Opens so far that gave no connection: failed, timed out, or given up because of `close`, `clear` or `resize`. */
   openFailed: Schema.Number,
   /** Connections closed so far, by reason. */
   closed: Schema.Record({ key: CloseReason, value: Schema.Number }),
@@ -58,8 +103,20 @@ export const PoolStats = Schema.Struct({
   acquired: Schema.Number,
   /** How many of them had to wait in the queue. */
   waited: Schema.Number,
-  /** Borrows so far that failed with `PoolExhaustedError`. */
-  exhausted: Schema.Number
+  /** Borrows so far that failed with `PoolExhaustedError`, for whatever reason. */
+  exhausted: Schema.Number,
+  /** How many of them waited for as long as they would: reason `Timeout`. */
+  timedOut: Schema.Number,
+  /** Borrowers so far that were interrupted while they waited. */
+  cancelled: Schema.Number,
+  /** Leases so far that were held for longer than `leakThreshold`. */
+  leaksSuspected: Schema.Number,
+  /** How long borrowers waited for the leases they got; 0 for those who did not wait. */
+  waitTime: TimeSummary,
+  /** How long leases were held that have ended. */
+  useTime: TimeSummary,
+  /** How long the opens took that gave a connection. */
+  openTime: TimeSummary
 })
 
 /**

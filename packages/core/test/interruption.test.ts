@@ -278,7 +278,7 @@ describe("the explorer", { timeout: 60_000 }, () => {
     return Effect.uninterruptibleMask((restore) =>
       Effect.withFiberRuntime<number, unknown>((fiber) => {
         const now = engine.now()
-        const waiter = new Waiter<Connection>(fiber, now, now + 10_000, false)
+        const waiter = new Waiter<Connection>(fiber, undefined, now, now + 10_000, false, undefined)
         engine.enqueue(waiter, now)
         return restore(Effect.matchCauseEffect(parked(engine, waiter), {
           onFailure: (cause) => {
@@ -286,10 +286,9 @@ describe("the explorer", { timeout: 60_000 }, () => {
             return Effect.failCause(cause)
           },
           onSuccess: () => {
-            const slot = waiter.slot!
-            const lease = slot.lease
-            return Effect.onExit(hold(engine.present(slot, "Scoped")), (exit) =>
-              Effect.sync(() => engine.end(slot, lease, exit)))
+            const lease = waiter.lease!
+            return Effect.onExit(hold(engine.present(lease, "Scoped", 0)), (exit) =>
+              Effect.sync(() => engine.end(lease, exit)))
           }
         }))
       })

@@ -155,10 +155,14 @@ describe("make", () => {
       acquireTimeout: "10 seconds",
       connectTimeout: "5 seconds",
       connectionTTL: "600 seconds",
+      ttlJitter: 0.1,
       reapExpired: true,
       reapInterval: "180 seconds",
       closeTimeout: "5 seconds",
       drainTimeout: "10 seconds",
+      validateAfterIdle: "1 second",
+      validateTimeout: "2 seconds",
+      concurrency: 1,
       order: "lifo"
     })
   })

@@ -51,7 +51,7 @@ export const audited = <C, E, R>(
 export const setup = (options: Options = {}, script: Script = {}) => {
   const connector = ScriptedConnector.make(script)
   return Effect.map(
-    audited(connector, Pool.make({ open: connector.open, ...options })),
+    audited(connector, Pool.make({ open: connector.open, ttlJitter: 0, ...options })),
     (pool: TestPool) => ({ connector, pool })
   )
 }

@@ -3,7 +3,19 @@ import { PoolStats } from "@socketpool/core"
 import { Effect, Fiber, FiberId, Schema, TestClock } from "effect"
 import { forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
-const closedNone = { Expired: 0, Invalid: 0, Disconnected: 0, Unclean: 0, Dropped: 0, PoolClosed: 0 }
+const closedNone = {
+  Expired: 0,
+  Stale: 0,
+  Used: 0,
+  Invalid: 0,
+  Disconnected: 0,
+  Unclean: 0,
+  Dropped: 0,
+  Cleared: 0,
+  Surplus: 0,
+  PoolClosed: 0
+}
+const noTime = { count: 0, totalMillis: 0, maxMillis: 0, p50Millis: 0, p95Millis: 0, p99Millis: 0 }
 
 describe("stats", () => {
   it.scoped("of a new pool are its limits and zeros", () =>
@@ -15,14 +27,22 @@ describe("stats", () => {
         opening: 0,
         idle: 0,
         inUse: 0,
+        validating: 0,
         closing: 0,
+        leased: 0,
         pending: 0,
         opened: 0,
         openFailed: 0,
         closed: closedNone,
         acquired: 0,
         waited: 0,
-        exhausted: 0
+        exhausted: 0,
+        timedOut: 0,
+        cancelled: 0,
+        leaksSuspected: 0,
+        waitTime: noTime,
+        useTime: noTime,
+        openTime: noTime
       })
     }))
 
@@ -82,6 +102,7 @@ describe("stats", () => {
       yield* pool.use(id)
       yield* pool.close
       assert.deepStrictEqual((yield* pool.stats).closed, {
+        ...closedNone,
         Disconnected: 1,
         Unclean: 1,
         Dropped: 1,

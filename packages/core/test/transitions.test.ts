@@ -1,27 +1,30 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Holder, type Limits, State, Waiter } from "../src/internal/state.js"
-import * as Transitions from "../src/internal/transitions.js"
+import * as Opening from "../src/internal/transitions/opening.js"
+import * as Queue from "../src/internal/transitions/queue.js"
+import * as Retiring from "../src/internal/transitions/retiring.js"
 
 const limits: Limits = {
   max: 1,
   min: 0,
   initial: 0,
   maxConnecting: 1,
+  concurrency: 1,
+  maxUses: Infinity,
   lifo: true,
   connectTimeout: 1_000,
-  connectionTTL: Infinity,
+  idleTimeout: Infinity,
+  validateTimeout: 1_000,
   closeTimeout: 1_000
 }
 
 /** A pool of one connection that has just been handed to a waiter with a deadline of its own. */
 const handed = (holder: Holder, deadline: number) => {
   const state = new State<string>(limits)
-  const waiter = new Waiter<string>(holder, 0, deadline, true)
-  const slot = Transitions.enqueue(state, waiter, 0).flatMap((command) =>
-    command._tag === "Open" ? [command.slot] : []
-  )[0]!
-  Transitions.opened(state, slot, "connection", 1)
+  const waiter = new Waiter<string>(holder, undefined, 0, deadline, true, undefined)
+  const slot = Queue.enqueue(state, waiter, 0).flatMap((command) => command._tag === "Open" ? [command.slot] : [])[0]!
+  Opening.opened(state, slot, "connection", Infinity, 1)
   return { slot, state, waiter }
 }
 
@@ -29,8 +32,8 @@ describe("a waiter whose connection is lost before it takes it up", () => {
   it.effect("waits again until its deadline", () =>
     Effect.withFiberRuntime<void>((fiber) => {
       const { slot, state, waiter } = handed(fiber, 10)
-      Transitions.retire(state, slot, "Dropped", 9)
-      Transitions.requeue(state, waiter, 9)
+      Retiring.retire(state, slot, "Dropped", 9)
+      Queue.requeue(state, waiter, 9)
       expect(state.waiters.head).toBe(waiter)
       expect(waiter.refusal).toBe(undefined)
       return Effect.void
@@ -39,8 +42,8 @@ describe("a waiter whose connection is lost before it takes it up", () => {
   it.effect("is refused at once when its deadline passed meanwhile, as its timer will not ring again", () =>
     Effect.withFiberRuntime<void>((fiber) => {
       const { slot, state, waiter } = handed(fiber, 10)
-      Transitions.retire(state, slot, "Dropped", 10)
-      expect(Transitions.requeue(state, waiter, 10)).toEqual([{ _tag: "Wake", waiter }])
+      Retiring.retire(state, slot, "Dropped", 10)
+      expect(Queue.requeue(state, waiter, 10)).toEqual([{ _tag: "Wake", waiter }])
       expect(waiter.refusal).toEqual({ _tag: "AcquireTimeout" })
       expect(state.waiters.length).toBe(0)
       return Effect.void
@@ -52,8 +55,8 @@ describe("waiters that share a timeout", () => {
     Effect.withFiberRuntime<void>((fiber) => {
       const state = new State<string>({ ...limits, max: 0 })
       const join = (deadline: number, own: boolean) => {
-        const waiter = new Waiter<string>(fiber, 0, deadline, own)
-        Transitions.enqueue(state, waiter, 0)
+        const waiter = new Waiter<string>(fiber, undefined, 0, deadline, own, undefined)
+        Queue.enqueue(state, waiter, 0)
         return waiter
       }
       const own = join(5, true)
@@ -61,12 +64,12 @@ describe("waiters that share a timeout", () => {
       const between = join(1, true)
       const second = join(20, false)
       const third = join(30, false)
-      Transitions.withdraw(state, second)
-      Transitions.requeue(state, second, 2)
+      Queue.withdraw(state, second)
+      Queue.requeue(state, second, 2)
       expect([...state.waiters]).toEqual([own, first, between, second, third])
 
       const timedOut = (now: number) =>
-        Transitions.expireWaiters(state, now).flatMap((command) => command._tag === "Wake" ? [command.waiter] : [])
+        Queue.expireWaiters(state, now).flatMap((command) => command._tag === "Wake" ? [command.waiter] : [])
       expect(timedOut(9)).toEqual([])
       expect(timedOut(10)).toEqual([first])
       expect(timedOut(30)).toEqual([second, third])

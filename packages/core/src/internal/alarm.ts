@@ -3,20 +3,23 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { type Host, stop } from "./host.js"
-import type { List } from "./list.js"
-import type { Slot } from "./state.js"
+import type { Linked, List } from "./list.js"
 
 /**
  * Sleeps until the next deadline and rings. At most one fiber is asleep, however many deadlines there are: as they are
  * in order, one that goes to sleep too early for the present head wakes up, sees that, and sleeps on.
  */
 export class Alarm {
-  /** An alarm for slots that stand in one list until their deadline. */
-  static of<C>(host: Host, list: List<Slot<C>>, overdue: (slot: Slot<C>, now: number) => void): Alarm {
+  /** An alarm for those that stand in one list until their deadline. */
+  static of<N extends Linked<N> & { readonly deadline: number }>(
+    host: Host,
+    list: List<N>,
+    overdue: (node: N, now: number) => void
+  ): Alarm {
     return new Alarm(host, () => list.head?.deadline, (now) => {
-      for (const slot of list) {
-        if (slot.deadline > now) break
-        overdue(slot, now)
+      for (const node of list) {
+        if (node.deadline > now) break
+        overdue(node, now)
       }
     })
   }
@@ -69,10 +72,11 @@ export class Alarm {
     const due = this.due()
     if (due === undefined || due === Infinity) return Effect.void
     const now = this.host.now()
-    if (due <= now) {
-      this.ring(now)
+    if (due > now) return Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(due - now))), () => this.watch)
+    // After a stall of the event loop timers fire before what has arrived meanwhile is read: one turn of grace.
+    return Effect.flatMap(Effect.sleep(0), () => {
+      this.ring(this.host.now())
       return this.watch
-    }
-    return Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(due - now))), () => this.watch)
+    })
   })
 }

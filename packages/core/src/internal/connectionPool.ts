@@ -5,13 +5,21 @@ import * as Effectable from "effect/Effectable"
 import * as Inspectable from "effect/Inspectable"
 import * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
+import type * as Stream from "effect/Stream"
 import type { ConnectionPool } from "../Pool.js"
-import { type BorrowError, ConnectionNotFoundError } from "../PoolError.js"
+import {
+  type BorrowError,
+  ConnectionNotFoundError,
+  type ConnectTimeoutError,
+  type PoolClosedError
+} from "../PoolError.js"
+import type { PoolEvent } from "../PoolEvent.js"
 import type { PoolStats } from "../PoolStats.js"
 import type { Engine } from "./engine.js"
 import * as Lending from "./lending.js"
 import { callTimeout } from "./options.js"
 import { snapshot } from "./snapshot.js"
+import * as Verbs from "./verbs.js"
 
 const variance = {
   _A: (_: any) => _,
@@ -26,9 +34,12 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
   readonly acquire: Effect.Effect<C, E | BorrowError>
   readonly dropExpired: Effect.Effect<number>
+  readonly clear: Effect.Effect<void>
+  readonly awaitReady: Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError>
   readonly close: Effect.Effect<void>
   readonly size: Effect.Effect<number>
   readonly stats: Effect.Effect<PoolStats>
+  readonly events: Stream.Stream<PoolEvent>
   readonly #engine: Engine<C, E>
 
   constructor(engine: Engine<C, E>) {
@@ -37,10 +48,13 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
     this.name = engine.options.name
     this.get = Lending.scoped(engine)
     this.acquire = Lending.manual(engine)
-    this.dropExpired = Effect.sync(() => engine.dropExpired())
-    this.close = engine.close
-    this.size = Effect.sync(() => engine.state.idle.length + engine.state.inUse)
+    this.dropExpired = Effect.sync(() => Verbs.dropExpired(engine))
+    this.clear = Effect.sync(() => Verbs.clear(engine))
+    this.awaitReady = Lending.awaitReady(engine)
+    this.close = Verbs.close(engine)
+    this.size = Effect.sync(() => engine.state.open)
     this.stats = Effect.sync(() => snapshot(engine.state))
+    this.events = engine.journal.events
   }
 
   commit(): Effect.Effect<C, E | BorrowError, Scope.Scope> {
@@ -57,16 +71,24 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
 
   release(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
     return Effect.withFiberRuntime<void, ConnectionNotFoundError>((caller) =>
-      this.#engine.release(connection, caller) ? Effect.void : this.notFound("release")
+      Verbs.release(this.#engine, connection, caller) ? Effect.void : this.notFound("release")
     )
   }
 
   drop(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
-    return Effect.suspend(() => this.#engine.drop(connection) ? Effect.void : this.notFound("drop"))
+    return Effect.suspend(() => Verbs.drop(this.#engine, connection) ? Effect.void : this.notFound("drop"))
+  }
+
+  reconnect(connection: C): Effect.Effect<C, E | BorrowError | ConnectionNotFoundError> {
+    return Lending.reconnect(this.#engine, connection)
+  }
+
+  resize(size: { readonly min?: number; readonly max?: number }): Effect.Effect<void> {
+    return Effect.sync(() => Verbs.resize(this.#engine, size))
   }
 
   invalidate(connection: C): Effect.Effect<void> {
-    return Effect.sync(() => this.#engine.invalidate(connection))
+    return Effect.sync(() => Verbs.invalidate(this.#engine, connection))
   }
 
   private notFound(operation: ConnectionNotFoundError["operation"]): Effect.Effect<never, ConnectionNotFoundError> {

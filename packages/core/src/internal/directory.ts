@@ -1,5 +1,5 @@
 /** Which slots a connection stands for. Usually one; more when `open` gives the same value several times. */
-import type { Slot } from "./state.js"
+import type { Lease, Slot } from "./state.js"
 
 export class Directory<C> {
   private readonly entries = new Map<C, Slot<C> | Set<Slot<C>>>()
@@ -8,7 +8,7 @@ export class Directory<C> {
     const entry = this.entries.get(connection)
     if (entry === undefined) this.entries.set(connection, slot)
     else if (entry instanceof Set) entry.add(slot)
-    else this.entries.set(connection, new Set([entry, slot]))
+    else if (entry !== slot) this.entries.set(connection, new Set([entry, slot]))
   }
 
   remove(connection: C, slot: Slot<C>): void {
@@ -17,14 +17,27 @@ export class Directory<C> {
     else if (entry instanceof Set && entry.delete(slot) && entry.size === 0) this.entries.delete(connection)
   }
 
-  /** A slot of this connection that satisfies a condition, the conditions tried in order. */
-  find(connection: C, ...conditions: ReadonlyArray<(slot: Slot<C>) => boolean>): Slot<C> | undefined {
+  private slots(connection: C): Iterable<Slot<C>> {
     const entry = this.entries.get(connection)
-    if (entry === undefined) return undefined
-    const slots = entry instanceof Set ? [...entry] : [entry]
+    return entry === undefined ? [] : entry instanceof Set ? entry : [entry]
+  }
+
+  /** A slot of this connection that satisfies a condition, the conditions tried in order. */
+  slot(connection: C, ...conditions: ReadonlyArray<(slot: Slot<C>) => boolean>): Slot<C> | undefined {
     for (const condition of conditions) {
-      const found = slots.find(condition)
-      if (found !== undefined) return found
+      for (const slot of this.slots(connection)) if (condition(slot)) return slot
+    }
+    return undefined
+  }
+
+  /** A lease that was given this connection, or view, and satisfies a condition, the conditions tried in order. */
+  lease(connection: C, ...conditions: ReadonlyArray<(lease: Lease<C>) => boolean>): Lease<C> | undefined {
+    for (const condition of conditions) {
+      for (const slot of this.slots(connection)) {
+        for (const lease of slot.leases) {
+          if (lease.phase === "Held" && lease.lent === connection && condition(lease)) return lease
+        }
+      }
     }
     return undefined
   }

@@ -19,7 +19,10 @@ const byExit = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Verdict> =>
 
 export class Hooks<C> {
   constructor(
-    private readonly options: Pick<Resolved<C, unknown, unknown>, "isConnected" | "isExpired" | "lease" | "onRelease">,
+    private readonly options: Pick<
+      Resolved<C, unknown, unknown>,
+      "isConnected" | "isExpired" | "lease" | "onRelease" | "validate"
+    >,
     private readonly host: Host
   ) {}
 
@@ -41,6 +44,17 @@ export class Hooks<C> {
       return "Invalid"
     }
     return undefined
+  }
+
+  /** Whether a connection says that it works. It has no other way to fail than to say no. */
+  validate(connection: C): Effect.Effect<boolean> {
+    return Effect.matchCause(Effect.suspend(() => this.options.validate!(connection)), {
+      onFailure: (cause) => {
+        if (Cause.isDie(cause)) this.host.report("validate died", cause)
+        return false
+      },
+      onSuccess: (works) => works === true
+    })
   }
 
   /** What the holder of a lease gets; its defect is the holder's to hear. */

@@ -12,6 +12,8 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 export interface Host {
   /** Milliseconds, from the clock's monotonic side: only differences mean anything, and a wall clock moves nothing. */
   readonly now: () => number
+  /** Milliseconds since 1970, for people. */
+  readonly wallTime: () => number
   /** Starts a fiber of the pool's, with nothing of the caller's: no span, no annotation, no interruption. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
   /** Runs a task in a later turn of the scheduler. */
@@ -30,6 +32,7 @@ export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock
   const fork: Host["fork"] = (effect) => Runtime.runFork(own, effect, { immediate: false })
   return {
     now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
+    wallTime: () => clock.unsafeCurrentTimeMillis(),
     fork,
     later: (task) => scheduler.scheduleTask(task, 0),
     report: (message, cause) => void fork(Effect.logWarning(`Pool "${name}": ${message}`, cause))

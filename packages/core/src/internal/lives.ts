@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
+import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
 import type { Host } from "./host.js"
 import { stop } from "./host.js"
@@ -12,14 +13,15 @@ import type { Slot } from "./state.js"
 interface Life {
   scope: Scope.CloseableScope | undefined
   opener: Fiber.RuntimeFiber<void> | undefined
-  resetter: Fiber.RuntimeFiber<unknown, unknown> | undefined
   watcher: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  /** Whatever else has to do with the open connection: it is stopped when that closes. */
+  readonly helpers: Set<Fiber.RuntimeFiber<any, any>>
 }
 
 /** What the engine is told. */
 export interface Listener<C> {
-  /** Whether the connection is wanted; if not, it closes at once. */
-  readonly opened: (slot: Slot<C>, connection: C) => boolean
+  /** Whether the connection is wanted; if not, it closes at once. `drawn` is its own random number from 0 to 1. */
+  readonly opened: (slot: Slot<C>, connection: C, drawn: number) => boolean
   readonly openFailed: (slot: Slot<C>, cause: Cause.Cause<unknown>) => void
   readonly died: (slot: Slot<C>) => void
   /** Nothing is left of the slot. May be told after the engine has given it up. */
@@ -33,11 +35,13 @@ export class Lives<C, E> {
     private readonly host: Host,
     private readonly connect: Effect.Effect<C, E, Scope.Scope>,
     private readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined,
+    /** Whether a random number is drawn for each connection. */
+    private readonly draws: boolean,
     private readonly listener: Listener<C>
   ) {}
 
   open(slot: Slot<C>): void {
-    const life: Life = { scope: undefined, opener: undefined, resetter: undefined, watcher: undefined }
+    const life: Life = { scope: undefined, opener: undefined, watcher: undefined, helpers: new Set() }
     this.lives.set(slot, life)
     const opener = this.host.fork(Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.make(), (scope) => {
@@ -47,11 +51,12 @@ export class Lives<C, E> {
             this.listener.openFailed(slot, notInterrupted(cause))
             return this.closeScope(scope)
           },
-          onSuccess: (connection) => {
-            if (!this.listener.opened(slot, connection)) return this.closeScope(scope)
-            this.watch(slot, life, connection)
-            return Effect.void
-          }
+          onSuccess: (connection) =>
+            Effect.flatMap(this.draws ? Random.next : Effect.succeed(0), (drawn) => {
+              if (!this.listener.opened(slot, connection, drawn)) return this.closeScope(scope)
+              this.watch(slot, life, connection)
+              return Effect.void
+            })
         })
       })
     ))
@@ -69,19 +74,22 @@ export class Lives<C, E> {
     stop(this.lives.get(slot)?.opener)
   }
 
-  /** Runs an `onRelease` that takes its time. */
-  reset<A>(slot: Slot<C>, answer: Effect.Effect<A>, done: (exit: Exit.Exit<A>) => void): void {
-    const resetter = this.host.fork(answer)
-    const life = this.lives.get(slot)
-    if (life !== undefined) life.resetter = resetter
-    resetter.addObserver(done)
+  /** Asks something of an open connection; not answered if the connection closes meanwhile. */
+  ask<A>(slot: Slot<C>, question: Effect.Effect<A>, answered: (exit: Exit.Exit<A>) => void): void {
+    const helper = this.host.fork(question)
+    const helpers = this.lives.get(slot)?.helpers
+    helpers?.add(helper)
+    helper.addObserver((exit) => {
+      helpers?.delete(helper)
+      answered(exit)
+    })
   }
 
   /** Closes a connection. Only its finalizers decide how long that takes. */
   close(slot: Slot<C>): void {
     const life = this.lives.get(slot)!
     stop(life.watcher)
-    stop(life.resetter)
+    for (const helper of life.helpers) stop(helper)
     this.host.fork(Effect.uninterruptible(this.closeScope(life.scope!))).addObserver(() => this.listener.gone(slot))
   }
 

@@ -15,10 +15,14 @@ export const defaults = {
   acquireTimeout: "10 seconds",
   connectTimeout: "5 seconds",
   connectionTTL: "600 seconds",
+  ttlJitter: 0.1,
   reapExpired: true,
   reapInterval: "180 seconds",
   closeTimeout: "5 seconds",
   drainTimeout: "10 seconds",
+  validateAfterIdle: "1 second",
+  validateTimeout: "2 seconds",
+  concurrency: 1,
   order: "lifo"
 } as const
 
@@ -34,6 +38,10 @@ export interface Resolved<C, E, R> extends Limits {
   readonly name: string
   readonly maxPending: number
   readonly acquireTimeout: number
+  readonly connectionTTL: number
+  readonly ttlJitter: number
+  readonly validateAfterIdle: number
+  readonly leakThreshold: number
   readonly drainTimeout: number
   readonly reapExpired: boolean
   readonly reapSchedule: Schedule.Schedule<unknown>
@@ -41,6 +49,7 @@ export interface Resolved<C, E, R> extends Limits {
   readonly isConnected: ((connection: C) => boolean) | undefined
   readonly isExpired: ((connection: C) => boolean) | undefined
   readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
+  readonly validate: ((connection: C) => Effect.Effect<boolean, unknown>) | undefined
   readonly lease: ((connection: C) => C) | undefined
   readonly onRelease:
     | ((connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard">)
@@ -58,10 +67,14 @@ const reject = (option: string, value: unknown, rule: string, where = "Pool.make
 }
 
 /** Checks a count: a whole number, at least `least`. */
-const count = (option: string, value: unknown, least: number): number =>
+const count = (option: string, value: unknown, least: number, where?: string): number =>
   typeof value === "number" && Number.isInteger(value) && value >= least ?
     value :
-    reject(option, value, `a whole number of at least ${least}`)
+    reject(option, value, `a whole number of at least ${least}`, where)
+
+/** The same, where none, or `Infinity`, is no limit. */
+const countOrNone = (option: string, value: unknown, least: number): number =>
+  value === undefined || value === Infinity ? Infinity : count(option, value, least)
 
 /** A negative duration, which `Duration.decode` would take for zero without a word. */
 const isNegative = (value: unknown): boolean =>
@@ -91,8 +104,8 @@ const millis = (
     : decoded
 }
 
-const check = (ok: boolean, option: string, value: unknown, rule: string): void => {
-  if (!ok) reject(option, value, rule)
+const check = (ok: boolean, option: string, value: unknown, rule: string, where?: string): void => {
+  if (!ok) reject(option, value, rule, where)
 }
 
 const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
@@ -108,18 +121,18 @@ export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, 
   check(min <= max, "minConnections", min, `at most maxConnections (${max})`)
   check(initial <= max, "initialConnections", initial, `at most maxConnections (${max})`)
   const maxConnecting = count("maxConnecting", options.maxConnecting ?? Math.min(defaults.maxConnecting, max), 1)
-  const maxPending = options.maxPending === Infinity ?
-    Infinity :
-    count("maxPending", options.maxPending ?? defaults.maxPending, 0)
+  const maxPending = countOrNone("maxPending", options.maxPending ?? defaults.maxPending, 0)
   const order = options.order ?? defaults.order
   check(order === "lifo" || order === "fifo", "order", order, `"lifo" or "fifo"`)
   const name = options.name ?? `pool-${++unnamed}`
   check(typeof name === "string" && name.length > 0, "name", name, "a string that is not empty")
   const reapExpired = options.reapExpired ?? defaults.reapExpired
   check(typeof reapExpired === "boolean", "reapExpired", reapExpired, "true or false")
-  for (const hook of ["isConnected", "isExpired", "closed", "lease", "onRelease"] as const) {
+  for (const hook of ["isConnected", "isExpired", "closed", "validate", "lease", "onRelease"] as const) {
     check(isOptionalFunction(options[hook]), hook, options[hook], "a function")
   }
+  const ttlJitter = options.ttlJitter ?? defaults.ttlJitter
+  check(typeof ttlJitter === "number" && ttlJitter >= 0 && ttlJitter <= 1, "ttlJitter", ttlJitter, "from 0 to 1")
   for (const schedule of ["reapSchedule", "retry"] as const) {
     const value = options[schedule]
     check(value === undefined || Schedule.isSchedule(value), schedule, value, "a Schedule")
@@ -134,9 +147,20 @@ export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, 
     maxConnecting,
     maxPending,
     lifo: order === "lifo",
+    concurrency: count("concurrency", options.concurrency ?? defaults.concurrency, 1),
+    maxUses: countOrNone("maxUses", options.maxUses, 1),
     acquireTimeout: millis("acquireTimeout", options.acquireTimeout ?? defaults.acquireTimeout, "0 or more"),
     connectTimeout: millis("connectTimeout", options.connectTimeout ?? defaults.connectTimeout, "more than 0"),
     connectionTTL: millis("connectionTTL", options.connectionTTL ?? defaults.connectionTTL, "0 or more"),
+    ttlJitter,
+    idleTimeout: millis("idleTimeout", options.idleTimeout ?? Infinity, "more than 0"),
+    validateAfterIdle: millis(
+      "validateAfterIdle",
+      options.validateAfterIdle ?? defaults.validateAfterIdle,
+      "0 or more"
+    ),
+    validateTimeout: millis("validateTimeout", options.validateTimeout ?? defaults.validateTimeout, "more than 0"),
+    leakThreshold: millis("leakThreshold", options.leakThreshold ?? Infinity, "more than 0"),
     closeTimeout: millis("closeTimeout", options.closeTimeout ?? defaults.closeTimeout, "0 or more"),
     drainTimeout: millis("drainTimeout", options.drainTimeout ?? defaults.drainTimeout, "0 or more"),
     reapExpired,
@@ -145,6 +169,7 @@ export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, 
     isConnected: options.isConnected,
     isExpired: options.isExpired,
     closed: options.closed,
+    validate: options.validate,
     lease: options.lease,
     onRelease: options.onRelease
   }
@@ -153,3 +178,15 @@ export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, 
 /** Checks a timeout given with one call and gives it in milliseconds. */
 export const callTimeout = (value: Duration.DurationInput): number =>
   millis("timeout", value, "0 or more", "Pool.acquireWith")
+
+/** Checks what `resize` was given; what is left out stays. */
+export const size = (
+  wanted: { readonly min?: number; readonly max?: number },
+  present: { readonly min: number; readonly max: number }
+): { readonly min: number; readonly max: number } => {
+  const where = "Pool.resize"
+  const max = count("max", wanted.max ?? present.max, 1, where)
+  const min = count("min", wanted.min ?? present.min, 0, where)
+  check(min <= max, "min", min, `at most max (${max})`, where)
+  return { min, max }
+}

@@ -1,42 +1,52 @@
 /** The state in numbers, counted from the state itself. */
 import type { LeaseHolder } from "../PoolError.js"
 import type { PoolStats } from "../PoolStats.js"
-import type { Slot, State } from "./state.js"
+import { holderOf } from "./describe.js"
+import type { Holder, State } from "./state.js"
 
 export const snapshot = <C>(state: State<C>): PoolStats => ({
-  maxConnections: state.limits.max,
-  minConnections: state.limits.min,
+  maxConnections: state.max,
+  minConnections: state.min,
   opening: state.opening.length + state.aborting.length,
-  idle: state.idle.length,
+  idle: state.idle.length + state.outgoing.length,
   inUse: state.inUse,
+  validating: state.validating.length,
   closing: state.closing.length,
-  pending: state.waiters.length,
+  leased: state.leased,
+  pending: state.pending,
   opened: state.opened,
   openFailed: state.openFailed,
   closed: { ...state.closed },
   acquired: state.acquired,
   waited: state.waited,
-  exhausted: state.exhausted
+  exhausted: state.exhausted,
+  timedOut: state.timedOut,
+  cancelled: state.cancelled,
+  leaksSuspected: state.leaksSuspected,
+  waitTime: state.waitTime.summary,
+  useTime: state.useTime.summary,
+  openTime: state.openTime.summary
 })
 
 const shown = 3
 
-/** The longest leases, longest first. Their spans are looked up only here, so that taking a lease costs nothing. */
+/** The longest leases, longest first. Suspected leaks are older than all others. */
 export const longestHolders = <C>(state: State<C>, now: number): ReadonlyArray<LeaseHolder> => {
-  const longest: Array<Slot<C>> = []
-  for (const slot of state.slots) {
-    if (slot.holder === undefined) continue
-    const at = longest.findIndex((other) => slot.heldSince < other.heldSince)
-    if (at >= 0) longest.splice(at, 0, slot)
-    else longest.push(slot)
-    if (longest.length > shown) longest.pop()
-  }
-  return longest.map((slot) => {
-    const span = slot.holder!.currentSpan
-    return {
-      fiber: `#${slot.holder!.id().id}`,
-      ...(span?._tag === "Span" ? { span: span.name } : {}),
-      heldMillis: Math.round(now - slot.heldSince)
+  const longest: Array<LeaseHolder> = []
+  for (const list of [state.suspected, state.held]) {
+    for (const lease of list) {
+      if (longest.length === shown) return longest
+      longest.push(holderOf(lease, now))
     }
-  })
+  }
+  return longest
+}
+
+/** How many leases a fiber holds. */
+export const heldBy = <C>(state: State<C>, holder: Holder): number => {
+  let held = 0
+  for (const list of [state.suspected, state.held]) {
+    for (const lease of list) if (lease.holder === holder) held++
+  }
+  return held
 }

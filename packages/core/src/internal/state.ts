@@ -3,32 +3,48 @@
  *
  * A slot is one place of capacity, from the decision to open until the end of the close:
  *
- *     demand                  hand off
- *   ──────────▶ Opening ───────────────────▶ InUse ◀───────────┐
- *                  │  │        park            │  ▲            │
- *       fails,     │  └──────────────▶ Idle    │  │ borrow     │ hand off
- *       times out, │                    │ ▲    │  │            │
- *       aborted    │                    │ └────┼──┼────────────┤ park
- *                  │                    └──────┼──┘            │
- *                  │                           │ lease ends    │
- *                  ▼                           ▼               │
- *               Aborting                   Returning ──────────┘
- *                  │
- *                  │     Idle, InUse and Returning retire ──▶ Closing
- *                  │                                             │
- *                  └────────────────▶ Gone ◀─────────────────────┘
+ *     demand              hand off
+ *   ─────────▶ Opening ──────────────────────────────▶ InUse ◀─────────────┐
+ *                │  │       park                        │  ▲              │
+ *       fails,   │  └──────────────▶ Idle ◀─────────┐   │  │ lend         │ hand off
+ *       times    │                    │             │   │  │              │
+ *       out,     │                    │ take        │   │  └────────── Taken
+ *       aborted  │                    └─────────────┼───┼─────────────▶ │ │
+ *                │                                  │   │               │ │
+ *                │                             park │   │ the last      │ │
+ *                │                                  │   │ lease ends    │ │
+ *                │                                  └───┼───────────────┘ │
+ *                ▼                                      └────────────────▶┘
+ *             Aborting
+ *                │        Idle, InUse and Taken retire ──▶ Closing
+ *                │                                            │
+ *                └───────────────▶ Gone ◀─────────────────────┘
  *
- * Every slot that is not `Gone` counts against `maxConnections`.
+ * A taken slot is out of everybody's reach while the user's predicates look at it, or while `validate` asks it. Every
+ * slot that is not `Gone` counts against `maxConnections`.
+ *
+ * A lease is the right to use a slot; a slot has as many as `concurrency` allows:
+ *
+ *                    ends                       settled
+ *     ──▶ Held ───────────────▶ Returning ─────────────────▶ Ended
+ *         │  ▲                                                 ▲
+ *         │  │ served                                          │
+ *         ▼  │                   fails, or is ended            │
+ *        Moving ───────────────────────────────────────────────┘
+ *
+ * It is `Returning` while `onRelease` has a look, and `Moving` while `reconnect` gets it another connection.
  */
 import type { Cause } from "effect/Cause"
 import type { RuntimeFiber } from "effect/Fiber"
+import type { AnySpan } from "effect/Tracer"
 import type { CloseReason } from "../PoolStats.js"
+import { Histogram } from "./histogram.js"
 import { type Linked, List } from "./list.js"
 
 /** Where a slot stands. */
-export type Phase = "Opening" | "Aborting" | "Idle" | "InUse" | "Returning" | "Closing" | "Gone"
+export type Phase = "Opening" | "Aborting" | "Idle" | "Taken" | "InUse" | "Closing" | "Gone"
 
-/** The fiber that took a lease, kept for as long as it holds it. */
+/** The fiber that asked for a lease. */
 export type Holder = RuntimeFiber<any, any>
 
 /** One place of capacity. */
@@ -40,31 +56,63 @@ export class Slot<C> implements Linked<Slot<C>> {
   phase: Phase = "Opening"
   /** What `open` gave; there from `Idle` or `InUse` on. */
   connection: C | undefined = undefined
-  /** What the present holder was given: the connection, or its view of it. */
-  lent: C | undefined = undefined
+  /** Its leases that have not ended. */
+  readonly leases: Array<Lease<C>> = []
+  /** When the present phase began: the open, or the idle spell. */
+  since: number
   /** When the present phase must end, if it is one that has a limit. */
   deadline = Infinity
   expiresAt = Infinity
-  /** The present lease's number; 0 when not leased. Numbers are never used twice. */
-  lease = 0
-  /** Whether the present holder has taken it up, and who ends its lease: `release`, or a scope or an effect's end. */
-  claim: "None" | "Manual" | "Scoped" = "None"
-  holder: Holder | undefined = undefined
-  heldSince = 0
-  /** Leases that its holders took up so far. */
+  /** Leases given so far, without those that were given back untouched. */
   uses = 0
-  /** Why it closes, or must close once its lease ends. */
+  /** Whether any of their holders has taken it up. */
+  used = false
+  /** Why it closes, or must close once its leases have ended. */
   reason: CloseReason | undefined = undefined
+
+  constructor(readonly id: number, /** Older than the pool's: suspect. */ public generation: number, now: number) {
+    this.since = now
+  }
 }
 
-/** Why a waiter gets no connection. */
-export type Refusal =
+/** The right of one holder to use one connection. It ends once, and is then worth nothing. */
+export class Lease<C> implements Linked<Lease<C>> {
+  prev: Lease<C> | undefined = undefined
+  next: Lease<C> | undefined = undefined
+  list: List<Lease<C>> | undefined = undefined
+
+  phase: "Held" | "Returning" | "Moving" | "Ended" = "Held"
+  /** Whether its holder has taken it up, and who ends it: `release`, or a scope or an effect's end. */
+  claim: "None" | "Manual" | "Scoped" = "None"
+  /** What the holder was given: the connection, or its view of it. */
+  lent: C | undefined = undefined
+  /** When `onRelease` must have answered. */
+  deadline = Infinity
+  /** Who waits for its next connection while it is `Moving`. */
+  mover: Waiter<C> | undefined = undefined
+  /** Whether it was held for longer than `leakThreshold`. */
+  suspected = false
+
+  constructor(
+    public slot: Slot<C>,
+    readonly holder: Holder,
+    /** The span that the holder was in when it asked. */
+    readonly span: AnySpan | undefined,
+    /** When it was lent. */
+    public since: number
+  ) {}
+}
+
+/** Why no connection was opened. */
+export type Setback =
   | { readonly _tag: "OpenFailed"; readonly cause: Cause<unknown> }
   | { readonly _tag: "ConnectTimeout" }
-  | { readonly _tag: "AcquireTimeout" }
   | { readonly _tag: "PoolClosed" }
 
-/** A borrower without a connection yet. It waits while it is in the list; then it has a slot or a refusal. */
+/** Why a waiter gets no connection. */
+export type Refusal = Setback | { readonly _tag: "AcquireTimeout" } | { readonly _tag: "LeaseEnded" }
+
+/** A borrower without a connection yet. It waits while it is in a list; then it has a lease or a refusal. */
 export class Waiter<C> implements Linked<Waiter<C>> {
   prev: Waiter<C> | undefined = undefined
   next: Waiter<C> | undefined = undefined
@@ -72,8 +120,7 @@ export class Waiter<C> implements Linked<Waiter<C>> {
 
   /** Its place in the order in which borrowers came; set when it joins the queue. */
   ticket = 0
-  slot: Slot<C> | undefined = undefined
-  lease = 0
+  lease: Lease<C> | undefined = undefined
   refusal: Refusal | undefined = undefined
   /** Its place among the waiters whose deadlines are in order; none if its deadline is its own. */
   readonly turn: Turn<C> | undefined
@@ -82,10 +129,13 @@ export class Waiter<C> implements Linked<Waiter<C>> {
 
   constructor(
     readonly holder: Holder,
+    readonly span: AnySpan | undefined,
     readonly since: number,
     readonly deadline: number,
     /** Whether `deadline` is the caller's own, so that it need not be in the queue's order. */
-    readonly ownDeadline: boolean
+    readonly ownDeadline: boolean,
+    /** The lease that a newly opened connection is for; without one, any connection will do. */
+    readonly moving: Lease<C> | undefined
   ) {
     this.turn = ownDeadline ? undefined : new Turn(this)
   }
@@ -104,9 +154,11 @@ export class Turn<C> implements Linked<Turn<C>> {
 export type Command<C> =
   | { readonly _tag: "Open"; readonly slot: Slot<C> }
   | { readonly _tag: "Abort"; readonly slot: Slot<C> }
+  | { readonly _tag: "Validate"; readonly slot: Slot<C> }
   | { readonly _tag: "Close"; readonly slot: Slot<C> }
+  | { readonly _tag: "Ended"; readonly lease: Lease<C> }
   | { readonly _tag: "Wake"; readonly waiter: Waiter<C> }
-  | { readonly _tag: "BackOff"; readonly refusal: Refusal | undefined }
+  | { readonly _tag: "BackOff"; readonly setback: Setback | undefined }
 
 /** The numbers that transitions obey; times in milliseconds. */
 export interface Limits {
@@ -114,25 +166,47 @@ export interface Limits {
   readonly min: number
   readonly initial: number
   readonly maxConnecting: number
+  readonly concurrency: number
+  readonly maxUses: number
   readonly lifo: boolean
   readonly connectTimeout: number
-  readonly connectionTTL: number
+  readonly idleTimeout: number
+  readonly validateTimeout: number
   readonly closeTimeout: number
 }
 
 /** The whole state of one pool. */
 export class State<C> {
   phase: "Running" | "Draining" | "Closed" = "Running"
-  /** Everything that counts against `max`. In use = all − opening − aborting − idle − closing. */
+  max: number
+  min: number
+  /** What was open before the last `clear`, or the last failed `validate`, belongs to an older one. */
+  generation = 0
+
+  /** Everything that counts against `max`. In use = all − opening − aborting − idle − outgoing − closing. */
   readonly slots = new Set<Slot<C>>()
   readonly opening = new List<Slot<C>>()
   readonly aborting = new List<Slot<C>>()
+  /** The longest idle first. */
   readonly idle = new List<Slot<C>>()
-  /** Only those whose `onRelease` takes its time; they count as in use. */
-  readonly resetting = new List<Slot<C>>()
+  /** Idle too, but expired: they stay until the floor has others in their place. */
+  readonly outgoing = new List<Slot<C>>()
+  /** Taken, and asked by `validate`. */
+  readonly validating = new List<Slot<C>>()
+  /** In use, and fit for another lease. */
+  readonly spare = new List<Slot<C>>()
   readonly closing = new List<Slot<C>>()
+
+  /** Held leases, the oldest first; those suspected to be leaks are in a list of their own. */
+  readonly held = new List<Lease<C>>()
+  readonly suspected = new List<Lease<C>>()
+  /** Returning leases whose `onRelease` takes its time. */
+  readonly resetting = new List<Lease<C>>()
+
   readonly waiters = new List<Waiter<C>>()
-  /** Those of them whose deadlines are in order. */
+  /** Waiters that want a newly opened connection; they come first. */
+  readonly movers = new List<Waiter<C>>()
+  /** All waiters whose deadlines are in order. */
   readonly turns = new List<Turn<C>>()
 
   /** Opens of `initialConnections` that have not succeeded yet. */
@@ -142,27 +216,58 @@ export class State<C> {
   /** When leases still out are taken back by force; set when closing begins. */
   drainDeadline = Infinity
 
-  leases = 0
+  ids = 0
   tickets = 0
   acquired = 0
   waited = 0
   exhausted = 0
+  timedOut = 0
+  cancelled = 0
+  leaksSuspected = 0
   opened = 0
   openFailed = 0
   readonly closed: Record<CloseReason, number> = {
     Expired: 0,
+    Stale: 0,
+    Used: 0,
     Invalid: 0,
     Disconnected: 0,
     Unclean: 0,
     Dropped: 0,
+    Cleared: 0,
+    Surplus: 0,
     PoolClosed: 0
   }
+  readonly waitTime = new Histogram()
+  readonly useTime = new Histogram()
+  readonly openTime = new Histogram()
 
   constructor(readonly limits: Limits) {
+    this.max = limits.max
+    this.min = limits.min
     this.warm = limits.initial
   }
 
   get inUse(): number {
-    return this.slots.size - this.opening.length - this.aborting.length - this.idle.length - this.closing.length
+    return this.slots.size - this.opening.length - this.aborting.length - this.idle.length - this.outgoing.length -
+      this.closing.length
+  }
+
+  /** Connections that are open and not closing. */
+  get open(): number {
+    return this.slots.size - this.opening.length - this.aborting.length - this.closing.length
+  }
+
+  /** How many leases one connection is good for at once. */
+  get places(): number {
+    return Math.min(this.limits.concurrency, this.limits.maxUses)
+  }
+
+  get leased(): number {
+    return this.held.length + this.suspected.length
+  }
+
+  get pending(): number {
+    return this.waiters.length + this.movers.length
   }
 }

@@ -1,0 +1,66 @@
+/**
+ * What happens in a pool, as it happens.
+ *
+ * @since 0.1.0
+ */
+import * as Schema from "effect/Schema"
+import { LeaseHolder } from "./PoolError.js"
+import { CloseReason } from "./PoolStats.js"
+
+const common = {
+  /** The pool's name. */
+  pool: Schema.String,
+  /** When, in milliseconds since 1970 by the pool's clock. */
+  at: Schema.Number
+}
+
+/** The pool's own number of a connection, counted from 1 in the order in which opens begin. */
+const connection = Schema.Number
+
+/**
+ * One event. None holds a connection, an option or an error object: an error is told by its name and message.
+ *
+ * - `Opened`, `OpenFailed`, `Closed`: the life of a connection.
+ * - `Borrowed`, `Released`: a lease begins and ends.
+ * - `Exhausted`: a borrower failed with `PoolExhaustedError`.
+ * - `LeakSuspected`, `LeakReturned`: a lease has been held for longer than `leakThreshold`; it came back after all.
+ * - `Cleared`, `Resized`: somebody called `clear` or `resize`.
+ * - `Draining`, `PoolClosed`: the pool begins to close; it has closed, and this is the last event.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const PoolEvent = Schema.Union(
+  Schema.TaggedStruct("Opened", {
+    ...common,
+    connection,
+    /** How long the open took. */
+    tookMillis: Schema.Number
+  }),
+  Schema.TaggedStruct("OpenFailed", {
+    ...common,
+    connection,
+    /** The error's name and message, and nothing else of it. */
+    error: Schema.String
+  }),
+  Schema.TaggedStruct("Borrowed", { ...common, connection, holder: LeaseHolder, waitedMillis: Schema.Number }),
+  Schema.TaggedStruct("Released", { ...common, connection, holder: LeaseHolder }),
+  Schema.TaggedStruct("Closed", { ...common, connection, reason: CloseReason }),
+  Schema.TaggedStruct("Exhausted", {
+    ...common,
+    reason: Schema.Literal("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
+    waitedMillis: Schema.Number
+  }),
+  Schema.TaggedStruct("LeakSuspected", { ...common, connection, holder: LeaseHolder }),
+  Schema.TaggedStruct("LeakReturned", { ...common, connection, holder: LeaseHolder }),
+  Schema.TaggedStruct("Cleared", common),
+  Schema.TaggedStruct("Resized", { ...common, minConnections: Schema.Number, maxConnections: Schema.Number }),
+  Schema.TaggedStruct("Draining", common),
+  Schema.TaggedStruct("PoolClosed", common)
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type PoolEvent = typeof PoolEvent.Type

@@ -1,0 +1,22 @@
+/** How errors and holders are told to people, in messages, logs and events. */
+import type { LeaseHolder } from "../PoolError.js"
+import type { Lease } from "./state.js"
+
+/** The name, code and message of a connector's error, and nothing else of it: it may hold a secret. */
+export const describeError = (error: unknown): string => {
+  if (typeof error !== "object" || error === null) return String(error)
+  const fields = error as Record<string, unknown>
+  const text = (...keys: ReadonlyArray<string>) =>
+    keys.map((key) => fields[key]).find((value) => typeof value === "string")
+  return [text("name", "_tag") ?? text("code") ?? "an object", text("message")].filter(Boolean).join(": ")
+}
+
+/** Who has a lease, and for how long by now. */
+export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => ({
+  fiber: `#${lease.holder.id().id}`,
+  ...(lease.span?._tag === "Span" ? { span: lease.span.name } : {}),
+  heldMillis: Math.round(now - lease.since)
+})
+
+export const describeHolder = (holder: LeaseHolder): string =>
+  `fiber ${holder.fiber}${holder.span === undefined ? "" : ` in span "${holder.span}"`} for ${holder.heldMillis} ms`

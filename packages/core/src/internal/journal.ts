@@ -1,0 +1,79 @@
+/** Tells who listens what happens in the pool. Without a listener nothing is even put into words. */
+import * as Cause from "effect/Cause"
+import * as Effect from "effect/Effect"
+import * as PubSub from "effect/PubSub"
+import * as Stream from "effect/Stream"
+import type { PoolExhaustedError } from "../PoolError.js"
+import type { PoolEvent } from "../PoolEvent.js"
+import { describeError, describeHolder, holderOf } from "./describe.js"
+import type { Host } from "./host.js"
+import type { Lease, Slot, State } from "./state.js"
+
+/** How many events a slow subscriber can be behind. */
+const kept = 1_024
+
+/** What an event says besides the pool and the time. */
+type Told = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
+
+export class Journal<C> {
+  private readonly hub = Effect.runSync(PubSub.sliding<PoolEvent>(kept))
+  private subscribers = 0
+  readonly events: Stream.Stream<PoolEvent>
+
+  constructor(private readonly pool: string, private readonly host: Host, state: State<C>) {
+    this.events = Stream.unwrapScoped(Effect.gen(this, function*() {
+      const subscription = yield* Effect.acquireRelease(
+        Effect.tap(PubSub.subscribe(this.hub), () => this.subscribers++),
+        () => Effect.sync(() => this.subscribers--)
+      )
+      if (state.phase === "Closed") return Stream.empty
+      return Stream.takeUntil(Stream.fromQueue(subscription), (event) => event._tag === "PoolClosed")
+    }))
+  }
+
+  tell(event: () => Told): void {
+    if (this.subscribers === 0) return
+    this.hub.unsafeOffer({ ...event(), pool: this.pool, at: this.host.wallTime() } as PoolEvent)
+  }
+
+  opened(slot: Slot<C>, tookMillis: number): void {
+    this.tell(() => ({ _tag: "Opened", connection: slot.id, tookMillis }))
+  }
+
+  openFailed(slot: Slot<C>, cause: Cause.Cause<unknown>): void {
+    this.tell(() => ({ _tag: "OpenFailed", connection: slot.id, error: describeError(Cause.squash(cause)) }))
+  }
+
+  closed(slot: Slot<C>): void {
+    this.tell(() => ({ _tag: "Closed", connection: slot.id, reason: slot.reason! }))
+  }
+
+  borrowed(lease: Lease<C>, waitedMillis: number): void {
+    this.tell(() => ({
+      _tag: "Borrowed",
+      connection: lease.slot.id,
+      holder: holderOf(lease, lease.since),
+      waitedMillis
+    }))
+  }
+
+  /** A lease that its holder had taken up has ended. */
+  released(lease: Lease<C>, now: number): void {
+    this.tell(() => ({ _tag: "Released", connection: lease.slot.id, holder: holderOf(lease, now) }))
+    if (!lease.suspected) return
+    const holder = holderOf(lease, now)
+    this.tell(() => ({ _tag: "LeakReturned", connection: lease.slot.id, holder }))
+    this.host.report(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty)
+  }
+
+  leakSuspected(lease: Lease<C>, now: number): void {
+    const holder = holderOf(lease, now)
+    this.tell(() => ({ _tag: "LeakSuspected", connection: lease.slot.id, holder }))
+    const taken = new Date(this.host.wallTime() - (now - lease.since)).toISOString()
+    this.host.report(`a leak is suspected: a lease is held by ${describeHolder(holder)}, since ${taken}`, Cause.empty)
+  }
+
+  exhausted(reason: PoolExhaustedError["reason"], waitedMillis: number): void {
+    this.tell(() => ({ _tag: "Exhausted", reason, waitedMillis }))
+  }
+}

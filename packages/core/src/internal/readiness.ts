@@ -1,0 +1,49 @@
+/** Those who wait for the floor to be filled. */
+import * as Effect from "effect/Effect"
+import type { Setback, State } from "./state.js"
+import { isReady } from "./transitions/demand.js"
+
+type Answer = "Ready" | Setback
+
+export class Readiness {
+  private readonly waiting = new Set<(answer: Answer) => void>()
+  /** Why the last open for the floor failed. */
+  private lastRefusal: Setback | undefined = undefined
+
+  constructor(private readonly state: State<any>) {}
+
+  /** Completes with what became of the floor, or of the next attempt to fill it. */
+  readonly answer: Effect.Effect<Answer> = Effect.async((resume) => {
+    const answer = this.current()
+    if (answer !== undefined) return resume(Effect.succeed(answer))
+    const listener = (answer: Answer) => resume(Effect.succeed(answer))
+    this.waiting.add(listener)
+    return Effect.sync(() => this.waiting.delete(listener))
+  })
+
+  /** To be called after every change. */
+  refresh(): void {
+    if (this.waiting.size === 0) return
+    const answer = this.current()
+    if (answer !== undefined) this.tell(answer)
+  }
+
+  /** An open for the floor has failed, or a connection was lost unused, which says nothing of why. */
+  setBack(refusal: Setback | undefined): void {
+    this.lastRefusal = refusal
+    if (refusal !== undefined) this.tell(refusal)
+  }
+
+  private current(): Answer | undefined {
+    const { state } = this
+    if (state.phase !== "Running") return { _tag: "PoolClosed" }
+    if (isReady(state)) return "Ready"
+    return state.cooling ? this.lastRefusal : undefined
+  }
+
+  private tell(answer: Answer): void {
+    const listeners = [...this.waiting]
+    this.waiting.clear()
+    for (const listener of listeners) listener(answer)
+  }
+}

@@ -1,0 +1,236 @@
+/** Transitions: connections go to holders and come back. */
+import type { AnySpan } from "effect/Tracer"
+import type { CloseReason } from "../../PoolStats.js"
+import { type Command, type Holder, Lease, type Slot, type State, type Waiter } from "../state.js"
+import { demand } from "./demand.js"
+import { enqueue, leave, refuse } from "./queue.js"
+import { condemn, isSurplus, leaveHolder, retire } from "./retiring.js"
+
+type Commands<C> = ReadonlyArray<Command<C>>
+const nothing: Commands<never> = []
+
+/** The connection that is to be lent next, as far as the state can tell. */
+export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
+  state.limits.lifo ? state.spare.tail ?? state.idle.tail : state.idle.head ?? state.spare.head
+
+/** Takes an idle slot out of everybody's reach. */
+export const take = <C>(state: State<C>, slot: Slot<C>): void => {
+  state.idle.remove(slot)
+  slot.phase = "Taken"
+}
+
+const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
+  slot.reason === undefined && slot.generation === state.generation &&
+  slot.leases.length < state.limits.concurrency && slot.uses < state.limits.maxUses
+
+const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
+  slot.phase = "InUse"
+  slot.uses++
+  slot.leases.push(lease)
+  state.held.push(lease)
+  if (state.limits.concurrency === 1) return
+  state.spare.remove(slot)
+  if (hasRoom(state, slot)) state.spare.push(slot)
+}
+
+/** Gives a slot that is out of reach, or has room, to a holder. */
+export const lend = <C>(
+  state: State<C>,
+  slot: Slot<C>,
+  holder: Holder,
+  span: AnySpan | undefined,
+  now: number
+): Lease<C> => {
+  const lease = new Lease(slot, holder, span, now)
+  attach(state, slot, lease)
+  return lease
+}
+
+/** Gives a waiter what it waits for. */
+export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now: number): Command<C> => {
+  leave(state, waiter)
+  const { moving } = waiter
+  if (moving === undefined) {
+    waiter.lease = lend(state, slot, waiter.holder, waiter.span, now)
+  } else {
+    moving.phase = "Held"
+    moving.slot = slot
+    moving.since = now
+    moving.mover = undefined
+    attach(state, slot, moving)
+    waiter.lease = moving
+  }
+  return { _tag: "Wake", waiter }
+}
+
+/** Gives a slot to the oldest waiters, as many as it has room for; one that nobody holds then is idle. */
+export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
+  const commands: Array<Command<C>> = []
+  for (const waiter of state.waiters) {
+    if (!hasRoom(state, slot)) break
+    commands.push(serve(state, slot, waiter, now))
+  }
+  if (slot.leases.length === 0) {
+    slot.phase = "Idle"
+    slot.since = now
+    state.idle.push(slot)
+  } else if (slot.list === undefined && hasRoom(state, slot)) {
+    state.spare.push(slot)
+  }
+  return commands
+}
+
+/** The holder has the connection, or its view of it, in hand. */
+export const claim = <C>(
+  state: State<C>,
+  lease: Lease<C>,
+  lent: C,
+  by: "Manual" | "Scoped",
+  waitedMillis: number
+): void => {
+  lease.lent = lent
+  lease.slot.used = true
+  // One that was given another connection has been counted.
+  if (lease.claim !== "None") return
+  lease.claim = by
+  state.acquired++
+  state.waitTime.record(waitedMillis)
+}
+
+/** A waiter takes up what it was handed. */
+export const endWait = <C>(state: State<C>): void => {
+  state.waited++
+}
+
+/** Ends the present hold; the lease keeps its place until `settle` or `retire` says where the slot goes. */
+export const endHold = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
+  leaveHolder(state, lease, now)
+  lease.phase = "Returning"
+}
+
+/** Ends a lease that its holder never took up. */
+export const giveBack = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
+  endHold(state, lease, now)
+  lease.slot.uses--
+}
+
+/** `onRelease` takes its time; it is given as long as a close. */
+export const reset = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
+  lease.deadline = now + state.limits.closeTimeout
+  state.resetting.push(lease)
+}
+
+/** A lease has been held for longer than leases should be. */
+export const suspect = <C>(state: State<C>, lease: Lease<C>): void => {
+  state.held.remove(lease)
+  state.suspected.push(lease)
+  lease.suspected = true
+  state.leaksSuspected++
+}
+
+const detach = <C>(lease: Lease<C>): void => {
+  lease.list?.remove(lease)
+  const { leases } = lease.slot
+  const at = leases.indexOf(lease)
+  const last = leases.pop()!
+  if (last !== lease) leases[at] = last
+}
+
+/** Ends a returned lease: its slot goes to the oldest waiter, becomes idle, or retires. */
+export const settle = <C>(
+  state: State<C>,
+  lease: Lease<C>,
+  reason: CloseReason | undefined,
+  now: number
+): Commands<C> => {
+  if (lease.phase !== "Returning") return nothing
+  detach(lease)
+  lease.phase = "Ended"
+  const { slot } = lease
+  if (slot.leases.length === 0) return free(state, slot, reason, now)
+  if (reason !== undefined) return condemn(state, slot, reason, now)
+  return hasRoom(state, slot) ? handOff(state, slot, now) : nothing
+}
+
+/** Where a connection goes that nobody holds any more. */
+const free = <C>(state: State<C>, slot: Slot<C>, unfit: CloseReason | undefined, now: number): Commands<C> => {
+  state.spare.remove(slot)
+  const reason = slot.reason ?? unfit ?? surplus(state, slot)
+  if (reason !== undefined) return retire(state, slot, reason, now)
+  if (slot.generation !== state.generation) return validate(state, slot, now)
+  return handOff(state, slot, now)
+}
+
+const surplus = <C>(state: State<C>, slot: Slot<C>): CloseReason | undefined => {
+  if (state.phase !== "Running") return "PoolClosed"
+  if (slot.uses >= state.limits.maxUses) return "Used"
+  return isSurplus(state) ? "Surplus" : undefined
+}
+
+// --- Asking whether a connection still works ------------------------------------------------------------------------
+
+/** Asks a connection that nobody holds. */
+export const validate = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
+  slot.phase = "Taken"
+  slot.deadline = now + state.limits.validateTimeout
+  state.validating.push(slot)
+  return [{ _tag: "Validate", slot }]
+}
+
+/** A connection has answered that it works; meanwhile it may have become unfit otherwise. */
+export const validated = <C>(
+  state: State<C>,
+  slot: Slot<C>,
+  unfit: CloseReason | undefined,
+  now: number
+): Commands<C> => {
+  if (!state.validating.remove(slot)) return nothing
+  slot.generation = state.generation
+  return free(state, slot, unfit, now)
+}
+
+/**
+ * A connection has not answered that it works. The others that are as old are suspect: asking each would cost an outage
+ * one timeout per connection, so those that nobody holds close with it, and leased ones are asked when they come back.
+ */
+export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
+  if (slot.list !== state.validating) return nothing
+  const isFirst = slot.generation === state.generation
+  const commands = [...retire(state, slot, "Invalid", now)]
+  if (isFirst) {
+    state.generation++
+    for (const list of [state.idle, state.outgoing, state.validating]) {
+      for (const other of list) commands.push(...retire(state, other, "Invalid", now))
+    }
+    for (const other of state.spare) state.spare.remove(other)
+  }
+  commands.push(...demand(state, now))
+  return commands
+}
+
+// --- Another connection for the same lease --------------------------------------------------------------------------
+
+/** Parts a lease from its connection, which closes, and puts its holder before the queue. */
+export const move = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => {
+  const { slot } = lease
+  leaveHolder(state, lease, now)
+  detach(lease)
+  lease.phase = "Moving"
+  lease.mover = mover
+  lease.lent = undefined
+  lease.suspected = false
+  slot.reason ??= "Dropped"
+  state.spare.remove(slot)
+  return [
+    ...(slot.leases.length === 0 ? retire(state, slot, slot.reason, now) : nothing),
+    ...enqueue(state, mover, now)
+  ]
+}
+
+/** A lease that waits for another connection ends instead. */
+export const endMove = <C>(state: State<C>, lease: Lease<C>): Commands<C> => {
+  const { mover } = lease
+  lease.phase = "Ended"
+  lease.mover = undefined
+  return mover?.list === undefined ? nothing : [refuse(state, mover, { _tag: "LeaseEnded" })]
+}

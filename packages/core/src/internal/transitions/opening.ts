@@ -1,0 +1,62 @@
+/** Transitions: what becomes of opens. */
+import type { Command, Setback, Slot, State } from "../state.js"
+import { demand, setBack } from "./demand.js"
+import { handOff, serve } from "./leases.js"
+import { refuseOldest } from "./queue.js"
+import { rotate } from "./retiring.js"
+
+type Commands<C> = ReadonlyArray<Command<C>>
+
+/** An open has succeeded: who reconnects comes first, then the oldest waiters. */
+export const opened = <C>(
+  state: State<C>,
+  slot: Slot<C>,
+  connection: C,
+  expiresAt: number,
+  now: number
+): Commands<C> => {
+  state.opening.remove(slot)
+  state.opened++
+  state.openTime.record(now - slot.since)
+  if (state.warm > 0) state.warm--
+  state.cooling = false
+  slot.connection = connection
+  slot.expiresAt = expiresAt
+  slot.generation = state.generation
+  const mover = state.movers.head
+  return [
+    ...(mover === undefined ? [] : [serve(state, slot, mover, now)]),
+    ...handOff(state, slot, now),
+    ...demand(state, now),
+    ...rotate(state, now)
+  ]
+}
+
+/** An open has failed, or has been given up while in flight: the oldest waiter learns why, the others go on. */
+export const openFailed = <C>(
+  state: State<C>,
+  slot: Slot<C>,
+  setback: Setback,
+  inFlight: boolean,
+  now: number
+): Commands<C> => {
+  const commands: Array<Command<C>> = []
+  if (inFlight) commands.push(abort(state, slot, now))
+  else abandon(state, slot, now)
+  commands.push(...refuseOldest(state, setback), ...setBack(state, setback))
+  return commands
+}
+
+/** Nobody needs the outcome of an open any more; its slot stays taken until what it left behind is cleaned up. */
+const abandon = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
+  state.opening.remove(slot)
+  slot.phase = "Aborting"
+  slot.deadline = now + state.limits.closeTimeout
+  state.aborting.push(slot)
+}
+
+/** Gives up an open in flight. */
+export const abort = <C>(state: State<C>, slot: Slot<C>, now: number): Command<C> => {
+  abandon(state, slot, now)
+  return { _tag: "Abort", slot }
+}

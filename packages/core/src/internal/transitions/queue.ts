@@ -1,0 +1,101 @@
+/** Transitions: borrowers that wait. */
+import type { Command, Holder, Refusal, State, Waiter } from "../state.js"
+import { demand } from "./demand.js"
+import { retire } from "./retiring.js"
+
+type Commands<C> = ReadonlyArray<Command<C>>
+const nothing: Commands<never> = []
+
+/** Takes a waiter out of the queue; whether it was in it. */
+export const leave = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
+  if (waiter.turn !== undefined) state.turns.remove(waiter.turn)
+  return waiter.list?.remove(waiter) ?? false
+}
+
+/** Puts a borrower at the end of the queue, or one that reconnects at the end of those who come first. */
+export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
+  waiter.ticket = ++state.tickets
+  if (waiter.moving === undefined) state.waiters.push(waiter)
+  else state.movers.push(waiter)
+  if (waiter.turn !== undefined) state.turns.push(waiter.turn)
+  const commands: Array<Command<C>> = []
+  // Their place is worth more to somebody who waits.
+  for (const slot of state.outgoing) commands.push(...retire(state, slot, "Expired", now))
+  commands.push(...demand(state, now))
+  return commands
+}
+
+/** Puts a borrower back in its place, whose connection was lost between the hand-off and its next step. */
+export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
+  waiter.lease = undefined
+  // Its timer may have rung while it had a connection.
+  if (waiter.deadline <= now) return [refuse(state, waiter, { _tag: "AcquireTimeout" })]
+  let successor = state.waiters.head
+  while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
+  state.waiters.insertBefore(waiter, successor)
+  if (waiter.turn !== undefined) {
+    let next = state.turns.head
+    while (next !== undefined && next.waiter.ticket < waiter.ticket) next = next.next
+    state.turns.insertBefore(waiter.turn, next)
+  }
+  return demand(state, now)
+}
+
+/** A borrower went away while it waited; whether it was still in the queue. */
+export const withdraw = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
+  if (!leave(state, waiter)) return false
+  state.cancelled++
+  return true
+}
+
+/** A borrower was turned away without waiting. */
+export const turnAway = <C>(state: State<C>): void => {
+  state.exhausted++
+}
+
+/** Tells a waiter that it gets no connection. */
+export const refuse = <C>(state: State<C>, waiter: Waiter<C>, refusal: Refusal): Command<C> => {
+  leave(state, waiter)
+  waiter.refusal = refusal
+  if (refusal._tag === "AcquireTimeout") {
+    state.exhausted++
+    state.timedOut++
+  }
+  return { _tag: "Wake", waiter }
+}
+
+/** Tells the one whose turn it is, if anybody waits. */
+export const refuseOldest = <C>(state: State<C>, refusal: Refusal): Commands<C> => {
+  const oldest = state.movers.head ?? state.waiters.head
+  return oldest === undefined ? nothing : [refuse(state, oldest, refusal)]
+}
+
+/** A waiter's own deadline has passed. */
+export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>): Commands<C> =>
+  waiter.list === undefined ? nothing : [refuse(state, waiter, { _tag: "AcquireTimeout" })]
+
+/** Refuses the waiters whose deadline has passed; those without one of their own are in order. */
+export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
+  const commands: Array<Command<C>> = []
+  for (const { waiter } of state.turns) {
+    if (waiter.deadline > now) break
+    commands.push(refuse(state, waiter, { _tag: "AcquireTimeout" }))
+  }
+  return commands
+}
+
+/** How many waiters have neither a connection nor one that is asked for them whether it still works. */
+export const uncovered = <C>(state: State<C>): number => state.waiters.length - state.validating.length * state.places
+
+/**
+ * Whether this fiber would wait for itself: it holds every lease there can be, each until an end that only it brings
+ * about. Costs as many steps as it has leases, and mostly one.
+ */
+export const waitsForItself = <C>(state: State<C>, holder: Holder): boolean => {
+  const isFull = state.slots.size >= state.max && state.inUse === state.slots.size
+  if (!isFull || state.validating.length > 0 || state.resetting.length > 0) return false
+  for (const slot of state.slots) {
+    for (const lease of slot.leases) if (lease.holder !== holder || lease.claim !== "Scoped") return false
+  }
+  return true
+}

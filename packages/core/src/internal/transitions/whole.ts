@@ -1,0 +1,79 @@
+/** Transitions: what happens to the pool as a whole. */
+import type { Command, Slot, State } from "../state.js"
+import { demand } from "./demand.js"
+import { abort } from "./opening.js"
+import { refuse } from "./queue.js"
+import { condemn, isSurplus, retire, rotate } from "./retiring.js"
+
+type Commands<C> = ReadonlyArray<Command<C>>
+const nothing: Commands<never> = []
+
+/** Gives up every open in flight. */
+const abortAll = <C>(state: State<C>, now: number): Array<Command<C>> => {
+  const commands: Array<Command<C>> = []
+  for (const slot of state.opening) commands.push(abort(state, slot, now))
+  return commands
+}
+
+/** Begins a new generation. */
+export const clear = <C>(state: State<C>, now: number): Commands<C> => {
+  if (state.phase !== "Running") return nothing
+  state.generation++
+  const commands = abortAll(state, now)
+  for (const slot of state.slots) commands.push(...condemn(state, slot, "Cleared", now))
+  commands.push(...demand(state, now))
+  return commands
+}
+
+/** Sets new limits. What is too much now closes, as far as nobody holds it; the rest when it comes back. */
+export const resize = <C>(state: State<C>, min: number, max: number, now: number): Commands<C> => {
+  if (state.phase !== "Running") return nothing
+  state.min = min
+  state.max = max
+  const commands: Array<Command<C>> = []
+  const shrink = (slots: Iterable<Slot<C>>) => {
+    for (const slot of slots) {
+      if (!isSurplus(state)) return
+      commands.push(...retire(state, slot, "Surplus", now))
+    }
+  }
+  shrink(state.outgoing)
+  shrink(state.idle)
+  shrink(state.validating)
+  while (isSurplus(state) && state.opening.tail !== undefined) commands.push(abort(state, state.opening.tail, now))
+  // What was to be opened at the start is not owed any more where there is no room for it.
+  state.warm = Math.min(state.warm, Math.max(0, max - state.open))
+  commands.push(...rotate(state, now), ...demand(state, now))
+  return commands
+}
+
+/** Stops lending and opening; what is idle closes now, what is leased when it comes back. */
+export const beginClose = <C>(state: State<C>, drainDeadline: number, now: number): Commands<C> => {
+  if (state.phase !== "Running") return nothing
+  state.phase = "Draining"
+  state.cooling = false
+  state.drainDeadline = drainDeadline
+  const commands: Array<Command<C>> = []
+  for (const list of [state.movers, state.waiters]) {
+    for (const waiter of list) commands.push(refuse(state, waiter, { _tag: "PoolClosed" }))
+  }
+  commands.push(...abortAll(state, now))
+  for (const slot of state.slots) {
+    if (slot.phase === "Idle" || slot.phase === "Taken") commands.push(...retire(state, slot, "PoolClosed", now))
+  }
+  return commands
+}
+
+/** The drain is over: takes back every lease still out. */
+export const forceClose = <C>(state: State<C>, now: number): Commands<C> => {
+  const commands: Array<Command<C>> = []
+  for (const slot of state.slots) {
+    if (slot.phase === "InUse") commands.push(...retire(state, slot, slot.reason ?? "PoolClosed", now))
+  }
+  return commands
+}
+
+/** The last slot of a closing pool has gone. */
+export const closed = <C>(state: State<C>): void => {
+  state.phase = "Closed"
+}

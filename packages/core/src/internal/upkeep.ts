@@ -1,0 +1,116 @@
+/** What a pool does because time passes: deadlines, the reaper, the backoff of the fill. */
+import type * as Option from "effect/Option"
+import { Alarm } from "./alarm.js"
+import type { Host } from "./host.js"
+import type { Resolved } from "./options.js"
+import { Reaper } from "./reaper.js"
+import { Refill } from "./refill.js"
+import type { Command, Lease, Slot, State } from "./state.js"
+import * as Demand from "./transitions/demand.js"
+import * as Leases from "./transitions/leases.js"
+import * as Queue from "./transitions/queue.js"
+import * as Retiring from "./transitions/retiring.js"
+import * as Whole from "./transitions/whole.js"
+
+/** What the engine does when a time has come. */
+export interface Duties<C> {
+  readonly run: (commands: ReadonlyArray<Command<C>>) => void
+  readonly openTimedOut: (slot: Slot<C>) => void
+  readonly validationTimedOut: (slot: Slot<C>) => void
+  readonly resetTimedOut: (lease: Lease<C>, now: number) => void
+  readonly closeTimedOut: (slot: Slot<C>) => void
+  readonly leakSuspected: (lease: Lease<C>, now: number) => void
+  readonly sweep: () => void
+}
+
+export class Upkeep<C, E> {
+  private readonly queue: Alarm
+  private readonly stale: Alarm
+  private readonly leaks: Alarm
+  private readonly alarms: ReadonlyArray<Alarm>
+  private readonly reaper: Reaper
+  private readonly refill: Refill<E>
+  /** Whether anything happens to idle or to leased connections because time passes. */
+  private readonly closesStale: boolean
+  private readonly looksForLeaks: boolean
+  private readonly canExpire: boolean
+
+  constructor(
+    host: Host,
+    private readonly state: State<C>,
+    options: Resolved<C, E, any>,
+    duties: Duties<C>
+  ) {
+    const { leakThreshold } = options
+    this.closesStale = options.reapExpired && options.idleTimeout !== Infinity
+    this.looksForLeaks = leakThreshold !== Infinity
+    this.canExpire = options.reapExpired && (options.connectionTTL !== Infinity || options.isExpired !== undefined)
+    this.queue = new Alarm(
+      host,
+      () => state.turns.head?.waiter.deadline,
+      (now) => duties.run(Queue.expireWaiters(state, now))
+    )
+    this.stale = new Alarm(
+      host,
+      () => this.closesStale ? Retiring.nextStale(state) : undefined,
+      (now) => duties.run(Retiring.expireIdle(state, now))
+    )
+    this.leaks = new Alarm(
+      host,
+      () => state.held.head === undefined ? undefined : state.held.head.since + leakThreshold,
+      (now) => {
+        for (const lease of state.held) {
+          if (lease.since + leakThreshold > now) break
+          Leases.suspect(state, lease)
+          duties.leakSuspected(lease, now)
+        }
+      }
+    )
+    this.alarms = [
+      this.queue,
+      this.stale,
+      this.leaks,
+      Alarm.of(host, state.opening, duties.openTimedOut),
+      Alarm.of(host, state.aborting, duties.closeTimedOut),
+      Alarm.of(host, state.validating, duties.validationTimedOut),
+      Alarm.of(host, state.resetting, duties.resetTimedOut),
+      Alarm.of(host, state.closing, duties.closeTimedOut),
+      new Alarm(
+        host,
+        () => state.phase === "Draining" && state.inUse > 0 ? state.drainDeadline : undefined,
+        (now) => duties.run(Whole.forceClose(state, now))
+      )
+    ]
+    this.reaper = new Reaper(host, options.reapSchedule, duties.sweep)
+    this.refill = new Refill(host, options.retry, () => duties.run(Demand.probe(state, host.now())))
+  }
+
+  /** Anything may have changed. */
+  refresh(): void {
+    const { state } = this
+    for (const alarm of this.alarms) alarm.refresh()
+    if (!state.cooling) this.refill.stop()
+    this.reaper.refresh(this.canExpire && state.phase === "Running" && state.slots.size > 0)
+  }
+
+  /** Somebody joined or left the queue, and nothing else has changed. */
+  queued(): void {
+    this.queue.refresh()
+    this.lent()
+  }
+
+  /** A lease has begun or ended, and nothing else has changed. */
+  lent(): void {
+    if (this.looksForLeaks) this.leaks.refresh()
+    if (this.closesStale) this.stale.refresh()
+  }
+
+  backOff(error: Option.Option<E>): void {
+    this.refill.backOff(error)
+  }
+
+  /** A connection has served. */
+  recovered(): void {
+    this.refill.recovered()
+  }
+}
