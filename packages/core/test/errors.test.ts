@@ -40,14 +40,33 @@ const stats: PoolStats = {
   opening: 1,
   idle: 0,
   inUse: 2,
+  validating: 0,
   closing: 1,
+  leased: 2,
   pending: 7,
   opened: 10,
   openFailed: 3,
-  closed: { Expired: 1, Invalid: 1, Disconnected: 1, Unclean: 2, Dropped: 1, PoolClosed: 1 },
+  closed: {
+    Expired: 1,
+    Stale: 0,
+    Used: 0,
+    Invalid: 1,
+    Disconnected: 1,
+    Unclean: 2,
+    Dropped: 1,
+    Cleared: 0,
+    Surplus: 0,
+    PoolClosed: 1
+  },
   acquired: 100,
   waited: 50,
-  exhausted: 5
+  exhausted: 5,
+  timedOut: 4,
+  cancelled: 1,
+  leaksSuspected: 0,
+  waitTime: { count: 100, totalMillis: 50, maxMillis: 3, p50Millis: 0, p95Millis: 1, p99Millis: 2 },
+  useTime: { count: 98, totalMillis: 980, maxMillis: 30, p50Millis: 10, p95Millis: 20, p99Millis: 25 },
+  openTime: { count: 10, totalMillis: 100, maxMillis: 20, p50Millis: 10, p95Millis: 18, p99Millis: 20 }
 }
 
 describe("PoolExhaustedError", () => {
@@ -235,7 +254,14 @@ describe("an error that crosses a wire", () => {
   const errors: ReadonlyArray<readonly [string, typeof Any.Type]> = [
     [
       "PoolExhaustedError",
-      new PoolExhaustedError({ pool: "orders", reason: "NoWait", waitedMillis: 0, stats, longestHolders: [] })
+      new PoolExhaustedError({
+        pool: "orders",
+        reason: "NoWait",
+        waitedMillis: 0,
+        heldByCaller: 0,
+        stats,
+        longestHolders: []
+      })
     ],
     [
       "PoolExhaustedError with holders",
@@ -243,6 +269,7 @@ describe("an error that crosses a wire", () => {
         pool: "orders",
         reason: "Timeout",
         waitedMillis: 10_000,
+        heldByCaller: 1,
         stats,
         longestHolders: [{ fiber: "#1", span: "request", heldMillis: 5 }, { fiber: "#2", heldMillis: 4 }]
       })

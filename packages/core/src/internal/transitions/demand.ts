@@ -10,9 +10,12 @@ const floorDeficit = <C>(state: State<C>): number => {
   return Math.max(state.min - live, state.warm - state.opening.length)
 }
 
-/** How many more connections the waiters justify. Idle ones that are asked whether they still work count first. */
+/**
+ * How many more connections the waiters justify. Those that are asked whether they still work count first, and those
+ * that are idle and about to be.
+ */
 const queueDeficit = <C>(state: State<C>): number => {
-  const places = state.pending - state.validating.length * state.places
+  const places = state.pending - (state.validating.length + state.idle.length) * state.places
   return Math.max(state.movers.length, Math.ceil(places / state.places)) - state.opening.length
 }
 

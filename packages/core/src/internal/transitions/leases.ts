@@ -20,7 +20,7 @@ export const take = <C>(state: State<C>, slot: Slot<C>): void => {
 }
 
 const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
-  slot.reason === undefined && slot.generation === state.generation &&
+  state.phase === "Running" && slot.reason === undefined && slot.generation === state.generation &&
   slot.leases.length < state.limits.concurrency && slot.uses < state.limits.maxUses
 
 const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
@@ -186,7 +186,8 @@ export const validated = <C>(
 ): Commands<C> => {
   if (!state.validating.remove(slot)) return nothing
   slot.generation = state.generation
-  return free(state, slot, unfit, now)
+  // It may be good for fewer leases than its waiters counted on.
+  return [...free(state, slot, unfit, now), ...demand(state, now)]
 }
 
 /**
@@ -204,7 +205,6 @@ export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
     }
     for (const other of state.spare) state.spare.remove(other)
   }
-  commands.push(...demand(state, now))
   return commands
 }
 

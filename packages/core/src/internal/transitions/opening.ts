@@ -43,7 +43,7 @@ export const openFailed = <C>(
   const commands: Array<Command<C>> = []
   if (inFlight) commands.push(abort(state, slot, now))
   else abandon(state, slot, now)
-  commands.push(...refuseOldest(state, setback), ...setBack(state, setback))
+  commands.push(...refuseOldest(state, setback), ...setBack(state, setback), ...demand(state, now))
   return commands
 }
 

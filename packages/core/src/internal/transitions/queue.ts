@@ -18,8 +18,12 @@ export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
   if (waiter.moving === undefined) state.waiters.push(waiter)
   else state.movers.push(waiter)
   if (waiter.turn !== undefined) state.turns.push(waiter.turn)
+  return claimRoom(state, now)
+}
+
+/** Opens what is wanted now. The places of expired connections are worth more to somebody who waits. */
+const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
-  // Their place is worth more to somebody who waits.
   for (const slot of state.outgoing) commands.push(...retire(state, slot, "Expired", now))
   commands.push(...demand(state, now))
   return commands
@@ -38,7 +42,7 @@ export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
     while (next !== undefined && next.waiter.ticket < waiter.ticket) next = next.next
     state.turns.insertBefore(waiter.turn, next)
   }
-  return demand(state, now)
+  return claimRoom(state, now)
 }
 
 /** A borrower went away while it waited; whether it was still in the queue. */

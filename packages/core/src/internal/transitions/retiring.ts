@@ -13,7 +13,7 @@ export const leaveHolder = <C>(state: State<C>, lease: Lease<C>, now: number): v
   if (lease.claim !== "None") state.useTime.record(now - lease.since)
 }
 
-/** Decides that an open connection closes. Leases on it end here. */
+/** Decides that an open connection closes. Leases on it end here; who counted on it gets another. */
 export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
   slot.list?.remove(slot)
   slot.phase = "Closing"
@@ -32,6 +32,7 @@ export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, n
   commands.push({ _tag: "Close", slot })
   const diedUnused = !slot.used && reason === "Disconnected"
   if (diedUnused && state.phase === "Running") commands.push(...setBack(state, undefined))
+  commands.push(...demand(state, now))
   return commands
 }
 
@@ -56,9 +57,13 @@ export const gone = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C
   return demand(state, now)
 }
 
-/** An idle connection has expired. One that the floor needs stays, out of reach, until another has taken its place. */
+/**
+ * An idle connection has expired. One that the floor needs stays, out of reach, until another has taken its place; while
+ * somebody waits its place is worth more.
+ */
 export const expire = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
-  if (state.open > state.min || state.phase !== "Running") return retire(state, slot, "Expired", now)
+  const isNeeded = state.open <= state.min && state.pending === 0 && state.phase === "Running"
+  if (!isNeeded) return retire(state, slot, "Expired", now)
   state.idle.remove(slot)
   slot.reason = "Expired"
   state.outgoing.push(slot)

@@ -60,6 +60,7 @@ export const beginClose = <C>(state: State<C>, drainDeadline: number, now: numbe
   commands.push(...abortAll(state, now))
   for (const slot of state.slots) {
     if (slot.phase === "Idle" || slot.phase === "Taken") commands.push(...retire(state, slot, "PoolClosed", now))
+    else state.spare.remove(slot)
   }
   return commands
 }

@@ -1,0 +1,103 @@
+/**
+ * The synchronous core against a small model of it: random operations, compared after every step.
+ *
+ * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_DEEP=1` makes 10^9 steps instead of 10^7.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { core, Driver } from "./core/driver.js"
+
+const seed = Number(process.env["SOCKETPOOL_SEED"] ?? Date.now() % 2 ** 31)
+const steps = process.env["SOCKETPOOL_DEEP"] === undefined ? 1e7 : 1e9
+
+/** So many steps are made between two looks at the event loop. */
+const batch = 1e5
+
+const replay = (step: number) => `at step ${step}; replay with SOCKETPOOL_SEED=${seed}`
+
+const march = async (driver: Driver, steps: number) => {
+  for (let step = 0; step < steps; step++) {
+    try {
+      driver.step()
+    } catch (error) {
+      throw new Error(`${(error as Error).message} ${replay(step)}`, { cause: error })
+    }
+    if (step % batch === 0) await new Promise((next) => setImmediate(next))
+  }
+}
+
+describe("the synchronous core", () => {
+  it(`does as its model does, in ${steps.toExponential()} random steps`, { timeout: 7_200_000 }, async () => {
+    const driver = new Driver(seed)
+    const start = performance.now()
+    await march(driver, steps)
+    const seconds = ((performance.now() - start) / 1e3).toFixed(0)
+    process.stdout.write(`core: ${steps} steps, ${driver.pools} pools, seed ${seed}, ${seconds} s; `)
+    process.stdout.write(`${JSON.stringify(driver.met)}\n`)
+    // What never happened was not tested.
+    expect(Object.entries(driver.met).filter(([, times]) => times === 0)).toEqual([])
+  })
+
+  /** Each breaks one transition in one way. */
+  const defects: Record<string, Partial<typeof core>> = {
+    "a released connection is idle beside a waiter": {
+      settle: (state, lease, reason, now) => {
+        const waiter = state.waiters.shift()
+        const commands = core.settle(state, lease, reason, now)
+        if (waiter !== undefined) state.waiters.insertBefore(waiter, state.waiters.head)
+        return commands
+      }
+    },
+    "the youngest waiter is served": {
+      opened: (state, slot, connection, expiresAt, now) => {
+        const youngest = state.waiters.pop()
+        if (youngest !== undefined) state.waiters.insertBefore(youngest, state.waiters.head)
+        return core.opened(state, slot, connection, expiresAt, now)
+      }
+    },
+    "a cancelled waiter stays in the queue": {
+      withdraw: (state, waiter) => state.waiters.length > 2 || core.withdraw(state, waiter)
+    },
+    "a place is free before its connection has closed": {
+      retire: (state, slot, reason, now) => {
+        const commands = core.retire(state, slot, reason, now)
+        state.slots.delete(slot)
+        return commands
+      }
+    },
+    "clear spares what is idle": {
+      clear: (state, now) => {
+        const idle = state.idle.shift()
+        const commands = core.clear(state, now)
+        if (idle !== undefined) state.idle.push(idle)
+        return commands
+      }
+    },
+    "a connection that has not answered leaves the others above suspicion": {
+      failed: (state, slot, now) => {
+        const generation = state.generation
+        const commands = core.failed(state, slot, now)
+        state.generation = generation
+        return commands
+      }
+    },
+    "resize leaves what is too much": {
+      resize: (state, min, max, now) => {
+        const commands = core.resize(state, min, Math.max(max, state.max), now)
+        state.max = max
+        return commands
+      }
+    },
+    "a failed open fails two": {
+      openFailed: (state, slot, setback, inFlight, now) => [
+        ...core.openFailed(state, slot, setback, inFlight, now),
+        ...core.refuseOldest(state, setback)
+      ]
+    }
+  }
+
+  for (const [name, defect] of Object.entries(defects)) {
+    it(`would be caught if ${name}`, async () => {
+      await expect(march(new Driver(seed, { ...core, ...defect }), 1e6)).rejects.toThrow("SOCKETPOOL_SEED")
+    })
+  }
+})

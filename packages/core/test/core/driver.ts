@@ -1,0 +1,456 @@
+/** Random operations on the synchronous core: plays the engine, the borrowers, the server and the clock. */
+import * as Cause from "effect/Cause"
+import type { List } from "../../src/internal/list.js"
+import { type Command, type Holder, type Lease, type Slot, State, Waiter } from "../../src/internal/state.js"
+import * as Demand from "../../src/internal/transitions/demand.js"
+import * as Leases from "../../src/internal/transitions/leases.js"
+import * as Opening from "../../src/internal/transitions/opening.js"
+import * as Queue from "../../src/internal/transitions/queue.js"
+import * as Retiring from "../../src/internal/transitions/retiring.js"
+import * as Whole from "../../src/internal/transitions/whole.js"
+import { Dice } from "./random.js"
+import { Reference } from "./reference.js"
+
+/** The transitions under test. */
+export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Whole }
+
+const acquireTimeout = 60
+const lifetime = 400
+const validateAfterIdle = 15
+const noCause = Cause.fail("no")
+const fibers = Array.from({ length: 6 }, (_, id) => ({ name: id }) as unknown as Holder)
+
+export class Driver {
+  private state!: State<number>
+  private reference!: Reference
+  private dice: Dice
+  private now = 0
+  /** Waiters that have been told something and have not looked yet. */
+  private woken: Array<Waiter<number>> = []
+  private validates = false
+  private maxPending = 0
+  private readonly dead = new Set<Slot<number>>()
+  /** How many pools have lived and died. */
+  pools = 0
+  /** How often what is rare has happened. */
+  readonly met = {
+    borrowed: 0,
+    waited: 0,
+    requeued: 0,
+    reconnected: 0,
+    validated: 0,
+    flushed: 0,
+    replaced: 0,
+    ownDeadlocks: 0,
+    shared: 0,
+    Expired: 0,
+    Stale: 0,
+    Used: 0,
+    Invalid: 0,
+    Disconnected: 0,
+    Unclean: 0,
+    Dropped: 0,
+    Cleared: 0,
+    Surplus: 0,
+    PoolClosed: 0
+  }
+  private left = 0
+  /** Whether many want a connection; otherwise some become idle, and old. */
+  private rush = false
+
+  constructor(seed: number, private readonly transitions: typeof core = core) {
+    this.dice = new Dice(seed)
+    this.begin()
+  }
+
+  private begin(): void {
+    const { dice } = this
+    const max = 1 + dice.below(4)
+    const min = dice.below(3) === 0 ? dice.below(max + 1) : 0
+    const maxConnecting = 1 + dice.below(3)
+    const concurrency = dice.percent(70) ? 1 : 2 + dice.below(2)
+    const maxUses = dice.percent(70) ? Infinity : 1 + dice.below(5)
+    this.maxPending = dice.below(12)
+    this.validates = dice.percent(60)
+    this.state = new State({
+      max,
+      min,
+      initial: dice.percent(80) ? 0 : dice.below(max + 1),
+      maxConnecting,
+      concurrency,
+      maxUses,
+      lifo: dice.percent(60),
+      connectTimeout: 40,
+      idleTimeout: dice.percent(50) ? Infinity : 50,
+      validateTimeout: 20,
+      closeTimeout: 30
+    })
+    this.reference = new Reference({ maxConnecting, maxPending: this.maxPending, concurrency, maxUses }, max, min)
+    this.woken = []
+    this.dead.clear()
+    this.pools++
+    this.left = 200 + dice.below(2_000)
+    this.run(this.transitions.demand(this.state, this.now))
+  }
+
+  /** One random operation, and the comparison after it. */
+  step(): void {
+    if (this.dice.percent(1)) this.rush = !this.rush
+    const operation = this.dice.pick(operations)
+    try {
+      if (this.left-- === 0) this.close()
+      else this[operation]()
+      this.reference.compare(this.state)
+    } catch (error) {
+      throw new Error(`${(error as Error).message} (in ${operation})`, { cause: error })
+    }
+    if (this.state.phase === "Draining" && this.state.slots.size === 0) this.begin()
+  }
+
+  // --- What the engine does ------------------------------------------------------------------------------------------
+
+  private run(commands: ReadonlyArray<Command<number>>): void {
+    for (const command of commands) {
+      this.reference.observe(command, this.now)
+      if (command._tag === "Wake") this.woken.push(command.waiter)
+      else if (command._tag === "Close") this.met[command.slot.reason!]++
+    }
+    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
+  }
+
+  private fit(): Slot<number> | undefined {
+    const { now, state, transitions } = this
+    for (;;) {
+      const slot = transitions.candidate(state)
+      if (slot === undefined) return undefined
+      const wasIdle = slot.phase === "Idle"
+      if (wasIdle) transitions.take(state, slot)
+      const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
+      if (reason !== undefined) {
+        this.reference.spoil(slot)
+        this.run(transitions.condemn(state, slot, reason, now))
+      } else if (wasIdle && this.validates && now - slot.since >= validateAfterIdle) {
+        this.run(transitions.validate(state, slot, now))
+        return undefined
+      } else {
+        return slot
+      }
+    }
+  }
+
+  private feed(): void {
+    const { state, transitions } = this
+    while (transitions.uncovered(state) > 0 && state.idle.length > 0) {
+      const slot = this.fit()
+      if (slot !== undefined) this.run(transitions.handOff(state, slot, this.now))
+    }
+  }
+
+  private unfit(slot: Slot<number>) {
+    if (slot.reason !== undefined) return slot.reason
+    if (slot.expiresAt <= this.now) return "Expired"
+    return this.dead.has(slot) ? "Disconnected" : undefined
+  }
+
+  private settle(lease: Lease<number>, reason: ReturnType<Driver["unfit"]>): void {
+    const { slot } = lease
+    if (lease.phase === "Returning") {
+      if (reason !== undefined) this.reference.spoil(slot)
+      this.reference.isOver(slot, lease, false)
+    }
+    this.run(this.transitions.settle(this.state, lease, reason, this.now))
+  }
+
+  private giveBack(lease: Lease<number>): void {
+    this.transitions.giveBack(this.state, lease, this.now)
+    const reason = this.unfit(lease.slot)
+    if (reason !== undefined) this.reference.spoil(lease.slot)
+    this.reference.isOver(lease.slot, lease, true)
+    this.run(this.transitions.settle(this.state, lease, reason, this.now))
+  }
+
+  // --- What can happen ----------------------------------------------------------------------------------------------
+
+  private nth<N extends { next: N | undefined }>(list: List<any>): N | undefined {
+    if (list.length === 0) return undefined
+    let node: N = list.head as unknown as N
+    for (let i = this.dice.below(list.length); i > 0; i--) node = node.next!
+    return node
+  }
+
+  /** Now and then an open connection, whoever has it. */
+  private victim(): Slot<number> | undefined {
+    if (this.dice.percent(85)) return undefined
+    let at = this.state.slots.size === 0 ? 0 : this.dice.below(this.state.slots.size)
+    for (const slot of this.state.slots) if (at-- === 0) return isOpen(slot) ? slot : undefined
+    return undefined
+  }
+
+  private heldLease(): Lease<number> | undefined {
+    const { held, suspected } = this.state
+    const isSuspected = this.dice.below(held.length + suspected.length + 1) >= held.length
+    const lease = this.nth<Lease<number>>(isSuspected ? suspected : held)
+    return lease?.claim === "None" ? undefined : lease
+  }
+
+  borrow(): void {
+    const { dice, now, state, transitions } = this
+    if (!this.rush && dice.percent(80)) return
+    const holder = dice.pick(fibers)
+    const slot = state.waiters.length > 0 ? undefined : this.fit()
+    if (slot !== undefined) {
+      if (slot.leases.length > 0) this.met.shared++
+      this.met.borrowed++
+      const lease = transitions.lend(state, slot, holder, undefined, now)
+      this.reference.isLent(slot, lease, true)
+      transitions.claim(state, lease, 0, dice.percent(50) ? "Manual" : "Scoped", 0)
+    } else if (state.phase === "Running") {
+      const isDeadlock = transitions.waitsForItself(state, holder)
+      if (isDeadlock) this.met.ownDeadlocks++
+      if (state.waiters.length >= this.maxPending || isDeadlock) {
+        transitions.turnAway(state)
+        return this.run(transitions.anticipate(state, now))
+      }
+      const own = dice.percent(20)
+      const deadline = now + (own ? 1 + dice.below(30) : acquireTimeout)
+      const waiter = new Waiter<number>(holder, undefined, now, deadline, own, undefined)
+      this.reference.joins(waiter)
+      this.run(transitions.enqueue(state, waiter, now))
+    }
+  }
+
+  /** A fiber that was woken looks at what it got. */
+  look(): void {
+    const { state, transitions, woken } = this
+    if (woken.length === 0) return
+    const waiter = woken.splice(this.dice.below(woken.length), 1)[0]!
+    if (waiter.refusal !== undefined) {
+      if (waiter.moving !== undefined) transitions.endMove(state, waiter.moving)
+      return
+    }
+    const lease = waiter.lease!
+    if (lease.phase === "Held" && (lease.slot.reason === undefined || !lease.slot.used)) {
+      this.met[waiter.moving === undefined ? "waited" : "reconnected"]++
+      if (waiter.moving === undefined) transitions.endWait(state)
+      transitions.claim(state, lease, 0, this.dice.percent(50) ? "Manual" : "Scoped", 0)
+      return
+    }
+    if (lease.phase === "Held") this.giveBack(lease)
+    if (waiter.moving !== undefined || state.phase !== "Running") return
+    if (waiter.deadline > this.now) this.reference.rejoins(waiter)
+    else this.reference.queue.unshift(waiter)
+    this.met.requeued++
+    this.run(transitions.requeue(state, waiter, this.now))
+  }
+
+  /** A fiber is interrupted while it waits, or before it has looked. */
+  interrupt(): void {
+    const { dice, state, transitions } = this
+    const waiter = dice.percent(50)
+      ? this.nth<Waiter<number>>(dice.percent(80) ? state.waiters : state.movers)
+      : this.woken.length === 0
+      ? undefined
+      : this.woken.splice(dice.below(this.woken.length), 1)[0]
+    if (waiter === undefined) return
+    if (transitions.withdraw(state, waiter)) this.reference.leaves(waiter)
+    else if (waiter.lease?.phase === "Held") return this.giveBack(waiter.lease)
+    if (waiter.moving?.phase === "Moving") this.run(transitions.endMove(state, waiter.moving))
+  }
+
+  release(): void {
+    const lease = this.heldLease()
+    if (lease === undefined) return
+    this.transitions.endHold(this.state, lease, this.now)
+    const reason = this.unfit(lease.slot)
+    if (reason !== undefined || this.dice.percent(70)) this.settle(lease, reason)
+    else if (this.dice.percent(30)) this.settle(lease, "Unclean")
+    else this.transitions.reset(this.state, lease, this.now)
+  }
+
+  resetEnds(): void {
+    const lease = this.nth<Lease<number>>(this.state.resetting)
+    if (lease !== undefined) this.settle(lease, this.dice.percent(20) ? "Unclean" : this.unfit(lease.slot))
+  }
+
+  reconnect(): void {
+    const lease = this.heldLease()
+    if (lease === undefined || this.state.phase !== "Running") return
+    const mover = new Waiter<number>(lease.holder, undefined, this.now, this.now + acquireTimeout, false, lease)
+    this.reference.spoil(lease.slot)
+    this.reference.isOver(lease.slot, lease, false)
+    this.reference.joins(mover)
+    this.run(this.transitions.move(this.state, lease, mover, this.now))
+  }
+
+  /** A scope closes while its lease gets another connection. */
+  endMove(): void {
+    const mover = this.nth<Waiter<number>>(this.state.movers)
+    if (mover !== undefined) this.run(this.transitions.endMove(this.state, mover.moving!))
+  }
+
+  drop(): void {
+    const slot = this.victim()
+    if (slot === undefined) return
+    this.reference.spoil(slot)
+    this.run(this.transitions.retire(this.state, slot, "Dropped", this.now))
+  }
+
+  invalidate(): void {
+    const slot = this.victim()
+    if (slot === undefined) return
+    this.reference.spoil(slot)
+    this.run(this.transitions.condemn(this.state, slot, "Invalid", this.now))
+  }
+
+  /** The peer goes away; now and then only `isConnected` knows. */
+  disconnect(): void {
+    const slot = this.victim()
+    if (slot === undefined) return
+    this.dead.add(slot)
+    if (this.dice.percent(30)) return
+    this.reference.spoil(slot)
+    this.run(this.transitions.condemn(this.state, slot, "Disconnected", this.now))
+  }
+
+  suspectLeak(): void {
+    const lease = this.state.held.head
+    if (lease !== undefined) this.transitions.suspect(this.state, lease)
+  }
+
+  opens(): void {
+    const slot = this.nth<Slot<number>>(this.state.opening)
+    if (slot === undefined) return
+    this.reference.hasOpened(slot)
+    const expiresAt = this.now + lifetime - this.dice.below(lifetime)
+    this.run(this.transitions.opened(this.state, slot, slot.id, expiresAt, this.now))
+  }
+
+  openFails(slot = this.nth<Slot<number>>(this.state.opening), inFlight = false): void {
+    if (slot === undefined) return
+    this.reference.couldNotOpen(slot)
+    this.run(this.transitions.openFailed(this.state, slot, { _tag: "OpenFailed", cause: noCause }, inFlight, this.now))
+  }
+
+  givenUp(slot = this.nth<Slot<number>>(this.state.aborting)): void {
+    if (slot === undefined) return
+    this.reference.isGone(slot)
+    this.run(this.transitions.gone(this.state, slot, this.now))
+  }
+
+  closeEnds(slot = this.nth<Slot<number>>(this.state.closing)): void {
+    if (slot === undefined) return
+    this.reference.isGone(slot)
+    this.dead.delete(slot)
+    this.run(this.transitions.gone(this.state, slot, this.now))
+  }
+
+  answers(): void {
+    const slot = this.nth<Slot<number>>(this.state.validating)
+    if (slot === undefined) return
+    const reason = this.unfit(slot)
+    if (reason !== undefined) this.reference.spoil(slot)
+    this.reference.answered(slot)
+    this.met.validated++
+    this.run(this.transitions.validated(this.state, slot, reason, this.now))
+  }
+
+  answersNot(slot = this.nth<Slot<number>>(this.state.validating)): void {
+    if (slot === undefined) return
+    if (slot.generation === this.state.generation) this.reference.suspectAll()
+    this.met.flushed++
+    this.run(this.transitions.failed(this.state, slot, this.now))
+  }
+
+  backoffEnds(): void {
+    if (this.state.cooling) this.run(this.transitions.probe(this.state, this.now))
+  }
+
+  sweep(): void {
+    const { now, state, transitions } = this
+    for (const slot of [...state.idle]) {
+      if (slot.list !== state.idle) continue
+      const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
+      if (reason === undefined) continue
+      this.reference.spoil(slot)
+      this.run(
+        reason === "Expired" ? transitions.expire(state, slot, now) : transitions.retire(state, slot, reason, now)
+      )
+    }
+    this.met.replaced += state.outgoing.length
+    this.run(transitions.demand(state, now))
+    this.run(transitions.rotate(state, now))
+  }
+
+  clear(): void {
+    if (this.state.phase !== "Running" || this.dice.percent(90)) return
+    for (const slot of this.state.slots) this.reference.spoil(slot)
+    this.run(this.transitions.clear(this.state, this.now))
+  }
+
+  resize(): void {
+    if (this.state.phase !== "Running" || this.dice.percent(90)) return
+    const max = 1 + this.dice.below(5)
+    const min = this.dice.below(max + 1)
+    this.reference.resizes(min, max)
+    this.run(this.transitions.resize(this.state, min, max, this.now))
+  }
+
+  timePasses(): void {
+    const { state, transitions } = this
+    const now = this.now += 1 + this.dice.below(this.dice.percent(5) ? 200 : 8)
+    for (const slot of state.slots) if (slot.expiresAt <= now) this.reference.expires(slot)
+    this.run(transitions.expireWaiters(state, now))
+    for (const waiter of [...state.waiters]) {
+      if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter))
+    }
+    this.run(transitions.expireIdle(state, now))
+    while (isOverdue(state.opening, now)) this.openFails(state.opening.head, true)
+    while (isOverdue(state.validating, now)) this.answersNot(state.validating.head)
+    while (isOverdue(state.resetting, now)) this.settle(state.resetting.head!, "Unclean")
+    while (isOverdue(state.aborting, now)) this.givenUp(state.aborting.head)
+    while (isOverdue(state.closing, now)) this.closeEnds(state.closing.head)
+    if (state.phase === "Draining" && state.drainDeadline <= now) this.run(transitions.forceClose(state, now))
+  }
+
+  private close(): void {
+    this.reference.stops()
+    this.run(this.transitions.beginClose(this.state, this.now + 100, this.now))
+  }
+}
+
+const isOpen = (slot: Slot<number>): boolean =>
+  slot.phase === "Idle" || slot.phase === "Taken" || slot.phase === "InUse"
+
+const isOverdue = (list: List<any>, now: number): boolean => list.head !== undefined && list.head.deadline <= now
+
+/** What a step can be, and how often it is that, compared with the others. */
+const weights: { readonly [Operation in keyof Driver]?: number } = {
+  borrow: 6,
+  look: 5,
+  interrupt: 1,
+  release: 6,
+  resetEnds: 1,
+  reconnect: 1,
+  endMove: 1,
+  drop: 1,
+  invalidate: 1,
+  disconnect: 1,
+  suspectLeak: 1,
+  opens: 4,
+  openFails: 1,
+  givenUp: 2,
+  closeEnds: 3,
+  answers: 2,
+  answersNot: 1,
+  backoffEnds: 1,
+  sweep: 1,
+  clear: 1,
+  resize: 1,
+  timePasses: 3
+}
+
+const operations = Object.entries(weights).flatMap(([name, weight]) =>
+  Array.from({ length: weight }, () => name as Operation)
+)
+
+type Operation = Exclude<keyof Driver, "pools" | "met" | "step">

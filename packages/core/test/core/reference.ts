@@ -1,0 +1,289 @@
+/**
+ * What a pool must look like, as simply as it can be said: it shares no code with the pool and looks only at what the
+ * core says it does. It is told of every operation and of every command, and compares itself with the state.
+ */
+import type { Command, Lease, Slot, State, Waiter } from "../../src/internal/state.js"
+
+interface Connection {
+  phase: "opening" | "giving up" | "open" | "closing"
+  /** Leases that have not ended. */
+  readonly leases: Set<Lease<number>>
+  /** It must never be lent again. */
+  bad: boolean
+  /** `validate` asks it. */
+  asked: boolean
+  /** It was open when another of its generation failed to answer; it must answer before it is lent. */
+  suspect: boolean
+  expired: boolean
+  uses: number
+}
+
+export interface Rules {
+  readonly maxConnecting: number
+  readonly maxPending: number
+  readonly concurrency: number
+  readonly maxUses: number
+}
+
+export class Reference {
+  private readonly connections = new Map<Slot<number>, Connection>()
+  readonly queue: Array<Waiter<number>> = []
+  readonly movers: Array<Waiter<number>> = []
+  private opened = 0
+  private closed = 0
+  private running = true
+  /** Failed opens of which nobody has heard yet. */
+  private owed = 0
+  /** The most connections there may be; more only for as long as `resize` left too many. */
+  private allowed: number
+
+  constructor(private readonly rules: Rules, private max: number, private min: number) {
+    this.allowed = max
+  }
+
+  private fail(problem: string): never {
+    throw new Error(problem)
+  }
+
+  private count(is: (connection: Connection) => boolean): number {
+    let count = 0
+    for (const connection of this.connections.values()) if (is(connection)) count++
+    return count
+  }
+
+  private get places(): number {
+    return Math.min(this.rules.concurrency, this.rules.maxUses)
+  }
+
+  private connection(slot: Slot<number>): Connection {
+    return this.connections.get(slot) ?? this.fail("a command for a connection that is gone")
+  }
+
+  // --- Operations ---------------------------------------------------------------------------------------------------
+
+  hasOpened(slot: Slot<number>): void {
+    this.connection(slot).phase = "open"
+    this.opened++
+  }
+
+  couldNotOpen(slot: Slot<number>): void {
+    this.connection(slot).phase = "giving up"
+    if (this.queue.length + this.movers.length > 0) this.owed++
+  }
+
+  isGone(slot: Slot<number>): void {
+    if (this.connection(slot).phase === "closing") this.closed++
+    this.connections.delete(slot)
+  }
+
+  spoil(slot: Slot<number>): void {
+    this.connection(slot).bad = true
+  }
+
+  expires(slot: Slot<number>): void {
+    this.connection(slot).expired = true
+  }
+
+  answered(slot: Slot<number>): void {
+    const connection = this.connection(slot)
+    connection.asked = false
+    connection.suspect = false
+  }
+
+  /** The first of a generation did not answer. */
+  suspectAll(): void {
+    for (const connection of this.connections.values()) if (connection.phase === "open") connection.suspect = true
+  }
+
+  joins(waiter: Waiter<number>): void {
+    if (waiter.moving !== undefined) this.movers.push(waiter)
+    else if (this.queue.push(waiter) > this.rules.maxPending) this.fail("the queue is longer than it may be")
+  }
+
+  /** A waiter comes back to its place. */
+  rejoins(waiter: Waiter<number>): void {
+    const at = this.queue.findIndex((other) => other.ticket > waiter.ticket)
+    if (at < 0) this.queue.push(waiter)
+    else this.queue.splice(at, 0, waiter)
+  }
+
+  leaves(waiter: Waiter<number>): boolean {
+    for (const queue of [this.queue, this.movers]) {
+      const at = queue.indexOf(waiter)
+      if (at >= 0) return queue.splice(at, 1).length > 0
+    }
+    return false
+  }
+
+  isLent(slot: Slot<number>, lease: Lease<number>, atOnce: boolean): void {
+    const connection = this.connection(slot)
+    if (!this.running) this.fail("a closing pool lends")
+    if (atOnce && this.queue.length > 0) this.fail("a newcomer overtakes")
+    if (connection.phase !== "open") this.fail(`a connection is lent that is ${connection.phase}`)
+    if (connection.bad) this.fail("a connection is lent that must not be lent again")
+    if (connection.expired && connection.uses > 0) this.fail("an expired connection is lent")
+    if (connection.asked) this.fail("a connection is lent that is being asked whether it works")
+    if (connection.suspect) this.fail("a suspect connection is lent without being asked")
+    if (connection.leases.has(lease)) this.fail("a lease is given twice")
+    connection.leases.add(lease)
+    connection.uses++
+    if (connection.leases.size > this.rules.concurrency) this.fail("a connection has too many holders")
+    if (connection.uses > this.rules.maxUses) this.fail("a connection is lent more often than it may be")
+  }
+
+  /** A lease is over; with `untouched` it does not count as a use. */
+  isOver(slot: Slot<number>, lease: Lease<number>, untouched: boolean): void {
+    const connection = this.connections.get(slot)
+    if (connection === undefined || !connection.leases.delete(lease)) this.fail("a lease ends twice")
+    else if (untouched) connection.uses--
+  }
+
+  resizes(min: number, max: number): void {
+    this.min = min
+    this.max = max
+  }
+
+  stops(): void {
+    this.running = false
+  }
+
+  // --- Commands -----------------------------------------------------------------------------------------------------
+
+  observe(command: Command<number>, now: number): void {
+    switch (command._tag) {
+      case "Open": {
+        if (this.connections.has(command.slot)) this.fail("a connection is opened twice")
+        if (!this.running) this.fail("a closing pool opens")
+        if (this.connections.size >= this.max) this.fail("more connections than allowed")
+        if (this.inFlight >= this.rules.maxConnecting) this.fail("more opens at once than allowed")
+        this.connections.set(command.slot, {
+          phase: "opening",
+          leases: new Set(),
+          bad: false,
+          asked: false,
+          suspect: false,
+          expired: false,
+          uses: 0
+        })
+        break
+      }
+      case "Abort": {
+        const connection = this.connection(command.slot)
+        if (connection.phase !== "opening" && connection.phase !== "giving up") this.fail("nothing to give up")
+        connection.phase = "giving up"
+        break
+      }
+      case "Validate": {
+        const connection = this.connection(command.slot)
+        if (connection.phase !== "open" || connection.bad) this.fail("a connection is asked that will not be lent")
+        if (connection.leases.size > 0 || connection.asked) this.fail("a connection is asked that somebody has")
+        connection.asked = true
+        break
+      }
+      case "Close": {
+        const connection = this.connection(command.slot)
+        if (connection.phase !== "open") this.fail(`a connection closes that is ${connection.phase}`)
+        if (command.slot.reason === undefined) this.fail("a close without a reason")
+        connection.phase = "closing"
+        connection.asked = false
+        connection.leases.clear()
+        break
+      }
+      case "Wake":
+        this.wakes(command.waiter, now)
+        break
+    }
+  }
+
+  private wakes(waiter: Waiter<number>, now: number): void {
+    const { lease, refusal } = waiter
+    const isFirst = waiter === this.movers[0] || waiter === this.queue[0]
+    const isOldest = waiter === (this.movers[0] ?? this.queue[0])
+    const movers = this.movers.length
+    if (!this.leaves(waiter)) this.fail("somebody is woken who does not wait")
+    if (refusal?._tag === "AcquireTimeout") {
+      if (waiter.deadline > now) this.fail("a waiter times out too early")
+    } else if (refusal?._tag === "OpenFailed") {
+      this.owed--
+      if (!isOldest) this.fail("a failed open fails somebody else than the oldest")
+    } else if (refusal === undefined) {
+      if (!isFirst) this.fail("somebody is overtaken")
+      if (waiter.moving !== undefined && (movers === 0 || this.connection(lease!.slot).uses > 0)) {
+        this.fail("who reconnects gets a connection that is not new")
+      }
+      this.isLent(lease!.slot, lease!, false)
+    }
+  }
+
+  // --- Comparison ---------------------------------------------------------------------------------------------------
+
+  private get inFlight(): number {
+    return this.count((connection) => connection.phase === "opening" || connection.phase === "giving up")
+  }
+
+  compare(state: State<number>): void {
+    let opening = 0
+    let givingUp = 0
+    let closing = 0
+    let asked = 0
+    let leased = 0
+    let unheld = 0
+    let open = 0
+    for (const connection of this.connections.values()) {
+      if (connection.phase === "opening") opening++
+      else if (connection.phase === "giving up") givingUp++
+      else if (connection.phase === "closing") closing++
+      else {
+        open++
+        if (connection.asked) asked++
+        else if (connection.leases.size === 0) unheld++
+        leased += connection.leases.size
+      }
+    }
+    const same = (what: string, is: number, should: number) => {
+      if (is !== should) this.fail(`${what}: ${is} instead of ${should}`)
+    }
+    same("waiters that did not hear of a failed open", this.owed, 0)
+    same("connections", state.slots.size, this.connections.size)
+    same("opening", state.opening.length, opening)
+    same("aborting", state.aborting.length, givingUp)
+    same("closing", state.closing.length, closing)
+    same("validating", state.validating.length, asked)
+    same("idle", state.idle.length + state.outgoing.length, unheld)
+    same("leases", leaseCount(state), leased)
+    same("opened − closed", this.opened - this.closed, open + closing)
+    same("counted opened − closed", state.opened - closedOf(state), open + closing)
+    same("waiters", state.waiters.length, this.queue.length)
+    same("movers", state.movers.length, this.movers.length)
+    if (state.waiters.head !== this.queue[0]) this.fail("the wrong waiter is first")
+    if (state.waiters.tail !== this.queue[this.queue.length - 1]) this.fail("the wrong waiter is last")
+
+    // What resize left too much of must go down, and nothing else may be above the cap.
+    this.allowed = Math.max(this.max, Math.min(this.allowed, this.connections.size))
+    if (this.connections.size > this.allowed) this.fail("more connections than allowed")
+
+    const waiting = this.queue.length + this.movers.length
+    if (waiting > 0 && !this.running) this.fail("somebody waits for a closing pool")
+    const covered = asked * this.places
+    if (this.queue.length > covered && unheld > 0) this.fail("somebody waits beside an idle connection")
+    if (!this.running) return
+    const mayOpen = this.connections.size < this.max && opening + givingUp < this.rules.maxConnecting
+    if (!mayOpen) return
+    if (waiting > covered + opening * this.places) this.fail("somebody waits although another could be opened")
+    if (this.movers.length > opening) this.fail("somebody reconnects although another could be opened")
+    const healthy = open - state.outgoing.length + opening
+    if (!state.cooling && healthy < this.min) this.fail("the floor is not kept")
+  }
+}
+
+const leaseCount = (state: State<number>): number => {
+  let count = 0
+  for (const slot of state.slots) count += slot.leases.length
+  return count
+}
+
+const closedOf = (state: State<number>): number => {
+  let count = 0
+  for (const reason in state.closed) count += state.closed[reason as keyof typeof state.closed]
+  return count
+}
