@@ -279,16 +279,16 @@ describe("the explorer", { timeout: 60_000 }, () => {
       Effect.withFiberRuntime<number, unknown>((fiber) => {
         const now = engine.now()
         const waiter = new Waiter<Connection>(fiber, undefined, now, now + 10_000, false, undefined)
-        engine.enqueue(waiter, now)
+        engine.lender.enqueue(waiter, now)
         return restore(Effect.matchCauseEffect(parked(engine, waiter), {
           onFailure: (cause) => {
-            engine.withdraw(waiter)
+            engine.lender.withdraw(waiter)
             return Effect.failCause(cause)
           },
           onSuccess: () => {
             const lease = waiter.lease!
-            return Effect.onExit(hold(engine.present(lease, "Scoped", 0)), (exit) =>
-              Effect.sync(() => engine.end(lease, exit)))
+            return Effect.onExit(hold(engine.lender.present(lease, "Scoped", 0)), (exit) =>
+              Effect.sync(() => engine.lender.end(lease, exit)))
           }
         }))
       })

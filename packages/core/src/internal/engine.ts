@@ -1,32 +1,29 @@
 /**
- * The only caller of transitions and the only place that runs what they return. Borrowers meet it through `lending.ts`;
- * connections are opened and closed by `lives.ts`; `upkeep.ts` knows what waits for time to pass.
+ * The only place that runs what transitions return. Its parts call them: `lender.ts` for borrowers, `verbs.ts` for what
+ * users ask besides, `upkeep.ts` because time passes, and the engine itself for what happens to connections, which
+ * `lives.ts` opens and closes.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import { constVoid } from "effect/Function"
 import * as Option from "effect/Option"
 import type * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
-import type { PoolExhaustedError } from "../PoolError.js"
 import type { CloseReason } from "../PoolStats.js"
 import { Directory } from "./directory.js"
-import { Hooks, type Verdict } from "./hooks.js"
+import { Hooks } from "./hooks.js"
 import * as Host from "./host.js"
 import { Journal } from "./journal.js"
+import { Lender } from "./lender.js"
 import { Lives } from "./lives.js"
 import type { Resolved } from "./options.js"
 import { Readiness } from "./readiness.js"
-import { type Command, type Holder, type Lease, type Setback, type Slot, State, type Waiter } from "./state.js"
+import { type Command, type Setback, type Slot, State, type Waiter } from "./state.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
 import * as Opening from "./transitions/opening.js"
-import * as Queue from "./transitions/queue.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 import { Upkeep } from "./upkeep.js"
@@ -44,10 +41,12 @@ export class Engine<C, E> {
   /** Completes when a closing pool is empty. */
   readonly done = Deferred.unsafeMake<void>(FiberId.none)
 
-  private readonly host: Host.Host
-  private readonly hooks: Hooks<C>
-  private readonly lives: Lives<C, E>
-  private readonly upkeep: Upkeep<C, E>
+  readonly lender: Lender<C, E>
+
+  readonly host: Host.Host
+  readonly hooks: Hooks<C>
+  readonly lives: Lives<C, E>
+  readonly upkeep: Upkeep<C, E>
 
   constructor(
     readonly options: Resolved<C, E, Scope.Scope>,
@@ -61,6 +60,7 @@ export class Engine<C, E> {
     this.journal = new Journal(options.name, host, state)
     this.readiness = new Readiness(state)
     this.hooks = new Hooks(options, host)
+    this.lender = new Lender(this)
     this.lives = new Lives(host, options.open, options.closed, options.ttlJitter > 0, {
       opened: (slot, connection, drawn) => this.opened(slot, connection, drawn),
       openFailed: (slot, cause) => this.openFailed(slot, { _tag: "OpenFailed", cause }, false),
@@ -71,7 +71,7 @@ export class Engine<C, E> {
       run: (commands) => this.run(commands),
       openTimedOut: (slot) => this.openFailed(slot, { _tag: "ConnectTimeout" }, true),
       validationTimedOut: (slot) => this.failed(slot),
-      resetTimedOut: (lease, now) => this.settle(lease, "Unclean", now),
+      resetTimedOut: (lease, now) => this.lender.settle(lease, "Unclean", now),
       closeTimedOut: (slot) => this.closeTimedOut(slot),
       leakSuspected: (lease, now) => this.journal.leakSuspected(lease, now),
       sweep: () => this.sweep()
@@ -81,185 +81,6 @@ export class Engine<C, E> {
   /** Milliseconds on the pool's clock. */
   now(): number {
     return this.host.now()
-  }
-
-  // --- Lending ------------------------------------------------------------------------------------------------------
-
-  /** Lends a connection that is fit to be lent at once; closes the unfit ones on the way. */
-  borrow(holder: Holder): Lease<C> | undefined {
-    const { state } = this
-    // A newcomer does not overtake.
-    if (state.waiters.length > 0) return undefined
-    const slot = this.fit()
-    if (slot === undefined) return undefined
-    const lease = Leases.lend(state, slot, holder, holder.currentSpan, this.now())
-    this.upkeep.lent()
-    return lease
-  }
-
-  /**
-   * Finds a connection that can be lent at once, and takes it out of everybody's reach unless others use it too. One
-   * that must be asked first is asked: then there is none yet.
-   */
-  private fit(): Slot<C> | undefined {
-    const { options, state } = this
-    for (;;) {
-      const slot = Leases.candidate(state)
-      if (slot === undefined) return undefined
-      const now = this.now()
-      const wasIdle = slot.phase === "Idle"
-      // Out of everybody's reach while the user's predicates look at it: they may use the pool.
-      if (wasIdle) Leases.take(state, slot)
-      const reason = this.unfit(slot, now)
-      if (wasIdle ? slot.phase !== "Taken" : slot.list !== state.spare) continue
-      if (reason !== undefined) {
-        this.run(Retiring.condemn(state, slot, reason, now))
-      } else if (wasIdle && options.validate !== undefined && now - slot.since >= options.validateAfterIdle) {
-        this.run(Leases.validate(state, slot, now))
-        return undefined
-      } else {
-        return slot
-      }
-    }
-  }
-
-  /** Idle connections go to those who wait for one. */
-  private feed(): void {
-    const { state } = this
-    while (Queue.uncovered(state) > 0 && state.idle.length > 0) {
-      const slot = this.fit()
-      if (slot !== undefined) this.run(Leases.handOff(state, slot, this.now()))
-    }
-  }
-
-  /** Puts a borrower at the end of the queue. */
-  enqueue(waiter: Waiter<C>, now: number): void {
-    this.run(Queue.enqueue(this.state, waiter, now))
-    this.upkeep.queued()
-  }
-
-  /** Parts a lease from its connection, and puts its holder before the queue. */
-  move(lease: Lease<C>, mover: Waiter<C>, now: number): void {
-    this.release(lease, now)
-    this.run(Leases.move(this.state, lease, mover, now))
-    this.upkeep.queued()
-  }
-
-  /**
-   * Whether a waiter may take up what it was handed. Its lease may have been ended meanwhile (`drop`, the end of the
-   * drain), or the peer may have gone; then it waits again, in its place. A connection that was never used is lent
-   * even so: opening another would most likely end the same way, and the borrower should hear of it.
-   */
-  claim(waiter: Waiter<C>): boolean {
-    const lease = waiter.lease!
-    if (lease.phase !== "Held") return false
-    if (lease.slot.reason === undefined || !lease.slot.used) {
-      if (waiter.moving === undefined) Leases.endWait(this.state)
-      return true
-    }
-    this.giveBack(lease)
-    return false
-  }
-
-  requeue(waiter: Waiter<C>): void {
-    this.run(Queue.requeue(this.state, waiter, this.now()))
-    this.upkeep.queued()
-  }
-
-  /** Turns a borrower away who cannot wait, and lets the pool open a connection that the next one may find. */
-  turnAway(reason: PoolExhaustedError["reason"]): void {
-    Queue.turnAway(this.state)
-    this.journal.exhausted(reason, 0)
-    this.run(Demand.anticipate(this.state, this.now()))
-  }
-
-  /** A borrower went away while it waited: takes it out of the queue, or gives back what it has been handed. */
-  withdraw(waiter: Waiter<C>): void {
-    waiter.wake = undefined
-    if (Queue.withdraw(this.state, waiter)) this.upkeep.queued()
-    else if (waiter.lease?.phase === "Held") this.giveBack(waiter.lease)
-  }
-
-  /** Ends a lease that was never used. */
-  private giveBack(lease: Lease<C>): void {
-    const now = this.now()
-    Leases.giveBack(this.state, lease, now)
-    this.settle(lease, this.hooks.unfit(lease.slot, now), now)
-  }
-
-  /** Starts the timer of a waiter whose deadline is its own; gives what stops it. */
-  startTimer(waiter: Waiter<C>): () => void {
-    if (!waiter.ownDeadline || waiter.deadline === Infinity) return constVoid
-    const timer = this.host.fork(Effect.andThen(
-      Effect.sleep(Duration.millis(waiter.deadline - waiter.since)),
-      Effect.sync(() => this.run(Queue.expireWaiter(this.state, waiter)))
-    ))
-    return () => Host.stop(timer)
-  }
-
-  /** What the holder of a lease is given: the connection, or its view for this one lease. */
-  present(lease: Lease<C>, by: "Manual" | "Scoped", waitedMillis: number): C {
-    const { slot } = lease
-    let lent: C
-    try {
-      lent = this.hooks.view(slot.connection!)
-    } catch (defect) {
-      this.run(Retiring.retire(this.state, slot, "Invalid", this.now()))
-      throw defect
-    }
-    if (this.hooks.hasViews) this.directory.add(lent, slot)
-    Leases.claim(this.state, lease, lent, by, waitedMillis)
-    this.journal.borrowed(lease, waitedMillis)
-    return lent
-  }
-
-  /** Ends a lease, if it is still on: the connection goes to the oldest waiter, becomes idle, or closes. */
-  end(lease: Lease<C>, exit: Exit.Exit<unknown, unknown>): void {
-    if (lease.phase === "Moving") return this.run(Leases.endMove(this.state, lease))
-    if (lease.phase !== "Held") return
-    const now = this.now()
-    this.release(lease, now)
-    Leases.endHold(this.state, lease, now)
-    const { slot } = lease
-    const reason = this.hooks.unfit(slot, now)
-    if (reason !== undefined || this.state.phase !== "Running") return this.settle(lease, reason, now)
-    const verdict = this.hooks.verdict(slot.connection!, exit)
-    // `onRelease` may have used the pool.
-    if (hasEnded(lease)) return
-    if (Exit.isExit(verdict)) return this.obey(lease, verdict as Exit.Exit<Verdict>, slot.reason, now)
-    Leases.reset(this.state, lease, now)
-    this.lives.ask(slot, verdict, (exit) => {
-      // Much may have happened to the connection meanwhile.
-      if (lease.phase !== "Returning") return
-      const now = this.now()
-      this.obey(lease, exit, this.hooks.unfit(slot, now), now)
-    })
-    this.watch()
-  }
-
-  /** Does what `onRelease` has answered, as far as the connection is still fit. */
-  private obey(lease: Lease<C>, verdict: Exit.Exit<Verdict>, unfit: CloseReason | undefined, now: number): void {
-    if (verdict._tag === "Failure") {
-      this.host.report("onRelease died", verdict.cause)
-      this.settle(lease, "Invalid", now)
-    } else {
-      this.settle(lease, verdict.value === "keep" ? unfit : "Unclean", now)
-    }
-  }
-
-  private settle(lease: Lease<C>, reason: CloseReason | undefined, now: number): void {
-    if (reason === undefined) this.upkeep.recovered()
-    this.run(Leases.settle(this.state, lease, reason, now))
-    this.upkeep.lent()
-  }
-
-  /** A holder has let go of what it was given: a view is not found any more. */
-  private release(lease: Lease<C>, now: number): void {
-    if (lease.claim === "None") return
-    const { lent, slot } = lease
-    this.journal.released(lease, now)
-    lease.lent = undefined
-    if (this.hooks.hasViews && slot.leases.every((other) => other.lent !== lent)) this.directory.remove(lent!, slot)
   }
 
   // --- Running what transitions return ------------------------------------------------------------------------------
@@ -282,7 +103,7 @@ export class Engine<C, E> {
           this.lives.close(command.slot)
           break
         case "Ended":
-          this.release(command.lease, this.now())
+          this.lender.release(command.lease, this.now())
           break
         case "Wake":
           this.wake(command.waiter)
@@ -293,7 +114,7 @@ export class Engine<C, E> {
           break
       }
     }
-    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
+    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.lender.feed()
     if (!onlyWoke) this.watch()
     else if (commands.length > 0) this.upkeep.queued()
   }
@@ -387,16 +208,13 @@ export class Engine<C, E> {
 
   private gone(slot: Slot<C>): void {
     if (slot.phase === "Gone") return
-    const wasOpen = slot.phase === "Closing"
+    if (slot.phase === "Closing") this.journal.closed(slot)
     this.lives.forget(slot)
     if (!this.hooks.hasViews) this.directory.remove(slot.connection as C, slot)
     this.run(Retiring.gone(this.state, slot, this.now()))
-    if (wasOpen) this.journal.closed(slot)
     this.watch()
   }
 }
-
-const hasEnded = (lease: Lease<any>): boolean => lease.phase === "Ended"
 
 const typedError = <E>(setback: Setback | undefined): Option.Option<E> =>
   setback?._tag === "OpenFailed" ? Cause.failureOption(setback.cause as Cause.Cause<E>) : Option.none()

@@ -1,5 +1,6 @@
 /** Tells who listens what happens in the pool. Without a listener nothing is even put into words. */
 import * as Cause from "effect/Cause"
+import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
@@ -69,7 +70,7 @@ export class Journal<C> {
   leakSuspected(lease: Lease<C>, now: number): void {
     const holder = holderOf(lease, now)
     this.tell(() => ({ _tag: "LeakSuspected", connection: lease.slot.id, holder }))
-    const taken = new Date(this.host.wallTime() - (now - lease.since)).toISOString()
+    const taken = DateTime.formatIso(DateTime.unsafeMake(this.host.wallTime() - (now - lease.since)))
     this.host.report(`a leak is suspected: a lease is held by ${describeHolder(holder)}, since ${taken}`, Cause.empty)
   }
 

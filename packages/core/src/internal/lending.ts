@@ -100,13 +100,13 @@ const waitInLine = <C, E, A, E2, R>(
   Effect.matchCauseEffect(restore(parked(engine, waiter)), {
     onFailure: (cause) => {
       stopTimer()
-      engine.withdraw(waiter)
+      engine.lender.withdraw(waiter)
       return Effect.failCause(cause)
     },
     onSuccess: () => {
-      const mine = engine.claim(waiter)
+      const mine = engine.lender.claim(waiter)
       if (!mine && engine.state.phase === "Running" && waiter.moving === undefined) {
-        engine.requeue(waiter)
+        engine.lender.requeue(waiter)
         return waitInLine(engine, waiter, restore, stopTimer, then)
       }
       stopTimer()
@@ -133,14 +133,20 @@ const queueUp = <C, E, A, E2, R>(
     ? "QueueFull"
     : undefined
   if (refusal !== undefined) {
-    engine.turnAway(refusal)
+    engine.lender.turnAway(refusal)
     return Effect.fail(exhaustedError(engine, refusal, holder, 0))
   }
 
   const now = engine.now()
   const waiter = new Waiter<C>(holder, holder.currentSpan, now, now + timeout, ownTimeout !== undefined, undefined)
-  engine.enqueue(waiter, now)
-  return waitInLine(engine, waiter, restore, engine.startTimer(waiter), (lease) => then(lease, lease.since - now)) as // Nothing is reconnected here.
+  engine.lender.enqueue(waiter, now)
+  return waitInLine(
+    engine,
+    waiter,
+    restore,
+    engine.lender.startTimer(waiter),
+    (lease) => then(lease, lease.since - now)
+  ) as // Nothing is reconnected here.
   Effect.Effect<A, E | E2 | BorrowError, R>
 }
 
@@ -152,7 +158,7 @@ const borrowed = <C, E, A, E2, R>(
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> =>
   Effect.withFiberRuntime<A, E | E2 | BorrowError, R>((fiber) => {
-    const lease = engine.borrow(fiber)
+    const lease = engine.lender.borrow(fiber)
     return lease === undefined ? queueUp(engine, fiber, ownTimeout, restore, then) : then(lease, 0)
   })
 
@@ -163,16 +169,16 @@ export const use = <C, E, A, E2, R>(
 ): Effect.Effect<A, E | E2 | BorrowError, R> =>
   Effect.uninterruptibleMask((restore) =>
     borrowed(engine, undefined, restore, (lease, waitedMillis) => {
-      const connection = engine.present(lease, "Scoped", waitedMillis)
+      const connection = engine.lender.present(lease, "Scoped", waitedMillis)
       return Effect.matchCauseEffect(restore(Effect.suspend(() => f(connection))), {
         onFailure: (cause) => {
           const exit = Exit.failCause(cause)
-          engine.end(lease, exit)
+          engine.lender.end(lease, exit)
           return exit
         },
         onSuccess: (value) => {
           const exit = Exit.succeed(value)
-          engine.end(lease, exit)
+          engine.lender.end(lease, exit)
           return exit
         }
       })
@@ -184,9 +190,9 @@ export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowE
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(Effect.scope, (scope) =>
       borrowed(engine, undefined, restore, (lease, waitedMillis) => {
-        const connection = engine.present(lease, "Scoped", waitedMillis)
+        const connection = engine.lender.present(lease, "Scoped", waitedMillis)
         return Effect.as(
-          Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.end(lease, exit))),
+          Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.lender.end(lease, exit))),
           connection
         )
       }))
@@ -199,7 +205,7 @@ export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Eff
       engine,
       timeout,
       restore,
-      (lease, waitedMillis) => Effect.succeed(engine.present(lease, "Manual", waitedMillis))
+      (lease, waitedMillis) => Effect.succeed(engine.lender.present(lease, "Manual", waitedMillis))
     )
   )
 
@@ -212,13 +218,13 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
       if (engine.state.phase !== "Running") return Effect.fail(closedError(engine))
       const now = engine.now()
       const waiter = new Waiter(fiber, fiber.currentSpan, now, now + engine.options.acquireTimeout, false, lease)
-      engine.move(lease, waiter, now)
+      engine.lender.move(lease, waiter, now)
       return Effect.onError(
         waitInLine(engine, waiter, restore, constVoid, (lease) =>
-          Effect.succeed(engine.present(lease, lease.claim as "Manual" | "Scoped", 0))),
+          Effect.succeed(engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0))),
         () =>
           Effect.sync(() =>
-            engine.end(lease, Exit.void)
+            engine.lender.end(lease, Exit.void)
           )
       )
     })

@@ -21,7 +21,7 @@ export const release = <C, E>(engine: Engine<C, E>, connection: C, caller: Holde
   const isOwn = (lease: Lease<C>) => lease.holder === caller
   const lease = engine.directory.lease(connection, (lease) => isManual(lease) && isOwn(lease), isManual, isOwn)
   if (lease === undefined) return false
-  engine.end(lease, Exit.void)
+  engine.lender.end(lease, Exit.void)
   return true
 }
 

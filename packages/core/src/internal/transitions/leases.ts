@@ -65,11 +65,9 @@ export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now:
 
 /** Gives a slot to the oldest waiters, as many as it has room for; one that nobody holds then is idle. */
 export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
+  const { waiters } = state
   const commands: Array<Command<C>> = []
-  for (const waiter of state.waiters) {
-    if (!hasRoom(state, slot)) break
-    commands.push(serve(state, slot, waiter, now))
-  }
+  while (waiters.head !== undefined && hasRoom(state, slot)) commands.push(serve(state, slot, waiters.head, now))
   if (slot.leases.length === 0) {
     slot.phase = "Idle"
     slot.since = now

@@ -1,0 +1,208 @@
+/** Lends connections to borrowers and takes them back. Borrowers meet it through `lending.ts`. */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { constVoid } from "effect/Function"
+import type { PoolExhaustedError } from "../PoolError.js"
+import type { CloseReason } from "../PoolStats.js"
+import type { Engine } from "./engine.js"
+import type { Verdict } from "./hooks.js"
+import * as Host from "./host.js"
+import type { Holder, Lease, Slot, State, Waiter } from "./state.js"
+import * as Demand from "./transitions/demand.js"
+import * as Leases from "./transitions/leases.js"
+import * as Queue from "./transitions/queue.js"
+import * as Retiring from "./transitions/retiring.js"
+
+export class Lender<C, E> {
+  private readonly state: State<C>
+
+  constructor(private readonly engine: Engine<C, E>) {
+    this.state = engine.state
+  }
+
+  /** Lends a connection that is fit to be lent at once; closes the unfit ones on the way. */
+  borrow(holder: Holder): Lease<C> | undefined {
+    const { state } = this
+    // A newcomer does not overtake.
+    if (state.waiters.length > 0 || Leases.candidate(state) === undefined) return undefined
+    const now = this.engine.now()
+    const slot = this.fit(now)
+    if (slot === undefined) return undefined
+    const lease = Leases.lend(state, slot, holder, holder.currentSpan, now)
+    this.engine.upkeep.lent()
+    return lease
+  }
+
+  /**
+   * Finds a connection that can be lent at once, and takes it out of everybody's reach unless others use it too. One
+   * that must be asked first is asked: then there is none yet.
+   */
+  private fit(now: number): Slot<C> | undefined {
+    const { options } = this.engine
+    const { state } = this
+    for (;;) {
+      const slot = Leases.candidate(state)
+      if (slot === undefined) return undefined
+      const wasIdle = slot.phase === "Idle"
+      // Out of everybody's reach while the user's predicates look at it: they may use the pool.
+      if (wasIdle) Leases.take(state, slot)
+      const reason = this.engine.unfit(slot, now)
+      if (wasIdle ? slot.phase !== "Taken" : slot.list !== state.spare) continue
+      if (reason !== undefined) {
+        this.engine.run(Retiring.condemn(state, slot, reason, now))
+      } else if (wasIdle && options.validate !== undefined && now - slot.since >= options.validateAfterIdle) {
+        this.engine.run(Leases.validate(state, slot, now))
+        return undefined
+      } else {
+        return slot
+      }
+    }
+  }
+
+  /** Idle connections go to those who wait for one. */
+  feed(): void {
+    const { state } = this
+    while (Queue.uncovered(state) > 0 && state.idle.length > 0) {
+      const now = this.engine.now()
+      const slot = this.fit(now)
+      if (slot !== undefined) this.engine.run(Leases.handOff(state, slot, now))
+    }
+  }
+
+  /** Puts a borrower at the end of the queue. */
+  enqueue(waiter: Waiter<C>, now: number): void {
+    this.engine.run(Queue.enqueue(this.state, waiter, now))
+    this.engine.upkeep.queued()
+  }
+
+  /** Parts a lease from its connection, and puts its holder before the queue. */
+  move(lease: Lease<C>, mover: Waiter<C>, now: number): void {
+    this.release(lease, now)
+    this.engine.run(Leases.move(this.state, lease, mover, now))
+    this.engine.upkeep.queued()
+  }
+
+  /**
+   * Whether a waiter may take up what it was handed. Its lease may have been ended meanwhile (`drop`, the end of the
+   * drain), or the peer may have gone; then it waits again, in its place. A connection that was never used is lent
+   * even so: opening another would most likely end the same way, and the borrower should hear of it.
+   */
+  claim(waiter: Waiter<C>): boolean {
+    const lease = waiter.lease!
+    if (lease.phase !== "Held") return false
+    if (lease.slot.reason === undefined || !lease.slot.used) {
+      if (waiter.moving === undefined) Leases.endWait(this.state)
+      return true
+    }
+    this.giveBack(lease)
+    return false
+  }
+
+  requeue(waiter: Waiter<C>): void {
+    this.engine.run(Queue.requeue(this.state, waiter, this.engine.now()))
+    this.engine.upkeep.queued()
+  }
+
+  /** Turns a borrower away who cannot wait, and lets the pool open a connection that the next one may find. */
+  turnAway(reason: PoolExhaustedError["reason"]): void {
+    Queue.turnAway(this.state)
+    this.engine.journal.exhausted(reason, 0)
+    this.engine.run(Demand.anticipate(this.state, this.engine.now()))
+  }
+
+  /** A borrower went away while it waited: takes it out of the queue, or gives back what it has been handed. */
+  withdraw(waiter: Waiter<C>): void {
+    waiter.wake = undefined
+    if (Queue.withdraw(this.state, waiter)) this.engine.upkeep.queued()
+    else if (waiter.lease?.phase === "Held") this.giveBack(waiter.lease)
+  }
+
+  /** Ends a lease that was never used. */
+  private giveBack(lease: Lease<C>): void {
+    const now = this.engine.now()
+    Leases.giveBack(this.state, lease, now)
+    this.settle(lease, this.engine.hooks.unfit(lease.slot, now), now)
+  }
+
+  /** Starts the timer of a waiter whose deadline is its own; gives what stops it. */
+  startTimer(waiter: Waiter<C>): () => void {
+    if (!waiter.ownDeadline || waiter.deadline === Infinity) return constVoid
+    const timer = this.engine.host.fork(Effect.andThen(
+      Effect.sleep(Duration.millis(waiter.deadline - waiter.since)),
+      Effect.sync(() => this.engine.run(Queue.expireWaiter(this.state, waiter)))
+    ))
+    return () => Host.stop(timer)
+  }
+
+  /** What the holder of a lease is given: the connection, or its view for this one lease. */
+  present(lease: Lease<C>, by: "Manual" | "Scoped", waitedMillis: number): C {
+    const { slot } = lease
+    let lent: C
+    try {
+      lent = this.engine.hooks.view(slot.connection!)
+    } catch (defect) {
+      const now = this.engine.now()
+      Leases.giveBack(this.state, lease, now)
+      this.settle(lease, "Invalid", now)
+      throw defect
+    }
+    if (this.engine.hooks.hasViews) this.engine.directory.add(lent, slot)
+    Leases.claim(this.state, lease, lent, by, waitedMillis)
+    this.engine.journal.borrowed(lease, waitedMillis)
+    return lent
+  }
+
+  /** Ends a lease, if it is still on: the connection goes to the oldest waiter, becomes idle, or closes. */
+  end(lease: Lease<C>, exit: Exit.Exit<unknown, unknown>): void {
+    if (lease.phase === "Moving") return this.engine.run(Leases.endMove(this.state, lease))
+    if (lease.phase !== "Held") return
+    const now = this.engine.now()
+    this.release(lease, now)
+    Leases.endHold(this.state, lease, now)
+    const { slot } = lease
+    const reason = this.engine.hooks.unfit(slot, now)
+    if (reason !== undefined || this.state.phase !== "Running") return this.settle(lease, reason, now)
+    const verdict = this.engine.hooks.verdict(slot.connection!, exit)
+    // `onRelease` may have used the pool.
+    if (hasEnded(lease)) return
+    if (Exit.isExit(verdict)) return this.obey(lease, verdict as Exit.Exit<Verdict>, slot.reason, now)
+    Leases.reset(this.state, lease, now)
+    this.engine.lives.ask(slot, verdict, (exit) => {
+      // Much may have happened to the connection meanwhile.
+      if (lease.phase !== "Returning") return
+      const now = this.engine.now()
+      this.obey(lease, exit, this.engine.hooks.unfit(slot, now), now)
+    })
+    this.engine.watch()
+  }
+
+  /** Does what `onRelease` has answered, as far as the connection is still fit. */
+  private obey(lease: Lease<C>, verdict: Exit.Exit<Verdict>, unfit: CloseReason | undefined, now: number): void {
+    if (verdict._tag === "Failure") {
+      this.engine.host.report("onRelease died", verdict.cause)
+      this.settle(lease, "Invalid", now)
+    } else {
+      this.settle(lease, verdict.value === "keep" ? unfit : "Unclean", now)
+    }
+  }
+
+  settle(lease: Lease<C>, reason: CloseReason | undefined, now: number): void {
+    if (reason === undefined) this.engine.upkeep.recovered()
+    this.engine.run(Leases.settle(this.state, lease, reason, now))
+    this.engine.upkeep.lent()
+  }
+
+  /** A holder has let go of what it was given: a view is not found any more. */
+  release(lease: Lease<C>, now: number): void {
+    if (lease.claim === "None") return
+    const { lent, slot } = lease
+    this.engine.journal.released(lease, now)
+    lease.lent = undefined
+    if (this.engine.hooks.hasViews && slot.leases.every((other) => other.lent !== lent)) {
+      this.engine.directory.remove(lent!, slot)
+    }
+  }
+}
+
+const hasEnded = (lease: Lease<any>): boolean => lease.phase === "Ended"
