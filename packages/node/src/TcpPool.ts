@@ -18,7 +18,9 @@ import type * as TcpConnection from "./TcpConnection.js"
 
 /**
  * The options of a connection and of a pool in one. What a socket knows better itself (`open`, `isConnected`, `closed`,
- * `lease`) is not asked for; `name` is `tcp://host:port` unless given.
+ * `lease`) is not asked for, and a raw connection has one holder at a time; `name` is `tcp://host:port` unless given.
+ *
+ * `validate` may write and read as a holder would; a connection is closed, too, if it leaves unread input behind.
  *
  * `onRelease` is asked only about a connection that is open and has no unread input, and decides then; its connection
  * is valid until it has answered. Without it, a connection goes back only if its lease ended in success: after any
@@ -31,7 +33,7 @@ export interface Options extends
   TcpConnection.Options,
   Omit<
     Pool.Options<TcpConnection.TcpConnection, ConnectError>,
-    "open" | "isConnected" | "closed" | "lease" | "connectTimeout"
+    "open" | "isConnected" | "closed" | "lease" | "concurrency" | "connectTimeout"
   >
 {}
 
@@ -62,6 +64,21 @@ const releaser = (onRelease: Options["onRelease"]): NonNullable<Pool.Options<Han
       return Effect.flatMap(onRelease(connection, exit), (answer) => answer === "keep" ? settle(line) : spoil(line))
     }
 
+/** Asks as a holder of its own. */
+const validator =
+  (validate: NonNullable<Options["validate"]>): NonNullable<Pool.Options<Handle>["validate"]> => ({ line }) =>
+    Effect.suspend(() => {
+      const connection = line.lend()
+      return validate(connection).pipe(
+        Effect.ensuring(Effect.sync(() => line.takeBack())),
+        Effect.map((works) => {
+          const clean = line.pulled.isClean
+          line.park()
+          return works && clean
+        })
+      )
+    })
+
 /**
  * Makes a pool of TCP connections that closes with the scope. Opens nothing before it is asked to, unless
  * `minConnections` or `initialConnections` say so.
@@ -88,6 +105,7 @@ export const make = (
       isConnected: ({ line }) => line.pulled.isOpen,
       closed: ({ line }) => line.failed,
       lease: ({ line }) => line.lend(),
+      ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
       onRelease: releaser(options.onRelease)
     })
     // Borrowers see the interface; whatever they give back is looked up by identity.
