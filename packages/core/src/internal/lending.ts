@@ -219,14 +219,14 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
       const now = engine.now()
       const waiter = new Waiter(fiber, fiber.currentSpan, now, now + engine.options.acquireTimeout, false, lease)
       engine.lender.move(lease, waiter, now)
-      return Effect.onError(
-        waitInLine(engine, waiter, restore, constVoid, (lease) =>
-          Effect.succeed(engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0))),
-        () =>
-          Effect.sync(() =>
-            engine.lender.end(lease, Exit.void)
-          )
-      )
+      const next = waitInLine(engine, waiter, restore, constVoid, (lease) =>
+        Effect.sync(() =>
+          engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0)
+        ))
+      return Effect.onError(next, () =>
+        Effect.sync(() =>
+          engine.lender.end(lease, Exit.void)
+        ))
     })
   )
 

@@ -1,0 +1,475 @@
+/**
+ * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below `packages/core/src/internal`.
+ *
+ * @type {ReadonlyArray<{ file: string; why: string; before: string; after: string }>}
+ */
+export const mutants = [
+  // --- What is opened -----------------------------------------------------------------------------------------------
+  {
+    file: "transitions/demand.ts",
+    why: "the cap is not kept",
+    before: "state.max - state.slots.size",
+    after: "state.max + 1 - state.slots.size"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "maxConnecting is not kept",
+    before: "state.limits.maxConnecting - inFlight",
+    after: "state.limits.maxConnecting + 1 - inFlight"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "opens in flight are not counted for the queue",
+    before: "Math.ceil(places / state.places)) - state.opening.length",
+    after: "Math.ceil(places / state.places))"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "concurrency is not counted when opening",
+    before: "Math.ceil(places / state.places)",
+    after: "places"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "a connection that is being asked is not counted for its waiter",
+    before: "(state.validating.length + state.idle.length) * state.places",
+    after: "state.idle.length * state.places"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "the floor is filled without backoff",
+    before: "state.cooling ? 0 : floorDeficit(state)",
+    after: "floorDeficit(state)"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "expired connections count for the floor",
+    before: "state.opening.length + state.open - state.outgoing.length",
+    after: "state.opening.length + state.open"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "initialConnections are not opened",
+    before: "Math.max(state.min - live, state.warm - state.opening.length)",
+    after: "state.min - live"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "ready before everything is open",
+    before: "state.warm === 0 && state.open >= state.min",
+    after: "state.open >= state.min"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "the backoff is not left when the floor is full",
+    before: "    state.cooling = false\n    return nothing\n  }\n  state.cooling = true",
+    after: "    return nothing\n  }\n  state.cooling = true"
+  },
+
+  // --- What closes --------------------------------------------------------------------------------------------------
+  {
+    file: "transitions/retiring.ts",
+    why: "a lost connection is not replaced",
+    before: "  commands.push(...demand(state, now))\n  return commands\n}\n\n/** A connection must not",
+    after: "  return commands\n}\n\n/** A connection must not"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "a lease survives the end of its connection",
+    before: `    lease.phase = "Ended"\n    if (held)`,
+    after: "    if (held)"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "a leased connection that is condemned closes under its holder",
+    before: `slot.phase === "Idle" || slot.phase === "Taken") return retire`,
+    after: `slot.phase === "Idle" || slot.phase === "Taken" || slot.phase === "InUse") return retire`
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "a condemned connection is forgotten about",
+    before: "    slot.reason ??= reason\n",
+    after: ""
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "a shared connection that is condemned is lent on",
+    before: "    slot.reason ??= reason\n    state.spare.remove(slot)",
+    after: "    slot.reason ??= reason"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "a place that becomes free serves nobody",
+    before: "  state.slots.delete(slot)\n  return demand(state, now)",
+    after: "  state.slots.delete(slot)\n  return nothing"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "a failed open is counted as none",
+    before: `slot.phase === "Aborting") state.openFailed++`,
+    after: `slot.phase === "Aborting") state.openFailed += 0`
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "an expired connection of the floor is closed before it is replaced",
+    before: `state.open <= state.min && state.pending === 0 && state.phase === "Running"`,
+    after: "false"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "an expired connection keeps the place of a waiter",
+    before: "state.open <= state.min && state.pending === 0",
+    after: "state.open <= state.min"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "what is replaced does not close",
+    before: "if (state.open <= state.min && !noRoom) break",
+    after: "if (!noRoom) break"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "where there is no room nothing is replaced",
+    before: "if (state.open <= state.min && !noRoom) break",
+    after: "if (state.open <= state.min) break"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "where there is no room all are closed at once",
+    before: "state.slots.size >= state.max && inFlight === 0",
+    after: "state.slots.size >= state.max"
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "idleTimeout ignores the floor",
+    before: "slot.since + state.limits.idleTimeout <= now &&\n  state.open > state.min",
+    after: "slot.since + state.limits.idleTimeout <= now"
+  },
+
+  // --- The queue ----------------------------------------------------------------------------------------------------
+  {
+    file: "transitions/queue.ts",
+    why: "a waiter that leaves keeps its turn to time out",
+    before: "  if (waiter.turn !== undefined) state.turns.remove(waiter.turn)\n",
+    after: ""
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "who reconnects waits behind the queue",
+    before: "if (waiter.moving === undefined) state.waiters.push(waiter)\n  else state.movers.push(waiter)",
+    after: "state.waiters.push(waiter)"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "who lost its connection goes to the end of the queue",
+    before: "successor.ticket < waiter.ticket",
+    after: "true"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "who lost its connection too late waits for ever",
+    before: "if (waiter.deadline <= now) return",
+    after: "if (false) return"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "a timeout is not counted",
+    before: "    state.exhausted++\n    state.timedOut++",
+    after: "    state.exhausted++"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "a failed open fails the youngest",
+    before: "state.movers.head ?? state.waiters.head",
+    after: "state.movers.head ?? state.waiters.tail"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "a failed open fails nobody",
+    before: "return oldest === undefined ? nothing",
+    after: "return oldest !== undefined ? nothing"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "waiters time out one late",
+    before: "if (waiter.deadline > now) break",
+    after: "if (waiter.deadline >= now) break"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "a fiber does not see that it waits for itself",
+    before: "lease.claim !== \"Scoped\") return false\n  }\n  return true",
+    after: "lease.claim !== \"Scoped\") return false\n  }\n  return false"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "a lease by hand counts as one that only its fiber can end",
+    before: `lease.holder !== holder || lease.claim !== "Scoped"`,
+    after: "lease.holder !== holder"
+  },
+
+  // --- Leases -------------------------------------------------------------------------------------------------------
+  {
+    file: "transitions/leases.ts",
+    why: "a connection has one holder too many",
+    before: "slot.leases.length < state.limits.concurrency",
+    after: "slot.leases.length <= state.limits.concurrency"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "maxUses is not kept",
+    before: "slot.uses < state.limits.maxUses",
+    after: "true"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a lease that nobody took up counts as a use",
+    before: "  lease.slot.uses--\n",
+    after: ""
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a used-up connection is kept",
+    before: `if (slot.uses >= state.limits.maxUses) return "Used"`,
+    after: ""
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a closing pool keeps what comes back",
+    before: `if (state.phase !== "Running") return "PoolClosed"`,
+    after: ""
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "what resize left too much of is kept when it comes back",
+    before: `return isSurplus(state) ? "Surplus" : undefined`,
+    after: "return undefined"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a suspect connection is lent unasked when it comes back",
+    before: "if (slot.generation !== state.generation) return validate(state, slot, now)",
+    after: ""
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "lifo is fifo",
+    before: "state.limits.lifo ? state.spare.tail ?? state.idle.tail :",
+    after: "state.limits.lifo ? state.spare.head ?? state.idle.head :"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "an idle spell does not begin anew",
+    before: `    slot.phase = "Idle"\n    slot.since = now`,
+    after: `    slot.phase = "Idle"`
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a second failed validation closes what is new",
+    before: "const isFirst = slot.generation === state.generation",
+    after: "const isFirst = true"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "each connection is asked for itself in an outage",
+    before: "for (const list of [state.idle, state.outgoing, state.validating]) {",
+    after: "for (const list of [state.outgoing]) {"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "reconnect counts as another lease",
+    before: `  if (lease.claim !== "None") return\n`,
+    after: ""
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "reconnect leaves the old connection in the pool",
+    before: `slot.reason ??= "Dropped"`,
+    after: ""
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "who reconnects for a lease that ends is never told",
+    before: `return mover?.list === undefined ? nothing : [refuse(state, mover, { _tag: "LeaseEnded" })]`,
+    after: "return nothing"
+  },
+
+  // --- The pool as a whole ------------------------------------------------------------------------------------------
+  {
+    file: "transitions/opening.ts",
+    why: "a success does not end the backoff",
+    before: "  state.cooling = false\n  slot.connection",
+    after: "  slot.connection"
+  },
+  {
+    file: "transitions/opening.ts",
+    why: "who reconnects does not come first",
+    before: "mover === undefined ? [] :",
+    after: "true ? [] :"
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "clear leaves opens in flight",
+    before: "const commands = abortAll(state, now)\n  for",
+    after: "const commands: Array<Command<C>> = []\n  for"
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "clear opens nothing for those who wait",
+    before: `  commands.push(...demand(state, now))\n  return commands\n}\n\n/** Sets`,
+    after: "  return commands\n}\n\n/** Sets"
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "resize closes the youngest opens last",
+    before: "commands.push(...rotate(state, now), ...demand(state, now))",
+    after: ""
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "close leaves the waiters waiting",
+    before: `commands.push(refuse(state, waiter, { _tag: "PoolClosed" }))`,
+    after: "void waiter"
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "the drain's end takes nothing back",
+    before: `if (slot.phase === "InUse") commands.push`,
+    after: "if (false) commands.push"
+  },
+
+  // --- The engine and its parts -------------------------------------------------------------------------------------
+  {
+    file: "lender.ts",
+    why: "a newcomer overtakes",
+    before: "state.waiters.length > 0 || Leases.candidate",
+    after: "Leases.candidate"
+  },
+  {
+    file: "lender.ts",
+    why: "who is interrupted after the hand-off keeps the connection",
+    before: `else if (waiter.lease?.phase === "Held") this.giveBack(waiter.lease)`,
+    after: ""
+  },
+  {
+    file: "lender.ts",
+    why: "a lease ends twice",
+    before: `    if (lease.phase !== "Held") return\n    const now`,
+    after: "    const now"
+  },
+  {
+    file: "lender.ts",
+    why: "an idle connection is never asked",
+    before: "now - slot.since >= options.validateAfterIdle",
+    after: "false"
+  },
+  {
+    file: "lender.ts",
+    why: "onRelease is not heeded",
+    before: `verdict.value === "keep" ? unfit : "Unclean"`,
+    after: "unfit"
+  },
+  {
+    file: "lender.ts",
+    why: "a condemned connection is handed on between hand-off and claim",
+    before: "lease.slot.reason === undefined || !lease.slot.used",
+    after: "true"
+  },
+  {
+    file: "lending.ts",
+    why: "who owns what is looked at before the wait has ended for good",
+    before: "      engine.lender.withdraw(waiter)\n",
+    after: ""
+  },
+  {
+    file: "lending.ts",
+    why: "a failed reconnect leaves its lease in mid-air",
+    before: "engine.lender.end(lease, Exit.void)",
+    after: "void lease"
+  },
+  {
+    file: "engine.ts",
+    why: "nothing is drawn from the lifetime",
+    before: "connectionTTL * (1 - ttlJitter * drawn)",
+    after: "connectionTTL"
+  },
+  {
+    file: "engine.ts",
+    why: "idle connections are not fed to those who wait",
+    before: "this.lender.feed()",
+    after: "{}"
+  },
+  {
+    file: "engine.ts",
+    why: "a late open is kept",
+    before: `if (slot.phase !== "Opening") return false`,
+    after: ""
+  },
+  {
+    file: "hooks.ts",
+    why: "age is not looked at",
+    before: `if (slot.expiresAt <= now) return "Expired"`,
+    after: ""
+  },
+  {
+    file: "lives.ts",
+    why: "what an open gave too late stays open",
+    before: "if (!this.listener.opened(slot, connection, drawn)) return this.closeScope(scope)",
+    after: "if (!this.listener.opened(slot, connection, drawn)) return Effect.void"
+  },
+  {
+    file: "lives.ts",
+    why: "what a failed open left behind is not cleaned up",
+    before:
+      "            this.listener.openFailed(slot, notInterrupted(cause))\n            return this.closeScope(scope)",
+    after: "            this.listener.openFailed(slot, notInterrupted(cause))\n            return Effect.void"
+  },
+  {
+    file: "lives.ts",
+    why: "an onRelease that hangs goes on after its connection has closed",
+    before: "for (const helper of life.helpers) stop(helper)",
+    after: ""
+  },
+  {
+    file: "upkeep.ts",
+    why: "an open that hangs keeps its place",
+    before: "Alarm.of(host, state.opening, duties.openTimedOut),",
+    after: ""
+  },
+  {
+    file: "upkeep.ts",
+    why: "a validation that hangs keeps its place",
+    before: "Alarm.of(host, state.validating, duties.validationTimedOut),",
+    after: ""
+  },
+  {
+    file: "upkeep.ts",
+    why: "a close that hangs keeps its place",
+    before: "Alarm.of(host, state.closing, duties.closeTimedOut),",
+    after: ""
+  },
+  {
+    file: "alarm.ts",
+    why: "a stall of the event loop times out what has been answered",
+    before: "return Effect.flatMap(Effect.sleep(0), () => {",
+    after: "return Effect.flatMap(Effect.void, () => {"
+  },
+  {
+    file: "readiness.ts",
+    why: "a failed fill is not told to who waits for it",
+    before: "if (refusal !== undefined) this.tell(refusal)",
+    after: ""
+  },
+  {
+    file: "journal.ts",
+    why: "the return of a leak is not told",
+    before: "if (!lease.suspected) return",
+    after: "return"
+  },
+  {
+    file: "histogram.ts",
+    why: "percentiles are one bucket too low",
+    before: "Math.min(upperBound(bucket), this.max)",
+    after: "upperBound(bucket - 1)"
+  }
+]

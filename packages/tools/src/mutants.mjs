@@ -1,0 +1,99 @@
+/**
+ * Breaks core in one place after the other and names the test that notices. A defect that no test notices is a hole in
+ * the tests; the script then ends with an error.
+ *
+ *     node packages/tools/src/mutants.mjs            all of them
+ *     node packages/tools/src/mutants.mjs queue 12   those whose number or place contains one of the words
+ *
+ * The working tree is changed while it runs and restored after each mutant, also on Ctrl-C.
+ */
+import { spawn } from "node:child_process"
+import * as fs from "node:fs"
+import * as os from "node:os"
+import * as path from "node:path"
+import { mutants } from "./mutants-list.mjs"
+import { root } from "./workspace.mjs"
+
+const source = path.join(root, "packages/core/src/internal")
+const vitest = path.join(root, "node_modules/vitest/vitest.mjs")
+/** Long runs of random steps come last: what they would find, a test of one behaviour mostly finds sooner. */
+const long = ["simulation", "model", "gates", "interruption", "pairs"].map((name) => `**/${name}.test.ts`)
+const minute = 60_000
+
+/** Runs the tests until one fails; its name, or `undefined`. */
+const firstFailure = (args, limit) =>
+  new Promise((resolve, reject) => {
+    const report = path.join(os.tmpdir(), `mutant-${process.pid}.json`)
+    const child = spawn(
+      process.execPath,
+      [
+        vitest,
+        "run",
+        "--project",
+        "@socketpool/core",
+        "--bail",
+        "1",
+        "--reporter=json",
+        "--outputFile",
+        report,
+        ...args
+      ],
+      { cwd: root, stdio: "ignore", detached: true }
+    )
+    let hangs = false
+    const timer = setTimeout(() => {
+      hangs = true
+      process.kill(-child.pid, "SIGKILL")
+    }, limit)
+    child.on("error", reject)
+    child.on("close", (code) => {
+      clearTimeout(timer)
+      if (hangs) return resolve(`(the tests do not end within ${limit / minute} minutes)`)
+      if (code === 0) return resolve(undefined)
+      const { testResults } = JSON.parse(fs.readFileSync(report, "utf8"))
+      fs.rmSync(report)
+      for (const { assertionResults, message, name } of testResults) {
+        const failed = assertionResults.find((result) => result.status === "failed")
+        const file = path.relative(path.join(root, "packages/core"), name)
+        if (failed !== undefined) return resolve(`${file}: ${failed.fullName}`)
+        if (message) return resolve(`${file}: ${message.split("\n")[0]}`)
+      }
+      resolve("(the run failed)")
+    })
+  })
+
+const killer = async () =>
+  await firstFailure(long.flatMap((file) => ["--exclude", file]), 3 * minute) ??
+    await firstFailure(["simulation", "model", "gates", "interruption", "pairs"], 5 * minute)
+
+const words = process.argv.slice(2)
+const chosen = mutants
+  .map((mutant, index) => ({ ...mutant, label: `${index + 1} ${mutant.file}` }))
+  .filter(({ label }) => words.length === 0 || words.some((word) => label.split(/[ /.]/).includes(word)))
+
+let restore = () => {}
+process.on("exit", () => restore())
+for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exit(1))
+
+const survivors = []
+const start = performance.now()
+for (const { after, before, file, label, why } of chosen) {
+  const at = path.join(source, file)
+  const text = fs.readFileSync(at, "utf8")
+  const places = text.split(before).length - 1
+  if (places !== 1) throw new Error(`${label}: "${before}" stands there ${places} times`)
+  restore = () => fs.writeFileSync(at, text)
+  fs.writeFileSync(at, text.replace(before, () => after))
+  const name = await killer()
+  restore()
+  restore = () => {}
+  if (name === undefined) survivors.push(label)
+  console.log(`${name === undefined ? "SURVIVED" : "killed"}  ${label}: ${why}\n          ${name ?? ""}`)
+}
+
+const seconds = ((performance.now() - start) / 1000).toFixed(0)
+console.log(`${chosen.length - survivors.length} of ${chosen.length} mutants killed in ${seconds} s`)
+if (survivors.length > 0) {
+  console.log(`survivors: ${survivors.join(", ")}`)
+  process.exitCode = 1
+}
