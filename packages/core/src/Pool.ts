@@ -275,7 +275,8 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * How long a connection must have been idle to be asked by `validate`; with 0 it is asked before every lease, unless
-   * it goes straight from one borrower to the next. Default: 1 second.
+   * it goes straight from one borrower to the next. An answer that comes too late for its borrower is good for a second
+   * at least, so that those who do not wait find a connection when they try again. Default: 1 second.
    */
   readonly validateAfterIdle?: Duration.DurationInput
 

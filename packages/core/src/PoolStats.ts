@@ -93,6 +93,8 @@ export const PoolStats = Schema.Struct({
   leased: Schema.Number,
   /** Borrowers that wait for a connection. */
   pending: Schema.Number,
+  /** Holders that wait for another connection, after `reconnect`. */
+  reconnecting: Schema.Number,
   /** Connections opened so far. */
   opened: Schema.Number,
   /** Opens so far that gave no connection: failed, timed out, or given up because of `close`, `clear` or `resize`. */

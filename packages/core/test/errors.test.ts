@@ -44,6 +44,7 @@ const stats: PoolStats = {
   closing: 1,
   leased: 2,
   pending: 7,
+  reconnecting: 0,
   opened: 10,
   openFailed: 3,
   closed: {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { Interruptions, ScriptedConnector } from "@socketpool/testing"
+import { Interruptions, ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scheduler, Scope } from "effect"
 import { ConnectionPoolImpl } from "../src/internal/connectionPool.js"
 import { Engine } from "../src/internal/engine.js"
@@ -319,42 +319,27 @@ describe("the explorer", { timeout: 60_000 }, () => {
 })
 
 describe("a close at any runtime step of an open", { timeout: 60_000 }, () => {
-  /** Makes one fiber yield at the given step, and strikes there. */
-  class Striker implements Scheduler.Scheduler {
-    private readonly base = new Scheduler.MixedScheduler(2048)
-    private step = 0
-    subject: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
-    strike = () => {}
-    struck = false
-
-    constructor(private readonly at: number) {}
-
-    shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
-      if (fiber !== this.subject) return this.base.shouldYield(fiber)
-      if (this.step++ !== this.at) return false
-      this.struck = true
-      this.strike()
-      return 0
-    }
-
-    scheduleTask(task: Scheduler.Task, priority: number, fiber?: Fiber.RuntimeFiber<unknown, unknown>): void {
-      this.base.scheduleTask(task, priority, fiber)
-    }
-  }
-
   it.effect("closes what the open gave, even if it came too late to be wanted", () =>
     Effect.gen(function*() {
       let late = 0
       for (let at = 0;; at++) {
-        const striker = new Striker(at)
+        const scheduler = SteppingScheduler.make()
+        let struck = false
+        let strike = () => {}
         const connector = ScriptedConnector.make()
         const open = Effect.withFiberRuntime<Connection, ScriptedConnector.ScriptedOpenError, Scope.Scope>((fiber) => {
-          striker.subject = fiber as Fiber.RuntimeFiber<unknown, unknown>
+          scheduler.watch(fiber, {
+            at,
+            strike: () => {
+              struck = true
+              strike()
+            }
+          })
           return connector.open
         })
         const scope = yield* Scope.make()
-        const pool = yield* Pool.make({ open }).pipe(Scope.extend(scope), Effect.withScheduler(striker))
-        striker.strike = () => void Effect.runFork(pool.close)
+        const pool = yield* Pool.make({ open }).pipe(Scope.extend(scope), Effect.withScheduler(scheduler))
+        strike = () => void Effect.runFork(pool.close)
         const borrower = yield* Effect.fork(pool.use(() => Effect.void))
         yield* Fiber.await(borrower)
         yield* pool.close
@@ -363,7 +348,7 @@ describe("a close at any runtime step of an open", { timeout: 60_000 }, () => {
         expect(connector.audit(yield* pool.stats)).toEqual([])
         if (connector.opened === 1 && (yield* pool.stats).opened === 0) late++
         yield* Scope.close(scope, Exit.void)
-        if (!striker.struck) break
+        if (!struck) break
       }
       // Otherwise the case in question has not been met.
       expect(late).toBeGreaterThan(0)

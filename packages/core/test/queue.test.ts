@@ -267,4 +267,17 @@ describe("the queue", () => {
       yield* settled
       assert.deepStrictEqual(seen.filter(Boolean), [])
     }))
+
+  it.scoped("gives a waiter that loses what it was handed a connection that has become idle meanwhile", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 2 }, { open: (attempt) => attempt > 2 ? "never" : "ok" })
+      const first = yield* pool.acquire
+      const second = yield* pool.acquire
+      const waiter = yield* forkSettled(pool.use(id))
+      yield* pool.release(first)
+      yield* pool.drop(first)
+      yield* pool.release(second)
+      yield* settled
+      assert.strictEqual(waiter.unsafePoll()?._tag, "Success")
+    }))
 })

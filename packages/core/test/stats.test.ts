@@ -31,6 +31,7 @@ describe("stats", () => {
         closing: 0,
         leased: 0,
         pending: 0,
+        reconnecting: 0,
         opened: 0,
         openFailed: 0,
         closed: closedNone,

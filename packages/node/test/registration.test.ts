@@ -1,32 +1,15 @@
 // Real sockets on loopback. Between the look at a connection and the getting in line a fiber may step aside.
 import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
-import { Effect, Exit, Fiber, Scheduler } from "effect"
+import { SteppingScheduler } from "@socketpool/testing"
+import { Effect, Exit, Fiber } from "effect"
 import { echo, eventually, serve } from "./fixtures/server.js"
 
 /** Makes the fibers it runs step aside at one step, for as long as `meanwhile` takes. */
-class StepAside extends Scheduler.MixedScheduler {
-  private step = 0
-  private aside = false
-  /** Whether the step was reached. */
-  stepped = false
-
-  constructor(private readonly at: number, private readonly meanwhile: () => Promise<unknown>) {
-    super(2048)
-  }
-
-  override shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
-    if (this.step++ !== this.at) return super.shouldYield(fiber)
-    this.stepped = true
-    this.aside = true
-    return 0
-  }
-
-  override scheduleTask(task: Scheduler.Task, priority: number, fiber?: Fiber.RuntimeFiber<unknown, unknown>): void {
-    if (!this.aside) return super.scheduleTask(task, priority, fiber)
-    this.aside = false
-    void this.meanwhile().then(() => super.scheduleTask(task, priority, fiber))
-  }
+const steppingAside = (at: number, meanwhile: () => Promise<unknown>) => {
+  const scheduler = SteppingScheduler.make()
+  const watch = scheduler.watch("all", { at, aside: (goOn) => void meanwhile().then(goOn) })
+  return { scheduler, watch }
 }
 
 const turns = async (count: number) => {
@@ -49,7 +32,7 @@ describe("a fiber that steps aside on its way into the line", { timeout: 60_000 
           })
           let lentAgain = () => {}
           const nextLease = new Promise<void>((resolve) => lentAgain = resolve)
-          const scheduler = new StepAside(at, () => Promise.race([nextLease, turns(100)]))
+          const { scheduler, watch } = steppingAside(at, () => Promise.race([nextLease, turns(100)]))
           const stale = yield* pool.use((connection) =>
             Effect.zipLeft(
               Effect.forkDaemon(Effect.withScheduler(Effect.exit(connection.recv()), scheduler)),
@@ -68,7 +51,7 @@ describe("a fiber that steps aside on its way into the line", { timeout: 60_000 
           const exit = yield* Fiber.join(stale)
           expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Released")
           yield* pool.close
-          if (!scheduler.stepped) break
+          if (!watch.reached) break
         }
       }))
 
@@ -85,7 +68,7 @@ describe("a fiber that steps aside on its way into the line", { timeout: 60_000 
           const size = 8_000_000
           const first = yield* Effect.fork(connection.send(new Uint8Array(size)))
           yield* eventually("the buffer is full", () => connection.socket.writableNeedDrain || got > 0)
-          const scheduler = new StepAside(at, async () => {
+          const { scheduler, watch } = steppingAside(at, async () => {
             await Effect.runPromise(eventually("the first has been read", () => got >= size))
             await turns(5)
           })
@@ -94,7 +77,7 @@ describe("a fiber that steps aside on its way into the line", { timeout: 60_000 
           expect([at, sent._tag]).toEqual([at, "Some"])
           yield* Fiber.join(first)
           yield* eventually("all has come", () => got === size + 10)
-          if (!scheduler.stepped) break
+          if (!watch.reached) break
         }
       }))
   }

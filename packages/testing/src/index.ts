@@ -5,4 +5,16 @@ export * as Interruptions from "./Interruptions.js"
 /**
  * @since 0.1.0
  */
+export * as Rng from "./Rng.js"
+/**
+ * @since 0.1.0
+ */
 export * as ScriptedConnector from "./ScriptedConnector.js"
+/**
+ * @since 0.1.0
+ */
+export * as Simulation from "./Simulation.js"
+/**
+ * @since 0.1.0
+ */
+export * as SteppingScheduler from "./SteppingScheduler.js"

@@ -360,7 +360,7 @@ export const mutants = [
   {
     file: "lender.ts",
     why: "an idle connection is never asked",
-    before: "now - slot.since >= options.validateAfterIdle",
+    before: "wasIdle && this.mustAnswer(slot, now)",
     after: "false"
   },
   {

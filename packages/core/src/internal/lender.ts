@@ -14,6 +14,12 @@ import * as Leases from "./transitions/leases.js"
 import * as Queue from "./transitions/queue.js"
 import * as Retiring from "./transitions/retiring.js"
 
+/**
+ * For so many milliseconds, at least, an answer is good that came when nobody waited for it any more: otherwise those
+ * who do not wait would never get a connection that is asked before every lease.
+ */
+const answerHolds = 1_000
+
 export class Lender<C, E> {
   private readonly state: State<C>
 
@@ -39,7 +45,6 @@ export class Lender<C, E> {
    * that must be asked first is asked: then there is none yet.
    */
   private fit(now: number): Slot<C> | undefined {
-    const { options } = this.engine
     const { state } = this
     for (;;) {
       const slot = Leases.candidate(state)
@@ -51,13 +56,20 @@ export class Lender<C, E> {
       if (wasIdle ? slot.phase !== "Taken" : slot.list !== state.spare) continue
       if (reason !== undefined) {
         this.engine.run(Retiring.condemn(state, slot, reason, now))
-      } else if (wasIdle && options.validate !== undefined && now - slot.since >= options.validateAfterIdle) {
+      } else if (wasIdle && this.mustAnswer(slot, now)) {
         this.engine.run(Leases.validate(state, slot, now))
         return undefined
       } else {
         return slot
       }
     }
+  }
+
+  private mustAnswer(slot: Slot<C>, now: number): boolean {
+    const { validate, validateAfterIdle } = this.engine.options
+    if (validate === undefined) return false
+    const goodFor = slot.answered ? Math.max(validateAfterIdle, answerHolds) : validateAfterIdle
+    return now - slot.since >= goodFor
   }
 
   /** Idle connections go to those who wait for one. */

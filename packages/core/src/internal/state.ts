@@ -67,6 +67,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   uses = 0
   /** Whether any of their holders has taken it up. */
   used = false
+  /** It has answered `validate` and was not lent since. */
+  answered = false
   /** Why it closes, or must close once its leases have ended. */
   reason: CloseReason | undefined = undefined
 

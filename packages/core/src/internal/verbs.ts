@@ -19,7 +19,7 @@ const isThere = (slot: Slot<any>): boolean => slot.phase === "Idle" || slot.phas
  */
 export const release = <C, E>(engine: Engine<C, E>, connection: C, caller: Holder): boolean => {
   const isOwn = (lease: Lease<C>) => lease.holder === caller
-  const lease = engine.directory.lease(connection, (lease) => isManual(lease) && isOwn(lease), isManual, isOwn)
+  const lease = engine.directory.lease(connection, (lease) => isManual(lease) && isOwn(lease), isOwn, isManual)
   if (lease === undefined) return false
   engine.lender.end(lease, Exit.void)
   return true

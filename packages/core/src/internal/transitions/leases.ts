@@ -25,6 +25,7 @@ const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
 
 const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   slot.phase = "InUse"
+  slot.answered = false
   slot.uses++
   slot.leases.push(lease)
   state.held.push(lease)
@@ -184,6 +185,7 @@ export const validated = <C>(
 ): Commands<C> => {
   if (!state.validating.remove(slot)) return nothing
   slot.generation = state.generation
+  slot.answered = true
   // It may be good for fewer leases than its waiters counted on.
   return [...free(state, slot, unfit, now), ...demand(state, now)]
 }

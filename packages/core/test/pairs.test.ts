@@ -1,0 +1,132 @@
+// Two fibers of one pool, both interrupted, at any pair of runtime steps and with small budgets of steps (F26). On the
+// live clock: where fibers yield every few steps, sleeps that are interrupted can keep a TestClock from shutting down.
+import { describe, expect, it } from "@effect/vitest"
+import { type ConnectionPool, Pool } from "@socketpool/core"
+import { Interruptions, ScriptedConnector } from "@socketpool/testing"
+import type { Fiber } from "effect"
+import { Effect, Exit, Scope } from "effect"
+
+type Connection = ScriptedConnector.ScriptedConnection
+type TestPool = ConnectionPool<Connection, ScriptedConnector.ScriptedOpenError>
+
+/** Lets everything that can run do so. */
+const settle = (done: () => boolean) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < 200 && !done(); i++) yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
+    return done()
+  })
+
+interface World {
+  readonly pool: TestPool
+  /** Holds a connection for a few steps and notices if somebody else holds it too. */
+  readonly hold: (connection: Connection) => Effect.Effect<void>
+}
+
+/** Runs the two, and asks afterwards whether the pool is as good as new, and closes. */
+const examined = (
+  options: { readonly maxConnections: number; readonly warm: boolean },
+  fork: (world: World) => Effect.Effect<ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>>>
+): Effect.Effect<ReadonlyArray<string>> =>
+  Effect.gen(function*() {
+    const { maxConnections, warm } = options
+    const problems: Array<string> = []
+    const connector = ScriptedConnector.make()
+    const scope = yield* Scope.make()
+    const pool = yield* Scope.extend(Pool.make({ open: connector.open, maxConnections }), scope)
+    if (warm) yield* Effect.ignore(pool.use(() => Effect.void))
+    const hold = (connection: Connection) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          if (connection.held) problems.push(`connection ${connection.id} has two holders`)
+          connection.held = true
+        }),
+        () => Effect.yieldNow(),
+        () => Effect.sync(() => connection.held = false)
+      )
+
+    const fibers = yield* fork({ pool, hold })
+    if (!(yield* settle(() => fibers.every((fiber) => fiber.unsafePoll() !== null)))) problems.push("one never ends")
+    const isQuiet = () => {
+      const { closing, inUse, opening, pending } = Effect.runSync(pool.stats)
+      return opening + inUse + closing + pending === 0
+    }
+    if (!(yield* settle(isQuiet))) problems.push(`it does not come to rest: ${JSON.stringify(yield* pool.stats)}`)
+    problems.push(...connector.audit(yield* pool.stats))
+
+    const again = yield* Effect.fork(
+      Effect.all(Array.from({ length: maxConnections }, () => pool.acquire), { concurrency: "unbounded" })
+    )
+    if (!(yield* settle(() => again.unsafePoll() !== null))) problems.push(`it cannot lend ${maxConnections} again`)
+    const lent = again.unsafePoll()
+    if (lent?._tag === "Success") yield* Effect.forEach(lent.value, (one) => Effect.ignore(pool.release(one)))
+    const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+    if (!(yield* settle(() => closing.unsafePoll() !== null))) problems.push("it does not close")
+    if (connector.live !== 0 || connector.closed !== connector.opened) {
+      problems.push(`${connector.opened} were opened, ${connector.closed} closed`)
+    }
+    return problems
+  })
+
+/** How one borrower borrows. */
+const borrows: Record<string, (world: World) => Effect.Effect<unknown, unknown>> = {
+  use: ({ hold, pool }) => pool.use(hold),
+  get: ({ hold, pool }) => Effect.scoped(Effect.flatMap(pool.get, hold)),
+  acquire: ({ hold, pool }) => Effect.acquireUseRelease(pool.acquire, hold, (one) => Effect.ignore(pool.release(one))),
+  drop: ({ hold, pool }) => Effect.acquireUseRelease(pool.acquire, hold, (one) => Effect.ignore(pool.drop(one)))
+}
+
+const situations = {
+  "an idle connection": { maxConnections: 1, warm: true },
+  "a connection that is being opened": { maxConnections: 1, warm: false },
+  "two connections that are being opened": { maxConnections: 2, warm: false }
+}
+
+/** The sampled pairs are others for each combination. */
+let seed = 0
+
+describe("interruptions of two borrowers at any steps", { timeout: 120_000 }, () => {
+  for (const [first, second] of [["use", "use"], ["use", "get"], ["get", "acquire"], ["drop", "use"]] as const) {
+    for (const [situation, options] of Object.entries(situations)) {
+      it.live(`lose nothing with ${first} and ${second} on ${situation}`, () =>
+        Effect.gen(function*() {
+          const report = yield* Interruptions.explorePairs(
+            (forkFirst, forkSecond) =>
+              examined(options, (world) =>
+                Effect.all([forkFirst(borrows[first]!(world)), forkSecond(borrows[second]!(world))])),
+            { budgets: [4, 7, 16, 33, 2048], maxRuns: 400, seed: seed++ }
+          )
+          expect(report.violations.slice(0, 3)).toEqual([])
+          expect(report.runs).toBe(400)
+        }))
+    }
+  }
+})
+
+describe("an interruption at any step, with any budget of steps", { timeout: 120_000 }, () => {
+  for (const name of Object.keys(borrows)) {
+    for (const [situation, options] of Object.entries(situations)) {
+      it.live(`loses nothing with ${name} on ${situation}`, () =>
+        Effect.gen(function*() {
+          const report = yield* Interruptions.explore(
+            (forkSubject) => examined(options, (world) => Effect.all([forkSubject(borrows[name]!(world))])),
+            { budgets: [4, 7, 16, 33, 2048] }
+          )
+          expect(report.violations.slice(0, 3)).toEqual([])
+        }))
+    }
+  }
+
+  it.live("finds the connection that is lost by a borrower that notes it one step too late", () =>
+    Effect.gen(function*() {
+      const report = yield* Interruptions.explorePairs(
+        (forkFirst, forkSecond) =>
+          examined(situations["an idle connection"], (world) => {
+            const late = Effect.flatMap(world.pool.acquire, (one) =>
+              Effect.ensuring(world.hold(one), Effect.ignore(world.pool.release(one))))
+            return Effect.all([forkFirst(borrows["use"]!(world)), forkSecond(late)])
+          }),
+        { budgets: [4, 2048], maxRuns: 60 }
+      )
+      expect(report.violations.length).toBeGreaterThan(0)
+    }))
+})

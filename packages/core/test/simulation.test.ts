@@ -1,0 +1,93 @@
+// Plays thousands of pools' lives, each under one interleaving that its seed determines. For other seeds, or one alone:
+//
+//   SOCKETPOOL_SEED=315 npx vitest run packages/core/test/simulation.test.ts    plays that one, and tells its story
+//   SOCKETPOOL_DEEP=1 …                                                         plays 100,000 that nobody has played yet
+//   SOCKETPOOL_DEEP=1 SOCKETPOOL_SEED_BASE=7 …                                  plays 100,000 from that seed on
+import { describe, expect, it } from "@effect/vitest"
+import { explain, play, type targets } from "./simulation/scenario.js"
+
+const { SOCKETPOOL_DEEP, SOCKETPOOL_SEED, SOCKETPOOL_SEED_BASE } = process.env
+
+const isDeep = SOCKETPOOL_DEEP !== undefined
+const count = isDeep ? 100_000 : 5_000
+/** Always the same in a normal run, so that it fails for a change of the code and for nothing else. */
+const base = Number(SOCKETPOOL_SEED_BASE ?? (isDeep ? Date.now() % 2 ** 31 : 1))
+const seeds = SOCKETPOOL_SEED === undefined
+  ? Array.from({ length: count }, (_, index) => base + index)
+  : [Number(SOCKETPOOL_SEED)]
+
+/** The test runner wants to hear from its worker now and then. */
+const breathe = () => new Promise((next) => setImmediate(next))
+
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+/** Numbers left out, so that one kind of problem is one text. */
+const kindOf = (problem: string) => problem.replace(/:.*/s, "").replace(/\d+(\.\d+)?/g, "n")
+
+/** Plays seeds until so many kinds of problems are known; the first seed and the text of each. */
+const search = async (target: keyof typeof targets, wanted: ReadonlyArray<string>, bound: number) => {
+  const found = new Map<string, number>()
+  for (let seed = 1; seed <= bound && !wanted.every((kind) => found.has(kind)); seed++) {
+    if (seed % 100 === 0) await breathe()
+    for (const problem of play(seed, target).problems) {
+      const kind = kindOf(problem)
+      if (!found.has(kind)) found.set(kind, seed)
+    }
+  }
+  say(`${target}: ${[...found].map(([kind, seed]) => `${kind} (seed ${seed})`).join("; ")}`)
+  return [...found.keys()]
+}
+
+describe("under any interleaving", { timeout: isDeep ? 7_200_000 : 300_000 }, () => {
+  it("a pool stays within its limits, loses nothing, keeps nobody waiting and closes", async () => {
+    const hashes = new Set<number>()
+    const start = performance.now()
+    const stories: Array<string> = []
+    let steps = 0
+    for (const [index, seed] of seeds.entries()) {
+      if (index % 100 === 0) await breathe()
+      const { hash, problems, steps: taken } = play(seed, "socketpool")
+      hashes.add(hash)
+      steps += taken
+      if (problems.length === 0) continue
+      stories.push(`SOCKETPOOL_SEED=${seed} plays it again: ${explain(seed, "socketpool")}`)
+      if (stories.length === 3) break
+    }
+    const seconds = ((performance.now() - start) / 1_000).toFixed(1)
+    if (SOCKETPOOL_SEED !== undefined) say(explain(seeds[0]!, "socketpool"))
+    say(`${hashes.size} distinct of ${seeds.length} schedules from seed ${seeds[0]}, ${steps} steps, ${seconds} s`)
+    if (stories.length > 0) throw new Error(stories.join("\n\n"))
+    // Two schedules can have the same hash by chance, though hardly ever.
+    expect(hashes.size).toBeGreaterThanOrEqual(seeds.length - 1)
+  })
+
+  it("a seed plays the same life whenever it is played", () => {
+    for (let seed = 1; seed <= 50; seed++) {
+      expect(play(seed, "socketpool")).toEqual(play(seed, "socketpool"))
+      expect(explain(seed, "socketpool")).toBe(explain(seed, "socketpool"))
+    }
+  })
+})
+
+describe("the same checks", { timeout: 60_000 }, () => {
+  it("catch effect's own pool", async () => {
+    const wanted = [
+      "a borrow took n ms longer than its timeout of n ms",
+      "use was interrupted and ended only n ms later",
+      "use was interrupted, though nobody had asked for that",
+      "n connections were open at once, with a maximum of n",
+      "it is stuck after n steps and n ms"
+    ]
+    expect(await search("effectPool", wanted, 300)).toEqual(expect.arrayContaining(wanted))
+  })
+
+  it("catch a pool that loses releases", async () => {
+    const wanted = ["borrowers left something behind"]
+    expect(await search("losesReleases", wanted, 100)).toEqual(expect.arrayContaining(wanted))
+  })
+
+  it("catch a pool that lends a connection twice", async () => {
+    const wanted = ["connection n has n holders", "connection n was lent although it is closed"]
+    expect(await search("lendsTwice", wanted, 200)).toEqual(expect.arrayContaining(wanted))
+  })
+})

@@ -1,0 +1,69 @@
+/** A scheduler that runs whatever can run in an order that a seed determines, when it is told to. */
+import type * as Scheduler from "effect/Scheduler"
+import type { Rng } from "../Rng.js"
+import * as ForcedYield from "./forcedYield.js"
+
+export class SeededScheduler implements Scheduler.Scheduler {
+  private readonly tasks: Array<Scheduler.Task> = []
+  /** How many runtime steps all fibers together take until one of them is made to yield. */
+  private untilYield: number
+  private high = 0x9e3779b9
+  private low = 0x85ebca6b
+  /** Tasks run so far. */
+  steps = 0
+
+  constructor(private readonly rng: Rng, private readonly yieldProbability: number) {
+    this.untilYield = this.drawYield()
+  }
+
+  get isIdle(): boolean {
+    return this.tasks.length === 0
+  }
+
+  /** Names the order in which tasks have run and fibers have yielded so far, in 53 bits. */
+  get hash(): number {
+    return (this.high >>> 0) * 2 ** 21 + (this.low >>> 11)
+  }
+
+  shouldYield(): number | false {
+    if (--this.untilYield > 0) return false
+    this.untilYield = this.drawYield()
+    return ForcedYield.forced
+  }
+
+  scheduleTask(task: Scheduler.Task, priority: number): void {
+    // What the yield itself costs does not count, nor the step before which it came: whatever the probability, the fiber
+    // goes on.
+    this.tasks.push(
+      priority !== ForcedYield.forced ? task : () => {
+        this.untilYield += ForcedYield.costInSteps() + 1
+        task()
+      }
+    )
+  }
+
+  /** Runs one task. */
+  run(): void {
+    const { tasks } = this
+    const chosen = Math.floor(this.rng.next() * tasks.length)
+    this.note(chosen, tasks.length)
+    const task = tasks[chosen]!
+    tasks[chosen] = tasks.at(-1)!
+    tasks.pop()
+    this.steps++
+    task()
+  }
+
+  /** After how many steps the next yield comes, when each step has the same probability. */
+  private drawYield(): number {
+    return this.yieldProbability === 0
+      ? Infinity
+      : 1 + Math.floor(Math.log(1 - this.rng.next()) / Math.log(1 - this.yieldProbability))
+  }
+
+  private note(chosen: number, among: number): void {
+    const word = (chosen << 16) ^ (among << 8) ^ this.untilYield
+    this.high = Math.imul(this.high ^ word, 0x01000193)
+    this.low = Math.imul(this.low ^ word ^ (this.high >>> 15), 0x85ebca6b)
+  }
+}
