@@ -22,17 +22,24 @@ interface World {
   readonly hold: (connection: Connection) => Effect.Effect<void>
 }
 
+interface Situation {
+  readonly maxConnections: number
+  readonly warm: boolean
+  readonly validate?: (connection: Connection) => Effect.Effect<boolean>
+  readonly validateAfterIdle?: number
+}
+
 /** Runs the two, and asks afterwards whether the pool is as good as new, and closes. */
 const examined = (
-  options: { readonly maxConnections: number; readonly warm: boolean },
+  options: Situation,
   fork: (world: World) => Effect.Effect<ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>>>
 ): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function*() {
-    const { maxConnections, warm } = options
+    const { maxConnections, warm, ...others } = options
     const problems: Array<string> = []
     const connector = ScriptedConnector.make()
     const scope = yield* Scope.make()
-    const pool = yield* Scope.extend(Pool.make({ open: connector.open, maxConnections }), scope)
+    const pool = yield* Scope.extend(Pool.make({ open: connector.open, maxConnections, ...others }), scope)
     if (warm) yield* Effect.ignore(pool.use(() => Effect.void))
     const hold = (connection: Connection) =>
       Effect.acquireUseRelease(
@@ -72,20 +79,45 @@ const borrows: Record<string, (world: World) => Effect.Effect<unknown, unknown>>
   use: ({ hold, pool }) => pool.use(hold),
   get: ({ hold, pool }) => Effect.scoped(Effect.flatMap(pool.get, hold)),
   acquire: ({ hold, pool }) => Effect.acquireUseRelease(pool.acquire, hold, (one) => Effect.ignore(pool.release(one))),
+  reconnect: ({ hold, pool }) =>
+    pool.use((one) => Effect.andThen(hold(one), Effect.flatMap(pool.reconnect(one), hold))),
   drop: ({ hold, pool }) => Effect.acquireUseRelease(pool.acquire, hold, (one) => Effect.ignore(pool.drop(one)))
 }
 
-const situations = {
+/** What else can be asked of a pool. */
+const verbs: Record<string, (world: World) => Effect.Effect<unknown, unknown>> = {
+  clear: ({ pool }) => pool.clear,
+  resize: ({ pool }) => Effect.andThen(pool.resize({ max: 3 }), pool.resize({ max: 1 })),
+  awaitReady: ({ pool }) => pool.awaitReady,
+  dropExpired: ({ pool }) => pool.dropExpired,
+  close: ({ pool }) => pool.close
+}
+
+const situations: Record<string, Situation> = {
   "an idle connection": { maxConnections: 1, warm: true },
   "a connection that is being opened": { maxConnections: 1, warm: false },
-  "two connections that are being opened": { maxConnections: 2, warm: false }
+  "two connections that are being opened": { maxConnections: 2, warm: false },
+  "a connection that must be asked first": {
+    maxConnections: 1,
+    warm: true,
+    validate: () => Effect.as(Effect.yieldNow(), true),
+    validateAfterIdle: 0
+  }
 }
+
+const pairs = [
+  ["use", "use"],
+  ["use", "get"],
+  ["get", "acquire"],
+  ["drop", "use"],
+  ["reconnect", "use"]
+] as const
 
 /** The sampled pairs are others for each combination. */
 let seed = 0
 
 describe("interruptions of two borrowers at any steps", { timeout: 120_000 }, () => {
-  for (const [first, second] of [["use", "use"], ["use", "get"], ["get", "acquire"], ["drop", "use"]] as const) {
+  for (const [first, second] of pairs) {
     for (const [situation, options] of Object.entries(situations)) {
       it.live(`lose nothing with ${first} and ${second} on ${situation}`, () =>
         Effect.gen(function*() {
@@ -93,10 +125,10 @@ describe("interruptions of two borrowers at any steps", { timeout: 120_000 }, ()
             (forkFirst, forkSecond) =>
               examined(options, (world) =>
                 Effect.all([forkFirst(borrows[first]!(world)), forkSecond(borrows[second]!(world))])),
-            { budgets: [4, 7, 16, 33, 2048], maxRuns: 400, seed: seed++ }
+            { budgets: [4, 7, 16, 33, 2048], maxRuns: 200, seed: seed++ }
           )
           expect(report.violations.slice(0, 3)).toEqual([])
-          expect(report.runs).toBe(400)
+          expect(report.runs).toBe(200)
         }))
     }
   }
@@ -116,11 +148,29 @@ describe("an interruption at any step, with any budget of steps", { timeout: 120
     }
   }
 
+  for (const name of Object.keys(verbs)) {
+    it.live(`loses nothing with ${name} beside a borrower`, () =>
+      Effect.gen(function*() {
+        const report = yield* Interruptions.explore(
+          (forkSubject) =>
+            examined({ maxConnections: 1, warm: false }, (world) =>
+              Effect.all([
+                Effect.fork(Effect.exit(borrows["use"]!(world))),
+                forkSubject(verbs[name]!(world)),
+                Effect.fork(Effect.exit(borrows["get"]!(world)))
+              ])),
+          { budgets: [4, 33, 2048] }
+        )
+        expect(report.violations.slice(0, 3)).toEqual([])
+        expect(report.runs).toBeGreaterThan(6)
+      }))
+  }
+
   it.live("finds the connection that is lost by a borrower that notes it one step too late", () =>
     Effect.gen(function*() {
       const report = yield* Interruptions.explorePairs(
         (forkFirst, forkSecond) =>
-          examined(situations["an idle connection"], (world) => {
+          examined(situations["an idle connection"]!, (world) => {
             const late = Effect.flatMap(world.pool.acquire, (one) =>
               Effect.ensuring(world.hold(one), Effect.ignore(world.pool.release(one))))
             return Effect.all([forkFirst(borrows["use"]!(world)), forkSecond(late)])

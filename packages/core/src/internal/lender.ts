@@ -141,7 +141,8 @@ export class Lender<C, E> {
   startTimer(waiter: Waiter<C>): () => void {
     if (!waiter.ownDeadline || waiter.deadline === Infinity) return constVoid
     const timer = this.engine.host.fork(Effect.andThen(
-      Effect.sleep(Duration.millis(waiter.deadline - waiter.since)),
+      // One turn of grace, as alarms give.
+      Effect.andThen(Effect.sleep(Duration.millis(waiter.deadline - waiter.since)), Effect.sleep(0)),
       Effect.sync(() => this.engine.run(Queue.expireWaiter(this.state, waiter)))
     ))
     return () => Host.stop(timer)

@@ -110,10 +110,14 @@ const check = (ok: boolean, option: string, value: unknown, rule: string, where?
 
 const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
 
+/** Only what an object itself says: a polluted prototype sets no option. */
+const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
+
 let unnamed = 0
 
 /** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
-export const resolve = <C, E, R>(options: PoolOptions<C, E, R>): Resolved<C, E, R> => {
+export const resolve = <C, E, R>(given: PoolOptions<C, E, R>): Resolved<C, E, R> => {
+  const options = own(given)
   check(Effect.isEffect(options.open), "open", options.open, "an Effect")
   const max = count("maxConnections", options.maxConnections ?? defaults.maxConnections, 1)
   const min = count("minConnections", options.minConnections ?? defaults.minConnections, 0)
@@ -185,8 +189,9 @@ export const size = (
   present: { readonly min: number; readonly max: number }
 ): { readonly min: number; readonly max: number } => {
   const where = "Pool.resize"
-  const max = count("max", wanted.max ?? present.max, 1, where)
-  const min = count("min", wanted.min ?? present.min, 0, where)
+  const given = own(wanted)
+  const max = count("max", given.max ?? present.max, 1, where)
+  const min = count("min", given.min ?? present.min, 0, where)
   check(min <= max, "min", min, `at most max (${max})`, where)
   return { min, max }
 }
