@@ -14,9 +14,9 @@ const assertEndsAfter = (fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: nu
   })
 
 describe("close", () => {
+  // F50
   it.scoped("closes idle connections", () =>
     Effect.gen(function*() {
-      // F50
       const { connector, pool } = yield* setup()
       yield* warmUp(pool, 3)
       yield* pool.close
@@ -43,9 +43,9 @@ describe("close", () => {
       assert.deepStrictEqual([stats.opened, yield* pool.size], [0, 0])
     }))
 
+  // F50
   it.scoped("waits until the last finalizer has ended", () =>
     Effect.gen(function*() {
-      // F50
       const { connector, pool } = yield* setup({}, { close: (n) => n === 2 ? { slow: "2 seconds" } : "ok" })
       yield* warmUp(pool, 3)
       const closing = yield* forkSettled(pool.close)
@@ -61,6 +61,7 @@ describe("close", () => {
       assert.strictEqual(connector.closed, 10)
     }))
 
+  // G: finalizer dies
   it.scoped("survives finalizers that die", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({}, { close: (n) => n === 1 ? "die" : "ok" })
@@ -69,9 +70,9 @@ describe("close", () => {
       assert.strictEqual(connector.closed, 3)
     }))
 
+  // F48, G: finalizer hangs
   it.scoped("gives up a finalizer that hangs after closeTimeout", () =>
     Effect.gen(function*() {
-      // F48
       const { connector, pool } = yield* setup({ closeTimeout: "3 seconds" }, { close: () => ({ slow: "1 hour" }) })
       yield* warmUp(pool, 2)
       yield* assertEndsAfter(yield* forkSettled(pool.close), 3000)
@@ -127,18 +128,18 @@ describe("close", () => {
         assert.strictEqual(connector.live, 0)
       }))
 
+    // F47
     it.scoped("closes their connections by force after drainTimeout", () =>
       Effect.gen(function*() {
-        // F47
         const { closing, connection, connector, pool } = yield* setupLeased({ drainTimeout: "1 second" })
         yield* assertEndsAfter(closing, 1000)
         assert.deepStrictEqual([connector.closed, (yield* pool.stats).closed.PoolClosed], [1, 1])
         assert.strictEqual((yield* Effect.flip(pool.release(connection)))._tag, "ConnectionNotFoundError")
       }))
 
+    // F47
     it.scoped("closes their connections by force after 10 seconds unless told otherwise", () =>
       Effect.gen(function*() {
-        // F47
         const { closing } = yield* setupLeased()
         yield* assertEndsAfter(closing, 10_000)
       }))
@@ -150,9 +151,9 @@ describe("close", () => {
         assert.deepStrictEqual([closing.unsafePoll(), connector.live], [Exit.void, 0])
       }))
 
+    // F48, G: finalizer hangs
     it.scoped("ends within drainTimeout and closeTimeout when their finalizers hang", () =>
       Effect.gen(function*() {
-        // F48
         const { closing } = yield* setupLeased({ drainTimeout: "1 second", closeTimeout: "2 seconds" }, {
           close: () => ({ slow: "1 hour" })
         })
@@ -189,9 +190,9 @@ describe("close", () => {
   })
 
   describe("fails", () => {
+    // F13, G: close while waiters queue
     it.scoped("all that wait with PoolClosedError, before it ends", () =>
       Effect.gen(function*() {
-        // F13
         const { pool } = yield* setup({ maxConnections: 1 })
         const connection = yield* pool.acquire
         const waiters = yield* Effect.forEach(
@@ -207,6 +208,7 @@ describe("close", () => {
         yield* Fiber.join(closing)
       }))
 
+    // F13
     it.scoped("whoever waits for an open with PoolClosedError", () =>
       Effect.gen(function*() {
         const { connector, pool } = yield* setup({}, { open: () => "never" })
@@ -216,6 +218,7 @@ describe("close", () => {
         assert.deepStrictEqual([connector.attempts, (yield* pool.stats).openFailed], [1, 1])
       }))
 
+    // F14
     it.scoped("whoever borrows while leases are awaited with PoolClosedError, at once", () =>
       Effect.gen(function*() {
         const { connector, pool } = yield* setup()
@@ -227,9 +230,9 @@ describe("close", () => {
         assert.strictEqual(connector.attempts, 1)
       }))
 
+    // F14
     it.scoped("whoever borrows afterwards with PoolClosedError, at once, without interrupting it", () =>
       Effect.gen(function*() {
-        // F14
         const { pool } = yield* setup()
         yield* pool.close
         const exits = yield* Effect.all([
@@ -284,9 +287,9 @@ describe("close", () => {
     }))
 
   describe("while a connection is being opened", () => {
+    // F49
     it.scoped("interrupts the open", () =>
       Effect.gen(function*() {
-        // F49
         const { connector, pool } = yield* setup({ minConnections: 1 }, { open: () => ({ slow: "1 second" }) })
         yield* settled
         yield* pool.close
@@ -294,9 +297,9 @@ describe("close", () => {
         assert.deepStrictEqual([connector.attempts, connector.opened], [1, 0])
       }))
 
+    // F49
     it.scoped("ends when the open fails after all", () =>
       Effect.gen(function*() {
-        // F49
         const connector = ScriptedConnector.make({ open: () => ({ slow: "1 second" }) })
         const pool = yield* audited(
           connector,
@@ -310,9 +313,9 @@ describe("close", () => {
         assert.strictEqual((yield* pool.stats).openFailed, 1)
       }))
 
+    // F53
     it.scoped("closes the connection that comes of it after all, and lends it to nobody", () =>
       Effect.gen(function*() {
-        // F53
         const connector = ScriptedConnector.make({ open: () => ({ slow: "1 second" }) })
         const pool = yield* audited(connector, Pool.make({ open: Effect.uninterruptible(connector.open) }))
         const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
@@ -322,9 +325,9 @@ describe("close", () => {
         assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
       }))
 
+    // F53
     it.scoped("ends after closeTimeout when the open cannot be interrupted, and what comes of it later is closed", () =>
       Effect.gen(function*() {
-        // F53
         const connector = ScriptedConnector.make({ open: () => ({ slow: "1 minute" }) })
         const pool = yield* audited(
           connector,

@@ -61,9 +61,9 @@ const setupObserved = Effect.gen(function*() {
 })
 
 describe("the surroundings of a borrower", () => {
+  // F58, H: a tenant's context
   it.scoped("reach no callback of the pool: each sees those that the pool was built in", () =>
     Effect.gen(function*() {
-      // F58
       const { pool, seen } = yield* setupObserved
       yield* within("borrower")(pool.use(id))
       yield* settled
@@ -75,9 +75,9 @@ describe("the surroundings of a borrower", () => {
       )
     }))
 
+  // F58, H: a tenant's context
   it.scoped("do not reach the fibers of a waiter's open either, nor those that close the pool", () =>
     Effect.gen(function*() {
-      // F58
       const { pool, seen } = yield* setupObserved
       const connection = yield* within("first")(pool.acquire)
       const waiter = yield* forkSettled(within("second")(pool.use(id)))
@@ -119,6 +119,7 @@ describe("what nobody else hears of is logged as a warning that names the pool:"
     return { layer, warnings }
   }
 
+  // G: finalizer dies
   it.scoped("a finalizer that died", () => {
     const { layer, warnings } = collect()
     return Effect.gen(function*() {

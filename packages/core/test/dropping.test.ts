@@ -71,9 +71,9 @@ describe("drop", () => {
       assert.strictEqual(yield* Fiber.join(borrower), 2)
     }))
 
+  // F48
   it.scoped("frees the place after closeTimeout when the close hangs", () =>
     Effect.gen(function*() {
-      // F48
       const { pool } = yield* setup({ maxConnections: 2, closeTimeout: "1 second" }, {
         close: (n) => n === 1 ? { slow: "1 minute" } : "ok"
       })
@@ -92,9 +92,9 @@ describe("drop", () => {
       yield* TestClock.adjust("1 minute")
     }))
 
+  // F57
   it.scoped("closes no other connection", () =>
     Effect.gen(function*() {
-      // F57
       const { connector, pool } = yield* setup()
       yield* warmUp(pool, 3)
       const connection = yield* pool.acquire
@@ -104,9 +104,9 @@ describe("drop", () => {
       assert.isFalse(connection.alive)
     }))
 
+  // F65, G: double release
   it.scoped("finds no connection that was dropped before", () =>
     Effect.gen(function*() {
-      // F65
       const { pool } = yield* setup()
       const connection = yield* pool.acquire
       yield* pool.drop(connection)
@@ -115,6 +115,7 @@ describe("drop", () => {
       yield* assertNotFound(pool, "drop", pool.drop(connection))
     }))
 
+  // G: double release
   it.scoped("finds no connection of another pool", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -135,15 +136,16 @@ describe("drop", () => {
 })
 
 describe("release", () => {
+  // F61, G: double release
   it.scoped("finds no connection that was released before", () =>
     Effect.gen(function*() {
-      // F61
       const { pool } = yield* setup()
       const connection = yield* pool.acquire
       yield* pool.release(connection)
       yield* assertNotFound(pool, "release", pool.release(connection))
     }))
 
+  // G: double release
   it.scoped("finds no connection that was dropped before", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -152,6 +154,7 @@ describe("release", () => {
       yield* assertNotFound(pool, "release", pool.release(connection))
     }))
 
+  // G: double release
   it.scoped("finds no connection of another pool", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -159,6 +162,7 @@ describe("release", () => {
       yield* pool.use((connection) => assertNotFound(other.pool, "release", other.pool.release(connection)))
     }))
 
+  // G: double release
   it.scoped("finds no connection that was leased by a scope which has closed", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -178,9 +182,9 @@ describe("release", () => {
       yield* pool.release(next)
     }))
 
+  // F61, G: double release
   it.scoped("a second time takes nothing from the waiter that was served by the first", () =>
     Effect.gen(function*() {
-      // F61
       const { connector, pool } = yield* setup({ maxConnections: 1 })
       const connection = yield* pool.acquire
       const { borrowers, served } = yield* lineUp(pool, ["a", "b"])
@@ -191,9 +195,9 @@ describe("release", () => {
       assert.strictEqual(connector.attempts, 1)
     }))
 
+  // F61, G: double release
   it.scoped("a second time takes nothing from another who has leased the connection for a scope or an effect since", () =>
     Effect.gen(function*() {
-      // F61
       const { pool } = yield* setup({ maxConnections: 1 })
       const connection = yield* pool.acquire
       yield* pool.release(connection)
@@ -212,9 +216,9 @@ describe("release", () => {
       assert.deepStrictEqual(connector.log, ["open 1"])
     }))
 
+  // F32
   it.scoped("of a leased connection that is gone closes it", () =>
     Effect.gen(function*() {
-      // F32
       const { connector, pool } = yield* setup({ isConnected: (connection) => connection.alive })
       const connection = yield* pool.acquire
       connection.kill()
@@ -249,9 +253,9 @@ describe("invalidate", () => {
       assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
     }))
 
+  // F17
   it.scoped("keeps the connections under maxConnections although leased ones are replaced", () =>
     Effect.gen(function*() {
-      // F17
       const { connector, pool } = yield* setup({ maxConnections: 2, minConnections: 2 })
       yield* settled
       const leased = [yield* pool.acquire, yield* pool.acquire]

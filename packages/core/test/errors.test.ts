@@ -71,9 +71,9 @@ const stats: PoolStats = {
 }
 
 describe("PoolExhaustedError", () => {
+  // F60
   it.scoped("says which pool had nothing within what time, how it stood, and what to try", () =>
     Effect.gen(function*() {
-      // F60
       const { pool } = yield* setup({ name: "orders", maxConnections: 2 })
       const error = yield* pool.use(() => pool.use(() => timeOut(pool)))
       assert.strictEqual(error.pool, "orders")
@@ -85,9 +85,9 @@ describe("PoolExhaustedError", () => {
       assert.include(error.message, "raise maxConnections")
     }))
 
+  // F60
   it.scoped("names who has held connections for longest, longest first, and at most three", () =>
     Effect.gen(function*() {
-      // F60
       const { pool } = yield* setup({ maxConnections: 5 })
       const holders: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
       for (const name of ["first", "second", "third", "fourth", "fifth"]) {
@@ -115,9 +115,9 @@ describe("PoolExhaustedError", () => {
       assert.include(error.message, `longest held by fiber ${error.longestHolders[0]!.fiber} for 3000 ms`)
     }))
 
+  // F60
   it.scoped("carries the error with which opening failed last", () =>
     Effect.gen(function*() {
-      // F60
       const { pool } = yield* setup({ maxConnections: 1 }, { open: () => "fail" })
       yield* Effect.flip(pool.use(id))
       const error = yield* Effect.flip(pool.acquireWith({ timeout: 0 }))

@@ -60,9 +60,9 @@ describe("exhaustion", () => {
         })
     )
 
+    // F3
     it.scoped("times out while its connection is being opened", () =>
       Effect.gen(function*() {
-        // F3
         const { pool } = yield* setup({ acquireTimeout: "1 second" }, { open: () => "never" })
         yield* assertTimesOutAfter(yield* forkSettled(pool.use(id)), 1000)
         yield* TestClock.adjust("5 seconds")
@@ -253,6 +253,7 @@ describe("exhaustion", () => {
   })
 
   describe("a full queue", () => {
+    // F16, G: queue full
     it.scoped("turns the next borrower away at once", () =>
       Effect.gen(function*() {
         const { pool } = yield* setup({ maxConnections: 1, maxPending: 2 })
@@ -286,9 +287,9 @@ describe("exhaustion", () => {
         assert.strictEqual(connector.attempts, 1)
       }))
 
+    // F16, H: memory bounds
     it.scoped("holds 10,000 waiters unless told otherwise", () =>
       Effect.gen(function*() {
-        // F16
         const { pool } = yield* setup({ maxConnections: 1 })
         const refused = yield* whileExhausted(
           pool,

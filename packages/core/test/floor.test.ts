@@ -6,9 +6,9 @@ import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 const everySecond = Schedule.spaced("1 second")
 
 describe("minConnections", () => {
+  // F21
   it.scoped("are opened in the background, and nobody waits for them", () =>
     Effect.gen(function*() {
-      // F21
       const { connector, pool } = yield* setup({ minConnections: 3 }, { open: () => ({ slow: "1 second" }) })
       assert.deepStrictEqual([yield* pool.size, (yield* pool.stats).opening], [0, 3])
       yield* TestClock.adjust("1 second")
@@ -64,9 +64,9 @@ describe("minConnections", () => {
       })
   )
 
+  // F21
   it.scoped("are made up for at once when the peer closes used connections, without a call from the user", () =>
     Effect.gen(function*() {
-      // F21
       const { connector, pool } = yield* setup({ minConnections: 3, closed: (connection) => connection.closed })
       yield* settled
       yield* warmUp(pool, 3)
@@ -76,9 +76,9 @@ describe("minConnections", () => {
       assert.deepStrictEqual([yield* pool.size, connector.attempts], [3, 5])
     }))
 
+  // F22
   it.scoped("are opened at last when the server comes up late, without a call from the user", () =>
     Effect.gen(function*() {
-      // F22
       let up = false
       const { pool } = yield* setup({ minConnections: 3 }, { open: () => up ? "ok" : "fail" })
       yield* TestClock.adjust("10 seconds")
@@ -88,9 +88,9 @@ describe("minConnections", () => {
       assert.strictEqual(yield* pool.size, 3)
     }))
 
+  // F54
   it.scoped("come back after an outage, without a call from the user", () =>
     Effect.gen(function*() {
-      // F54
       let up = true
       const { connector, pool } = yield* setup({ minConnections: 3, closed: (connection) => connection.closed }, {
         open: () => up ? "ok" : "fail"
@@ -105,6 +105,7 @@ describe("minConnections", () => {
       assert.strictEqual(yield* pool.size, 3)
     }))
 
+  // F22
   it.scoped("come back after an outage in which opens hang", () =>
     Effect.gen(function*() {
       let up = false
@@ -151,9 +152,9 @@ describe("minConnections", () => {
 })
 
 describe("retry", () => {
+  // F2
   it.scoped("spaces the attempts to fill minConnections", () =>
     Effect.gen(function*() {
-      // F2
       const { connector } = yield* setup({ minConnections: 1, retry: everySecond }, { open: () => "fail" })
       yield* TestClock.adjust("500 millis")
       assert.strictEqual(connector.attempts, 1)
@@ -173,6 +174,7 @@ describe("retry", () => {
       assert.strictEqual(connector.attempts, burst + 10)
     }))
 
+  // F2
   it.scoped("waits from 100 milliseconds to 20 seconds, jittered by 20 %, unless told otherwise", () =>
     Effect.gen(function*() {
       const { connector } = yield* setup({ minConnections: 1 }, { open: () => "fail" })
@@ -361,9 +363,9 @@ describe("initialConnections", () => {
     }))
 })
 
+// F51
 it.scoped("a pool that is closed while it fills opens nothing more", () =>
   Effect.gen(function*() {
-    // F51
     const { connector, pool } = yield* setup({ minConnections: 10, maxConnecting: 2 }, {
       open: (attempt) => attempt <= 2 ? "ok" : { slow: "1 second" }
     })
@@ -373,9 +375,9 @@ it.scoped("a pool that is closed while it fills opens nothing more", () =>
     assert.deepStrictEqual([connector.attempts, connector.live], [4, 0])
   }))
 
+// F51
 it.scoped("a pool that is closed at once leaves nothing open", () =>
   Effect.gen(function*() {
-    // F51
     const { connector, pool } = yield* setup({ minConnections: 3 })
     const exit = yield* Effect.exit(pool.close)
     assert.isTrue(Exit.isSuccess(exit))

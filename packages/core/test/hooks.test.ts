@@ -22,9 +22,9 @@ const thrower = (): never => {
 }
 
 describe("isConnected", () => {
+  // F27
   it.scoped("keeps an idle connection that has gone from being lent", () =>
     Effect.gen(function*() {
-      // F27
       const { connector, pool } = yield* setup({ isConnected: isAlive })
       yield* pool.use(id)
       connector.connection(1).kill()
@@ -32,9 +32,9 @@ describe("isConnected", () => {
       assert.strictEqual((yield* pool.stats).closed.Disconnected, 1)
     }))
 
+  // F27
   it.scoped("has all idle connections that have gone passed over at once", () =>
     Effect.gen(function*() {
-      // F27
       const { connector, pool } = yield* setup({ isConnected: isAlive })
       yield* warmUp(pool, 10)
       for (let n = 2; n <= 10; n++) connector.connection(n).kill()
@@ -42,18 +42,18 @@ describe("isConnected", () => {
       assert.strictEqual(connector.attempts, 10)
     }))
 
+  // F32
   it.scoped("keeps a connection that went while it was leased from being lent again", () =>
     Effect.gen(function*() {
-      // F32
       const { connector, pool } = yield* setup({ isConnected: isAlive })
       yield* pool.use((connection) => Effect.sync(connection.kill))
       yield* settled
       assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
     }))
 
+  // F23
   it.scoped("closes the connection when it throws about one to be lent", () =>
     Effect.gen(function*() {
-      // F23
       let broken = false
       const { connector, pool } = yield* setup({ isConnected: () => broken ? thrower() : true })
       yield* pool.use(id)
@@ -63,9 +63,9 @@ describe("isConnected", () => {
       assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Invalid], [0, 2])
     }))
 
+  // F23
   it.scoped("closes the connection when it throws about one that comes back, and the borrower does not notice", () =>
     Effect.gen(function*() {
-      // F23
       const { connector, pool } = yield* setup({ isConnected: thrower })
       assert.strictEqual(yield* pool.use(() => Effect.succeed("answer")), "answer")
       yield* settled
@@ -101,9 +101,9 @@ describe("isExpired", () => {
 })
 
 describe("closed", () => {
+  // F30
   it.scoped("closes an idle connection as soon as it completes", () =>
     Effect.gen(function*() {
-      // F30
       const { connector, pool } = yield* setup({ closed: (connection) => connection.closed })
       yield* warmUp(pool, 3)
       connector.connection(2).kill()
@@ -112,9 +112,9 @@ describe("closed", () => {
       assert.strictEqual((yield* pool.stats).closed.Disconnected, 1)
     }))
 
+  // F32
   it.scoped("leaves a leased connection to its holder, and closes it when it comes back", () =>
     Effect.gen(function*() {
-      // F32
       const { connector, pool } = yield* setup({ closed: (connection) => connection.closed })
       const connection = yield* pool.acquire
       connection.kill()
@@ -234,9 +234,9 @@ describe("lease", () => {
       assert.strictEqual(connector.live, 0)
     }))
 
+  // F61, G: double release
   it.scoped("leaves a view unknown once its lease has ended, whoever leases the connection then", () =>
     Effect.gen(function*() {
-      // F61
       const { connector, pool } = yield* setupViews()
       const stale = yield* pool.use(Effect.succeed)
       yield* pool.use(() =>
@@ -376,6 +376,7 @@ describe("onRelease", () => {
       assert.deepStrictEqual(connector.log, ["open 1"])
     }))
 
+  // H: state left behind
   it.scoped("has the connection closed when it says discard", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup(answering("discard"))
@@ -384,6 +385,7 @@ describe("onRelease", () => {
       assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Unclean], [0, 1])
     }))
 
+  // H: state left behind
   it.scoped("has the release return at once, and the connection lent when it has answered", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxConnections: 1, ...answeringAfter(1000) })
@@ -398,6 +400,7 @@ describe("onRelease", () => {
       assert.strictEqual(connector.attempts, 1)
     }))
 
+  // H: state left behind
   it.scoped("has the connection closed when it says discard after a while", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup(answeringAfter(1000, "discard"))
@@ -412,6 +415,7 @@ describe("onRelease", () => {
     ["dies after a while", () => Effect.delay(Effect.die("defect"), 1000)],
     ["interrupts itself", () => Effect.interrupt]
   ]
+  // H: state left behind
   it.scoped.each(deaths)(
     "has the connection closed when it %s, and the borrower does not notice",
     ([_, onRelease]) =>
@@ -427,6 +431,7 @@ describe("onRelease", () => {
     ["hangs", Effect.never],
     ["hangs and cannot be interrupted", Effect.uninterruptible(Effect.never)]
   ]
+  // H: state left behind
   it.scoped.each(hangs)(
     "has the connection closed after closeTimeout when it %s",
     ([_, answer]) =>

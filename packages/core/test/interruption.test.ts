@@ -157,6 +157,7 @@ const busy = (world: World) =>
 
 const scoped = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => Effect.scoped(effect)
 
+// F26, H: double hand-out
 describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
   it.effect("loses nothing in use on an idle connection", () =>
     Effect.gen(function*() {
@@ -210,6 +211,7 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
       }))
   }
 
+  // F8
   it.effect("loses nothing when a connection is handed to a waiter in use", () =>
     Effect.gen(function*() {
       const report = yield* explored(makeWorld(1), (world) =>
@@ -217,6 +219,7 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
       expectHarmless(report, 12)
     }))
 
+  // F8
   it.effect("loses nothing when a connection is handed to a waiter in a scoped get", () =>
     Effect.gen(function*() {
       const report = yield* explored(makeWorld(1), (world) =>
@@ -319,6 +322,7 @@ describe("the explorer", { timeout: 60_000 }, () => {
 })
 
 describe("a close at any runtime step of an open", { timeout: 60_000 }, () => {
+  // F26, F53
   it.effect("closes what the open gave, even if it came too late to be wanted", () =>
     Effect.gen(function*() {
       let late = 0

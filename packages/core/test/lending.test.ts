@@ -10,6 +10,7 @@ describe("lending", () => {
       assert.deepStrictEqual(connector.log, ["open 1"])
     }))
 
+  // H: double hand-out
   it.scoped("lends to one borrower at a time", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup()
@@ -24,9 +25,9 @@ describe("lending", () => {
       assert.isAtMost(connector.attempts, 20)
     }))
 
+  // F18
   it.scoped("never opens more than maxConnections, however many borrow and however long opens take", () =>
     Effect.gen(function*() {
-      // F18
       const { connector, pool } = yield* setup(
         { maxConnections: 7, maxConnecting: 7, acquireTimeout: "1 hour" },
         { open: (attempt) => ({ slow: (attempt * 37) % 50 + 1 }) }
@@ -43,9 +44,9 @@ describe("lending", () => {
       assert.strictEqual((yield* pool.stats).acquired, 1000)
     }))
 
+  // F19
   it.scoped("has room for 200 connections unless told otherwise", () =>
     Effect.gen(function*() {
-      // F19
       const { connector, pool } = yield* setup()
       const leased = yield* Effect.all(Array.from({ length: 200 }, () => pool.acquire), { concurrency: "unbounded" })
       const oneMore = yield* Effect.flip(pool.acquireWith({ timeout: 0 }))
@@ -121,9 +122,9 @@ describe("lending", () => {
         assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
       }))
 
+    // F33
     it.scoped("closes the connection when it is interrupted", () =>
       Effect.gen(function*() {
-        // F33
         const { connector, pool } = yield* setup()
         const borrower = yield* forkSettled(pool.use(() => Effect.never))
         yield* Fiber.interrupt(borrower)
@@ -189,6 +190,7 @@ describe("lending", () => {
         assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
       }))
 
+    // F33
     it.scoped("closes the connection when the scope closes with an interruption", () =>
       Effect.gen(function*() {
         const { connector, pool } = yield* setup()
@@ -244,9 +246,9 @@ describe("lending", () => {
       }))
   })
 
+  // F48
   it.scoped("costs the borrower no wait for a close that hangs", () =>
     Effect.gen(function*() {
-      // F48
       const { pool } = yield* setup({}, { close: () => ({ slow: "1 hour" }) })
       const connection = yield* pool.acquire
       yield* pool.invalidate(connection)

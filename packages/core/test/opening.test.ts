@@ -33,9 +33,9 @@ describe("opening", () => {
       assert.strictEqual(connector.attempts, 1)
     }))
 
+  // F20, H: memory bounds
   it.scoped("has no more than 4 connections in flight unless told otherwise", () =>
     Effect.gen(function*() {
-      // F20
       const { connector, pool } = yield* setup({ maxConnections: 100 }, { open: () => ({ slow: "1 second" }) })
       const borrowers = yield* crowd(pool, 100)
       yield* TestClock.adjust("9 seconds")
@@ -43,9 +43,9 @@ describe("opening", () => {
       assert.strictEqual(connector.peakOpening, 4)
     }))
 
+  // F20
   it.scoped("has no more than maxConnecting connections in flight", () =>
     Effect.gen(function*() {
-      // F20
       const { connector, pool } = yield* setup({ maxConnections: 100, maxConnecting: 7 }, {
         open: () => ({ slow: "1 second" })
       })
@@ -78,11 +78,11 @@ describe("opening", () => {
       }))
 
     const failures = [1, 2, 3, 4, 5].flatMap((max) => [1, 3, 10].map((failing) => ({ max, failing })))
+    // F1
     it.scoped.each(failures)(
       "ends every wait, with a failure or a connection: $failing failures, at most $max connections",
       ({ failing, max }) =>
         Effect.gen(function*() {
-          // F1
           const { pool } = yield* setup({ maxConnections: max }, {
             open: (attempt) => attempt <= failing ? "fail" : { slow: "1 second" }
           })
@@ -93,18 +93,18 @@ describe("opening", () => {
         })
     )
 
+    // F2
     it.scoped("fails every waiter in turn when all opens fail, each with an attempt of its own", () =>
       Effect.gen(function*() {
-        // F2
         const { connector, pool } = yield* setup({ maxConnections: 2 }, { open: () => "fail" })
         const results = yield* Fiber.join(yield* crowd(pool, 20))
         assert.deepStrictEqual(results.map(attemptOf), Array.from({ length: 20 }, (_, i) => i + 1))
         assert.strictEqual(connector.attempts, 20)
       }))
 
+    // F2
     it.scoped("is not tried again when nobody waits", () =>
       Effect.gen(function*() {
-        // F2
         const { connector, pool } = yield* setup({}, { open: () => "fail" })
         yield* Effect.flip(pool.use(id))
         yield* TestClock.adjust("1 hour")
@@ -172,9 +172,9 @@ describe("opening", () => {
   })
 
   describe("an open that hangs", () => {
+    // F5
     it.scoped("fails the oldest waiter after connectTimeout, and not a millisecond earlier", () =>
       Effect.gen(function*() {
-        // F5
         const { pool } = yield* setup({ connectTimeout: "1 second" }, { open: () => "never" })
         const borrower = yield* forkSettled(Effect.flip(pool.use(id)))
         yield* TestClock.adjust("999 millis")
@@ -195,9 +195,9 @@ describe("opening", () => {
         assert.strictEqual((yield* Fiber.join(borrower))._tag, "ConnectTimeoutError")
       }))
 
+    // F5
     it.scoped("gives its place back, so that the next borrower is served", () =>
       Effect.gen(function*() {
-        // F5
         const { connector, pool } = yield* setup({ maxConnections: 1, connectTimeout: "1 second" }, {
           open: (attempt) => attempt === 1 ? "never" : "ok"
         })
@@ -208,9 +208,9 @@ describe("opening", () => {
         assert.deepStrictEqual([connector.attempts, connector.live], [2, 1])
       }))
 
+    // F5
     it.scoped("gives its place back after closeTimeout when it cannot be interrupted", () =>
       Effect.gen(function*() {
-        // F5
         const { connector, pool } = yield* setup(
           { maxConnecting: 1, connectTimeout: "1 second", closeTimeout: "2 seconds" },
           { open: (attempt) => attempt === 1 ? "stuck" : "ok" }
@@ -275,9 +275,9 @@ describe("opening", () => {
   })
 
   describe("a borrower that goes away while its connection is opened", () => {
+    // F3
     it.scoped("is interrupted at once, and the connection becomes idle", () =>
       Effect.gen(function*() {
-        // F3
         const { connector, pool } = yield* setup({}, { open: () => ({ slow: "1 second" }) })
         const borrower = yield* forkSettled(pool.use(id))
         const exit = yield* Fiber.interrupt(borrower)
@@ -301,9 +301,9 @@ describe("opening", () => {
         assert.strictEqual(connector.attempts, 1)
       }))
 
+    // F3
     it.scoped("ends by Effect.timeout although the open hangs and cannot be interrupted", () =>
       Effect.gen(function*() {
-        // F3
         const { pool } = yield* setup({}, { open: () => "stuck" })
         const borrower = yield* forkSettled(Effect.timeoutOption(pool.use(id), "200 millis"))
         yield* TestClock.adjust("200 millis")
@@ -311,9 +311,9 @@ describe("opening", () => {
         yield* TestClock.adjust("10 seconds")
       }))
 
+    // F10
     it.scoped("having timed out, leaves a connection that the next borrower gets without waiting", () =>
       Effect.gen(function*() {
-        // F10
         const { connector, pool } = yield* setup({ maxConnections: 1, acquireTimeout: "100 millis" }, {
           open: () => ({ slow: "300 millis" })
         })

@@ -136,6 +136,7 @@ describe("make", () => {
       assert.notStrictEqual(first.pool.name, second.pool.name)
     }))
 
+  // H: option objects as code
   it.scoped("takes its limits from the options once: changing the object later changes nothing", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()

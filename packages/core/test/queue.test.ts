@@ -26,9 +26,9 @@ describe("the queue", () => {
       assert.deepStrictEqual(served, ["a", "b", "c", "d", "e"])
     }))
 
+  // F7
   it.scoped("gives the next lease to the waiter when the holder asks again at once", () =>
     Effect.gen(function*() {
-      // F7
       const { pool } = yield* setup({ maxConnections: 1 })
       const leases: Array<string> = []
       const hot = yield* Effect.fork(
@@ -45,9 +45,9 @@ describe("the queue", () => {
       assert.strictEqual(leases.length, 11)
     }))
 
+  // F7
   it.scoped("serves borrowers that compete for one connection alike", () =>
     Effect.gen(function*() {
-      // F7
       const { pool } = yield* setup({ maxConnections: 1 })
       const leases = Array.from({ length: 50 }, () => 0)
       let left = 5000
@@ -58,6 +58,7 @@ describe("the queue", () => {
       assert.isAtMost(Math.max(...leases) / Math.min(...leases), 1.5)
     }))
 
+  // F7, G: newcomer vs waiters
   it.scoped("lets no newcomer overtake a waiter that has been served and not resumed yet", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
@@ -70,9 +71,9 @@ describe("the queue", () => {
       assert.deepStrictEqual(served, ["waiter", "newcomer"])
     }))
 
+  // F20
   it.scoped("serves a waiter with a returned connection before its own open has ended", () =>
     Effect.gen(function*() {
-      // F20
       const { connector, pool } = yield* setup({ maxConnections: 2 }, {
         open: (attempt) => attempt === 1 ? "ok" : { slow: "1 second" }
       })
@@ -87,11 +88,11 @@ describe("the queue", () => {
     }))
 
   describe("interrupted waiters", () => {
+    // F4
     it.scoped.each([0, 1, 2, 3, 4])(
       "leave the queue at once and its order as it is: number %i of 5",
       (position) =>
         Effect.gen(function*() {
-          // F4
           const { pool } = yield* setup({ maxConnections: 1 })
           const connection = yield* pool.acquire
           const { borrowers, served } = yield* lineUp(pool, names)
@@ -103,9 +104,9 @@ describe("the queue", () => {
         })
     )
 
+    // F8
     it.scoped("pass on to the next waiter what they were handed", () =>
       Effect.gen(function*() {
-        // F8
         const { connector, pool } = yield* setup({ maxConnections: 1 })
         const connection = yield* pool.acquire
         const { borrowers, served } = yield* lineUp(pool, ["interrupted", "next"])
@@ -116,9 +117,9 @@ describe("the queue", () => {
         assert.deepStrictEqual(connector.log, ["open 1"])
       }))
 
+    // F8
     it.scoped("give back what they were handed when nobody else waits", () =>
       Effect.gen(function*() {
-        // F8
         const { pool } = yield* setup({ maxConnections: 1 })
         const connection = yield* pool.acquire
         const { borrowers } = yield* lineUp(pool, ["interrupted"])
@@ -142,9 +143,9 @@ describe("the queue", () => {
       }))
   })
 
+  // F9
   it.scoped("keeps a connection that is released after its waiter has timed out", () =>
     Effect.gen(function*() {
-      // F9
       const { connector, pool } = yield* setup({ maxConnections: 1, acquireTimeout: "100 millis" })
       const connection = yield* pool.acquire
       const waiter = yield* forkSettled(Effect.flip(pool.acquire))
@@ -164,9 +165,9 @@ describe("the queue", () => {
       ["comes back disconnected", (_, connection) => Effect.sync(connection.kill)],
       ["comes back unclean", () => Effect.die("defect")]
     ]
+    // F11
     it.scoped.each(endings)("%s", ([_, end]) =>
       Effect.gen(function*() {
-        // F11
         const { connector, pool } = yield* setup({ maxConnections: 1, isConnected: (connection) => connection.alive })
         const gate = yield* Deferred.make<void>()
         const holder = yield* forkSettled(
@@ -180,9 +181,9 @@ describe("the queue", () => {
       }))
   })
 
+  // F12
   it.scoped("makes a waiter wait for a close that is under way, because its connection counts until then", () =>
     Effect.gen(function*() {
-      // F12
       const { connector, pool } = yield* setup({ maxConnections: 1 }, { close: () => ({ slow: "1 second" }) })
       const connection = yield* pool.acquire
       const waiter = yield* forkSettled(pool.use(id))
@@ -216,9 +217,9 @@ describe("the queue", () => {
         assert.deepStrictEqual(served, ["a", "b", "c", "d", "e"])
       }))
 
+    // F6
     it.scoped("keeps its deadline", () =>
       Effect.gen(function*() {
-        // F6
         const { pool } = yield* setup({ maxConnections: 1, acquireTimeout: "1 second" }, {
           open: (attempt) => attempt === 1 ? "ok" : { slow: "4 seconds" }
         })

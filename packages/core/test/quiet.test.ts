@@ -14,35 +14,35 @@ const setupWithSleepers = (options: Options = {}, script: Script = {}) =>
   })
 
 describe("no timer of a pool runs", () => {
+  // F45
   it.scoped("before there is a connection", () =>
     Effect.gen(function*() {
-      // F45
       const { asleep } = yield* setupWithSleepers()
       yield* settled
       assert.strictEqual(asleep(), 0)
     }))
 
+  // F45
   it.scoped("while connections are idle that cannot expire", () =>
     Effect.gen(function*() {
-      // F45
       const { asleep, pool } = yield* setupWithSleepers({ connectionTTL: Duration.infinity })
       yield* warmUp(pool, 3)
       yield* settled
       assert.strictEqual(asleep(), 0)
     }))
 
+  // F45
   it.scoped("while connections are idle that nobody reaps", () =>
     Effect.gen(function*() {
-      // F45
       const { asleep, pool } = yield* setupWithSleepers({ reapExpired: false })
       yield* warmUp(pool, 3)
       yield* settled
       assert.strictEqual(asleep(), 0)
     }))
 
+  // F45
   it.scoped("but the reaper's, while connections are idle that can expire; and that no longer than they are there", () =>
     Effect.gen(function*() {
-      // F45
       const { asleep, connector, pool } = yield* setupWithSleepers({
         connectionTTL: "1 second",
         reapSchedule: Schedule.spaced("1 second")
@@ -104,9 +104,9 @@ describe("no timer of a pool runs", () => {
       assert.strictEqual(asleep(), 0)
     }))
 
+  // F45
   it.scoped("after it has closed", () =>
     Effect.gen(function*() {
-      // F45
       const { asleep, pool } = yield* setupWithSleepers({ minConnections: 3 }, {
         open: (attempt) => attempt === 1 ? "ok" : "never"
       })
@@ -128,5 +128,67 @@ describe("no timer of a pool runs", () => {
       yield* Fiber.join(waiters)
       yield* settled
       assert.strictEqual(asleep(), 0)
+    }))
+
+  const eternal: Options = { connectionTTL: Duration.infinity }
+
+  // F45
+  it.scoped("for idleTimeout, while no more are idle than the floor keeps", () =>
+    Effect.gen(function*() {
+      const { asleep, pool } = yield* setupWithSleepers({ ...eternal, minConnections: 2, idleTimeout: "1 minute" })
+      yield* settled
+      yield* warmUp(pool, 2)
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  // F45
+  it.scoped("but one for idleTimeout, while one is idle above the floor", () =>
+    Effect.gen(function*() {
+      const { asleep, pool } = yield* setupWithSleepers({ ...eternal, idleTimeout: "1 minute" })
+      yield* warmUp(pool, 5)
+      yield* settled
+      assert.strictEqual(asleep(), 1)
+      yield* TestClock.adjust("1 minute")
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  // F45
+  it.scoped("but one for leakThreshold, while leases are held that are not suspected yet", () =>
+    Effect.gen(function*() {
+      const { asleep, pool } = yield* setupWithSleepers({ ...eternal, leakThreshold: "1 minute" })
+      yield* pool.use(() =>
+        pool.use(() =>
+          Effect.gen(function*() {
+            yield* settled
+            assert.strictEqual(asleep(), 1)
+            yield* TestClock.adjust("1 minute")
+            assert.strictEqual(asleep(), 0)
+          })
+        )
+      )
+      yield* pool.use(id)
+      yield* settled
+      assert.strictEqual(asleep(), 0)
+    }))
+
+  // F45
+  it.scoped("after connections have been validated, whatever they answered", () =>
+    Effect.gen(function*() {
+      const answers = [Effect.succeed(true), Effect.never, Effect.succeed(false)]
+      const { asleep, pool } = yield* setupWithSleepers({
+        ...eternal,
+        validateAfterIdle: 0,
+        validate: () => answers.shift() ?? Effect.succeed(true)
+      })
+      yield* pool.use(id)
+      for (const _ of [1, 2, 3]) {
+        const borrower = yield* forkSettled(pool.use(id))
+        yield* TestClock.adjust("2 seconds")
+        yield* Fiber.join(borrower)
+      }
+      yield* settled
+      assert.deepStrictEqual([asleep(), answers.length], [0, 0])
     }))
 })

@@ -42,9 +42,9 @@ describe("the reaper", () => {
       assert.strictEqual((yield* pool.stats).closed.Expired, 1)
     }))
 
+  // F30
   it.scoped("closes an idle connection that has gone", () =>
     Effect.gen(function*() {
-      // F30
       const { connector, pool } = yield* setup({
         reapSchedule: everySecond,
         isConnected: (connection) => connection.alive
@@ -56,9 +56,9 @@ describe("the reaper", () => {
       assert.strictEqual((yield* pool.stats).closed.Disconnected, 1)
     }))
 
+  // F40
   it.scoped("closes all that have expired in one sweep", () =>
     Effect.gen(function*() {
-      // F40
       const { pool } = yield* setup({ connectionTTL: "10 seconds", maxConnecting: 50 })
       yield* warmUp(pool, 50)
       yield* TestClock.adjust("180 seconds")
@@ -66,9 +66,9 @@ describe("the reaper", () => {
       assert.deepStrictEqual([stats.idle, stats.closed.Expired], [0, 50])
     }))
 
+  // F43
   it.scoped("leaves a leased connection alone, which is closed when it comes back", () =>
     Effect.gen(function*() {
-      // F43
       const { connector, pool } = yield* setup({ connectionTTL: "1 second", reapSchedule: everySecond })
       const connection = yield* pool.acquire
       yield* TestClock.adjust("1 minute")
@@ -78,9 +78,9 @@ describe("the reaper", () => {
       assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Expired], [0, 1])
     }))
 
+  // F42
   it.scoped("replaces what it closes down to minConnections", () =>
     Effect.gen(function*() {
-      // F42
       const { connector, pool } = yield* setup({
         minConnections: 2,
         connectionTTL: "1 minute",
@@ -94,9 +94,9 @@ describe("the reaper", () => {
       assert.strictEqual(connector.attempts, 5)
     }))
 
+  // F39
   it.scoped("closes no connection of minConnections that has not expired", () =>
     Effect.gen(function*() {
-      // F39
       const { connector } = yield* setup({
         minConnections: 2,
         connectionTTL: Duration.infinity,
@@ -106,9 +106,9 @@ describe("the reaper", () => {
       assert.deepStrictEqual(connector.log, ["open 1", "open 2"])
     }))
 
+  // F44
   it.scoped("comes again after a close that died", () =>
     Effect.gen(function*() {
-      // F44
       const { connector, pool } = yield* setup({ connectionTTL: "500 millis", reapSchedule: everySecond }, {
         close: () => "die"
       })
@@ -119,9 +119,9 @@ describe("the reaper", () => {
       assert.deepStrictEqual(connector.log, ["open 1", "close 1", "open 2", "close 2"])
     }))
 
+  // F44
   it.scoped("comes again while a close hangs", () =>
     Effect.gen(function*() {
-      // F44
       const { connector, pool } = yield* setup(
         { connectionTTL: "500 millis", reapSchedule: everySecond, closeTimeout: "1 minute" },
         { close: (n) => n === 1 ? { slow: "10 seconds" } : "ok" }
@@ -134,9 +134,9 @@ describe("the reaper", () => {
       yield* TestClock.adjust("10 seconds")
     }))
 
+  // F44
   it.scoped("closes what isExpired dies about, and goes on", () =>
     Effect.gen(function*() {
-      // F44
       const { connector, pool } = yield* setup({
         reapSchedule: everySecond,
         isExpired: (connection) => {
@@ -191,9 +191,9 @@ describe("the reaper", () => {
 })
 
 describe("an expired connection", () => {
+  // F34
   it.scoped("is not lent although the reaper never came", () =>
     Effect.gen(function*() {
-      // F34
       const { connector, pool } = yield* setup({ reapExpired: false, connectionTTL: "1 minute" })
       yield* pool.use(id)
       yield* TestClock.adjust("59999 millis")
@@ -203,9 +203,9 @@ describe("an expired connection", () => {
       assert.deepStrictEqual(connector.log, ["open 1", "close 1", "open 2"])
     }))
 
+  // F34
   it.scoped("is passed over for one that has not expired", () =>
     Effect.gen(function*() {
-      // F34
       const { pool } = yield* setup({ reapExpired: false, connectionTTL: "1 minute" })
       yield* pool.use(id)
       yield* TestClock.adjust("30 seconds")
@@ -216,6 +216,7 @@ describe("an expired connection", () => {
       assert.strictEqual((yield* pool.stats).closed.Expired, 1)
     }))
 
+  // F11
   it.scoped("is not handed to a waiter when it comes back", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1, connectionTTL: "1 second" })
@@ -226,6 +227,7 @@ describe("an expired connection", () => {
       assert.strictEqual(yield* Fiber.join(waiter), 2)
     }))
 
+  // G: wall clock ±1 h
   it.scoped("is told by the clock's monotonic time: a wall clock that jumps makes none old or young", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()

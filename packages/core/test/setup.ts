@@ -119,3 +119,15 @@ export const jumpingClock = Effect.suspend(() => {
   }))
   return Effect.map(clock, (clock) => ({ clock, jump: (millis: number) => ahead += millis }))
 })
+
+/** The test's clock, whose time of both kinds can go on without any sleeper noticing, as when a machine is suspended. */
+export const suspendedClock = Effect.suspend(() => {
+  let ahead = 0
+  const clock = clockWith((clock) => ({
+    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + ahead),
+    unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + ahead,
+    currentTimeNanos: Effect.map(clock.currentTimeNanos, (now) => now + BigInt(ahead) * 1_000_000n),
+    unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos() + BigInt(ahead) * 1_000_000n
+  }))
+  return Effect.map(clock, (clock) => ({ clock, suspend: (millis: number) => ahead += millis }))
+})

@@ -5,7 +5,14 @@ import { type Findings, problems, rows } from "../src/demo/report.js"
 import { emptyStats } from "./fixtures.js"
 
 const exhausted = (["NoWait", "QueueFull", "Timeout"] as const).map((reason) =>
-  new PoolExhaustedError({ pool: "tiny", reason, waitedMillis: 0, stats: emptyStats, longestHolders: [] })
+  new PoolExhaustedError({
+    pool: "tiny",
+    reason,
+    waitedMillis: 0,
+    heldByCaller: 0,
+    stats: emptyStats,
+    longestHolders: []
+  })
 )
 
 /** Ten requests, of which eight were served, one broke and one was turned away. */

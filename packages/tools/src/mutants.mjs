@@ -43,7 +43,7 @@ const firstFailure = (args, limit) =>
     let hangs = false
     const timer = setTimeout(() => {
       hangs = true
-      process.kill(-child.pid, "SIGKILL")
+      if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL")
     }, limit)
     child.on("error", reject)
     child.on("close", (code) => {

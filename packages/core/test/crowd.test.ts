@@ -1,0 +1,110 @@
+import { assert, describe, it } from "@effect/vitest"
+import { PoolExhaustedError } from "@socketpool/core"
+import { Effect, Fiber, TestClock } from "effect"
+import { forkSettled, id, setup } from "./setup.js"
+
+describe("a crowd of borrowers", () => {
+  // G: newcomer vs waiters
+  it.scoped(
+    "is served in the order in which it came: nobody overtakes in 250,000 leases",
+    () =>
+      Effect.gen(function*() {
+        const { pool } = yield* setup({ maxConnections: 1 })
+        let came = 0
+        let served = 0
+        let overtakes = 0
+        const lease = Effect.suspend(() => {
+          const place = ++came
+          return pool.use(() => {
+            if (place !== ++served) overtakes++
+            return Effect.yieldNow()
+          })
+        })
+        yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.repeatN(lease, 4999), {
+          concurrency: "unbounded",
+          discard: true
+          // A fiber that stepped aside between taking its place and getting in line would be overtaken rightly.
+        }).pipe(Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER))
+        assert.deepStrictEqual([served, overtakes], [250_000, 0])
+      }),
+    30_000
+  )
+
+  // G: W waiters
+  it.scoped(
+    "is served in a time that grows as it does: ten times as many do not take forty times as long",
+    () =>
+      Effect.gen(function*() {
+        const drained = (borrowers: number) =>
+          Effect.gen(function*() {
+            const { pool } = yield* setup({ maxConnections: 1, maxPending: Infinity })
+            const connection = yield* pool.acquire
+            const waiters = yield* Effect.forEach(
+              Array.from({ length: borrowers }),
+              () => Effect.fork(pool.use(() => Effect.void))
+            )
+            yield* Effect.yieldNow()
+            assert.strictEqual((yield* pool.stats).pending, borrowers)
+            // Of the process's own time: what else the machine does must not count.
+            const start = process.cpuUsage()
+            yield* pool.release(connection)
+            yield* Effect.forEach(waiters, Fiber.await, { discard: true })
+            const { system, user } = process.cpuUsage(start)
+            return system + user
+          })
+        yield* drained(300)
+        const few = yield* drained(3000)
+        const many = yield* drained(30_000)
+        assert.isBelow(many / few, 40)
+      }),
+    60_000
+  )
+
+  // F16, G: queue full
+  it.scoped(
+    "that finds the pool stuck is turned away at once, but for maxPending of them",
+    () =>
+      Effect.gen(function*() {
+        const { pool } = yield* setup({ maxConnections: 1, maxPending: 100 }, { open: () => "never" })
+        const borrowers = yield* Effect.forEach(
+          Array.from({ length: 10_000 }),
+          () => Effect.fork(Effect.flip(pool.use(id)))
+        )
+        yield* Effect.yieldNow()
+        const errors = borrowers.flatMap((borrower) => {
+          const exit = borrower.unsafePoll()
+          return exit?._tag === "Success" && exit.value instanceof PoolExhaustedError ? [exit.value] : []
+        })
+        assert.strictEqual(errors.length, 9900)
+        assert.deepStrictEqual(new Set(errors.map((error) => error.reason)), new Set(["QueueFull"]))
+        assert.strictEqual((yield* pool.stats).pending, 100)
+        yield* Fiber.interruptAll(borrowers)
+        yield* TestClock.adjust("10 seconds")
+      }),
+    30_000
+  )
+})
+
+// F6
+it.scoped("a waiter that loses one connection after another waits no longer than acquireTimeout", () =>
+  Effect.gen(function*() {
+    const { pool } = yield* setup({ maxConnections: 5, acquireTimeout: "1 second" }, {
+      open: (attempt) => attempt <= 5 ? "ok" : { slow: "4 seconds" }
+    })
+    const connections = yield* Effect.all(Array.from({ length: 5 }, () => pool.acquire))
+    const waiter = yield* forkSettled(Effect.flip(pool.acquire))
+    for (const connection of connections.slice(1)) {
+      yield* TestClock.adjust("200 millis")
+      yield* pool.release(connection)
+      // Before the waiter has had a turn.
+      yield* pool.drop(connection)
+    }
+    yield* TestClock.adjust("199 millis")
+    assert.isNull(waiter.unsafePoll())
+    yield* TestClock.adjust("1 millis")
+    const error = yield* Fiber.join(waiter)
+    assert.instanceOf(error, PoolExhaustedError)
+    assert.strictEqual(error.waitedMillis, 1000)
+    yield* pool.release(connections[0]!)
+    yield* TestClock.adjust("4 seconds")
+  }))
