@@ -3,25 +3,26 @@
  *
  * A slot is one place of capacity, from the decision to open until the end of the close:
  *
- *     demand              hand off
- *   ─────────▶ Opening ──────────────────────────────▶ InUse ◀─────────────┐
- *                │  │       park                        │  ▲              │
- *       fails,   │  └──────────────▶ Idle ◀─────────┐   │  │ lend         │ hand off
- *       times    │                    │             │   │  │              │
- *       out,     │                    │ take        │   │  └────────── Taken
- *       aborted  │                    └─────────────┼───┼─────────────▶ │ │
- *                │                                  │   │               │ │
- *                │                             park │   │ the last      │ │
- *                │                                  │   │ lease ends    │ │
- *                │                                  └───┼───────────────┘ │
- *                ▼                                      └────────────────▶┘
- *             Aborting
- *                │        Idle, InUse and Taken retire ──▶ Closing
- *                │                                            │
- *                └───────────────▶ Gone ◀─────────────────────┘
+ *     demand                  hand off
+ *   ─────────▶ Opening ─────────────────────────▶ InUse ◀────┐
+ *                │  │                             ││ │ ▲     │ hand off
+ *       fails,   │  │ park             park       ││ └─┼─────┘
+ *       times    │  └────────▶ Idle ◀─────────────┘│   │
+ *       out,     │             │  ▲                │   │
+ *       aborted  │        take │  │ park           │   │
+ *                │             ▼  │                │   │
+ *                │            Taken ◀──────────────┘   │
+ *                │              │    validate          │
+ *                ▼              └──────────────────────┘
+ *             Aborting               lend, hand off
+ *                │
+ *                │     Idle, Taken and InUse retire ──▶ Closing
+ *                │                                         │
+ *                └──────────────▶ Gone ◀───────────────────┘
  *
- * A taken slot is out of everybody's reach while the user's predicates look at it, or while `validate` asks it. Every
- * slot that is not `Gone` counts against `maxConnections`.
+ * What leads away from InUse happens when the last of its leases has ended. A taken slot is out of everybody's reach
+ * while the user's predicates look at it, or while `validate` asks it. Every slot that is not `Gone` counts against
+ * `maxConnections`.
  *
  * A lease is the right to use a slot; a slot has as many as `concurrency` allows:
  *
