@@ -72,10 +72,11 @@ export class Driver {
     const maxUses = dice.percent(70) ? Infinity : 1 + dice.below(5)
     this.maxPending = dice.below(12)
     this.validates = dice.percent(60)
+    const initial = dice.percent(80) ? 0 : dice.below(max + 1)
     this.state = new State({
       max,
       min,
-      initial: dice.percent(80) ? 0 : dice.below(max + 1),
+      initial,
       maxConnecting,
       concurrency,
       maxUses,
@@ -85,7 +86,11 @@ export class Driver {
       validateTimeout: 20,
       closeTimeout: 30
     })
-    this.reference = new Reference({ maxConnecting, maxPending: this.maxPending, concurrency, maxUses }, max, min)
+    this.reference = new Reference(
+      { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial },
+      max,
+      min
+    )
     this.woken = []
     this.dead.clear()
     this.pools++
@@ -209,7 +214,10 @@ export class Driver {
       if (isDeadlock) this.met.ownDeadlocks++
       if (state.waiters.length >= this.maxPending || isDeadlock) {
         transitions.turnAway(state)
-        return this.run(transitions.anticipate(state, now))
+        this.reference.turnedAway = true
+        this.run(transitions.anticipate(state, now))
+        this.reference.turnedAway = false
+        return
       }
       const own = dice.percent(20)
       const deadline = now + (own ? 1 + dice.below(30) : acquireTimeout)

@@ -23,6 +23,7 @@ export interface Rules {
   readonly maxPending: number
   readonly concurrency: number
   readonly maxUses: number
+  readonly initial: number
 }
 
 export class Reference {
@@ -32,6 +33,10 @@ export class Reference {
   private opened = 0
   private closed = 0
   private running = true
+  /** How many of `initialConnections` have not been opened yet. */
+  private warm: number
+  /** Somebody was turned away, for whom one connection may be opened. */
+  turnedAway = false
   /** Failed opens of which nobody has heard yet. */
   private owed = 0
   /** The most connections there may be; more only for as long as `resize` left too many. */
@@ -39,6 +44,7 @@ export class Reference {
 
   constructor(private readonly rules: Rules, private max: number, private min: number) {
     this.allowed = max
+    this.warm = rules.initial
   }
 
   private fail(problem: string): never {
@@ -64,6 +70,7 @@ export class Reference {
   hasOpened(slot: Slot<number>): void {
     this.connection(slot).phase = "open"
     this.opened++
+    if (this.warm > 0) this.warm--
   }
 
   couldNotOpen(slot: Slot<number>): void {
@@ -156,6 +163,7 @@ export class Reference {
         if (!this.running) this.fail("a closing pool opens")
         if (this.connections.size >= this.max) this.fail("more connections than allowed")
         if (this.inFlight >= this.rules.maxConnecting) this.fail("more opens at once than allowed")
+        if (!this.isWanted) this.fail("a connection is opened that nobody wants")
         this.connections.set(command.slot, {
           phase: "opening",
           leases: new Set(),
@@ -219,6 +227,15 @@ export class Reference {
 
   private get inFlight(): number {
     return this.count((connection) => connection.phase === "opening" || connection.phase === "giving up")
+  }
+
+  /** Whether there is a use for one more connection than are open, or being opened. */
+  private get isWanted(): boolean {
+    const opening = this.count((connection) => connection.phase === "opening")
+    const waiting = this.queue.length + this.movers.length
+    const forQueue = Math.max(this.movers.length, Math.ceil(waiting / this.places))
+    const healthy = this.count((connection) => connection.phase === "open" && !connection.expired)
+    return opening < forQueue || opening < this.warm || opening + healthy < this.min || this.turnedAway
   }
 
   compare(state: State<number>): void {
