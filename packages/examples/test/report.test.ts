@@ -4,7 +4,7 @@ import { Meter } from "../src/demo/meter.js"
 import { type Findings, problems, rows } from "../src/demo/report.js"
 import { emptyStats } from "./fixtures.js"
 
-const exhausted = (["NoWait", "QueueFull", "Timeout"] as const).map((reason) =>
+const exhausted = (["NoWait", "QueueFull", "SelfDeadlock", "Timeout"] as const).map((reason) =>
   new PoolExhaustedError({
     pool: "tiny",
     reason,

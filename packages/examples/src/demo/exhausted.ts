@@ -10,7 +10,7 @@ const refusal = <A, E, R>(borrow: Effect.Effect<A, E, R>): Effect.Effect<PoolExh
     onFailure: (error) => error instanceof PoolExhaustedError ? Effect.succeed(error) : Effect.die(error)
   })
 
-/** Holds the one connection of a pool in which one borrower may wait, and asks for more in three ways. */
+/** Holds the one connection of a pool in which one borrower may wait, and asks for more in four ways. */
 export const exhaust = (server: { readonly host: string; readonly port: number }) =>
   Effect.scoped(Effect.gen(function*() {
     const pool = yield* TcpPool.make({
@@ -34,9 +34,10 @@ export const exhaust = (server: { readonly host: string; readonly port: number }
           times: 1000,
           until: () => Effect.map(pool.stats, (stats) => stats.pending === 1)
         })
-        const queueFull = yield* refusal(pool.use(() => Effect.void))
+        const queueFull = yield* Fiber.join(yield* Effect.fork(refusal(pool.use(() => Effect.void))))
+        const selfDeadlock = yield* refusal(pool.use(() => Effect.void))
         const timeout = yield* Fiber.join(waiting)
-        return [noWait, queueFull, timeout]
+        return [noWait, queueFull, selfDeadlock, timeout]
       })
     )
   }))
