@@ -25,6 +25,8 @@ export class Alarm {
   }
 
   private fiber: Fiber.RuntimeFiber<void> | undefined = undefined
+  /** Until when it sleeps, at the latest. */
+  private until = Infinity
   private resting = false
 
   constructor(
@@ -36,8 +38,10 @@ export class Alarm {
 
   /** To be called after every change of the queue. */
   refresh(): void {
-    if (this.isDue()) {
+    const due = this.due() ?? Infinity
+    if (due !== Infinity) {
       if (this.fiber === undefined) this.arm()
+      else if (due < this.until) this.rearm()
     } else if (this.fiber !== undefined && !this.resting) {
       // A queue that is empty for a moment is often full again at once, so the fiber is given up one turn later.
       this.resting = true
@@ -45,15 +49,19 @@ export class Alarm {
     }
   }
 
-  private isDue(): boolean {
-    const due = this.due()
-    return due !== undefined && due !== Infinity
-  }
-
   private readonly rest = (): void => {
     this.resting = false
-    if (this.fiber === undefined || this.isDue()) return
-    const fiber = this.fiber
+    if (this.fiber !== undefined && (this.due() ?? Infinity) === Infinity) this.disarm()
+  }
+
+  /** A waiter that comes back to its place can be due before those that came meanwhile. */
+  private rearm(): void {
+    this.disarm()
+    this.arm()
+  }
+
+  private disarm(): void {
+    const { fiber } = this
     this.fiber = undefined
     stop(fiber)
   }
@@ -61,6 +69,8 @@ export class Alarm {
   private arm(): void {
     const fiber = this.host.fork(this.watch)
     this.fiber = fiber
+    // It looks for itself as soon as it runs.
+    this.until = -Infinity
     fiber.addObserver(() => {
       if (this.fiber !== fiber) return
       this.fiber = undefined
@@ -69,9 +79,10 @@ export class Alarm {
   }
 
   private readonly watch: Effect.Effect<void> = Effect.suspend(() => {
-    const due = this.due()
-    if (due === undefined || due === Infinity) return Effect.void
+    const due = this.due() ?? Infinity
+    if (due === Infinity) return Effect.void
     const now = this.host.now()
+    this.until = due
     if (due > now) return Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(due - now))), () => this.watch)
     // After a stall of the event loop timers fire before what has arrived meanwhile is read: one turn of grace.
     return Effect.flatMap(Effect.sleep(0), () => {
