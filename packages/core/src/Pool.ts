@@ -243,7 +243,7 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * When the reaper closes expired idle connections. One that `minConnections` needs is replaced before it closes; when
-   * there is no room beside it, it closes first, one at a time. The schedule starts with the first connection; while
+   * there is no room beside it, it closes first, one at a time, and it makes room at once for a borrower who waits. The schedule starts with the first connection; while
    * there is none the reaper is parked, without a timer, and starts the schedule anew afterwards. A schedule that ends
    * stops it for good. Default: every 180 seconds, as in gsocketpool.
    */
@@ -267,7 +267,7 @@ export interface PoolOptions<C, E, R> {
   /**
    * Asks a connection that has been idle for longer than `validateAfterIdle` whether it still works, before it is lent.
    * It runs in a fiber of the pool's while the borrower waits, within the borrower's own deadline; whatever becomes
-   * available first serves it. A connection that answers `false`, fails, dies or does not answer within
+   * available first serves it, at once if there is another connection that need not be asked. A connection that answers `false`, fails, dies or does not answer within
    * `validateTimeout` closes, and with it every idle one that is as old as it: they are suspect, and asking each would
    * cost an outage one timeout per connection. Leased ones that are as old are asked when they come back. Default: none.
    */

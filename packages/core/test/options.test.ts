@@ -50,6 +50,13 @@ const wrong: ReadonlyArray<readonly [option: string, rule: string, values: Reado
   ["acquireTimeout", "a duration of 0 or more", noDuration],
   ["connectTimeout", "a duration of more than 0", [...noDuration, ...zero]],
   ["connectionTTL", "a duration of 0 or more", noDuration],
+  ["ttlJitter", "from 0 to 1", [[-0.1, "-0.1"], [1.1, "1.1"], [NaN, "NaN"], [Infinity, "Infinity"], ["0.1", `"0.1"`]]],
+  ["idleTimeout", "a duration of more than 0", [...noDuration, ...zero]],
+  ["maxUses", "a whole number of at least 1", [...noCount, [0, "0"]]],
+  ["validateAfterIdle", "a duration of 0 or more", noDuration],
+  ["validateTimeout", "a duration of more than 0", [...noDuration, ...zero]],
+  ["concurrency", "a whole number of at least 1", [...noCount, [0, "0"], [Infinity, "Infinity"]]],
+  ["leakThreshold", "a duration of more than 0", [...noDuration, ...zero]],
   ["closeTimeout", "a duration of 0 or more", noDuration],
   ["drainTimeout", "a duration of 0 or more", noDuration],
   ["order", `"lifo" or "fifo"`, [["random", `"random"`], [true, "true"]]],
@@ -58,6 +65,7 @@ const wrong: ReadonlyArray<readonly [option: string, rule: string, values: Reado
   ["isConnected", "a function", noFunction],
   ["isExpired", "a function", noFunction],
   ["closed", "a function", noFunction],
+  ["validate", "a function", noFunction],
   ["lease", "a function", noFunction],
   ["onRelease", "a function", noFunction],
   ["reapSchedule", "a Schedule", noSchedule],
@@ -101,7 +109,11 @@ describe("make", () => {
       closeTimeout: Infinity,
       drainTimeout: Infinity
     },
-    { acquireTimeout: 0.5, connectTimeout: "1 nano", connectionTTL: "2 weeks" }
+    { acquireTimeout: 0.5, connectTimeout: "1 nano", connectionTTL: "2 weeks" },
+    { ttlJitter: 0, validateAfterIdle: 0, maxUses: 1, concurrency: 1 },
+    { ttlJitter: 1, maxUses: Infinity, concurrency: 1000 },
+    { idleTimeout: Infinity, validateAfterIdle: Infinity, validateTimeout: Infinity, leakThreshold: Infinity },
+    { idleTimeout: "1 nano", validateTimeout: "1 nano", leakThreshold: "1 nano" }
   ]
   it.scoped.each(right)("accepts %o", (options) =>
     Effect.gen(function*() {
@@ -112,7 +124,23 @@ describe("make", () => {
   it.scoped("takes an option that is undefined for one left out", () =>
     Effect.gen(function*() {
       const options = Object.fromEntries(
-        ["maxConnections", "maxPending", "acquireTimeout", "order", "name", "retry", "onRelease"].map((
+        [
+          "maxConnections",
+          "maxPending",
+          "acquireTimeout",
+          "order",
+          "name",
+          "retry",
+          "onRelease",
+          "ttlJitter",
+          "idleTimeout",
+          "maxUses",
+          "validate",
+          "validateAfterIdle",
+          "validateTimeout",
+          "concurrency",
+          "leakThreshold"
+        ].map((
           name
         ) => [name, undefined])
       )

@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type ConnectError, type Connection as Socket, type ConnectionPool, Pool } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Cause, Context, Effect, Exit, type Layer, type Scope, TestClock } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, type Layer, type Scope, Stream, TestClock } from "effect"
 import { audited, forkSettled, id, settled, setup } from "./setup.js"
 
 class Cache extends Pool.Service<Cache>()("test/Cache")<
@@ -70,6 +70,46 @@ describe("a tag made by Pool.Service", () => {
       assert.strictEqual(yield* Cache.dropExpired, 0)
       yield* TestClock.adjust("1 second")
       assert.strictEqual(yield* Cache.dropExpired, 1)
+    })))
+
+  it.scoped("replaces a connection with reconnect", () =>
+    withCache(Effect.gen(function*() {
+      const fresh = yield* Cache.reconnect(yield* Cache.acquire)
+      assert.strictEqual(fresh.id, 2)
+      yield* Cache.release(fresh)
+      assert.strictEqual((yield* Cache.stats).closed.Dropped, 1)
+    })))
+
+  it.scoped("begins a new generation with clear", () =>
+    withCache(Effect.gen(function*() {
+      yield* Cache.use(id)
+      yield* Cache.clear
+      assert.strictEqual(yield* Cache.use(id), 2)
+      assert.strictEqual((yield* Cache.stats).closed.Cleared, 1)
+    })))
+
+  it.scoped("changes the limits with resize, and waits for the floor with awaitReady", () =>
+    withCache(Effect.gen(function*() {
+      yield* Cache.resize({ min: 2, max: 3 })
+      yield* Cache.awaitReady
+      const { idle, maxConnections, minConnections } = yield* Cache.stats
+      assert.deepStrictEqual([idle, minConnections, maxConnections], [2, 2, 3])
+    })))
+
+  it.scoped("tells what happens with events", () =>
+    withCache(Effect.gen(function*() {
+      const listener = yield* forkSettled(Stream.runCollect(Cache.events))
+      yield* Cache.use(id)
+      yield* Cache.close
+      const events = yield* Fiber.join(listener)
+      assert.deepStrictEqual([...events].map((event) => event._tag), [
+        "Opened",
+        "Borrowed",
+        "Released",
+        "Draining",
+        "Closed",
+        "PoolClosed"
+      ])
     })))
 
   it.scoped("closes with close", () =>

@@ -372,7 +372,7 @@ export const mutants = [
   {
     file: "lender.ts",
     why: "a condemned connection is handed on between hand-off and claim",
-    before: "lease.slot.reason === undefined || !lease.slot.used",
+    before: "reason === undefined || (reason === \"Disconnected\" && !used)",
     after: "true"
   },
   {

@@ -61,12 +61,18 @@ export class Engine<C, E> {
     this.readiness = new Readiness(state)
     this.hooks = new Hooks(options, host)
     this.lender = new Lender(this)
-    this.lives = new Lives(host, options.open, options.closed, options.ttlJitter > 0, {
-      opened: (slot, connection, drawn) => this.opened(slot, connection, drawn),
-      openFailed: (slot, cause) => this.openFailed(slot, { _tag: "OpenFailed", cause }, false),
-      died: (slot) => this.run(Retiring.condemn(state, slot, "Disconnected", host.now())),
-      gone: (slot) => this.gone(slot)
-    })
+    this.lives = new Lives(
+      host,
+      options.open,
+      options.closed,
+      options.ttlJitter > 0 && options.connectionTTL !== Infinity,
+      {
+        opened: (slot, connection, drawn) => this.opened(slot, connection, drawn),
+        openFailed: (slot, cause) => this.openFailed(slot, { _tag: "OpenFailed", cause }, false),
+        died: (slot) => this.run(Retiring.condemn(state, slot, "Disconnected", host.now())),
+        gone: (slot) => this.gone(slot)
+      }
+    )
     this.upkeep = new Upkeep(host, state, options, {
       run: (commands) => this.run(commands),
       openTimedOut: (slot) => this.openFailed(slot, { _tag: "ConnectTimeout" }, true),

@@ -6,13 +6,17 @@
  */
 import type { TimeSummary } from "../PoolStats.js"
 
-/** The first bucket ends here; in milliseconds. */
-const smallest = 1e-3
+/** The first bucket begins here, in milliseconds: a nanosecond. What is shorter counts as nothing. */
+const smallest = 1e-6
 const perDoubling = 4
-/** 2^32 µs are an hour and eleven minutes; what is longer counts in the last bucket. */
-const buckets = 32 * perDoubling + 1
+/** 2^50 ns are thirteen days; what is longer counts in the last bucket. */
+const buckets = 50 * perDoubling + 2
 
-const upperBound = (bucket: number): number => smallest * 2 ** (bucket / perDoubling)
+/** Bucket 0 is for what took no time. */
+const bucketOf = (millis: number): number =>
+  millis < smallest ? 0 : Math.min(1 + Math.ceil(Math.log2(millis / smallest) * perDoubling), buckets - 1)
+
+const upperBound = (bucket: number): number => bucket === 0 ? 0 : smallest * 2 ** ((bucket - 1) / perDoubling)
 
 export class Histogram {
   private counts: Float64Array | undefined = undefined
@@ -24,9 +28,8 @@ export class Histogram {
     this.count++
     this.total += millis
     if (millis > this.max) this.max = millis
-    const bucket = millis <= smallest ? 0 : Math.ceil(Math.log2(millis / smallest) * perDoubling)
     this.counts ??= new Float64Array(buckets)
-    this.counts[Math.min(bucket, buckets - 1)]!++
+    this.counts[bucketOf(millis)]!++
   }
 
   /** How long the given fraction of the durations took at most. */
@@ -36,7 +39,7 @@ export class Histogram {
     let seen = 0
     for (let bucket = 0; bucket < buckets - 1; bucket++) {
       seen += this.counts[bucket]!
-      if (seen >= rank) return bucket === 0 ? 0 : Math.min(upperBound(bucket), this.max)
+      if (seen >= rank) return Math.min(upperBound(bucket), this.max)
     }
     return this.max
   }

@@ -34,7 +34,8 @@ export class Journal<C> {
 
   tell(event: () => Told): void {
     if (this.subscribers === 0) return
-    this.hub.unsafeOffer({ ...event(), pool: this.pool, at: this.host.wallTime() } as PoolEvent)
+    // `unsafeOffer` would drop the newest event when a subscriber is slow, not the oldest.
+    Effect.runSync(PubSub.publish(this.hub, { ...event(), pool: this.pool, at: this.host.wallTime() } as PoolEvent))
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {

@@ -41,14 +41,15 @@ export class Lender<C, E> {
   }
 
   /**
-   * Finds a connection that can be lent at once, and takes it out of everybody's reach unless others use it too. One
-   * that must be asked first is asked: then there is none yet.
+   * Finds a connection that can be lent at once, and takes it out of everybody's reach unless others use it too. When
+   * the next one must be asked first, it is asked; if there is another that need not be, that is lent meanwhile.
    */
   private fit(now: number): Slot<C> | undefined {
     const { state } = this
+    let isAsking = false
     for (;;) {
-      const slot = Leases.candidate(state)
-      if (slot === undefined) return undefined
+      const slot = isAsking ? Leases.freshest(state) : Leases.candidate(state)
+      if (slot === undefined || (isAsking && slot.phase === "Idle" && this.mustAnswer(slot, now))) return undefined
       const wasIdle = slot.phase === "Idle"
       // Out of everybody's reach while the user's predicates look at it: they may use the pool.
       if (wasIdle) Leases.take(state, slot)
@@ -58,7 +59,7 @@ export class Lender<C, E> {
         this.engine.run(Retiring.condemn(state, slot, reason, now))
       } else if (wasIdle && this.mustAnswer(slot, now)) {
         this.engine.run(Leases.validate(state, slot, now))
-        return undefined
+        isAsking = true
       } else {
         return slot
       }
@@ -97,13 +98,15 @@ export class Lender<C, E> {
 
   /**
    * Whether a waiter may take up what it was handed. Its lease may have been ended meanwhile (`drop`, the end of the
-   * drain), or the peer may have gone; then it waits again, in its place. A connection that was never used is lent
-   * even so: opening another would most likely end the same way, and the borrower should hear of it.
+   * drain), its connection condemned, or the peer may have gone; then it waits again, in its place. One that the peer
+   * left before its first use is lent even so: opening another would most likely end the same way, and the borrower
+   * should hear of it.
    */
   claim(waiter: Waiter<C>): boolean {
     const lease = waiter.lease!
     if (lease.phase !== "Held") return false
-    if (lease.slot.reason === undefined || !lease.slot.used) {
+    const { reason, used } = lease.slot
+    if (reason === undefined || (reason === "Disconnected" && !used)) {
       if (waiter.moving === undefined) Leases.endWait(this.state)
       return true
     }

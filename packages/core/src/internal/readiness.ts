@@ -38,7 +38,8 @@ export class Readiness {
     const { state } = this
     if (state.phase !== "Running") return { _tag: "PoolClosed" }
     if (isReady(state)) return "Ready"
-    return state.cooling ? this.lastRefusal : undefined
+    // While it tries again, nobody knows.
+    return state.cooling && state.opening.length === 0 ? this.lastRefusal : undefined
   }
 
   private tell(answer: Answer): void {

@@ -13,6 +13,9 @@ const nothing: Commands<never> = []
 export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
   state.limits.lifo ? state.spare.tail ?? state.idle.tail : state.idle.head ?? state.spare.head
 
+/** The connection that was used last. */
+export const freshest = <C>(state: State<C>): Slot<C> | undefined => state.spare.tail ?? state.idle.tail
+
 /** Takes an idle slot out of everybody's reach. */
 export const take = <C>(state: State<C>, slot: Slot<C>): void => {
   state.idle.remove(slot)

@@ -1,0 +1,299 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pool, PoolEvent } from "@socketpool/core"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Deferred, Effect, Exit, Fiber, Schema, Stream, TestClock } from "effect"
+import { listen, tags } from "./events.js"
+import { audited, forkSettled, id, jumpingClock, type Options, type Script, settled, setup, warmUp } from "./setup.js"
+
+/** A pool named "orders" to whose events somebody has subscribed before anything happened. */
+const setupHeard = (options: Options = {}, script: Script = {}) =>
+  Effect.flatMap(
+    setup({ name: "orders", ...options }, script),
+    (made) => Effect.map(listen(made.pool), (heard) => ({ ...made, ...heard }))
+  )
+
+describe("events", () => {
+  it.scoped("tell the life of a connection, who used it and for how long", () =>
+    Effect.gen(function*() {
+      const { events, pool } = yield* setupHeard({}, { open: () => ({ slow: "200 millis" }) })
+      const holder = yield* forkSettled(
+        Effect.withSpan(pool.use((c) => Effect.zipRight(Effect.sleep("3 seconds"), pool.drop(c))), "checkout")
+      )
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(holder)
+      const fiber = `#${holder.id().id}`
+      const common = { pool: "orders", connection: 1 }
+      assert.deepStrictEqual(events, [
+        { _tag: "Opened", ...common, at: 200, tookMillis: 200 },
+        { _tag: "Borrowed", ...common, at: 200, holder: { fiber, span: "checkout", heldMillis: 0 }, waitedMillis: 200 },
+        { _tag: "Released", ...common, at: 3200, holder: { fiber, span: "checkout", heldMillis: 3000 } },
+        { _tag: "Closed", ...common, at: 3200, reason: "Dropped" }
+      ])
+    }))
+
+  it.scoped("tell of leases by use, get and acquire alike, whichever way they end", () =>
+    Effect.gen(function*() {
+      const { events, pool } = yield* setupHeard()
+      yield* pool.use(id)
+      yield* Effect.scoped(pool.get)
+      yield* Effect.flatMap(pool.acquire, (connection) => pool.release(connection))
+      yield* Effect.exit(pool.use(() => Effect.die("defect")))
+      yield* settled
+      const lease = ["Borrowed", "Released"] as const
+      assert.deepStrictEqual(tags(events), ["Opened", ...lease, ...lease, ...lease, ...lease, "Closed"])
+    }))
+
+  it.scoped("tell nothing of a lease that its borrower did not take up", () =>
+    Effect.gen(function*() {
+      const { events, pool } = yield* setupHeard({ maxConnections: 1 }, { open: () => ({ slow: "1 second" }) })
+      const borrower = yield* forkSettled(pool.use(id))
+      yield* Fiber.interrupt(borrower)
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(tags(events), ["Opened"])
+    }))
+
+  it.scoped("tell of an open that failed, died or hung, by the name and the message of its error", () =>
+    Effect.gen(function*() {
+      const { events, pool } = yield* setupHeard({}, {
+        open: (attempt) => (["fail", "die", "never"] as const)[attempt - 1] ?? "ok"
+      })
+      for (let i = 0; i < 3; i++) {
+        const borrower = yield* forkSettled(Effect.exit(pool.use(id)))
+        yield* TestClock.adjust("5 seconds")
+        yield* Fiber.join(borrower)
+      }
+      assert.deepStrictEqual(events, [
+        {
+          _tag: "OpenFailed",
+          pool: "orders",
+          at: 0,
+          connection: 1,
+          error: "ScriptedOpenError: scripted failure of attempt 1"
+        },
+        { _tag: "OpenFailed", pool: "orders", at: 5000, connection: 2, error: "Error: scripted defect" },
+        {
+          _tag: "OpenFailed",
+          pool: "orders",
+          at: 15_000,
+          connection: 3,
+          error: "Error: opening took longer than 5000 ms"
+        }
+      ])
+    }))
+
+  it.scoped("tell of borrowers that found the pool exhausted, and why", () =>
+    Effect.gen(function*() {
+      const { events, pool } = yield* setupHeard({ maxConnections: 1, maxPending: 1 })
+      yield* pool.use(() => Effect.flip(pool.use(id)))
+      const connection = yield* pool.acquire
+      const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
+      yield* Effect.flip(pool.use(id))
+      yield* Effect.flip(pool.acquireWith({ timeout: 0 }))
+      yield* TestClock.adjust("10 seconds")
+      yield* Fiber.join(waiter)
+      yield* pool.release(connection)
+      yield* settled
+      const common = { _tag: "Exhausted", pool: "orders" }
+      assert.deepStrictEqual(events.filter((event) => event._tag === "Exhausted") as ReadonlyArray<unknown>, [
+        { ...common, at: 0, reason: "SelfDeadlock", waitedMillis: 0 },
+        { ...common, at: 0, reason: "QueueFull", waitedMillis: 0 },
+        { ...common, at: 0, reason: "NoWait", waitedMillis: 0 },
+        { ...common, at: 10_000, reason: "Timeout", waitedMillis: 10_000 }
+      ])
+    }))
+
+  it.scoped("tell of clear and resize", () =>
+    Effect.gen(function*() {
+      const { events, pool } = yield* setupHeard()
+      yield* warmUp(pool, 1)
+      yield* pool.clear
+      yield* pool.resize({ min: 0, max: 7 })
+      yield* settled
+      assert.sameDeepMembers(events.slice(3) as Array<unknown>, [
+        { _tag: "Cleared", pool: "orders", at: 0 },
+        { _tag: "Closed", pool: "orders", at: 0, connection: 1, reason: "Cleared" },
+        { _tag: "Resized", pool: "orders", at: 0, minConnections: 0, maxConnections: 7 }
+      ])
+    }))
+
+  it.scoped("tell of reconnect that one hold ends and another begins", () =>
+    Effect.gen(function*() {
+      const { events, pool } = yield* setupHeard({ maxConnections: 1 })
+      const fresh = yield* pool.reconnect(yield* pool.acquire)
+      yield* pool.release(fresh)
+      yield* settled
+      assert.deepStrictEqual(tags(events), [
+        "Opened",
+        "Borrowed",
+        "Released",
+        "Closed",
+        "Opened",
+        "Borrowed",
+        "Released"
+      ])
+      assert.deepStrictEqual(events.map((event) => "connection" in event && event.connection), [1, 1, 1, 1, 2, 2, 2])
+    }))
+
+  it.scoped("tell that the pool begins to close and that it has closed, and end with that", () =>
+    Effect.gen(function*() {
+      const { events, listener, pool } = yield* setupHeard()
+      const connection = yield* pool.acquire
+      const closing = yield* forkSettled(pool.close)
+      assert.deepStrictEqual(tags(events), ["Opened", "Borrowed", "Draining"])
+      assert.isNull(listener.unsafePoll())
+      yield* pool.release(connection)
+      yield* Fiber.join(closing)
+      yield* Fiber.join(listener)
+      assert.deepStrictEqual(tags(events).slice(2), ["Draining", "Released", "Closed", "PoolClosed"])
+    }))
+
+  it.scoped("of a pool that opened nothing end too", () =>
+    Effect.gen(function*() {
+      const { events, listener, pool } = yield* setupHeard()
+      yield* pool.close
+      yield* Fiber.join(listener)
+      assert.deepStrictEqual(tags(events), ["Draining", "PoolClosed"])
+    }))
+
+  it.scoped("tell once of a close that is called twice", () =>
+    Effect.gen(function*() {
+      const { events, listener, pool } = yield* setupHeard()
+      yield* Effect.all([pool.close, pool.close], { concurrency: "unbounded" })
+      yield* Fiber.join(listener)
+      assert.deepStrictEqual(tags(events), ["Draining", "PoolClosed"])
+    }))
+
+  it.scoped("can be sent as JSON, and hold nothing but plain values", () =>
+    Effect.gen(function*() {
+      const secret = "hunter2"
+      const error = Object.assign(new Error("refused"), { password: secret })
+      const connector = ScriptedConnector.make()
+      const open = Effect.zipRight(
+        Effect.suspend(() => connector.attempts === 2 ? Effect.fail(error) : Effect.void),
+        Effect.map(connector.open, (connection) => Object.assign(connection, { secret }))
+      )
+      const pool = yield* audited(
+        connector,
+        Pool.make({ open, maxConnections: 1, leakThreshold: "1 second", ttlJitter: 0 })
+      )
+      const { events, listener } = yield* listen(pool)
+      const connection = yield* pool.acquire
+      yield* TestClock.adjust("1 second")
+      yield* Effect.flip(pool.acquireWith({ timeout: 0 }))
+      yield* pool.release(connection)
+      yield* pool.resize({ max: 2 })
+      yield* pool.clear
+      yield* pool.use((c) => pool.drop(c))
+      yield* Effect.exit(pool.use(id))
+      yield* pool.close
+      yield* Fiber.join(listener)
+      for (const event of events) {
+        const wire = JSON.stringify(yield* Schema.encode(PoolEvent)(event))
+        assert.deepStrictEqual(yield* Schema.decodeUnknown(PoolEvent)(JSON.parse(wire)), event)
+        assert.notInclude(wire, secret)
+      }
+      assert.isAtLeast(new Set(tags(events)).size, 10)
+    }))
+})
+
+describe("a subscriber to events", () => {
+  it.scoped("hears of what happens from then on", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* pool.use(id)
+      const { events } = yield* listen(pool)
+      yield* pool.use(id)
+      yield* settled
+      assert.deepStrictEqual(tags(events), ["Borrowed", "Released"])
+    }))
+
+  it.scoped("hears the same as any other", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const [first, second] = [yield* listen(pool), yield* listen(pool)]
+      yield* warmUp(pool, 3)
+      yield* pool.close
+      yield* Fiber.join(first.listener)
+      yield* Fiber.join(second.listener)
+      assert.isAtLeast(first.events.length, 12)
+      assert.deepStrictEqual(first.events, second.events)
+    }))
+
+  it.scoped("who leaves disturbs no other", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const [first, second] = [yield* listen(pool), yield* listen(pool)]
+      yield* Fiber.interrupt(first.listener)
+      yield* pool.use(id)
+      yield* settled
+      assert.deepStrictEqual([tags(first.events), tags(second.events)], [[], ["Opened", "Borrowed", "Released"]])
+    }))
+
+  it.scoped("of a closed pool hears nothing, and is done at once", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* pool.close
+      assert.lengthOf(yield* Stream.runCollect(pool.events), 0)
+    }))
+
+  it.scoped("of a closing pool hears the rest", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const connection = yield* pool.acquire
+      const closing = yield* forkSettled(pool.close)
+      const { events, listener } = yield* listen(pool)
+      yield* pool.release(connection)
+      yield* Fiber.join(closing)
+      yield* Fiber.join(listener)
+      assert.deepStrictEqual(tags(events), ["Released", "Closed", "PoolClosed"])
+    }))
+
+  it.scoped("who is slow loses the oldest events beyond 1,024, and holds up nobody", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* pool.use(id)
+      const gate = yield* Deferred.make<void>()
+      const seen: Array<PoolEvent> = []
+      const slow = yield* forkSettled(Stream.runForEach(
+        pool.events,
+        (event) => Effect.zipRight(Deferred.await(gate), Effect.sync(() => seen.push(event)))
+      ))
+      yield* pool.resize({ max: 3 })
+      yield* settled
+      for (let max = 1001; max <= 5000; max++) yield* pool.resize({ max })
+      yield* pool.close
+      yield* Deferred.succeed(gate, void 0)
+      yield* Fiber.join(slow)
+      // The first it had already; the last four are the pool's last words.
+      const sizes = seen.flatMap((event) => event._tag === "Resized" ? [event.maxConnections] : [])
+      assert.deepStrictEqual(sizes, [3, ...Array.from({ length: 1021 }, (_, i) => 3980 + i)])
+      assert.deepStrictEqual(tags(seen.slice(-3)), ["Draining", "Closed", "PoolClosed"])
+    }))
+})
+
+describe("without a subscriber", () => {
+  it.scoped("nothing is put into words: nobody even asks for the time of day", () =>
+    Effect.gen(function*() {
+      const { clock } = yield* jumpingClock
+      let asked = 0
+      const counting = {
+        ...clock,
+        unsafeCurrentTimeMillis: () => {
+          asked++
+          return clock.unsafeCurrentTimeMillis()
+        }
+      }
+      const pool = yield* Effect.withClock(Pool.make({ open: Effect.sync(() => ({})) }), counting)
+      const busy = Effect.zipRight(pool.use(() => Effect.void), Effect.exit(pool.use(() => Effect.die("defect"))))
+      yield* busy
+      const { listener } = yield* listen(pool)
+      assert.strictEqual(asked, 0)
+      yield* busy
+      assert.isAbove(asked, 0)
+      yield* Fiber.interrupt(listener)
+      asked = 0
+      yield* busy
+      assert.strictEqual(asked, 0)
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(pool.close)))
+    }))
+})
