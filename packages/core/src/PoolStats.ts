@@ -17,7 +17,7 @@ import * as Schema from "effect/Schema"
  * - `Unclean`: its lease ended in a way after which it must not be lent again, or `onRelease` said `"discard"` or hung.
  * - `Dropped`: `drop` or `reconnect` was called.
  * - `Cleared`: `clear` was called.
- * - `Surplus`: `resize` left no room for it.
+ * - `Surplus`: `resize` left no room for it, or it was idle and its place was needed for `reconnect`.
  * - `PoolClosed`: the pool closed.
  *
  * @since 0.1.0

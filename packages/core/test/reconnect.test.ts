@@ -248,4 +248,26 @@ describe("a lease whose scope closes while it reconnects", () => {
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual([(yield* pool.stats).idle, connector.attempts, yield* pool.use(id)], [1, 2, 2])
     }))
+
+  // Found by the simulation: without a timeout they waited for ever.
+  it.scoped("is not kept from it by another that reconnects too, on a connection that both had", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1, concurrency: 2, acquireTimeout: Infinity })
+      const [first, second] = [yield* pool.acquire, yield* pool.acquire]
+      const fresh = yield* Effect.all([pool.reconnect(first), pool.reconnect(second)], { concurrency: 2 })
+      assert.deepStrictEqual(fresh.map((connection) => connection.id), [2, 2])
+      yield* Effect.forEach(fresh, (connection) => pool.release(connection))
+    }))
+
+  it.scoped("is not kept from it by idle connections that take all the room: the longest idle gives way", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({ maxConnections: 2, concurrency: 2, acquireTimeout: Infinity })
+      const leased = yield* Effect.all([pool.acquire, pool.acquire, pool.acquire])
+      yield* pool.release(leased[2])
+      const fresh = yield* pool.reconnect(leased[0])
+      assert.strictEqual(fresh.id, 3)
+      assert.include(connector.log, "close 2")
+      assert.strictEqual((yield* pool.stats).closed.Surplus, 1)
+      yield* Effect.forEach([fresh, leased[1]], (connection) => pool.release(connection))
+    }))
 })

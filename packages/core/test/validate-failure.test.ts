@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, TestClock } from "effect"
-import { forkSettled, id, settled, warmUp } from "./setup.js"
+import { id, settled, warmUp } from "./setup.js"
 import { borrow, hanging, leaveIdle, setupAsking } from "./validation.js"
 
 const thrower = (): never => {

@@ -100,8 +100,8 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "a place that becomes free serves nobody",
-    before: "  state.slots.delete(slot)\n  return demand(state, now)",
-    after: "  state.slots.delete(slot)\n  return nothing"
+    before: "return [...demand(state, now), ...makeWay(state, now)]",
+    after: "return makeWay(state, now)"
   },
   {
     file: "transitions/retiring.ts",
@@ -144,6 +144,13 @@ export const mutants = [
     why: "idleTimeout ignores the floor",
     before: "slot.since + state.limits.idleTimeout <= now &&\n  state.open > state.min",
     after: "slot.since + state.limits.idleTimeout <= now"
+  },
+
+  {
+    file: "transitions/retiring.ts",
+    why: "idle connections stand in the way of who reconnects",
+    before: "return isBlocked ? retire",
+    after: "return false ? retire"
   },
 
   // --- The queue ----------------------------------------------------------------------------------------------------
@@ -302,10 +309,10 @@ export const mutants = [
     after: "  slot.connection"
   },
   {
-    file: "transitions/opening.ts",
+    file: "transitions/leases.ts",
     why: "who reconnects does not come first",
-    before: "mover === undefined ? [] :",
-    after: "true ? [] :"
+    before: "while (movers.head !== undefined && slot.ticket > movers.head.ticket",
+    after: "while (movers.head !== undefined && waiters.head === undefined"
   },
   {
     file: "transitions/whole.ts",

@@ -63,6 +63,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   since: number
   /** When the present phase must end, if it is one that has a limit. */
   deadline = Infinity
+  /** Higher than those of the waiters that came before it was open. */
+  ticket = 0
   expiresAt = Infinity
   /** Leases given so far, without those that were given back untouched. */
   uses = 0

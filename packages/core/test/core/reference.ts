@@ -16,6 +16,7 @@ interface Connection {
   suspect: boolean
   expired: boolean
   uses: number
+  openedAt: number
 }
 
 export interface Rules {
@@ -33,6 +34,10 @@ export class Reference {
   private opened = 0
   private closed = 0
   private running = true
+  /** What has happened so far, counted. */
+  private events = 0
+  /** When each of the movers joined. */
+  private readonly joined = new Map<Waiter<number>, number>()
   /** How many of `initialConnections` have not been opened yet. */
   private warm: number
   /** Somebody was turned away, for whom one connection may be opened. */
@@ -69,6 +74,7 @@ export class Reference {
 
   hasOpened(slot: Slot<number>): void {
     this.connection(slot).phase = "open"
+    this.connection(slot).openedAt = ++this.events
     this.opened++
     if (this.warm > 0) this.warm--
   }
@@ -103,8 +109,10 @@ export class Reference {
   }
 
   joins(waiter: Waiter<number>): void {
-    if (waiter.moving !== undefined) this.movers.push(waiter)
-    else if (this.queue.push(waiter) > this.rules.maxPending) this.fail("the queue is longer than it may be")
+    if (waiter.moving !== undefined) {
+      this.movers.push(waiter)
+      this.joined.set(waiter, ++this.events)
+    } else if (this.queue.push(waiter) > this.rules.maxPending) this.fail("the queue is longer than it may be")
   }
 
   /** A waiter comes back to its place. */
@@ -171,7 +179,8 @@ export class Reference {
           asked: false,
           suspect: false,
           expired: false,
-          uses: 0
+          uses: 0,
+          openedAt: 0
         })
         break
       }
@@ -207,7 +216,6 @@ export class Reference {
     const { lease, refusal } = waiter
     const isFirst = waiter === this.movers[0] || waiter === this.queue[0]
     const isOldest = waiter === (this.movers[0] ?? this.queue[0])
-    const movers = this.movers.length
     if (!this.leaves(waiter)) this.fail("somebody is woken who does not wait")
     if (refusal?._tag === "AcquireTimeout") {
       if (waiter.deadline > now) this.fail("a waiter times out too early")
@@ -216,7 +224,7 @@ export class Reference {
       if (!isOldest) this.fail("a failed open fails somebody else than the oldest")
     } else if (refusal === undefined) {
       if (!isFirst) this.fail("somebody is overtaken")
-      if (waiter.moving !== undefined && (movers === 0 || this.connection(lease!.slot).uses > 0)) {
+      if (waiter.moving !== undefined && this.connection(lease!.slot).openedAt < this.joined.get(waiter)!) {
         this.fail("who reconnects gets a connection that is not new")
       }
       this.isLent(lease!.slot, lease!, false)
@@ -284,6 +292,9 @@ export class Reference {
     const covered = asked * this.places
     if (this.queue.length > covered && unheld > 0) this.fail("somebody waits beside an idle connection")
     if (!this.running) return
+    if (this.movers.length > opening + givingUp + closing && unheld > 0 && this.connections.size >= this.max) {
+      this.fail("idle connections stand in the way of who reconnects")
+    }
     const mayOpen = this.connections.size < this.max && opening + givingUp < this.rules.maxConnecting
     if (!mayOpen) return
     if (waiting > covered + opening * this.places) this.fail("somebody waits although another could be opened")

@@ -4,7 +4,7 @@ import type { CloseReason } from "../../PoolStats.js"
 import { type Command, type Holder, Lease, type Slot, type State, type Waiter } from "../state.js"
 import { demand } from "./demand.js"
 import { enqueue, leave, refuse } from "./queue.js"
-import { condemn, isSurplus, leaveHolder, retire } from "./retiring.js"
+import { condemn, isSurplus, leaveHolder, makeWay, retire } from "./retiring.js"
 
 type Commands<C> = ReadonlyArray<Command<C>>
 const nothing: Commands<never> = []
@@ -67,15 +67,22 @@ export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now:
   return { _tag: "Wake", waiter }
 }
 
-/** Gives a slot to the oldest waiters, as many as it has room for; one that nobody holds then is idle. */
+/**
+ * Gives a slot to those who wait, as many as it has room for; one that nobody holds then is idle. Those who reconnect
+ * come first, if the connection is newer than their wish; otherwise it may have to make way for one that is.
+ */
 export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
-  const { waiters } = state
+  const { movers, waiters } = state
   const commands: Array<Command<C>> = []
+  while (movers.head !== undefined && slot.ticket > movers.head.ticket && hasRoom(state, slot)) {
+    commands.push(serve(state, slot, movers.head, now))
+  }
   while (waiters.head !== undefined && hasRoom(state, slot)) commands.push(serve(state, slot, waiters.head, now))
   if (slot.leases.length === 0) {
     slot.phase = "Idle"
     slot.since = now
     state.idle.push(slot)
+    commands.push(...makeWay(state, now))
   } else if (slot.list === undefined && hasRoom(state, slot)) {
     state.spare.push(slot)
   }
@@ -226,7 +233,8 @@ export const move = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now:
   state.spare.remove(slot)
   return [
     ...(slot.leases.length === 0 ? retire(state, slot, slot.reason, now) : nothing),
-    ...enqueue(state, mover, now)
+    ...enqueue(state, mover, now),
+    ...makeWay(state, now)
   ]
 }
 

@@ -1,13 +1,13 @@
 /** Transitions: what becomes of opens. */
 import type { Command, Setback, Slot, State } from "../state.js"
 import { demand, setBack } from "./demand.js"
-import { handOff, serve } from "./leases.js"
+import { handOff } from "./leases.js"
 import { refuseOldest } from "./queue.js"
 import { rotate } from "./retiring.js"
 
 type Commands<C> = ReadonlyArray<Command<C>>
 
-/** An open has succeeded: who reconnects comes first, then the oldest waiters. */
+/** An open has succeeded. */
 export const opened = <C>(
   state: State<C>,
   slot: Slot<C>,
@@ -23,13 +23,8 @@ export const opened = <C>(
   slot.connection = connection
   slot.expiresAt = expiresAt
   slot.generation = state.generation
-  const mover = state.movers.head
-  return [
-    ...(mover === undefined ? [] : [serve(state, slot, mover, now)]),
-    ...handOff(state, slot, now),
-    ...demand(state, now),
-    ...rotate(state, now)
-  ]
+  slot.ticket = ++state.tickets
+  return [...handOff(state, slot, now), ...demand(state, now), ...rotate(state, now)]
 }
 
 /** An open has failed, or has been given up while in flight: the oldest waiter learns why, the others go on. */

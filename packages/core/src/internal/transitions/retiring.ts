@@ -54,7 +54,15 @@ export const gone = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C
   slot.list?.remove(slot)
   slot.phase = "Gone"
   state.slots.delete(slot)
-  return demand(state, now)
+  return [...demand(state, now), ...makeWay(state, now)]
+}
+
+/** Who reconnects needs room for a new connection: where idle ones take it all, the longest idle gives way. */
+export const makeWay = <C>(state: State<C>, now: number): Commands<C> => {
+  if (state.movers.length === 0 || state.idle.head === undefined) return nothing
+  const onTheirWay = state.opening.length + state.aborting.length + state.closing.length
+  const isBlocked = state.slots.size >= state.max && onTheirWay < state.movers.length
+  return isBlocked ? retire(state, state.idle.head, "Surplus", now) : nothing
 }
 
 /**
