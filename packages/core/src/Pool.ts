@@ -268,8 +268,9 @@ export interface PoolOptions<C, E, R> {
    * Asks a connection that has been idle for longer than `validateAfterIdle` whether it still works, before it is lent.
    * It runs in a fiber of the pool's while the borrower waits, within the borrower's own deadline; whatever becomes
    * available first serves it, at once if there is another connection that need not be asked. A connection that answers `false`, fails, dies or does not answer within
-   * `validateTimeout` closes, and with it every idle one that is as old as it: they are suspect, and asking each would
-   * cost an outage one timeout per connection. Leased ones that are as old are asked when they come back. Default: none.
+   * `validateTimeout` closes, and with it every idle one that was open when it was asked: they are suspect, and asking
+   * each would cost an outage one timeout per connection. Leased ones that were open then are asked when they come back.
+   * Default: none.
    */
   readonly validate?: (connection: C) => Effect.Effect<boolean, unknown>
 

@@ -20,7 +20,8 @@ const connection = Schema.Number
 /**
  * One event. None holds a connection, an option or an error object: an error is told by its name and message.
  *
- * - `Opened`, `OpenFailed`, `Closed`: the life of a connection.
+ * - `Opened`, `OpenFailed`, `Closed`: the life of a connection. An open that is given up because of `clear`, `resize` or
+ *   the close of the pool is told by none of them.
  * - `Borrowed`, `Released`: a lease begins and ends.
  * - `Exhausted`: a borrower failed with `PoolExhaustedError`.
  * - `LeakSuspected`, `LeakReturned`: a lease has been held for longer than `leakThreshold`; it came back after all.

@@ -221,11 +221,14 @@ describe("a connection with several leases", () => {
 
   it.scoped("is lent only maxUses times, if that is less than concurrency", () =>
     Effect.gen(function*() {
-      const made = yield* setup({ concurrency: 5, maxUses: 2 })
+      const made = yield* setup({ concurrency: 5, maxUses: 2 }, { open: () => ({ slow: "1 second" }) })
       const { borrowers } = yield* lineUp(made.pool, ["a", "b", "c"])
-      yield* Fiber.joinAll(borrowers)
       assert.strictEqual(made.connector.attempts, 2)
-      assert.deepStrictEqual(yield* lend(made.pool, 3), [2, 3, 3])
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.joinAll(borrowers)
+      const others = yield* Effect.fork(lend(made.pool, 3))
+      yield* TestClock.adjust("1 second")
+      assert.deepStrictEqual(yield* Fiber.join(others), [2, 3, 3])
       yield* giveBack(made, [2, 3, 3])
       yield* settled
       assert.deepStrictEqual([made.connector.live, (yield* made.pool.stats).closed.Used], [0, 3])

@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolEvent } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Deferred, Effect, Exit, Fiber, Schema, Stream, TestClock } from "effect"
+import { Effect, Fiber, Schema, TestClock } from "effect"
 import { listen, tags } from "./events.js"
-import { audited, forkSettled, id, jumpingClock, type Options, type Script, settled, setup, warmUp } from "./setup.js"
+import { audited, forkSettled, id, type Options, type Script, settled, setup, warmUp } from "./setup.js"
 
 /** A pool named "orders" to whose events somebody has subscribed before anything happened. */
 const setupHeard = (options: Options = {}, script: Script = {}) =>
@@ -45,11 +45,15 @@ describe("events", () => {
 
   it.scoped("tell nothing of a lease that its borrower did not take up", () =>
     Effect.gen(function*() {
-      const { events, pool } = yield* setupHeard({ maxConnections: 1 }, { open: () => ({ slow: "1 second" }) })
-      const borrower = yield* forkSettled(pool.use(id))
-      yield* Fiber.interrupt(borrower)
-      yield* TestClock.adjust("1 second")
-      assert.deepStrictEqual(tags(events), ["Opened"])
+      const { events, pool } = yield* setupHeard({ maxConnections: 1 })
+      const connection = yield* pool.acquire
+      const waiter = yield* forkSettled(pool.acquire)
+      yield* pool.release(connection)
+      // It has been handed to the waiter, who does not know yet.
+      yield* pool.drop(connection)
+      const other = yield* Fiber.join(waiter)
+      assert.deepStrictEqual(tags(events), ["Opened", "Borrowed", "Released", "Closed", "Opened", "Borrowed"])
+      yield* pool.release(other)
     }))
 
   it.scoped("tell of an open that failed, died or hung, by the name and the message of its error", () =>
@@ -158,9 +162,13 @@ describe("events", () => {
   it.scoped("tell once of a close that is called twice", () =>
     Effect.gen(function*() {
       const { events, listener, pool } = yield* setupHeard()
-      yield* Effect.all([pool.close, pool.close], { concurrency: "unbounded" })
+      const connection = yield* pool.acquire
+      const closing = yield* forkSettled(Effect.all([pool.close, pool.close], { concurrency: "unbounded" }))
+      yield* pool.release(connection)
+      yield* Fiber.join(closing)
+      yield* pool.close
       yield* Fiber.join(listener)
-      assert.deepStrictEqual(tags(events), ["Draining", "PoolClosed"])
+      assert.deepStrictEqual(tags(events).slice(2), ["Draining", "Released", "Closed", "PoolClosed"])
     }))
 
   it.scoped("can be sent as JSON, and hold nothing but plain values", () =>
@@ -193,107 +201,5 @@ describe("events", () => {
         assert.notInclude(wire, secret)
       }
       assert.isAtLeast(new Set(tags(events)).size, 10)
-    }))
-})
-
-describe("a subscriber to events", () => {
-  it.scoped("hears of what happens from then on", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      yield* pool.use(id)
-      const { events } = yield* listen(pool)
-      yield* pool.use(id)
-      yield* settled
-      assert.deepStrictEqual(tags(events), ["Borrowed", "Released"])
-    }))
-
-  it.scoped("hears the same as any other", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const [first, second] = [yield* listen(pool), yield* listen(pool)]
-      yield* warmUp(pool, 3)
-      yield* pool.close
-      yield* Fiber.join(first.listener)
-      yield* Fiber.join(second.listener)
-      assert.isAtLeast(first.events.length, 12)
-      assert.deepStrictEqual(first.events, second.events)
-    }))
-
-  it.scoped("who leaves disturbs no other", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const [first, second] = [yield* listen(pool), yield* listen(pool)]
-      yield* Fiber.interrupt(first.listener)
-      yield* pool.use(id)
-      yield* settled
-      assert.deepStrictEqual([tags(first.events), tags(second.events)], [[], ["Opened", "Borrowed", "Released"]])
-    }))
-
-  it.scoped("of a closed pool hears nothing, and is done at once", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      yield* pool.close
-      assert.lengthOf(yield* Stream.runCollect(pool.events), 0)
-    }))
-
-  it.scoped("of a closing pool hears the rest", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const connection = yield* pool.acquire
-      const closing = yield* forkSettled(pool.close)
-      const { events, listener } = yield* listen(pool)
-      yield* pool.release(connection)
-      yield* Fiber.join(closing)
-      yield* Fiber.join(listener)
-      assert.deepStrictEqual(tags(events), ["Released", "Closed", "PoolClosed"])
-    }))
-
-  it.scoped("who is slow loses the oldest events beyond 1,024, and holds up nobody", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      yield* pool.use(id)
-      const gate = yield* Deferred.make<void>()
-      const seen: Array<PoolEvent> = []
-      const slow = yield* forkSettled(Stream.runForEach(
-        pool.events,
-        (event) => Effect.zipRight(Deferred.await(gate), Effect.sync(() => seen.push(event)))
-      ))
-      yield* pool.resize({ max: 3 })
-      yield* settled
-      for (let max = 1001; max <= 5000; max++) yield* pool.resize({ max })
-      yield* pool.close
-      yield* Deferred.succeed(gate, void 0)
-      yield* Fiber.join(slow)
-      // The first it had already; the last four are the pool's last words.
-      const sizes = seen.flatMap((event) => event._tag === "Resized" ? [event.maxConnections] : [])
-      assert.deepStrictEqual(sizes, [3, ...Array.from({ length: 1021 }, (_, i) => 3980 + i)])
-      assert.deepStrictEqual(tags(seen.slice(-3)), ["Draining", "Closed", "PoolClosed"])
-    }))
-})
-
-describe("without a subscriber", () => {
-  it.scoped("nothing is put into words: nobody even asks for the time of day", () =>
-    Effect.gen(function*() {
-      const { clock } = yield* jumpingClock
-      let asked = 0
-      const counting = {
-        ...clock,
-        unsafeCurrentTimeMillis: () => {
-          asked++
-          return clock.unsafeCurrentTimeMillis()
-        }
-      }
-      const pool = yield* Effect.withClock(Pool.make({ open: Effect.sync(() => ({})) }), counting)
-      const busy = Effect.zipRight(pool.use(() => Effect.void), Effect.exit(pool.use(() => Effect.die("defect"))))
-      yield* busy
-      const { listener } = yield* listen(pool)
-      assert.strictEqual(asked, 0)
-      yield* busy
-      assert.isAbove(asked, 0)
-      yield* Fiber.interrupt(listener)
-      asked = 0
-      yield* busy
-      assert.strictEqual(asked, 0)
-      assert.isTrue(Exit.isSuccess(yield* Effect.exit(pool.close)))
     }))
 })

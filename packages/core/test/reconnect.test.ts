@@ -1,6 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
-import { type Connection, forkSettled, id, lineUp, settled, setup } from "./setup.js"
+import { Pool } from "@socketpool/core"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { audited, type Connection, forkSettled, id, lineUp, settled, setup } from "./setup.js"
 
 describe("reconnect", () => {
   it.scoped("closes the old connection and gives a new one", () =>
@@ -229,6 +231,23 @@ describe("while it reconnects", () => {
       assert.strictEqual(fresh.id, 2)
       yield* pool.release(fresh)
       assert.strictEqual((yield* pool.stats).idle, 1)
+    }))
+})
+
+describe("a lease that reconnects", () => {
+  it.scoped("is not cut by clear when it has just been served: it gets a connection opened from then on", () =>
+    Effect.gen(function*() {
+      const gate = yield* Deferred.make<void>()
+      const connector = ScriptedConnector.make()
+      const wait = Effect.suspend(() => connector.attempts === 1 ? Deferred.await(gate) : Effect.void)
+      const pool = yield* audited(connector, Pool.make({ open: Effect.zipRight(wait, connector.open) }))
+      const moving = yield* forkSettled(pool.reconnect(yield* pool.acquire))
+      // The opener goes on first, then this, then the one who reconnects.
+      yield* forkSettled(Effect.zipRight(Deferred.await(gate), pool.clear))
+      yield* Deferred.succeed(gate, void 0)
+      const fresh = yield* Fiber.join(moving)
+      assert.strictEqual(fresh.id, 3)
+      yield* pool.release(fresh)
     }))
 })
 

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, TestClock } from "effect"
+import { Effect, Fiber, FiberId, TestClock } from "effect"
 import { forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
 describe("stats", () => {
@@ -43,6 +43,18 @@ describe("stats", () => {
       assert.isFalse(forced.alive)
       const { useTime } = yield* pool.stats
       assert.deepStrictEqual([useTime.count, useTime.totalMillis, useTime.maxMillis], [3, 1000 + 2000 + 6000, 6000])
+    }))
+
+  it.scoped("tell nothing of how long a lease was held that its borrower did not take up", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1 })
+      const connection = yield* pool.acquire
+      const waiter = yield* forkSettled(pool.use(id))
+      yield* pool.release(connection)
+      yield* Fiber.interruptAsFork(waiter, FiberId.none)
+      yield* Fiber.await(waiter)
+      const { acquired, useTime, waitTime } = yield* pool.stats
+      assert.deepStrictEqual([acquired, useTime.count, waitTime.count], [1, 1, 1])
     }))
 
   it.scoped("tell how long opens took that gave a connection, and of no others", () =>

@@ -149,6 +149,31 @@ describe("a lease held for longer than leakThreshold", () => {
         yield* pool.release(fresh)
       })
     ))
+
+  it.scoped("is not told to come back twice when it was reconnected and ends in time", () =>
+    suspicious(({ leaks, pool }) =>
+      Effect.gen(function*() {
+        const old = yield* pool.acquire
+        yield* TestClock.adjust("1 minute")
+        yield* pool.release(yield* pool.reconnect(old))
+        yield* settled
+        assert.deepStrictEqual(leaks().map((event) => event._tag), ["LeakSuspected", "LeakReturned"])
+      })
+    ))
+
+  it.scoped("is told of a connection that was idle before as of any other", () =>
+    suspicious(({ leaks, pool }) =>
+      Effect.gen(function*() {
+        yield* pool.use(id)
+        yield* TestClock.adjust("30 seconds")
+        const connection = yield* pool.acquire
+        yield* TestClock.adjust("59999 millis")
+        assert.deepStrictEqual(leaks(), [])
+        yield* TestClock.adjust("1 millis")
+        assert.lengthOf(leaks(), 1)
+        yield* pool.release(connection)
+      })
+    ))
 })
 
 describe("no leak is suspected", () => {

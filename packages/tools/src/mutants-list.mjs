@@ -279,8 +279,8 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "each connection is asked for itself in an outage",
-    before: "for (const list of [state.idle, state.outgoing, state.validating]) {",
-    after: "for (const list of [state.outgoing]) {"
+    before: "else if (other.phase === \"Idle\" || other.phase === \"Taken\") commands.push",
+    after: "else if (other.phase === \"Taken\") commands.push"
   },
   {
     file: "transitions/leases.ts",
@@ -317,8 +317,14 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "clear leaves opens in flight",
-    before: "const commands = abortAll(state, now)\n  for",
+    before: "const commands = abortWhile(state, now, constTrue)\n  for",
     after: "const commands: Array<Command<C>> = []\n  for"
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "the backoff goes on for ever once the open that was to end it has been given up",
+    before: "state.opening.length === 0) state.cooling = false",
+    after: "false) state.cooling = false"
   },
   {
     file: "transitions/whole.ts",
@@ -329,7 +335,7 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "resize closes the youngest opens last",
-    before: "commands.push(...rotate(state, now), ...demand(state, now))",
+    before: "commands.push(...rotate(state, now), ...demand(state, now), ...makeWay(state, now))",
     after: ""
   },
   {

@@ -110,7 +110,8 @@ export class Lender<C, E> {
       if (waiter.moving === undefined) Leases.endWait(this.state)
       return true
     }
-    this.giveBack(lease)
+    if (waiter.moving === undefined) this.giveBack(lease)
+    else this.engine.run(Leases.part(this.state, lease, waiter, this.engine.now()))
     return false
   }
 
@@ -211,10 +212,11 @@ export class Lender<C, E> {
 
   /** A holder has let go of what it was given: a view is not found any more. */
   release(lease: Lease<C>, now: number): void {
-    if (lease.claim === "None") return
+    if (!lease.isLent) return
     const { lent, slot } = lease
     this.engine.journal.released(lease, now)
     lease.lent = undefined
+    lease.isLent = false
     if (this.engine.hooks.hasViews && slot.leases.every((other) => other.lent !== lent)) {
       this.engine.directory.remove(lent!, slot)
     }

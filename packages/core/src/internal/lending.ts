@@ -105,7 +105,8 @@ const waitInLine = <C, E, A, E2, R>(
     },
     onSuccess: () => {
       const mine = engine.lender.claim(waiter)
-      if (!mine && engine.state.phase === "Running" && waiter.moving === undefined) {
+      const waitsOn = waiter.moving === undefined || waiter.moving.phase === "Moving"
+      if (!mine && engine.state.phase === "Running" && waitsOn) {
         engine.lender.requeue(waiter)
         return waitInLine(engine, waiter, restore, stopTimer, then)
       }

@@ -124,7 +124,7 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>): Resolved<C, E, R>
   const initial = count("initialConnections", options.initialConnections ?? defaults.initialConnections, 0)
   check(min <= max, "minConnections", min, `at most maxConnections (${max})`)
   check(initial <= max, "initialConnections", initial, `at most maxConnections (${max})`)
-  const maxConnecting = count("maxConnecting", options.maxConnecting ?? Math.min(defaults.maxConnecting, max), 1)
+  const maxConnecting = count("maxConnecting", options.maxConnecting ?? defaults.maxConnecting, 1)
   const maxPending = countOrNone("maxPending", options.maxPending ?? defaults.maxPending, 0)
   const order = options.order ?? defaults.order
   check(order === "lifo" || order === "fifo", "order", order, `"lifo" or "fifo"`)

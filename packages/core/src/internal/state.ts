@@ -65,6 +65,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   deadline = Infinity
   /** Higher than those of the waiters that came before it was open. */
   ticket = 0
+  /** The highest ticket when `validate` began to ask it. */
+  askedAt = 0
   expiresAt = Infinity
   /** Leases given so far, without those that were given back untouched. */
   uses = 0
@@ -91,6 +93,7 @@ export class Lease<C> implements Linked<Lease<C>> {
   claim: "None" | "Manual" | "Scoped" = "None"
   /** What the holder was given: the connection, or its view of it. */
   lent: C | undefined = undefined
+  isLent = false
   /** When `onRelease` must have answered. */
   deadline = Infinity
   /** Who waits for its next connection while it is `Moving`. */

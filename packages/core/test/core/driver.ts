@@ -195,7 +195,7 @@ export class Driver {
     const { held, suspected } = this.state
     const isSuspected = this.dice.below(held.length + suspected.length + 1) >= held.length
     const lease = this.nth<Lease<number>>(isSuspected ? suspected : held)
-    return lease?.claim === "None" ? undefined : lease
+    return lease?.isLent === true ? lease : undefined
   }
 
   borrow(): void {
@@ -237,16 +237,25 @@ export class Driver {
       return
     }
     const lease = waiter.lease!
-    if (lease.phase === "Held" && (lease.slot.reason === undefined || !lease.slot.used)) {
+    const { reason, used } = lease.slot
+    if (lease.phase === "Held" && (reason === undefined || (reason === "Disconnected" && !used))) {
       this.met[waiter.moving === undefined ? "waited" : "reconnected"]++
       if (waiter.moving === undefined) transitions.endWait(state)
       transitions.claim(state, lease, 0, this.dice.percent(50) ? "Manual" : "Scoped", 0)
       return
     }
-    if (lease.phase === "Held") this.giveBack(lease)
-    if (waiter.moving !== undefined || state.phase !== "Running") return
-    if (waiter.deadline > this.now) this.reference.rejoins(waiter)
-    else this.reference.queue.unshift(waiter)
+    if (lease.phase === "Held" && waiter.moving === undefined) {
+      this.giveBack(lease)
+    } else if (lease.phase === "Held") {
+      this.reference.isOver(lease.slot, lease, false)
+      this.run(transitions.part(state, lease, waiter, this.now))
+    }
+    const waitsOn = waiter.moving === undefined || lease.phase === "Moving"
+    if (!waitsOn || state.phase !== "Running") {
+      if (lease.phase === "Moving") this.run(transitions.endMove(state, lease))
+      return
+    }
+    this.reference.rejoins(waiter)
     this.met.requeued++
     this.run(transitions.requeue(state, waiter, this.now))
   }
@@ -364,7 +373,7 @@ export class Driver {
 
   answersNot(slot = this.nth<Slot<number>>(this.state.validating)): void {
     if (slot === undefined) return
-    if (slot.generation === this.state.generation) this.reference.suspectAll()
+    if (slot.generation === this.state.generation) this.reference.suspectAll(slot)
     this.met.flushed++
     this.run(this.transitions.failed(this.state, slot, this.now))
   }

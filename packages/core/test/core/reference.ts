@@ -17,6 +17,7 @@ interface Connection {
   expired: boolean
   uses: number
   openedAt: number
+  askedAt: number
 }
 
 export interface Rules {
@@ -103,9 +104,12 @@ export class Reference {
     connection.suspect = false
   }
 
-  /** The first of a generation did not answer. */
-  suspectAll(): void {
-    for (const connection of this.connections.values()) if (connection.phase === "open") connection.suspect = true
+  /** The first of a generation did not answer: the others that were open when it was asked are suspect. */
+  suspectAll(slot: Slot<number>): void {
+    const { askedAt } = this.connection(slot)
+    for (const connection of this.connections.values()) {
+      if (connection.phase === "open" && connection.openedAt < askedAt) connection.suspect = true
+    }
   }
 
   joins(waiter: Waiter<number>): void {
@@ -117,9 +121,10 @@ export class Reference {
 
   /** A waiter comes back to its place. */
   rejoins(waiter: Waiter<number>): void {
-    const at = this.queue.findIndex((other) => other.ticket > waiter.ticket)
-    if (at < 0) this.queue.push(waiter)
-    else this.queue.splice(at, 0, waiter)
+    const queue = waiter.moving === undefined ? this.queue : this.movers
+    const at = queue.findIndex((other) => other.ticket > waiter.ticket)
+    if (at < 0) queue.push(waiter)
+    else queue.splice(at, 0, waiter)
   }
 
   leaves(waiter: Waiter<number>): boolean {
@@ -180,7 +185,8 @@ export class Reference {
           suspect: false,
           expired: false,
           uses: 0,
-          openedAt: 0
+          openedAt: 0,
+          askedAt: 0
         })
         break
       }
@@ -195,6 +201,7 @@ export class Reference {
         if (connection.phase !== "open" || connection.bad) this.fail("a connection is asked that will not be lent")
         if (connection.leases.size > 0 || connection.asked) this.fail("a connection is asked that somebody has")
         connection.asked = true
+        connection.askedAt = ++this.events
         break
       }
       case "Close": {

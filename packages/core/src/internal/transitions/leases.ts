@@ -98,6 +98,7 @@ export const claim = <C>(
   waitedMillis: number
 ): void => {
   lease.lent = lent
+  lease.isLent = true
   lease.slot.used = true
   // One that was given another connection has been counted.
   if (lease.claim !== "None") return
@@ -182,6 +183,7 @@ const surplus = <C>(state: State<C>, slot: Slot<C>): CloseReason | undefined => 
 export const validate = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   slot.phase = "Taken"
   slot.deadline = now + state.limits.validateTimeout
+  slot.askedAt = state.tickets
   state.validating.push(slot)
   return [{ _tag: "Validate", slot }]
 }
@@ -201,8 +203,9 @@ export const validated = <C>(
 }
 
 /**
- * A connection has not answered that it works. The others that are as old are suspect: asking each would cost an outage
- * one timeout per connection, so those that nobody holds close with it, and leased ones are asked when they come back.
+ * A connection has not answered that it works. The others that were open when it was asked are suspect: asking each
+ * would cost an outage one timeout per connection, so those that nobody holds close with it, and leased ones are asked
+ * when they come back.
  */
 export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   if (slot.list !== state.validating) return nothing
@@ -210,10 +213,11 @@ export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
   const commands = [...retire(state, slot, "Invalid", now)]
   if (isFirst) {
     state.generation++
-    for (const list of [state.idle, state.outgoing, state.validating]) {
-      for (const other of list) commands.push(...retire(state, other, "Invalid", now))
+    for (const other of state.slots) {
+      if (other.ticket > slot.askedAt) other.generation = state.generation
+      else if (other.phase === "InUse") state.spare.remove(other)
+      else if (other.phase === "Idle" || other.phase === "Taken") commands.push(...retire(state, other, "Invalid", now))
     }
-    for (const other of state.spare) state.spare.remove(other)
   }
   return commands
 }
@@ -221,21 +225,24 @@ export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
 // --- Another connection for the same lease --------------------------------------------------------------------------
 
 /** Parts a lease from its connection, which closes, and puts its holder before the queue. */
-export const move = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => {
+export const move = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => [
+  ...part(state, lease, mover, now),
+  ...enqueue(state, mover, now)
+]
+
+/** Parts a lease from its connection, which closes. */
+export const part = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => {
   const { slot } = lease
   leaveHolder(state, lease, now)
   detach(lease)
   lease.phase = "Moving"
   lease.mover = mover
   lease.lent = undefined
+  lease.isLent = false
   lease.suspected = false
   slot.reason ??= "Dropped"
   state.spare.remove(slot)
-  return [
-    ...(slot.leases.length === 0 ? retire(state, slot, slot.reason, now) : nothing),
-    ...enqueue(state, mover, now),
-    ...makeWay(state, now)
-  ]
+  return slot.leases.length === 0 ? retire(state, slot, slot.reason, now) : nothing
 }
 
 /** A lease that waits for another connection ends instead. */

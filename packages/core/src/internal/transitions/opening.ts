@@ -3,7 +3,7 @@ import type { Command, Setback, Slot, State } from "../state.js"
 import { demand, setBack } from "./demand.js"
 import { handOff } from "./leases.js"
 import { refuseOldest } from "./queue.js"
-import { rotate } from "./retiring.js"
+import { makeWay, rotate } from "./retiring.js"
 
 type Commands<C> = ReadonlyArray<Command<C>>
 
@@ -24,7 +24,12 @@ export const opened = <C>(
   slot.expiresAt = expiresAt
   slot.generation = state.generation
   slot.ticket = ++state.tickets
-  return [...handOff(state, slot, now), ...demand(state, now), ...rotate(state, now)]
+  return [
+    ...handOff(state, slot, now),
+    ...demand(state, now),
+    ...makeWay(state, now),
+    ...rotate(state, now)
+  ]
 }
 
 /** An open has failed, or has been given up while in flight: the oldest waiter learns why, the others go on. */

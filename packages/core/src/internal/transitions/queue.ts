@@ -1,7 +1,7 @@
 /** Transitions: borrowers that wait. */
 import type { Command, Holder, Refusal, State, Waiter } from "../state.js"
 import { demand } from "./demand.js"
-import { retire } from "./retiring.js"
+import { makeWay, retire } from "./retiring.js"
 
 type Commands<C> = ReadonlyArray<Command<C>>
 const nothing: Commands<never> = []
@@ -25,7 +25,7 @@ export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
 const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
   for (const slot of state.outgoing) commands.push(...retire(state, slot, "Expired", now))
-  commands.push(...demand(state, now))
+  commands.push(...demand(state, now), ...makeWay(state, now))
   return commands
 }
 
@@ -34,9 +34,10 @@ export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
   waiter.lease = undefined
   // Its timer may have rung while it had a connection.
   if (waiter.deadline <= now) return [refuse(state, waiter, { _tag: "AcquireTimeout" })]
-  let successor = state.waiters.head
+  const queue = waiter.moving === undefined ? state.waiters : state.movers
+  let successor = queue.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
-  state.waiters.insertBefore(waiter, successor)
+  queue.insertBefore(waiter, successor)
   if (waiter.turn !== undefined) {
     let next = state.turns.head
     while (next !== undefined && next.waiter.ticket < waiter.ticket) next = next.next

@@ -1,17 +1,20 @@
 /** Transitions: what happens to the pool as a whole. */
+import { constTrue } from "effect/Function"
 import type { Command, Slot, State } from "../state.js"
 import { demand } from "./demand.js"
 import { abort } from "./opening.js"
 import { refuse } from "./queue.js"
-import { condemn, isSurplus, retire, rotate } from "./retiring.js"
+import { condemn, isSurplus, makeWay, retire, rotate } from "./retiring.js"
 
 type Commands<C> = ReadonlyArray<Command<C>>
 const nothing: Commands<never> = []
 
-/** Gives up every open in flight. */
-const abortAll = <C>(state: State<C>, now: number): Array<Command<C>> => {
+/** Gives up opens in flight, the youngest first, for as long as asked to. */
+const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Array<Command<C>> => {
   const commands: Array<Command<C>> = []
-  for (const slot of state.opening) commands.push(abort(state, slot, now))
+  while (state.opening.tail !== undefined && more()) commands.push(abort(state, state.opening.tail, now))
+  // What was to end the backoff may have been among them.
+  if (commands.length > 0 && state.opening.length === 0) state.cooling = false
   return commands
 }
 
@@ -19,7 +22,7 @@ const abortAll = <C>(state: State<C>, now: number): Array<Command<C>> => {
 export const clear = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.generation++
-  const commands = abortAll(state, now)
+  const commands = abortWhile(state, now, constTrue)
   for (const slot of state.slots) commands.push(...condemn(state, slot, "Cleared", now))
   commands.push(...demand(state, now))
   return commands
@@ -40,10 +43,10 @@ export const resize = <C>(state: State<C>, min: number, max: number, now: number
   shrink(state.outgoing)
   shrink(state.idle)
   shrink(state.validating)
-  while (isSurplus(state) && state.opening.tail !== undefined) commands.push(abort(state, state.opening.tail, now))
+  commands.push(...abortWhile(state, now, () => isSurplus(state)))
   // What was to be opened at the start is not owed any more where there is no room for it.
   state.warm = Math.min(state.warm, Math.max(0, max - state.open))
-  commands.push(...rotate(state, now), ...demand(state, now))
+  commands.push(...rotate(state, now), ...demand(state, now), ...makeWay(state, now))
   return commands
 }
 
@@ -57,7 +60,7 @@ export const beginClose = <C>(state: State<C>, drainDeadline: number, now: numbe
   for (const list of [state.movers, state.waiters]) {
     for (const waiter of list) commands.push(refuse(state, waiter, { _tag: "PoolClosed" }))
   }
-  commands.push(...abortAll(state, now))
+  commands.push(...abortWhile(state, now, constTrue))
   for (const slot of state.slots) {
     if (slot.phase === "Idle" || slot.phase === "Taken") commands.push(...retire(state, slot, "PoolClosed", now))
     else state.spare.remove(slot)

@@ -1,0 +1,165 @@
+import type { CloseReason } from "@socketpool/core"
+import type { Link, Witness } from "./connector.js"
+import { type Attempt, Line } from "./facts.js"
+import { Ledger } from "./ledger.js"
+import { validateTimeout } from "./setting.js"
+
+/**
+ * The reference model: what was asked of the pool, and what its connector and its borrowers have seen of it. It shares
+ * no code with the pool. What must follow from these facts is in `promises.ts`.
+ */
+export class Books extends Ledger implements Witness {
+  readonly openBegun = (id: number, stubborn: boolean): void => {
+    this.begun++
+    if (this.closing) this.problem("an open began after the pool had begun to close")
+    const attempt: Attempt = {
+      id,
+      begun: this.now,
+      state: "opening",
+      givenUpAt: undefined,
+      stubborn,
+      perhapsGivenUp: false
+    }
+    this.attempts.add(attempt)
+    this.byId.set(id, attempt)
+  }
+
+  /** What takes too long is given up when its time is over, whether that shows or not. */
+  overdue(): void {
+    for (const attempt of this.attempts) {
+      const end = attempt.begun + this.setting.connectTimeout
+      if (attempt.state !== "opening" || attempt.givenUpAt !== undefined || this.now < end) continue
+      attempt.givenUpAt = end
+      this.setBack = true
+      this.failures.push({ attempt: attempt.id, how: "timed out" })
+    }
+    for (const line of this.lines) {
+      if (line.validating && this.now >= line.validatingSince + validateTimeout) this.reject(line)
+      if ([...line.resets.values()].some((since) => this.now >= since + this.setting.closeTimeout)) {
+        this.fault(line, "Unclean")
+      }
+    }
+  }
+
+  readonly openEnded = (id: number, how: "failed" | "died" | "interrupted"): void => {
+    this.overdue()
+    const attempt = this.byId.get(id)!
+    attempt.state = "sweeping"
+    if (attempt.givenUpAt !== undefined) return
+    attempt.givenUpAt = this.now
+    if (how !== "interrupted") this.setBack = true
+    if (how !== "interrupted") this.failures.push({ attempt: id, how })
+    else if (!attempt.perhapsGivenUp) this.problem(`open ${id} was interrupted for no reason`)
+  }
+
+  readonly swept = (id: number): void => {
+    this.byId.get(id)!.state = "over"
+  }
+
+  readonly connected = (id: number, link: Link): void => {
+    this.overdue()
+    const attempt = this.byId.get(id)!
+    const stillborn = attempt.givenUpAt !== undefined
+    const line = new Line(link, attempt, this.generation, this.now, this.round, stillborn)
+    this.lines.add(line)
+    this.byLink.set(link, line)
+    attempt.state = stillborn ? "sweeping" : "over"
+    if (!stillborn) this.opened++
+  }
+
+  readonly validateBegun = (link: Link): void => {
+    const line = this.line(link)
+    if (!line.isOpen) this.problem(`connection ${link.id} was asked although it is closed`)
+    if (line.leases > 0) this.problem(`connection ${link.id} was asked although it is lent`)
+    line.validating = true
+    line.idleSince = undefined
+    line.validatingSince = this.now
+  }
+
+  readonly validateEnded = (link: Link, answer: "good" | "bad" | "interrupted"): void => {
+    const line = this.line(link)
+    if (!line.validating) return
+    if (answer === "bad") return this.reject(line)
+    this.overdue()
+    line.validating = false
+    line.answered = answer === "good"
+    line.suspect = answer === "interrupted"
+    line.doubted = line.suspect
+  }
+
+  private reject(line: Line): void {
+    line.validating = false
+    this.fault(line, "Rejected")
+    this.lastRejected = this.round
+    // One that was doubted itself tells nothing of those that have answered since.
+    const isOldNews = line.doubted
+    for (const other of this.lines) {
+      other.doubted = true
+      if (other.link.id < line.link.id && !isOldNews) other.suspect = true
+    }
+  }
+
+  readonly resetBegun = (link: Link, id: number): void => {
+    const line = this.line(link)
+    line.resets.set(id, this.now)
+  }
+
+  readonly resetEnded = (link: Link, id: number, verdict: "keep" | "discard" | "died" | "interrupted"): void => {
+    const line = this.line(link)
+    this.overdue()
+    line.resets.delete(id)
+    if (verdict === "discard") this.fault(line, "Unclean")
+    if (verdict === "died") this.fault(line, "Invalid")
+  }
+
+  readonly closeBegun = (link: Link): void => {
+    const line = this.line(link)
+    if (line.closingAt !== undefined) return this.problem(`connection ${link.id} was closed twice`)
+    this.overdue()
+    line.closingAt = this.now
+    line.closingIn = this.round
+    line.validating = false
+    line.excuses = this.excuses(line)
+    if (line.attempt.perhapsGivenUp && line.attempt.stubborn && line.bornAt === this.now && !line.stillborn) {
+      line.stillborn = true
+      line.attempt.state = "sweeping"
+      this.opened--
+    }
+    if (line.stillborn) return
+    if (line.excuses.length === 0) this.problem(`connection ${link.id} was closed for no reason`)
+    if (line.leases > 0 && !this.isDrained) this.problem(`connection ${link.id} was closed under its holder`)
+    this.revoke(line)
+  }
+
+  readonly closeEnded = (link: Link): void => {
+    const line = this.line(link)
+    if (line.closed) this.problem(`the finalizer of connection ${link.id} ran twice`)
+    line.closed = true
+    if (line.stillborn) line.attempt.state = "over"
+  }
+
+  private excuses(line: Line): ReadonlyArray<CloseReason> {
+    const { setting } = this
+    const age = this.now - line.bornAt
+    const idle = this.idleFor(line)
+    const excuses: ReadonlyArray<readonly [CloseReason, boolean]> = [
+      [
+        "Expired",
+        age >= setting.ttl * (1 - setting.ttlJitter) || (setting.hasIsExpired && line.faults.has("Outdated"))
+      ],
+      ["Stale", idle >= setting.idleTimeout],
+      ["Used", line.uses + this.unseen >= setting.maxUses],
+      ["Disconnected", line.faults.has("Disconnected") && (setting.hasIsConnected || setting.hasClosed)],
+      [
+        "Invalid",
+        line.faults.has("Invalid") || line.faults.has("Rejected") || line.suspect || this.lastRejected === this.round
+      ],
+      ["Unclean", line.faults.has("Unclean") || this.unseen > 0],
+      ["Dropped", line.faults.has("Dropped") || line.faults.has("Replaced")],
+      ["Cleared", line.generation < this.generation],
+      ["Surplus", this.allowance > this.max || this.lastShrunk === this.round || this.moving().length > 0],
+      ["PoolClosed", this.closing]
+    ]
+    return excuses.filter(([, holds]) => holds).map(([reason]) => reason)
+  }
+}

@@ -1,0 +1,99 @@
+import type { CloseReason } from "@socketpool/core"
+import type { Link } from "./connector.js"
+
+/** One call of `open`. It takes up a place until what it left behind is gone. */
+export interface Attempt {
+  readonly id: number
+  readonly begun: number
+  state: "opening" | "sweeping" | "over"
+  /** When its outcome was of no use any more: it failed, took too long, or the pool was cleared, closed or shrunk. */
+  givenUpAt: number | undefined
+  /** Whether an interrupt does not end it, so that it does not show when it is given up. */
+  readonly stubborn: boolean
+  /** Whether `resize` may have given it up: which ones it takes is not promised. */
+  perhapsGivenUp: boolean
+}
+
+/** Something because of which a connection must not be lent. */
+export type Fault = "Disconnected" | "Outdated" | "Invalid" | "Rejected" | "Unclean" | "Dropped" | "Replaced"
+
+/** What is known of one connection. */
+export class Line {
+  leases = 0
+  /** How many of them were taken by hand. */
+  manual = 0
+  uses = 0
+  validating = false
+  validatingSince = 0
+  /** When each `onRelease` was asked that has not answered. */
+  readonly resets = new Map<number, number>()
+  /** Since when it is idle, and since which round: it is called idle only once everything rests. */
+  idleSince: number | undefined = undefined
+  idleRound = 0
+  /** Whether it has answered that it works and was not lent since. */
+  answered = false
+  /** Whether a younger one was found broken, and it was not asked since. */
+  suspect = false
+  /** Whether there may be something wrong with it that does not show. */
+  doubted = false
+  /** What is wrong with it, and since which round. */
+  readonly faults = new Map<Fault, number>()
+  closingAt: number | undefined = undefined
+  closingIn = -1
+  closed = false
+  /** The reasons that the pool had when it began to close. */
+  excuses: ReadonlyArray<CloseReason> = []
+
+  constructor(
+    readonly link: Link,
+    readonly attempt: Attempt,
+    readonly generation: number,
+    readonly bornAt: number,
+    readonly bornIn: number,
+    /** Whether nobody wanted it any more when it was there. */
+    public stillborn: boolean
+  ) {}
+
+  get isOpen(): boolean {
+    return this.closingAt === undefined && !this.stillborn
+  }
+
+  get isIdle(): boolean {
+    return this.isOpen && this.leases === 0 && !this.validating && this.resets.size === 0
+  }
+}
+
+export type Kind = "use" | "get" | "acquire"
+
+/** Somebody who wants, or has, a connection. */
+export interface Borrower {
+  readonly id: number
+  readonly kind: Kind
+  /** The round in which he came. */
+  readonly round: number
+  /** How many waited when he came. */
+  readonly ahead: number
+  /** Whether there was a connection when he came that could have been lent at once. */
+  readonly choice: boolean
+  /** `moving`: he waits for another connection in place of the one that he had. */
+  status: "waiting" | "holding" | "moving" | "over"
+  /** Since when he waits or moves. */
+  since: number
+  timeout: number
+  line: Line | undefined
+  /** Whether he ever moved, and so came before the queue. */
+  moved: boolean
+  /** Whose fiber he borrows in. */
+  outer: Borrower | undefined
+  /** Whether his lease is still on. */
+  lease: boolean
+  leaseSince: number
+  suspected: boolean
+  interrupted: boolean
+}
+
+/** How an open has failed that was wanted. */
+export interface Failure {
+  readonly attempt: number
+  readonly how: "failed" | "died" | "timed out"
+}

@@ -1,0 +1,303 @@
+import type { Link } from "./connector.js"
+import type { Attempt, Borrower, Failure, Fault, Kind, Line } from "./facts.js"
+import { type Setting, usual } from "./setting.js"
+
+/** What is known of a pool from outside, as far as those who ask it and those who borrow from it know. */
+export abstract class Ledger {
+  readonly problems: Array<string> = []
+  /** One command, or a few at once, or one instant at which something woke, and all that comes of it. */
+  round = 0
+  /** Whether several commands came at once in this round, so that not all of what happened shows from outside. */
+  crowded = false
+  generation = 0
+  resizes = 0
+  max: number
+  min: number
+  closingSince: number | undefined = undefined
+  closeDone = false
+
+  readonly borrowers = new Set<Borrower>()
+  readonly attempts = new Set<Attempt>()
+  readonly lines = new Set<Line>()
+  protected readonly byLink = new Map<Link, Line>()
+  protected readonly byId = new Map<number, Attempt>()
+
+  begun = 0
+  opened = 0
+  openFailed = 0
+  borrows = 0
+  got = 0
+  cancelled = 0
+  exhausted = 0
+  timedOut = 0
+  leaksSuspected = 0
+  /** Leases that ended at the very moment at which they came under suspicion. */
+  justInTime = 0
+  /** Borrowers interrupted in the step in which they came: perhaps they were served, or turned away, and saw nothing. */
+  unseen = 0
+  /** Whether a connection has come to nothing, so that the floor may be waiting for its backoff. */
+  setBack = false
+  /** Whether opens may have been given up of which that does not show. */
+  vague = false
+  /** The last round in which a connection was taken from those who are lent it. */
+  lastFault = -1
+  /** The last rounds in which there was a surplus and the cap changed, and in which a connection was found broken. */
+  lastShrunk = -1
+  lastRejected = -1
+  failures: Array<Failure> = []
+  /** Who was served, or told of a failed open, in this round. */
+  attended: Array<Borrower> = []
+  /** Connections that may exist just now; more than `max` while a surplus comes back. */
+  allowance: number
+
+  constructor(readonly setting: Setting, private readonly clock: () => number) {
+    this.max = setting.max
+    this.min = setting.min
+    this.allowance = setting.max
+  }
+
+  get now(): number {
+    return this.clock()
+  }
+
+  get closing(): boolean {
+    return this.closingSince !== undefined
+  }
+
+  /** Whether the pool takes its leases back by force. */
+  get isDrained(): boolean {
+    return this.closingSince !== undefined && this.now >= this.closingSince + this.setting.drainTimeout
+  }
+
+  private get isBlurred(): boolean {
+    return this.crowded || this.setting.stepsBeforeYield < usual.stepsBeforeYield
+  }
+
+  problem(text: string): void {
+    this.problems.push(`at ${this.now} ms: ${text}`)
+  }
+
+  line(link: Link): Line {
+    return this.byLink.get(link)!
+  }
+
+  /** Those in the queue. */
+  waiting(): Array<Borrower> {
+    return [...this.borrowers].filter((borrower) => borrower.status === "waiting")
+  }
+
+  moving(): Array<Borrower> {
+    return [...this.borrowers].filter((borrower) => borrower.status === "moving")
+  }
+
+  openLines(): Array<Line> {
+    return [...this.lines].filter((line) => line.isOpen)
+  }
+
+  // --- What the driver asks for -------------------------------------------------------------------------------------
+
+  cleared(): void {
+    this.generation++
+    this.giveUp()
+  }
+
+  resized(min: number, max: number, total: number): void {
+    this.resizes++
+    if (this.allowance > this.max) this.lastShrunk = this.round
+    if (max < this.max) {
+      this.lastShrunk = this.round
+      for (const attempt of this.attempts) {
+        if (attempt.state !== "opening") continue
+        attempt.perhapsGivenUp = true
+        if (attempt.stubborn) this.vague = true
+      }
+    }
+    this.min = min
+    this.max = max
+    this.allowance = Math.max(max, Math.min(this.allowance, total))
+  }
+
+  closeBegins(): void {
+    if (this.closing) return
+    this.closingSince = this.now
+    this.giveUp()
+  }
+
+  private giveUp(): void {
+    for (const attempt of this.attempts) if (attempt.state === "opening") attempt.givenUpAt ??= this.now
+  }
+
+  fault(line: Line, fault: Fault): void {
+    this.lastFault = this.round
+    if (!line.faults.has(fault)) line.faults.set(fault, this.round)
+  }
+
+  /** Every lease on a connection ends, whatever its holders do. */
+  revoke(line: Line): void {
+    for (const borrower of this.borrowers) if (borrower.line === line && borrower.lease) this.loses(borrower)
+    line.leases = 0
+    line.manual = 0
+  }
+
+  // --- What borrowers see -------------------------------------------------------------------------------------------
+
+  arrives(kind: Kind, timeout: number): Borrower {
+    const borrower: Borrower = {
+      id: ++this.borrows,
+      kind,
+      round: this.round,
+      since: this.now,
+      timeout,
+      ahead: this.waiting().length,
+      choice: this.hasChoice(),
+      status: "waiting",
+      line: undefined,
+      moved: false,
+      outer: undefined,
+      lease: false,
+      leaseSince: 0,
+      suspected: false,
+      interrupted: false
+    }
+    this.borrowers.add(borrower)
+    return borrower
+  }
+
+  holds(borrower: Borrower, link: Link): void {
+    const line = this.line(link)
+    // He had it before it was taken from him again, and sees it only now.
+    const lost = this.crowded && (line.faults.get("Dropped") === this.round || line.closingIn === this.round)
+    const unfit = lost ? undefined : this.unfit(line)
+    if (this.closing && !this.crowded) this.problem(`borrower ${borrower.id} was served by a pool that is closing`)
+    if (unfit !== undefined) this.problem(`borrower ${borrower.id} was lent connection ${link.id}, which ${unfit}`)
+    if (borrower.status === "moving") {
+      if (line.bornAt < borrower.since) this.problem(`borrower ${borrower.id} reconnected to an old connection`)
+    } else {
+      this.got++
+      const moving = this.moving().find((other) => other.round < this.round)
+      if (moving !== undefined && line.bornIn === this.round && !this.crowded && this.setting.concurrency === 1) {
+        this.problem(`borrower ${borrower.id} was given what was opened for borrower ${moving.id}`)
+      }
+    }
+    if (line.idleSince !== undefined) this.inOrder(line)
+    borrower.status = "holding"
+    borrower.line = line
+    line.uses++
+    line.answered = false
+    line.idleSince = undefined
+    this.attended.push(borrower)
+    if (lost) return
+    borrower.lease = true
+    borrower.leaseSince = this.now
+    borrower.suspected = false
+    line.leases++
+    if (borrower.kind === "acquire") line.manual++
+  }
+
+  /** Whether nobody waits, and a newcomer can be lent what became idle last. Others may have to be validated first. */
+  private hasChoice(): boolean {
+    const idle = this.openLines().filter((line) => line.isIdle)
+    const latest = Math.max(...idle.map((line) => line.idleRound))
+    const freshest = idle.filter((line) => line.idleRound === latest)
+    return this.waiting().length === 0 && freshest.length > 0 && freshest.every((line) => this.isSurelyFit(line))
+  }
+
+  /** Which idle connection is lent first is told by `order`; what is validated first comes when it has answered. */
+  private inOrder(line: Line): void {
+    const { concurrency, order, validateAfterIdle } = this.setting
+    if (this.crowded || concurrency > 1 || validateAfterIdle !== Infinity) return
+    const before = this.openLines().find((other) =>
+      other !== line && other.isIdle && other.idleSince !== undefined && this.isSurelyFit(other) &&
+      (order === "lifo" ? other.idleRound > line.idleRound : other.idleRound < line.idleRound)
+    )
+    if (before !== undefined) this.problem(`connection ${line.link.id} was lent before connection ${before.link.id}`)
+  }
+
+  /** He gives his connection up for another one. */
+  moves(borrower: Borrower): void {
+    const line = borrower.line!
+    this.leaseEnds(borrower, true)
+    this.fault(line, "Replaced")
+    borrower.status = "moving"
+    borrower.moved = true
+    borrower.line = undefined
+    borrower.since = this.now
+    borrower.timeout = this.setting.acquireTimeout
+  }
+
+  /** The lease ends in this step; `clean` says whether the pool's own rule keeps the connection. */
+  leaseEnds(borrower: Borrower, clean: boolean): void {
+    if (!borrower.lease) return
+    const line = borrower.line!
+    this.loses(borrower)
+    line.leases--
+    if (borrower.kind === "acquire") line.manual--
+    if (!clean && !this.setting.hasOnRelease) this.fault(line, "Unclean")
+  }
+
+  /** Whether nobody else has what he waits for. */
+  waitsForItself({ outer }: Borrower): boolean {
+    return outer !== undefined && outer.lease && this.attempts.size + this.lines.size >= this.max &&
+      [...this.borrowers].every((other) => !other.lease || other === outer)
+  }
+
+  protected idleFor(line: Line): number {
+    return line.idleSince === undefined ? -1 : this.now - line.idleSince
+  }
+
+  /** How long it may be idle without being asked whether it works: longer, if it has answered and nobody was there. */
+  private goodFor(line: Line): number {
+    return Math.max(this.setting.validateAfterIdle, line.answered ? 1_000 : 0)
+  }
+
+  /** A borrower was interrupted, perhaps just after he had been served or turned away. */
+  seesNothing(): void {
+    this.unseen++
+    for (const line of this.lines) line.doubted = true
+  }
+
+  private loses(borrower: Borrower): void {
+    borrower.lease = false
+    if (this.now - borrower.leaseSince === this.setting.leakThreshold && !borrower.suspected) this.justInTime++
+  }
+
+  /** Whether there is nothing at all that speaks against another lease. */
+  isSurelyFit(line: Line): boolean {
+    return this.unfit(line, false) === undefined && !this.isAskable(line) && !line.validating && !line.doubted &&
+      line.resets.size === 0
+  }
+
+  /** Whether it may be closed or validated first: it is just so old, or has been idle for just so long. */
+  private isAskable(line: Line): boolean {
+    const { idleTimeout, ttl, ttlJitter } = this.setting
+    return this.idleFor(line) >= Math.min(this.goodFor(line), idleTimeout) ||
+      this.now - line.bornAt >= ttl * (1 - ttlJitter)
+  }
+
+  /**
+   * Why a connection must not be lent now. Leniently seen, what came up in the same round as the loan came after it:
+   * who is served learns of it a turn later when several commands come at once, or when fibers step aside in between.
+   */
+  unfit(line: Line, leniently = this.isBlurred): string | undefined {
+    const { setting } = this
+    if (line.stillborn || line.closingAt !== undefined) return "is closed"
+    if (line.leases >= setting.concurrency) return "is lent already"
+    if (line.uses >= setting.maxUses) return "was lent too often"
+    if (this.now - line.bornAt >= setting.ttl) return "has expired"
+    if (line.generation < this.generation && !leniently) return "is of an old generation"
+    for (const [fault, since] of line.faults) {
+      const known = fault === "Disconnected"
+        ? setting.hasClosed || setting.hasIsConnected
+        : fault === "Outdated"
+        ? setting.hasIsExpired
+        : true
+      const certain = !leniently || since < this.round || fault === "Rejected" || fault === "Dropped"
+      if (known && certain) return `is ${fault}`
+    }
+    const idle = this.idleFor(line)
+    const goodFor = this.goodFor(line)
+    if (goodFor === 0 ? idle >= 0 : idle > goodFor) return `was idle for ${idle} ms and has not been validated`
+    if (line.suspect && !leniently) return "is older than one that was found broken, and has not been validated"
+    return undefined
+  }
+}

@@ -1,0 +1,77 @@
+import { Cause, type Exit, Option } from "effect"
+import type { Books } from "./books.js"
+import { OpenDefect } from "./connector.js"
+import type { Borrower, Failure } from "./facts.js"
+
+/** What a borrower was told who got no connection. */
+export const refused = (books: Books, borrower: Borrower, exit: Exit.Exit<unknown, unknown>): void => {
+  books.overdue()
+  if (exit._tag === "Success") return books.problem(`borrower ${borrower.id} ended without a connection`)
+  const wrong = misjudged(books, borrower, exit.cause)
+  if (wrong !== undefined) books.problem(`borrower ${borrower.id} ${wrong}: ${Cause.pretty(exit.cause)}`)
+}
+
+const misjudged = (books: Books, borrower: Borrower, cause: Cause.Cause<unknown>): string | undefined => {
+  if (Cause.isInterrupted(cause)) {
+    books.cancelled++
+    if (books.crowded) books.seesNothing()
+    return borrower.interrupted ? undefined : "was interrupted by nobody"
+  }
+  const error = Option.getOrUndefined(Cause.failureOption(cause)) ?? Cause.squash(cause)
+  const tag = (error as { readonly _tag?: string })._tag
+  if (error instanceof OpenDefect) return blamed(books, borrower, (failure) => failure.attempt === error.attempt)
+  switch (tag) {
+    case "OpenFailure": {
+      const { attempt } = error as { readonly attempt: number }
+      return blamed(books, borrower, (failure) => failure.attempt === attempt)
+    }
+    case "ConnectTimeoutError":
+      return blamed(books, borrower, (failure) => failure.how === "timed out")
+    case "PoolClosedError":
+      return books.closing ? undefined : "was told that the pool is closed"
+    case "PoolExhaustedError":
+      return exhausted(books, borrower, error as { readonly reason: string; readonly waitedMillis: number })
+    default:
+      return "got an outcome that nobody expects"
+  }
+}
+
+/** Each failed open is told to one borrower. */
+const blamed = (
+  books: Books,
+  borrower: Borrower,
+  isThis: (failure: Failure) => boolean
+): string | undefined => {
+  books.attended.push(borrower)
+  const index = books.failures.findIndex(isThis)
+  if (index < 0) return "was told of an open that did not fail, or that another was told of"
+  books.failures.splice(index, 1)
+  return undefined
+}
+
+const exhausted = (
+  books: Books,
+  borrower: Borrower,
+  error: { readonly reason: string; readonly waitedMillis: number }
+): string | undefined => {
+  const waited = books.now - borrower.since
+  books.exhausted++
+  if (Math.abs(error.waitedMillis - waited) > 1) return `waited ${waited} ms and not ${error.waitedMillis}`
+  switch (error.reason) {
+    case "Timeout":
+      books.timedOut++
+      return waited >= borrower.timeout && (borrower.timeout > 0 || borrower.moved)
+        ? undefined
+        : `timed out after ${waited} ms`
+    case "NoWait":
+      if (borrower.timeout > 0) return "was not let wait"
+      return borrower.choice && !books.crowded ? "was turned away though there was an idle connection" : undefined
+    case "QueueFull":
+      if (borrower.ahead < books.setting.maxPending && !books.crowded) return "found the queue full"
+      return borrower.choice && !books.crowded ? "was turned away though there was an idle connection" : undefined
+    case "SelfDeadlock":
+      return books.crowded || books.waitsForItself(borrower) ? undefined : "would not have waited for itself"
+    default:
+      return `failed with ${error.reason}`
+  }
+}

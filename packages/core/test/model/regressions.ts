@@ -1,0 +1,89 @@
+import type { Command, Step } from "./commands.js"
+import type { Setting } from "./setting.js"
+
+/** What once went wrong: under which options, and what was done. */
+export interface Regression {
+  readonly name: string
+  readonly setting: Partial<Setting>
+  readonly steps: ReadonlyArray<Step>
+}
+
+const steps = (...commands: ReadonlyArray<Command>): ReadonlyArray<Step> =>
+  commands.map((command) => ({ command, hurried: false }))
+
+const use: Command = { _tag: "Use" }
+const finish: Command = { _tag: "Finish", at: 0, how: "succeeds" }
+const pass = (millis: number): Command => ({ _tag: "Pass", millis })
+
+export const regressions: ReadonlyArray<Regression> = [
+  {
+    name: "opens for the other waiters when an open was given up that cannot be interrupted",
+    setting: { max: 2, concurrency: 3 },
+    steps: steps({ _tag: "Script", hook: "open", behaviour: "stuck" }, use, use, pass(1_000))
+  },
+  {
+    name: "opens for a waiter when the connection that was validated is good for fewer leases than it seemed",
+    setting: { max: 2, concurrency: 3, maxUses: 3, validateAfterIdle: 100 },
+    steps: steps(
+      use,
+      finish,
+      pass(250),
+      { _tag: "Script", hook: "validate", behaviour: 30 },
+      use,
+      use,
+      use,
+      pass(100)
+    )
+  },
+  {
+    name: "lends no room of a connection in use once it is closing",
+    setting: { concurrency: 2 },
+    steps: steps(use, { _tag: "Close" }, use)
+  },
+  {
+    name: "fills the floor again after clear has given up the open that tried to",
+    setting: { min: 1 },
+    steps: steps(
+      { _tag: "Script", hook: "open", behaviour: "fail" },
+      { _tag: "Script", hook: "open", behaviour: "never" },
+      use,
+      { _tag: "Drop", at: 0 },
+      pass(100),
+      { _tag: "Clear" }
+    )
+  },
+  {
+    name: "fills the floor again after resize has given up the open that tried to",
+    setting: { max: 2, min: 2 },
+    steps: steps(
+      { _tag: "Script", hook: "open", behaviour: "fail" },
+      { _tag: "Script", hook: "open", behaviour: "never" },
+      use,
+      use,
+      { _tag: "Drop", at: 0 },
+      pass(100),
+      { _tag: "Resize", min: 1, max: 1 },
+      { _tag: "Drop", at: 1 }
+    )
+  },
+  {
+    name: "lends the room of a connection in use to those for whom none is validated",
+    setting: { max: 2, min: 2, concurrency: 2, order: "fifo", validateAfterIdle: 100 },
+    steps: steps({ _tag: "Script", hook: "validate", behaviour: "never" }, use, pass(100), use, use, use)
+  },
+  {
+    name: "lends the room of a connection in use when the one that was validated has to go",
+    setting: { max: 2, min: 2, concurrency: 3, order: "fifo", validateAfterIdle: 0 },
+    steps: steps(
+      use,
+      { _tag: "Script", hook: "validate", behaviour: 30 },
+      use,
+      { _tag: "Resize", min: 0, max: 1 }
+    )
+  },
+  {
+    name: "makes room for who reconnects by closing an idle connection",
+    setting: { max: 2, min: 2, concurrency: 3 },
+    steps: steps(use, use, { _tag: "Reconnect", at: 0 }, pass(0))
+  }
+]

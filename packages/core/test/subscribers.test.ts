@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pool, type PoolEvent } from "@socketpool/core"
+import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { listen, tags } from "./events.js"
+import { forkSettled, id, jumpingClock, settled, setup, warmUp } from "./setup.js"
+
+describe("a subscriber to events", () => {
+  it.scoped("hears of what happens from then on", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* pool.use(id)
+      const { events } = yield* listen(pool)
+      yield* pool.use(id)
+      yield* settled
+      assert.deepStrictEqual(tags(events), ["Borrowed", "Released"])
+    }))
+
+  it.scoped("hears the same as any other", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const [first, second] = [yield* listen(pool), yield* listen(pool)]
+      yield* warmUp(pool, 3)
+      yield* pool.close
+      yield* Fiber.join(first.listener)
+      yield* Fiber.join(second.listener)
+      assert.isAtLeast(first.events.length, 12)
+      assert.deepStrictEqual(first.events, second.events)
+    }))
+
+  it.scoped("who leaves disturbs no other", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const [first, second] = [yield* listen(pool), yield* listen(pool)]
+      yield* Fiber.interrupt(first.listener)
+      yield* pool.use(id)
+      yield* settled
+      assert.deepStrictEqual([tags(first.events), tags(second.events)], [[], ["Opened", "Borrowed", "Released"]])
+    }))
+
+  it.scoped("of a closed pool hears nothing, and is done at once", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* pool.close
+      assert.lengthOf(yield* Stream.runCollect(pool.events), 0)
+    }))
+
+  it.scoped("of a closing pool hears the rest", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const connection = yield* pool.acquire
+      const closing = yield* forkSettled(pool.close)
+      const { events, listener } = yield* listen(pool)
+      yield* pool.release(connection)
+      yield* Fiber.join(closing)
+      yield* Fiber.join(listener)
+      assert.deepStrictEqual(tags(events), ["Released", "Closed", "PoolClosed"])
+    }))
+
+  it.scoped("who is slow loses the oldest events beyond 1,024, and holds up nobody", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* pool.use(id)
+      const gate = yield* Deferred.make<void>()
+      const seen: Array<PoolEvent> = []
+      const slow = yield* forkSettled(Stream.runForEach(
+        pool.events,
+        (event) => Effect.zipRight(Deferred.await(gate), Effect.sync(() => seen.push(event)))
+      ))
+      yield* pool.resize({ max: 3 })
+      yield* settled
+      for (let max = 1001; max <= 5000; max++) yield* pool.resize({ max })
+      yield* pool.close
+      yield* Deferred.succeed(gate, void 0)
+      yield* settled
+      assert.isNotNull(slow.unsafePoll())
+      // The first it had already; the last four are the pool's last words.
+      const sizes = seen.flatMap((event) => event._tag === "Resized" ? [event.maxConnections] : [])
+      assert.deepStrictEqual(sizes, [3, ...Array.from({ length: 1021 }, (_, i) => 3980 + i)])
+      assert.deepStrictEqual(tags(seen.slice(-3)), ["Draining", "Closed", "PoolClosed"])
+    }))
+})
+
+describe("without a subscriber", () => {
+  it.scoped("nothing is put into words: nobody even asks for the time of day", () =>
+    Effect.gen(function*() {
+      const { clock } = yield* jumpingClock
+      let asked = 0
+      const counting = {
+        ...clock,
+        unsafeCurrentTimeMillis: () => {
+          asked++
+          return clock.unsafeCurrentTimeMillis()
+        }
+      }
+      const pool = yield* Effect.withClock(Pool.make({ open: Effect.sync(() => ({})) }), counting)
+      const busy = Effect.zipRight(pool.use(() => Effect.void), Effect.exit(pool.use(() => Effect.die("defect"))))
+      yield* busy
+      const { listener } = yield* listen(pool)
+      assert.strictEqual(asked, 0)
+      yield* busy
+      assert.isAbove(asked, 0)
+      yield* Fiber.interrupt(listener)
+      asked = 0
+      yield* busy
+      assert.strictEqual(asked, 0)
+      assert.isTrue(Exit.isSuccess(yield* Effect.exit(pool.close)))
+    }))
+})
