@@ -11,7 +11,7 @@ const script = (name) => pnpmCommand(["run", name])
 const minute = 60_000
 /** @type {ReadonlyArray<{ name: string; run: [string, ReadonlyArray<string>]; limit: number }>} */
 const steps = [
-  { name: "test", run: npm("test"), limit: 8 * minute },
+  { name: "test", run: npm("test"), limit: 12 * minute },
   ...["check", "lint", "build", "docs", "check-packages"].map((name) => ({
     name,
     run: script(name),
