@@ -1,6 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { type Holder, type Limits, State, Waiter } from "../src/internal/state.js"
+import * as Demand from "../src/internal/transitions/demand.js"
+import * as Leases from "../src/internal/transitions/leases.js"
 import * as Opening from "../src/internal/transitions/opening.js"
 import * as Queue from "../src/internal/transitions/queue.js"
 import * as Retiring from "../src/internal/transitions/retiring.js"
@@ -74,6 +76,38 @@ describe("waiters that share a timeout", () => {
       expect(timedOut(10)).toEqual([first])
       expect(timedOut(30)).toEqual([second, third])
       expect([...state.waiters]).toEqual([own, between])
+      return Effect.void
+    }))
+})
+
+describe("an expired connection that the floor needs", () => {
+  it.effect("gives way while somebody waits, as its place is worth more", () =>
+    Effect.withFiberRuntime<void>((fiber) => {
+      const state = new State<string>({ ...limits, max: 2, min: 2, maxConnecting: 2 })
+      for (const command of Demand.demand(state, 0)) {
+        if (command._tag === "Open") Opening.opened(state, command.slot, "connection", 10, 0)
+      }
+      const [asked, expired] = [...state.idle]
+      Leases.take(state, asked!)
+      Leases.validate(state, asked!, 1)
+      Queue.enqueue(state, new Waiter<string>(fiber, undefined, 1, 10, true, undefined), 1)
+      Retiring.expire(state, expired!, 10)
+      expect([expired!.phase, state.outgoing.length]).toEqual(["Closing", 0])
+      return Effect.void
+    }))
+
+  it.effect("stays while nobody waits, until another has taken its place", () =>
+    Effect.withFiberRuntime<void>(() => {
+      const state = new State<string>({ ...limits, max: 2, min: 1 })
+      for (const command of Demand.demand(state, 0)) {
+        if (command._tag === "Open") Opening.opened(state, command.slot, "connection", 10, 0)
+      }
+      const expired = state.idle.head!
+      Retiring.expire(state, expired, 10)
+      expect([expired.phase, state.outgoing.length]).toEqual(["Idle", 1])
+      const next = Demand.demand(state, 10).flatMap((command) => command._tag === "Open" ? [command.slot] : [])[0]!
+      Opening.opened(state, next, "connection", 20, 11)
+      expect([expired.phase, next.phase]).toEqual(["Closing", "Idle"])
       return Effect.void
     }))
 })

@@ -79,7 +79,9 @@ export class Lender<C, E> {
     while (Queue.uncovered(state) > 0 && state.idle.length > 0) {
       const now = this.engine.now()
       const slot = this.fit(now)
-      if (slot !== undefined) this.engine.run(Leases.handOff(state, slot, now))
+      if (slot === undefined) continue
+      // It may be good for fewer leases than waiters counted on.
+      this.engine.run([...Leases.handOff(state, slot, now), ...Demand.demand(state, now)])
     }
   }
 

@@ -147,7 +147,9 @@ export class Driver {
     const { state, transitions } = this
     while (transitions.uncovered(state) > 0 && state.idle.length > 0) {
       const slot = this.fit()
-      if (slot !== undefined) this.run(transitions.handOff(state, slot, this.now))
+      if (slot === undefined) continue
+      this.run(transitions.handOff(state, slot, this.now))
+      this.run(transitions.demand(state, this.now))
     }
   }
 
