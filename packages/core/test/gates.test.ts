@@ -110,7 +110,8 @@ const play = (n: number, plant: Plant, count: (command: Command) => void): Reado
 }
 
 const replay = (problems: ReadonlyArray<string>) =>
-  `${problems[0]}\n… and ${problems.length - 1} more; again: SOCKETPOOL_SEED=${seed} SOCKETPOOL_COMBINATION=…`
+  `${problems[0]}\n… and ${problems.length - 1} more\n` +
+  `again: SOCKETPOOL_SEED=${seed}, and SOCKETPOOL_COMBINATION= one of the numbers`
 
 describe("with every combination of opens, validations, resets and closes that work, fail, die, are slow or hang", () => {
   it("the pool keeps its promises, whenever a borrower is cancelled", async () => {

@@ -22,11 +22,11 @@ const live = (setting: Setting, steps: ReadonlyArray<Step>, plant: Plant = {}, c
   run.end()
 }
 
-const check = (plant: Plant, numRuns: number, seed: number, counts = new Map<string, number>()) =>
+const check = (plant: Plant, numRuns: number, seed: number, counts?: Map<string, number>, path?: string) =>
   fc.check(fc.property(setting, steps, (setting, steps) => live(setting, steps, plant, counts)), {
     numRuns,
     seed,
-    ...(SOCKETPOOL_PATH === undefined ? {} : { path: SOCKETPOOL_PATH, endOnFailure: true })
+    ...(path === undefined ? {} : { path, endOnFailure: true })
   })
 
 /** What was done, and how to see it again. */
@@ -48,7 +48,7 @@ describe("the pool against a model", () => {
   it("keeps every promise, whatever is asked of it and whatever happens to its connections", async () => {
     const counts = new Map<string, number>()
     for (let round = 0; round < rounds; round++) {
-      const result = check({}, runsPerRound, seed + round, counts)
+      const result = check({}, runsPerRound, seed + round, counts, SOCKETPOOL_PATH)
       assert.isFalse(result.failed, story(result))
       await new Promise((resolve) => setImmediate(resolve))
     }

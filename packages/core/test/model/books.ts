@@ -74,6 +74,7 @@ export class Books extends Ledger implements Witness {
     line.validating = true
     line.idleSince = undefined
     line.validatingSince = this.now
+    line.askedIn = this.round
   }
 
   readonly validateEnded = (link: Link, answer: "good" | "bad" | "interrupted"): void => {
@@ -88,14 +89,15 @@ export class Books extends Ledger implements Witness {
   }
 
   private reject(line: Line): void {
+    // One that was suspect itself tells nothing of those that have answered since.
+    const isNews = !line.suspect
     line.validating = false
     this.fault(line, "Rejected")
-    this.lastRejected = this.round
-    // One that was doubted itself tells nothing of those that have answered since.
-    const isOldNews = line.doubted
     for (const other of this.lines) {
-      other.doubted = true
-      if (other.link.id < line.link.id && !isOldNews) other.suspect = true
+      if (!isNews || other.bornIn > line.askedIn) continue
+      // Of those that opened in the same round it is not known from outside which came first.
+      if (other.bornIn < line.askedIn) other.suspect = true
+      else other.doubted = true
     }
   }
 
@@ -152,7 +154,7 @@ export class Books extends Ledger implements Witness {
       ["Disconnected", line.faults.has("Disconnected") && (setting.hasIsConnected || setting.hasClosed)],
       [
         "Invalid",
-        line.faults.has("Invalid") || line.faults.has("Rejected") || line.suspect || this.lastRejected === this.round
+        line.faults.has("Invalid") || line.faults.has("Rejected") || line.suspect || line.doubted
       ],
       ["Unclean", line.faults.has("Unclean") || this.unseen > 0],
       ["Dropped", line.faults.has("Dropped") || line.faults.has("Replaced")],

@@ -25,6 +25,8 @@ export class Line {
   uses = 0
   validating = false
   validatingSince = 0
+  /** The round in which it was asked. */
+  askedIn = 0
   /** When each `onRelease` was asked that has not answered. */
   readonly resets = new Map<number, number>()
   /** Since when it is idle, and since which round: it is called idle only once everything rests. */
@@ -32,7 +34,7 @@ export class Line {
   idleRound = 0
   /** Whether it has answered that it works and was not lent since. */
   answered = false
-  /** Whether a younger one was found broken, and it was not asked since. */
+  /** Whether one was found broken that was asked when this one was open, and this one was not asked since. */
   suspect = false
   /** Whether there may be something wrong with it that does not show. */
   doubted = false

@@ -10,7 +10,6 @@ export abstract class Ledger {
   /** Whether several commands came at once in this round, so that not all of what happened shows from outside. */
   crowded = false
   generation = 0
-  resizes = 0
   max: number
   min: number
   closingSince: number | undefined = undefined
@@ -41,9 +40,8 @@ export abstract class Ledger {
   vague = false
   /** The last round in which a connection was taken from those who are lent it. */
   lastFault = -1
-  /** The last rounds in which there was a surplus and the cap changed, and in which a connection was found broken. */
+  /** The last round in which there was a surplus and the cap changed. */
   lastShrunk = -1
-  lastRejected = -1
   failures: Array<Failure> = []
   /** Who was served, or told of a failed open, in this round. */
   attended: Array<Borrower> = []
@@ -102,7 +100,6 @@ export abstract class Ledger {
   }
 
   resized(min: number, max: number, total: number): void {
-    this.resizes++
     if (this.allowance > this.max) this.lastShrunk = this.round
     if (max < this.max) {
       this.lastShrunk = this.round
@@ -207,7 +204,7 @@ export abstract class Ledger {
     const { concurrency, order, validateAfterIdle } = this.setting
     if (this.crowded || concurrency > 1 || validateAfterIdle !== Infinity) return
     const before = this.openLines().find((other) =>
-      other !== line && other.isIdle && other.idleSince !== undefined && this.isSurelyFit(other) &&
+      other.isIdle && other.idleSince !== undefined && this.isSurelyFit(other) &&
       (order === "lifo" ? other.idleRound > line.idleRound : other.idleRound < line.idleRound)
     )
     if (before !== undefined) this.problem(`connection ${line.link.id} was lent before connection ${before.link.id}`)
@@ -297,7 +294,9 @@ export abstract class Ledger {
     const idle = this.idleFor(line)
     const goodFor = this.goodFor(line)
     if (goodFor === 0 ? idle >= 0 : idle > goodFor) return `was idle for ${idle} ms and has not been validated`
-    if (line.suspect && !leniently) return "is older than one that was found broken, and has not been validated"
+    if (line.suspect && !leniently) {
+      return "was open when one was asked that was found broken, and has not been validated"
+    }
     return undefined
   }
 }

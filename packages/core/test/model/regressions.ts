@@ -85,5 +85,18 @@ export const regressions: ReadonlyArray<Regression> = [
     name: "makes room for who reconnects by closing an idle connection",
     setting: { max: 2, min: 2, concurrency: 3 },
     steps: steps(use, use, { _tag: "Reconnect", at: 0 }, pass(0))
+  },
+  {
+    name: "lends what was opened after the one that is found broken had been asked",
+    setting: { max: 3, min: 2, order: "fifo", validateAfterIdle: 0, ttl: 400 },
+    steps: steps(
+      pass(100),
+      use,
+      pass(250),
+      { _tag: "Script", hook: "validate", behaviour: "no" },
+      pass(50),
+      finish,
+      use
+    )
   }
 ]
