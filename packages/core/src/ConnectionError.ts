@@ -31,7 +31,7 @@ const connectAdvice = {
   Tls: "Do certificate, name and protocol version fit?",
   LocalResources: "This machine has run out of descriptors, ports or memory; look at its limits.",
   PathTooLong: "Use a shorter path.",
-  Other: "See the code."
+  Other: "See the code and the cause."
 }
 
 /**
@@ -45,7 +45,7 @@ const connectAdvice = {
  * - `Tls`: the TLS handshake failed.
  * - `LocalResources`: this machine has no descriptor, port or memory left.
  * - `PathTooLong`: a Unix socket's path is longer than the system allows.
- * - `Other`: anything else; see `code`.
+ * - `Other`: anything else, such as a handshake that failed; see `code` and `cause`.
  *
  * @since 0.1.0
  * @category errors
@@ -67,10 +67,15 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
   /** The system's code, such as `ECONNREFUSED`, if there was one. */
   code: Schema.optionalWith(Schema.String, { exact: true }),
   /** The addresses that were tried, when a name has several. */
-  attempts: Schema.Array(ConnectAttempt)
+  attempts: Schema.Array(ConnectAttempt),
+  /** What a handshake, a resolver or the like failed with, if it was not the system. */
+  cause: Schema.optionalWith(Schema.Defect, { exact: true })
 }) {
   override get message(): string {
-    const code = this.code === undefined ? "" : ` (${this.code})`
+    const cause = this.cause === undefined
+      ? ""
+      : `: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+    const code = this.code === undefined ? cause : ` (${this.code})${cause}`
     const attempts = this.attempts.length === 0 ?
       "" :
       `; tried ${this.attempts.map((one) => `${one.address} (${one.code ?? "unknown"})`).join(", ")}`

@@ -260,7 +260,8 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * Completes when the peer goes away: an idle connection is then closed at once, a leased one when it comes back. It
-   * runs in a fiber of the pool's for as long as the connection lives. Default: none.
+   * runs in a fiber of the pool's for as long as the connection lives. An answer of `"Unclean"` says that something came
+   * that nobody had asked for, and closes are counted so; anything else counts as `Disconnected`. Default: none.
    */
   readonly closed?: (connection: C) => Effect.Effect<unknown, unknown>
 

@@ -3,6 +3,7 @@
  */
 export * from "./Connection.js"
 export * from "./ConnectionError.js"
+export * as Framing from "./Framing.js"
 export { type Accessors, type ConnectionPool, Pool, type PoolOptions, type ServiceClass } from "./Pool.js"
 export * from "./PoolError.js"
 export * from "./PoolEvent.js"

@@ -7,10 +7,12 @@ import type { TcpAddress } from "@effect/platform/SocketServer"
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import type * as Duration from "effect/Duration"
-import type * as Effect from "effect/Effect"
+import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
-import { connect } from "./internal/connect.js"
+import { dial } from "./internal/dial.js"
+import { TcpHandle } from "./internal/handles.js"
+import { tcpRoute } from "./internal/route.js"
 
 /**
  * A TCP connection. Its reads are pulled: at most one socket high-water mark is kept for a holder that does not read,
@@ -55,10 +57,47 @@ export interface Options {
    * with `ConnectionError` reason `Timeout`. More than 0. Default: none, as in gsocketpool.
    */
   readonly timeout?: Duration.DurationInput
+
+  /**
+   * Resolves the name instead of the system: gives the addresses to try, of either family, the preferred one first. It
+   * is asked for every connection, within `connectTimeout`, and not at all if `host` is an address. If it fails, or
+   * gives no address, opening fails with `ConnectError` reason `Dns`. Default: the system's resolver.
+   */
+  readonly lookup?: (host: string) => Effect.Effect<ReadonlyArray<string>, unknown>
+
+  /**
+   * How long one of several addresses is tried before the next one is (RFC 8305's Connection Attempt Delay, as Node
+   * does it). At least 10 ms, which is Node's rule. Default: Node's, 250 ms.
+   */
+  readonly attemptTimeout?: Duration.DurationInput
+
+  /** The address of this machine to connect from. Default: the system chooses. */
+  readonly localAddress?: string
+
+  /**
+   * Whether the system asks, while nothing is sent, if the peer is still there, so that a connection that a firewall
+   * has forgotten is noticed; a duration says after how much silence. Default: `true`, after the system's own delay.
+   */
+  readonly keepAlive?: boolean | Duration.DurationInput
+
+  /** Whether small writes go out at once (`TCP_NODELAY`). Default: `true`. */
+  readonly noDelay?: boolean
+
+  /**
+   * How many bytes the socket keeps before it holds the peer back, or a `send` waits: for each direction. At least 1.
+   * Default: Node's, 65,536, or 16,384 in Node 20.
+   */
+  readonly highWaterMark?: number
+
+  /**
+   * Whether the holder may go on sending after the peer has ended its stream. Such a connection does not go back to a
+   * pool. Default: `false`, so that the peer's end is the connection's.
+   */
+  readonly allowHalfOpen?: boolean
 }
 
 /**
- * Opens a connection that closes with the scope. `TCP_NODELAY` and TCP keep-alive are on. It closes in order: what was
+ * Opens a connection that closes with the scope. It closes in order: what was
  * accepted is sent, and the peer's own end is waited for, for at most 1 second; then the socket is destroyed.
  *
  * Interrupting it gives the attempt up at once. Fails with `ConnectError`; its `attempts` say what became of each
@@ -81,4 +120,5 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const open = (options: Options): Effect.Effect<TcpConnection, ConnectError, Scope.Scope> => connect(options)
+export const open = (options: Options): Effect.Effect<TcpConnection, ConnectError, Scope.Scope> =>
+  Effect.suspend(() => dial(tcpRoute(options), TcpHandle.of, (line) => Effect.sync(() => line.lend())))

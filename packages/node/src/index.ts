@@ -10,3 +10,27 @@ export * as TcpPool from "./TcpPool.js"
  * @since 0.1.0
  */
 export { TcpPoolLive } from "./TcpPool.js"
+/**
+ * @since 0.1.0
+ */
+export * as TlsConnection from "./TlsConnection.js"
+/**
+ * @since 0.1.0
+ */
+export * as TlsPool from "./TlsPool.js"
+/**
+ * @since 0.1.0
+ */
+export { TlsPoolLive } from "./TlsPool.js"
+/**
+ * @since 0.1.0
+ */
+export * as UnixConnection from "./UnixConnection.js"
+/**
+ * @since 0.1.0
+ */
+export * as UnixPool from "./UnixPool.js"
+/**
+ * @since 0.1.0
+ */
+export { UnixPoolLive } from "./UnixPool.js"

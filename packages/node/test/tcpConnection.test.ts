@@ -200,6 +200,7 @@ describe("the connection's timeout", () => {
         const reader = yield* Effect.fork(connection.recvExactly(4))
         yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
         yield* connection.send("ping")
+        yield* Effect.promise(() => new Promise<void>((next) => process.nextTick(next)))
         // The deadline passes and the answer comes while nothing can run here.
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
         expect(text(yield* Fiber.join(reader))).toBe("ping")

@@ -69,7 +69,7 @@ export class Engine<C, E> {
       {
         opened: (slot, connection, drawn) => this.opened(slot, connection, drawn),
         openFailed: (slot, cause) => this.openFailed(slot, { _tag: "OpenFailed", cause }, false),
-        died: (slot) => this.run(Retiring.condemn(state, slot, "Disconnected", host.now())),
+        died: (slot, reason) => this.run(Retiring.condemn(state, slot, reason, host.now())),
         gone: (slot) => this.gone(slot)
       }
     )

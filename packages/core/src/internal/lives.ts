@@ -23,7 +23,7 @@ export interface Listener<C> {
   /** Whether the connection is wanted; if not, it closes at once. `drawn` is its own random number from 0 to 1. */
   readonly opened: (slot: Slot<C>, connection: C, drawn: number) => boolean
   readonly openFailed: (slot: Slot<C>, cause: Cause.Cause<unknown>) => void
-  readonly died: (slot: Slot<C>) => void
+  readonly died: (slot: Slot<C>, reason: "Disconnected" | "Unclean") => void
   /** Nothing is left of the slot. May be told after the engine has given it up. */
   readonly gone: (slot: Slot<C>) => void
 }
@@ -105,7 +105,7 @@ export class Lives<C, E> {
     life.watcher = this.host.fork(Effect.suspend(() => closed(connection)))
     life.watcher.addObserver((exit) => {
       if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.host.report("closed died", exit.cause)
-      this.listener.died(slot)
+      this.listener.died(slot, exit._tag === "Success" && exit.value === "Unclean" ? "Unclean" : "Disconnected")
     })
   }
 

@@ -321,14 +321,14 @@ export class Driver {
     this.run(this.transitions.condemn(this.state, slot, "Invalid", this.now))
   }
 
-  /** The peer goes away; now and then only `isConnected` knows. */
+  /** The peer goes away, or says what nobody asked for; now and then only `isConnected` knows. */
   disconnect(): void {
     const slot = this.victim()
     if (slot === undefined) return
     this.dead.add(slot)
     if (this.dice.percent(30)) return
     this.reference.spoil(slot)
-    this.run(this.transitions.condemn(this.state, slot, "Disconnected", this.now))
+    this.run(this.transitions.condemn(this.state, slot, this.dice.percent(80) ? "Disconnected" : "Unclean", this.now))
   }
 
   suspectLeak(): void {

@@ -30,7 +30,7 @@ export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, n
   }
   slot.leases.length = 0
   commands.push({ _tag: "Close", slot })
-  const diedUnused = !slot.used && reason === "Disconnected"
+  const diedUnused = !slot.used && (reason === "Disconnected" || reason === "Unclean")
   if (diedUnused && state.phase === "Running") commands.push(...setBack(state, undefined))
   commands.push(...demand(state, now))
   return commands

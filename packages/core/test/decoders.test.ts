@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { type Answer, atMost, type Demand, exactly, until } from "../src/internal/demand.js"
-import { ReadBuffer } from "../src/internal/readBuffer.js"
+import { ByteBuffer } from "@socketpool/core/ByteBuffer"
+import { atMost, type Decoder, exactly, TooLarge, until } from "@socketpool/core/Framing"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
-const text = (answer: Answer) => answer instanceof Uint8Array ? new TextDecoder().decode(answer) : answer
+const text = (answer: Uint8Array | TooLarge | undefined) =>
+  answer instanceof Uint8Array ? new TextDecoder().decode(answer) : answer
 
 /** Every way to cut a text into at most three chunks. */
 const splits = (whole: string): Array<Array<string>> => {
@@ -17,11 +18,11 @@ const splits = (whole: string): Array<Array<string>> => {
 }
 
 /** Feeds the chunks one by one and asks after each. */
-const feed = (demand: Demand, chunks: ReadonlyArray<string>) => {
-  const buffer = new ReadBuffer()
+const feed = (decoder: Decoder<Uint8Array>, chunks: ReadonlyArray<string>) => {
+  const buffer = new ByteBuffer()
   for (const chunk of chunks) {
     buffer.push(bytes(chunk))
-    const answer = demand.take(buffer)
+    const answer = decoder.decode(buffer)
     if (answer !== undefined) {
       // What has not come yet stays to come.
       for (const rest of chunks.slice(chunks.indexOf(chunk) + 1)) buffer.push(bytes(rest))
@@ -80,11 +81,11 @@ describe("a read up to a delimiter", () => {
 
   it("takes a frame of just maxBytes and refuses one byte more, wherever the stream is cut", () => {
     for (const chunks of splits("abcd\n")) expect(feed(until(bytes("\n"), 5), chunks).answer).toBe("abcd\n")
-    for (const chunks of splits("abcd\n")) expect(feed(until(bytes("\n"), 4), chunks).answer).toBe("TooLarge")
+    for (const chunks of splits("abcd\n")) expect(feed(until(bytes("\n"), 4), chunks).answer).toBe(TooLarge)
   })
 
   it("refuses an endless frame as soon as maxBytes have come without a delimiter", () => {
-    expect(feed(until(bytes("\n"), 4), ["abcd", "efgh"]).answer).toBe("TooLarge")
+    expect(feed(until(bytes("\n"), 4), ["abcd", "efgh"]).answer).toBe(TooLarge)
   })
 })
 
@@ -95,13 +96,13 @@ describe("a read of at most n bytes", () => {
   })
 
   it("waits when nothing has come", () => {
-    expect(atMost(3).take(new ReadBuffer())).toBe(undefined)
+    expect(atMost(3).decode(new ByteBuffer())).toBe(undefined)
   })
 })
 
-describe("the read buffer", () => {
+describe("the byte buffer", () => {
   it("gives plain arrays, not Node's buffers", () => {
-    const buffer = new ReadBuffer()
+    const buffer = new ByteBuffer()
     buffer.push(Buffer.from("abc"))
     buffer.push(Buffer.from("def"))
     for (const size of [2, 1, 2, 1]) expect(buffer.take(size).constructor).toBe(Uint8Array)

@@ -1,0 +1,158 @@
+/**
+ * Pools of connections over transports: what every pool of sockets is.
+ *
+ * @since 0.1.0
+ */
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { ConnectError, ConnectionError } from "./ConnectionError.js"
+import { type ConnectionPool, Pool, type PoolOptions } from "./Pool.js"
+import type { LeasedConnection, Line } from "./Transport.js"
+
+/**
+ * The options of a pool that a transport does not answer itself. `C` is what a borrower gets.
+ *
+ * A raw connection has one holder at a time, so there is no `concurrency`.
+ *
+ * `validate` may write and read as a holder would; a connection is closed, too, if it leaves unread input behind.
+ *
+ * `onRelease` is asked only about a connection that is open and has no unread input, and decides then; its connection
+ * is valid until it has answered. Without it, a connection goes back only if its lease ended in success: after any
+ * other end an answer may still be on its way. Output not sent yet is sent first, for at most `closeTimeout`.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options<C> extends
+  Omit<
+    PoolOptions<C, ConnectError, never>,
+    "open" | "isConnected" | "closed" | "lease" | "concurrency" | "connectTimeout"
+  >
+{
+  /**
+   * Makes a connection that has just been opened ready: reads a greeting, logs in, selects a database. It may write and
+   * read as a holder would, and is part of the open: under `connectTimeout`, in a fiber of the pool's.
+   *
+   * If it fails, or leaves unread input behind, the connection closes and the open fails with `ConnectError` reason
+   * `Other`, whose `cause` is the failure; if it takes too long, with reason `HandshakeTimeout`. Default: none, so that
+   * a connection is ready when it is open. A server that speaks first needs one: what arrives on an idle connection
+   * closes it.
+   */
+  readonly handshake?: (connection: C) => Effect.Effect<unknown, unknown>
+}
+
+/**
+ * Runs a handshake on a line that has just been opened, and looks whether it left anything behind.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const handshake = <C>(
+  line: Line<any, C>,
+  handshake: (connection: C) => Effect.Effect<unknown, unknown>
+): Effect.Effect<void, ConnectError> =>
+  Effect.suspend(() => handshake(line.lend())).pipe(
+    Effect.mapError((error) => handshakeError(line, error)),
+    Effect.andThen(Effect.suspend(() => {
+      const { unread } = line.inlet
+      line.takeBack()
+      return line.isClean ? Effect.void : Effect.fail(handshakeError(line, leftBehind(line, unread)))
+    }))
+  )
+
+const handshakeError = (line: Line<any, any>, cause: unknown): ConnectError => {
+  if (cause instanceof ConnectError) return cause
+  const timedOut = cause instanceof ConnectionError && cause.reason === "Timeout"
+  return new ConnectError({
+    reason: timedOut ? "HandshakeTimeout" : "Other",
+    address: line.transport.address,
+    attempts: [],
+    cause
+  })
+}
+
+/** Why a line is not clean after the handshake. */
+const leftBehind = (line: Line<any, any>, unread: number): ConnectionError =>
+  new ConnectionError({
+    ...(line.end ?? { reason: "Desync" }),
+    operation: "read",
+    address: line.transport.address,
+    ...(unread > 0 ? { bytesIntoFrame: unread } : {})
+  })
+
+/**
+ * Makes a pool that closes with the scope. Opens nothing before it is asked to, unless `minConnections` or
+ * `initialConnections` say so.
+ *
+ * A connection that ends while it is idle, or on which bytes arrive while it is idle, is closed at once: `Disconnected`,
+ * `Unclean`. A leased connection is worthless to its holder once the lease has ended: `ConnectionError` reason
+ * `Released`.
+ *
+ * `open` gives a line that closes with its scope, and has its own deadline.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const make = <C extends LeasedConnection<any>>(
+  options: Options<C> & { readonly open: Effect.Effect<Line<any, C>, ConnectError, Scope.Scope> }
+): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> =>
+  Pool.make<C, ConnectError>({
+    ...options,
+    open: Effect.map(options.open, (line) => {
+      const connection = line.lend()
+      line.park()
+      return connection
+    }),
+    // Opening has its own deadline, and an error of its own for it.
+    connectTimeout: Duration.infinity,
+    isConnected: ({ line }) => line.isOpen,
+    closed: ({ line }) => Effect.map(line.failed, ({ reason }) => reason === "Desync" ? "Unclean" : "Disconnected"),
+    lease: ({ line }) => line.lend(),
+    ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
+    onRelease: releaser(options.onRelease)
+  })
+
+const keep = Effect.succeed("keep" as const)
+const discard = Effect.succeed("discard" as const)
+
+/** Whether a connection whose lease has ended goes back, and makes it ready for that. */
+const settle = (line: Line<any, any>): Effect.Effect<"keep" | "discard"> => {
+  line.park()
+  if (!line.isClean) return spoil(line)
+  return line.hasUnsent ? Effect.as(line.sent, "keep" as const) : keep
+}
+
+/** What is still to be sent on it is not to be waited for. */
+const spoil = (line: Line<any, any>): Effect.Effect<"discard"> => {
+  line.takeBack()
+  line.spoil()
+  return discard
+}
+
+type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]>
+
+const releaser = <C extends LeasedConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
+  onRelease === undefined ?
+    ({ line }, exit) => Exit.isSuccess(exit) ? settle(line) : spoil(line) :
+    ({ line }, exit) => {
+      line.takeBack()
+      if (!line.isClean) return spoil(line)
+      return Effect.flatMap(onRelease(line.lend(), exit), (answer) => answer === "keep" ? settle(line) : spoil(line))
+    }
+
+/** Asks as a holder of its own. */
+const validator =
+  <C extends LeasedConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown>) =>
+  ({ line }: C): Effect.Effect<boolean, unknown> =>
+    Effect.suspend(() =>
+      validate(line.lend()).pipe(
+        Effect.ensuring(Effect.sync(() => line.takeBack())),
+        Effect.map((works) => {
+          const clean = line.isClean
+          line.park()
+          return works && clean
+        })
+      )
+    )

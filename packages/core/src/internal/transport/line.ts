@@ -1,0 +1,182 @@
+/**
+ * A transport with pulled reads, and the one who may use it.
+ *
+ * It is held or idle. While it is held, bytes that come before they are asked for are kept and the peer is held back.
+ * While it is idle it is never held back: a byte, an end or an error is its end. (One unread byte in a paused socket
+ * would hide even the peer's FIN.)
+ */
+import * as Effect from "effect/Effect"
+import type { Failure, Receiver, Transport } from "../../Transport.js"
+import { Inlet } from "./inlet.js"
+import { Outlet } from "./outlet.js"
+
+export class Line<T extends Transport = Transport, C = unknown> {
+  readonly transport: T
+  readonly inlet: Inlet
+  readonly outlet: Outlet
+  /** Whoever may use it now. */
+  holder: C | undefined = undefined
+  private failure: Failure | undefined = undefined
+  /** Whether it goes from one holder to another. */
+  isShared = false
+  private idle = false
+  private spoiled = false
+  private ending = false
+  private hasClosed = false
+  private readonly onClosed = new Set<() => void>()
+  private readonly onFailed = new Set<() => void>()
+
+  constructor(
+    transport: (receiver: Receiver) => T,
+    private readonly hand: (line: Line<T, C>) => C,
+    /** How long one operation may take, in milliseconds. */
+    readonly timeout: number,
+    private readonly allowHalfOpen: boolean
+  ) {
+    const receiver: Receiver = {
+      data: (chunk) => this.receive(chunk),
+      ended: () => this.peerEnded(),
+      drained: () => this.outlet.serve(),
+      failed: (failure) => this.fail(failure),
+      closed: () => this.noteClosed()
+    }
+    this.inlet = new Inlet((back) => this.transport.hold(back), () => this.spoil())
+    this.transport = transport(receiver)
+    this.outlet = new Outlet(this.transport)
+  }
+
+  private receive(chunk: Uint8Array): void {
+    if (this.ending) return
+    if (this.idle) return this.fail({ reason: "Desync" })
+    this.inlet.push(chunk)
+  }
+
+  private peerEnded(): void {
+    const endOfStream = { reason: "EndOfStream" } as const
+    if (!this.allowHalfOpen || this.idle || this.outlet.failure !== undefined) return this.fail(endOfStream)
+    this.spoil()
+    this.inlet.fail(endOfStream)
+  }
+
+  /** The first failure stays. What came before it can still be read. */
+  private fail(failure: Failure): void {
+    if (this.failure !== undefined) return
+    this.failure = failure
+    this.inlet.fail(failure)
+    this.outlet.fail(failure)
+    for (const done of this.onFailed) done()
+    this.onFailed.clear()
+  }
+
+  private noteClosed(): void {
+    this.fail({ reason: "Closed" })
+    this.hasClosed = true
+    for (const done of this.onClosed) done()
+    this.onClosed.clear()
+  }
+
+  get isOpen(): boolean {
+    return this.failure === undefined && this.transport.isOpen
+  }
+
+  /** Why it can be used no more, once that is so. */
+  get end(): Failure | undefined {
+    return this.failure
+  }
+
+  // --- Between leases -----------------------------------------------------------------------------------------------
+
+  /** Nothing of the last holder is left on it, except perhaps output on its way. */
+  get isClean(): boolean {
+    return this.failure === undefined && !this.spoiled && !this.inlet.hasReaders && this.inlet.unread === 0 &&
+      !this.transport.hasUnread
+  }
+
+  /** Output that has not been passed on yet. */
+  get hasUnsent(): boolean {
+    return this.outlet.hasWriters || !this.transport.flushNow()
+  }
+
+  /** Says that it must not be lent again. */
+  spoil(): void {
+    this.spoiled = true
+  }
+
+  /** Ends the sending half. */
+  shutdown(): void {
+    this.spoil()
+    this.transport.shutdown()
+    this.outlet.fail({ reason: "Closed" })
+    if (this.inlet.failure !== undefined) this.fail({ reason: "Closed" })
+  }
+
+  /** Something of its own for the next holder; what the one before has can do nothing any more. */
+  lend(): C {
+    this.idle = false
+    this.transport.setIdle?.(false)
+    this.holder = this.hand(this)
+    return this.holder
+  }
+
+  /** Takes it away from its holder; those who still read or write through it learn so, and their traffic spoils it. */
+  takeBack(): void {
+    this.holder = undefined
+    if (this.outlet.hasWriters) this.spoil()
+    this.inlet.revoke()
+    this.outlet.revoke()
+  }
+
+  /** From now on nobody may touch it, and whatever comes in is its end. */
+  park(): void {
+    this.takeBack()
+    this.isShared = true
+    this.idle = true
+    this.transport.setIdle?.(true)
+    this.inlet.flow()
+  }
+
+  // --- Waiting ------------------------------------------------------------------------------------------------------
+
+  /** Completes when all output so far has gone, or never will. */
+  readonly sent: Effect.Effect<void> = Effect.async((resume) => this.transport.flush(() => resume(Effect.void)))
+
+  /** Completes when whatever has arrived by now can be read. */
+  readonly caughtUp: Effect.Effect<void> = Effect.async((resume) => {
+    const cancel = this.transport.catchUp?.(() => resume(Effect.void))
+    if (cancel === undefined) return resume(Effect.void)
+    return Effect.sync(cancel)
+  })
+
+  /** Completes when nothing can be read or written any more. */
+  readonly failed: Effect.Effect<Failure> = Effect.async((resume) => {
+    const done = () => resume(Effect.succeed(this.failure!))
+    if (this.failure !== undefined) return done()
+    this.onFailed.add(done)
+    return Effect.sync(() => this.onFailed.delete(done))
+  })
+
+  /** Completes when it has closed. */
+  readonly closed: Effect.Effect<void> = Effect.async((resume) => {
+    const done = () => resume(Effect.void)
+    if (this.hasClosed) return done()
+    this.onClosed.add(done)
+    return Effect.sync(() => this.onClosed.delete(done))
+  })
+
+  /**
+   * Closes in order, unless there is something that must not be sent any more, and completes when it has closed. What
+   * still comes in is dropped.
+   */
+  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+    this.takeBack()
+    const orderly = this.transport.isOpen && !(this.spoiled && this.hasUnsent)
+    this.ending = true
+    this.fail({ reason: "Closed" })
+    this.inlet.clear()
+    this.inlet.flow()
+    this.transport.close(orderly ? "Orderly" : "AtOnce", () => {
+      this.noteClosed()
+      resume(Effect.void)
+    })
+  })
+}

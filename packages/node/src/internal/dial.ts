@@ -1,0 +1,110 @@
+/** Opening a socket. */
+import type { ConnectError } from "@socketpool/core/ConnectionError"
+import type { LeasedConnection } from "@socketpool/core/Transport"
+import * as Transport from "@socketpool/core/Transport"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import type * as Scope from "effect/Scope"
+import * as net from "node:net"
+import { connectError, failure } from "./connectError.js"
+import { NetTransport } from "./netTransport.js"
+import type { Route } from "./route.js"
+
+/** A line over a socket. */
+export type NetLine<C, S extends net.Socket = net.Socket> = Transport.Line<NetTransport<S>, C>
+
+/** What is still to be done with a connected socket before it is open. */
+type Proceed<C, L> = (line: NetLine<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
+
+/**
+ * Connects, and goes on with a line over the socket, all of it within the route's `connectTimeout`. The line and the
+ * socket close with the scope.
+ */
+export const dial = <C extends LeasedConnection<NetTransport>, L>(
+  route: Route,
+  holder: (line: NetLine<C>) => C,
+  proceed: Proceed<C, L>
+): Effect.Effect<L, ConnectError, Scope.Scope> =>
+  Effect.suspend(() => {
+    let connected = false
+    const open = Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy))
+    return Effect.timeoutFail(
+      Effect.flatMap(open, (line) => {
+        connected = true
+        return proceed(line)
+      }),
+      {
+        duration: route.connectTimeout,
+        onTimeout: () => failure(connected ? "HandshakeTimeout" : "Timeout", route.address)
+      }
+    )
+  })
+
+/** A Unix socket whose queue is full refuses at once; TCP would have waited. */
+const busy = {
+  while: (error: ConnectError) => error.code === "EAGAIN",
+  schedule: Schedule.jittered(Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
+}
+
+const attempt = <C extends LeasedConnection<NetTransport>>(
+  route: Route,
+  target: net.NetConnectOpts,
+  holder: (line: NetLine<C>) => C
+): Effect.Effect<NetLine<C>, ConnectError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.suspend(() => {
+      // It takes high-water marks, as every stream does; its types do not say so.
+      const socket = new net.Socket(route.constructor as net.SocketConstructorOpts)
+      socket.on("error", () => {})
+      return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
+        // The finalizer is there before the connect starts, so that no interrupt can leave a socket behind.
+        Effect.andThen(restore(connect(socket, target, route, holder))),
+        Effect.tap((line) => Effect.addFinalizer(() => line.close))
+      )
+    })
+  )
+
+const connect = <C extends LeasedConnection<NetTransport>>(
+  socket: net.Socket,
+  target: net.NetConnectOpts,
+  route: Route,
+  holder: (line: NetLine<C>) => C
+): Effect.Effect<NetLine<C>, ConnectError> =>
+  Effect.async((resume) => {
+    const onConnect = () => {
+      stopListening()
+      // At once, so that nothing that happens to the socket is missed.
+      resume(Effect.succeed(lineOver(socket, route, holder)))
+    }
+    const onError = (error: Error) => {
+      stopListening()
+      resume(Effect.fail(connectError(error, route.address)))
+    }
+    const stopListening = () => {
+      socket.off("connect", onConnect)
+      socket.off("error", onError)
+    }
+    socket.on("connect", onConnect)
+    socket.on("error", onError)
+    socket.connect(target)
+    return Effect.sync(() => {
+      stopListening()
+      socket.destroy()
+    })
+  })
+
+/** A line over a socket that is connected. */
+export const lineOver = <S extends net.Socket, C extends LeasedConnection<NetTransport<S>>>(
+  socket: S,
+  route: Pick<Route, "address" | "peer" | "timeout"> & { readonly constructor: { readonly allowHalfOpen: boolean } },
+  holder: (line: NetLine<C, S>) => C
+): NetLine<C, S> => {
+  const line = Transport.line<NetTransport<S>, C>({
+    transport: (receiver) => new NetTransport(socket, route.address, route.peer, receiver),
+    holder,
+    allowHalfOpen: route.constructor.allowHalfOpen,
+    ...(route.timeout === undefined ? {} : { timeout: route.timeout })
+  })
+  line.transport.connected()
+  return line
+}

@@ -1,0 +1,145 @@
+/**
+ * A `net.Socket` as a transport. Its listeners are attached for the socket's whole life: without one for `error` an
+ * error would end the process.
+ */
+import type { Address } from "@socketpool/core/Connection"
+import type { Failure, Receiver, Transport } from "@socketpool/core/Transport"
+import type * as net from "node:net"
+
+/** How long closing waits for output on its way and for the peer's FIN. In real time: the peer knows no other. */
+const lingerMillis = 1_000
+
+export class NetTransport<S extends net.Socket = net.Socket> implements Transport {
+  localAddress: Address
+  remoteAddress: Address
+  private corked = false
+  private detached = false
+  private readonly listeners: ReadonlyArray<readonly [string, (...args: Array<any>) => void]>
+
+  constructor(
+    readonly socket: S,
+    /** The peer, as errors name it. */
+    readonly address: string,
+    peer: Address,
+    receiver: Receiver
+  ) {
+    this.localAddress = peer._tag === "UnixAddress"
+      ? { _tag: "UnixAddress", path: "" }
+      : { ...peer, hostname: "", port: 0 }
+    this.remoteAddress = peer
+    this.listeners = [
+      ["data", receiver.data],
+      ["end", receiver.ended],
+      ["error", (error: NodeJS.ErrnoException) => receiver.failed(failureOf(error))],
+      ["drain", receiver.drained],
+      ["close", () => receiver.closed()]
+    ]
+    for (const [event, listener] of this.listeners) socket.on(event, listener)
+  }
+
+  /** Notes both ends as the system knows them, once there is a connection. A Unix socket's have no other names. */
+  connected(): void {
+    const { localAddress, localPort, remoteAddress, remotePort } = this.socket
+    if (localAddress !== undefined && localPort !== undefined) {
+      this.localAddress = { _tag: "TcpAddress", hostname: localAddress, port: localPort }
+    }
+    if (remoteAddress !== undefined && remotePort !== undefined) {
+      this.remoteAddress = { _tag: "TcpAddress", hostname: remoteAddress, port: remotePort }
+    }
+  }
+
+  /** Leaves the socket to another owner. */
+  detach(): void {
+    this.detached = true
+    for (const [event, listener] of this.listeners) {
+      if (event !== "error") this.socket.off(event, listener)
+    }
+  }
+
+  get isOpen(): boolean {
+    return !this.socket.destroyed
+  }
+
+  /** What is written in one turn goes out in one system call: the socket is corked until the turn ends. */
+  readonly write = (data: Uint8Array | string): boolean => {
+    const { socket } = this
+    if (!this.corked) {
+      this.corked = true
+      socket.cork()
+      process.nextTick(this.uncork)
+    }
+    return socket.write(data)
+  }
+
+  private readonly uncork = (): void => {
+    if (!this.corked) return
+    this.corked = false
+    this.socket.uncork()
+  }
+
+  get isFull(): boolean {
+    return this.socket.writableNeedDrain
+  }
+
+  readonly flushNow = (): boolean => {
+    this.uncork()
+    return this.socket.writableLength === 0
+  }
+
+  readonly flush = (done: () => void): void => {
+    this.uncork()
+    // Writes end in order, so an empty one ends when those before it have; also when they fail.
+    this.socket.write(new Uint8Array(0), () => done())
+  }
+
+  readonly hold = (back: boolean): void => {
+    const { socket } = this
+    if (back === socket.isPaused()) return
+    if (back) socket.pause()
+    else socket.resume()
+  }
+
+  get hasUnread(): boolean {
+    return this.socket.readableLength > 0
+  }
+
+  readonly shutdown = (): void => {
+    this.socket.end()
+  }
+
+  readonly catchUp = (done: () => void): () => void => {
+    const immediate = setImmediate(done)
+    return () => clearImmediate(immediate)
+  }
+
+  /** An idle socket does not keep the process alive. */
+  readonly setIdle = (idle: boolean): void => {
+    if (idle) this.socket.unref()
+    else this.socket.ref()
+  }
+
+  /**
+   * Orderly, it sends what is left and a FIN, and waits for the peer's, so that a server that counts never has more
+   * connections than the pool. A peer that does not answer is given up after a while.
+   */
+  readonly close = (how: "Orderly" | "AtOnce", done: () => void): void => {
+    const { socket } = this
+    if (socket.closed) return done()
+    if (how === "AtOnce" || this.detached || socket.connecting || socket.pending) {
+      socket.once("close", done)
+      socket.destroy()
+    } else {
+      const timer = setTimeout(() => socket.destroy(), lingerMillis)
+      socket.once("close", () => {
+        clearTimeout(timer)
+        done()
+      })
+      socket.end()
+    }
+  }
+}
+
+const failureOf = (error: NodeJS.ErrnoException): Failure => ({
+  reason: error.code === "ETIMEDOUT" ? "Timeout" : "Reset",
+  ...(error.code === undefined ? {} : { code: error.code })
+})

@@ -1,0 +1,135 @@
+/** Where to connect to, and what a socket is told when it does. */
+import type { Address } from "@socketpool/core/Connection"
+import type { ConnectError } from "@socketpool/core/ConnectionError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as net from "node:net"
+import * as os from "node:os"
+import type { Options as TcpOptions } from "../TcpConnection.js"
+import type { Options as UnixOptions } from "../UnixConnection.js"
+import { Checks } from "./checks.js"
+import { addressOf, failure } from "./connectError.js"
+
+export interface Route {
+  /** The peer, as errors name it. */
+  readonly address: string
+  readonly peer: Address
+  readonly connectTimeout: Duration.Duration
+  /** How the socket is made. */
+  readonly constructor: { readonly allowHalfOpen: boolean; readonly highWaterMark?: number }
+  /** How it is connected; finding that out may take a look at a resolver. */
+  readonly target: Effect.Effect<net.NetConnectOpts, ConnectError>
+  /** What an open connection is made with. */
+  readonly timeout: Duration.DurationInput | undefined
+}
+
+const defaultConnectTimeout = "5 seconds"
+
+interface Shared {
+  readonly connectTimeout?: Duration.DurationInput
+  readonly timeout?: Duration.DurationInput
+  readonly highWaterMark?: number
+  readonly allowHalfOpen?: boolean
+}
+
+const shared = (checks: Checks, options: Shared): Pick<Route, "connectTimeout" | "constructor" | "timeout"> => {
+  checks.whole("highWaterMark", options.highWaterMark, 1)
+  return {
+    connectTimeout: checks.duration("connectTimeout", options.connectTimeout ?? defaultConnectTimeout),
+    timeout: options.timeout === undefined ? undefined : checks.duration("timeout", options.timeout),
+    constructor: {
+      allowHalfOpen: options.allowHalfOpen === true,
+      ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
+    }
+  }
+}
+
+// --- TCP ------------------------------------------------------------------------------------------------------------
+
+/** Checks the options. Throws a `RangeError` that names option, value and rule. */
+export const tcpRoute = (options: TcpOptions, of = "TcpConnection"): Route => {
+  const checks = new Checks(of)
+  const { attemptTimeout, host, keepAlive, localAddress, lookup, noDelay, port } = options
+  checks.text("host", host)
+  checks.whole("port", port, 1, 65_535)
+  if (localAddress !== undefined && net.isIP(localAddress) === 0) {
+    checks.reject("localAddress", localAddress, "an IP address")
+  }
+  const initialDelay = typeof keepAlive === "boolean" || keepAlive === undefined ?
+    undefined :
+    Duration.toMillis(checks.duration("keepAlive", keepAlive))
+  const attempt = attemptTimeout === undefined ?
+    undefined :
+    Duration.toMillis(checks.duration("attemptTimeout", attemptTimeout))
+  // Node would take 10 for less.
+  if (attempt !== undefined && attempt < 10) checks.reject("attemptTimeout", attempt, "at least 10 ms")
+  const address = addressOf(host, port)
+  const target: net.TcpNetConnectOpts = {
+    host,
+    port,
+    noDelay: noDelay ?? true,
+    keepAlive: keepAlive !== false,
+    ...(initialDelay === undefined ? {} : { keepAliveInitialDelay: initialDelay }),
+    ...(localAddress === undefined ? {} : { localAddress }),
+    ...(attempt === undefined ? {} : { autoSelectFamilyAttemptTimeout: attempt })
+  }
+  return {
+    ...shared(checks, options),
+    address,
+    peer: { _tag: "TcpAddress", hostname: host, port },
+    target: lookup === undefined || net.isIP(host) !== 0 ?
+      Effect.succeed(target) :
+      Effect.map(resolve(lookup, host, address), (found) => ({ ...target, lookup: found }))
+  }
+}
+
+/** Asks the user's resolver. Node's own hook would end the process over an empty list, and wait for ever for silence. */
+const resolve = (
+  lookup: NonNullable<TcpOptions["lookup"]>,
+  host: string,
+  address: string
+): Effect.Effect<net.LookupFunction, ConnectError> =>
+  Effect.suspend(() => lookup(host)).pipe(
+    Effect.mapError((cause) => dnsError(address, cause)),
+    Effect.flatMap((found) => {
+      const addresses = Array.isArray(found) ? found : []
+      if (addresses.length === 0) return dnsError(address, new Error(`lookup gave no address for ${host}`))
+      const wrong = addresses.find((one) => typeof one !== "string" || net.isIP(one) === 0)
+      if (wrong !== undefined) {
+        return dnsError(address, new Error(`lookup gave ${String(wrong)} for ${host}, which is no IP address`))
+      }
+      return Effect.succeed(answering(addresses.map((one) => ({ address: one, family: net.isIP(one) }))))
+    })
+  )
+
+const dnsError = (address: string, cause: unknown): ConnectError => {
+  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+  return failure("Dns", address, { cause, ...(typeof code === "string" ? { code } : {}) })
+}
+
+const answering =
+  (found: ReadonlyArray<{ readonly address: string; readonly family: number }>): net.LookupFunction =>
+  (_host, options, done) => {
+    if (options.all === true) done(null, [...found])
+    else done(null, found[0]!.address, found[0]!.family)
+  }
+
+// --- Unix -----------------------------------------------------------------------------------------------------------
+
+/** What fits into `sockaddr_un.sun_path` before the NUL. A longer path would be cut, and lead elsewhere. */
+const maxPathBytes = os.platform() === "linux" ? 107 : 103
+
+/** Checks the options. Throws a `RangeError` that names option, value and rule. */
+export const unixRoute = (options: UnixOptions, of = "UnixConnection"): Route => {
+  const checks = new Checks(of)
+  const { path } = options
+  checks.text("path", path)
+  return {
+    ...shared(checks, options),
+    address: path,
+    peer: { _tag: "UnixAddress", path },
+    target: Buffer.byteLength(path) > maxPathBytes ?
+      Effect.suspend(() => failure("PathTooLong", path)) :
+      Effect.succeed({ path })
+  }
+}

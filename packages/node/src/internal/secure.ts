@@ -1,0 +1,162 @@
+/** TLS over a socket that is connected. */
+import type { ConnectError } from "@socketpool/core/ConnectionError"
+import * as TransportPool from "@socketpool/core/TransportPool"
+import * as Effect from "effect/Effect"
+import * as Redacted from "effect/Redacted"
+import type * as Scope from "effect/Scope"
+import * as net from "node:net"
+import * as tls from "node:tls"
+import type { TcpConnection } from "../TcpConnection.js"
+import type { Options, SecurityOptions } from "../TlsConnection.js"
+import { Checks } from "./checks.js"
+import { failure, tlsError } from "./connectError.js"
+import { dial, lineOver, type NetLine } from "./dial.js"
+import { TcpHandle, TlsHandle } from "./handles.js"
+import { tcpRoute } from "./route.js"
+
+/** One identity: what is presented and who is trusted, and the session that connections of this identity share. */
+export interface Security {
+  readonly options: tls.ConnectionOptions
+  readonly servername: string | undefined
+  session: Buffer | undefined
+}
+
+/** Checks the options. Throws a `RangeError` that names option, value and rule, but no secret. */
+export const secure = (options: SecurityOptions): Security => {
+  const checks = new Checks("TlsConnection")
+  const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, servername } = options
+  if (servername !== undefined) checks.text("servername", servername)
+  if ((cert === undefined) !== (key === undefined)) {
+    checks.reject(cert === undefined ? "cert" : "key", undefined, "given with the other of cert and key")
+  }
+  for (const protocol of alpn ?? []) checks.text("alpn", protocol)
+  return {
+    servername,
+    session: undefined,
+    options: {
+      secureContext: context({
+        ...(ca === undefined ? {} : { ca: (Array.isArray(ca) ? ca : [ca]).map(pem) }),
+        ...(cert === undefined ? {} : { cert: pem(cert) }),
+        ...(key === undefined ? {} : { key: pem(Redacted.value(key)) }),
+        ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) }),
+        ...(minVersion === undefined ? {} : { minVersion })
+      }),
+      ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+      // Said either way, so that the environment has no say.
+      rejectUnauthorized: dangerouslySkipVerification !== true
+    }
+  }
+}
+
+const pem = (text: string | Uint8Array): string | Buffer => typeof text === "string" ? text : Buffer.from(text)
+
+const context = (options: tls.SecureContextOptions): tls.SecureContext => {
+  try {
+    return tls.createSecureContext(options)
+  } catch (error) {
+    // OpenSSL names what it could not read, never what stood there.
+    const { code = "unknown", message } = error as NodeJS.ErrnoException
+    throw new RangeError(
+      `TlsConnection: ca, cert, key and passphrase must be PEM and fit together: ${message} (${code})`
+    )
+  }
+}
+
+/** Connects, says what has to be said in plain text, and goes on with TLS. */
+export const dialSecure = (
+  options: Options,
+  security: Security,
+  finish: (line: SecureLine) => Effect.Effect<SecureLine, ConnectError>
+): Effect.Effect<SecureLine, ConnectError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const route = tcpRoute(options, "TlsConnection")
+    const { startTls } = options
+    return dial(route, TcpHandle.of, (line) =>
+      (startTls === undefined ? Effect.void : TransportPool.handshake(line, startTls)).pipe(
+        Effect.andThen(Effect.suspend(() =>
+          upgrade(line, route, options.host, security)
+        )),
+        Effect.flatMap(finish)
+      ))
+  })
+
+/** A line over TLS. */
+type SecureLine = NetLine<TlsHandle, tls.TLSSocket>
+
+/** Goes on with TLS where a plain line ends. */
+const upgrade = (
+  line: NetLine<TcpHandle>,
+  route: Parameters<typeof lineOver>[1],
+  host: string,
+  security: Security
+): Effect.Effect<SecureLine, ConnectError, Scope.Scope> =>
+  Effect.uninterruptibleMask((restore) => {
+    const { address } = route
+    line.takeBack()
+    if (line.end !== undefined) return failure("Tls", address, { cause: new Error("the peer has gone") })
+    if (!line.isClean || line.hasUnsent) {
+      return failure("Tls", address, { cause: new Error("there is plain text left from before the handshake") })
+    }
+    const raw = line.transport.socket
+    line.transport.detach()
+    const name = security.servername ?? host
+    const socket = tls.connect({
+      ...security.options,
+      socket: raw,
+      host: name,
+      // SNI knows no addresses (RFC 6066).
+      ...(net.isIP(name) === 0 ? { servername: name } : {}),
+      ...(security.session === undefined ? {} : { session: security.session })
+    })
+    socket.on("error", () => {})
+    socket.on("session", (session) => {
+      security.session = session
+    })
+    return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
+      Effect.andThen(restore(shakeHands(socket, address))),
+      Effect.map(() => lineOver(socket, route, TlsHandle.of)),
+      Effect.tap((line) => Effect.addFinalizer(() => line.close)),
+      Effect.tapError(() => Effect.sync(() => security.session = undefined))
+    )
+  })
+
+const shakeHands = (socket: tls.TLSSocket, address: string): Effect.Effect<void, ConnectError> =>
+  Effect.async((resume) => {
+    const onSecure = () => done(Effect.void)
+    const onError = (error: Error) => done(Effect.fail(tlsError(error, address)))
+    const onClose = () => done(Effect.fail(tlsError(new Error("closed"), address)))
+    const done = (result: Effect.Effect<void, ConnectError>) => {
+      stopListening()
+      resume(result)
+    }
+    const stopListening = () => {
+      socket.off("secureConnect", onSecure)
+      socket.off("error", onError)
+      socket.off("close", onClose)
+    }
+    socket.on("secureConnect", onSecure)
+    socket.on("error", onError)
+    socket.on("close", onClose)
+    return Effect.sync(stopListening)
+  })
+
+/** `upgrade` for whoever has opened the connection himself. */
+export const upgradeHeld = (
+  connection: TcpConnection,
+  options: SecurityOptions
+): Effect.Effect<TlsHandle, ConnectError, Scope.Scope> =>
+  Effect.suspend(() => {
+    if (!(connection instanceof TcpHandle) || connection.line.holder !== connection || connection.line.isShared) {
+      throw new TypeError(
+        "TlsConnection.upgrade: connection must be one that TcpConnection.open has given, and not upgraded yet"
+      )
+    }
+    const line: NetLine<TcpHandle> = connection.line
+    const { address, remoteAddress } = line.transport
+    const timeout = line.timeout === Infinity ? undefined : line.timeout
+    const route = { address, peer: remoteAddress, timeout, constructor: { allowHalfOpen: false } }
+    return Effect.map(upgrade(line, route, hostOf(address), secure(options)), (line) => line.lend())
+  })
+
+/** The host in an address as errors show it. */
+const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1")
