@@ -61,9 +61,9 @@ export const mutants = [
   },
   {
     file: "transitions/demand.ts",
-    why: "the backoff is not left when the floor is full",
-    before: "    state.cooling = false\n    return nothing\n  }\n  state.cooling = true",
-    after: "    return nothing\n  }\n  state.cooling = true"
+    why: "a failed open begins a backoff although the floor is full",
+    before: "  if (floorDeficit(state) <= 0) return nothing\n  state.cooling = true",
+    after: "  state.cooling = true"
   },
 
   // --- What closes --------------------------------------------------------------------------------------------------
