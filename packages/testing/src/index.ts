@@ -5,6 +5,10 @@ export * as Interruptions from "./Interruptions.js"
 /**
  * @since 0.1.0
  */
+export * as MemoryServer from "./MemoryServer.js"
+/**
+ * @since 0.1.0
+ */
 export * as Rng from "./Rng.js"
 /**
  * @since 0.1.0

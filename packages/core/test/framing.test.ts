@@ -1,0 +1,339 @@
+import { assert, describe, expect, it } from "@effect/vitest"
+import { Framing } from "@socketpool/core"
+import { ByteBuffer } from "@socketpool/core/ByteBuffer"
+import { MemoryServer, Rng } from "@socketpool/testing"
+import { Cause, Chunk, Effect, Exit, Fiber, Schema, Stream } from "effect"
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+const text = (frame: Uint8Array) => new TextDecoder().decode(frame)
+
+const framings: ReadonlyArray<readonly [string, Framing.Framing, ReadonlyArray<string>]> = [
+  ["lines", Framing.lines({ maxBytes: 40 }), ["", "one", "carriage \r inside", "x".repeat(40)]],
+  ["lines ended by LF", Framing.lines({ end: "\n" }), ["", "one", "two"]],
+  ["delimited by one byte", Framing.delimited("\0"), ["", "one\ntwo", "three"]],
+  ["delimited by what repeats itself", Framing.delimited("aab"), ["", "ab", "xaxax", "b"]],
+  ["of a fixed size", Framing.fixed(3), ["abc", "def"]],
+  ["behind 1 byte", Framing.lengthPrefixed({ prefix: 1 }), ["", "one", "x".repeat(255)]],
+  ["behind 2 bytes", Framing.lengthPrefixed({ prefix: 2 }), ["", "one", "x".repeat(300)]],
+  ["behind 2 bytes, little", Framing.lengthPrefixed({ prefix: 2, order: "little" }), ["", "one", "x".repeat(300)]],
+  ["behind 4 bytes", Framing.lengthPrefixed({ prefix: 4 }), ["", "one", "x".repeat(70)]],
+  ["behind 4 bytes, little", Framing.lengthPrefixed({ prefix: 4, order: "little" }), ["", "one"]],
+  ["behind a varint", Framing.lengthPrefixed({ prefix: "varint" }), ["", "one", "x".repeat(127), "x".repeat(300)]]
+]
+
+const encoded = (framing: Framing.Framing, frame: string): Uint8Array => {
+  const whole = framing.encode(frame)
+  assert.instanceOf(whole, Uint8Array)
+  return whole as Uint8Array
+}
+
+const below = (rng: Rng.Rng, most: number): number => rng.between(0, most - 1)
+
+/** Every frame that a stream in these chunks gives. */
+const decodeAll = (framing: Framing.Framing, chunks: ReadonlyArray<Uint8Array>): Array<string | "TooLarge"> => {
+  const buffer = new ByteBuffer()
+  const found: Array<string> = []
+  let decoder = framing.decoder()
+  for (const chunk of chunks) {
+    buffer.push(chunk)
+    for (;;) {
+      const frame = decoder.decode(buffer)
+      if (frame === undefined) break
+      if (frame === Framing.TooLarge) return [...found, "TooLarge"]
+      found.push(text(frame))
+      decoder = framing.decoder()
+    }
+  }
+  return found
+}
+
+describe("a frame", () => {
+  it.each(framings)("comes out as it went in, wherever the stream is cut: %s", (_, framing, frames) => {
+    const stream = Uint8Array.from(frames.flatMap((frame) => [...encoded(framing, frame)]))
+    for (let cut = 0; cut <= stream.length; cut++) {
+      expect(decodeAll(framing, [stream.subarray(0, cut), stream.subarray(cut)])).toEqual(frames)
+    }
+    expect(decodeAll(framing, [...stream].map((byte) => Uint8Array.of(byte)))).toEqual(frames)
+  })
+
+  it("has the bytes that the protocol says", () => {
+    expect([...encoded(Framing.lengthPrefixed({ prefix: 4 }), "ab")]).toEqual([0, 0, 0, 2, 97, 98])
+    expect([...encoded(Framing.lengthPrefixed({ prefix: 4, order: "little" }), "ab")]).toEqual([2, 0, 0, 0, 97, 98])
+    expect([...encoded(Framing.lengthPrefixed({ prefix: 2 }), "x".repeat(258))].slice(0, 3)).toEqual([1, 2, 120])
+    // Protocol Buffers' own example: 300 is AC 02.
+    expect([...encoded(Framing.lengthPrefixed({ prefix: "varint" }), "x".repeat(300))].slice(0, 2)).toEqual([0xac, 2])
+    expect(text(encoded(Framing.lines(), "hi"))).toBe("hi\r\n")
+  })
+
+  it("that is a line ends with LF or with CR LF", () => {
+    expect(decodeAll(Framing.lines(), [bytes("one\ntwo\r\n\n\r\n")])).toEqual(["one", "two", "", ""])
+  })
+})
+
+describe("a frame that is too large", () => {
+  const limited: ReadonlyArray<readonly [string, Framing.Framing, string, string]> = [
+    ["a line", Framing.lines({ maxBytes: 4 }), "abcd\r\n", "abcde\n"],
+    ["a delimited frame", Framing.delimited(";;", { maxBytes: 4 }), "abcd;;", "abcde;;"],
+    ["a length of 1 byte", Framing.lengthPrefixed({ prefix: 1, maxBytes: 4 }), "\x04abcd", "\x05"],
+    ["a length of 2 bytes", Framing.lengthPrefixed({ prefix: 2, maxBytes: 4 }), "\0\x04abcd", "\0\x05"],
+    ["a length of 4 bytes", Framing.lengthPrefixed({ prefix: 4, maxBytes: 4 }), "\0\0\0\x04abcd", "\x7f\x7f\x7f\x7f"],
+    ["a varint", Framing.lengthPrefixed({ prefix: "varint", maxBytes: 4 }), "\x04abcd", "\x05"]
+  ]
+  it.each(limited)("is refused as soon as its size is known: %s", (_, framing, fits, tooLarge) => {
+    expect(decodeAll(framing, [bytes(fits)])).toEqual(["abcd"])
+    expect(decodeAll(framing, [bytes(tooLarge)])).toEqual(["TooLarge"])
+    // Byte by byte, too, and not before.
+    const hostile = [...bytes(tooLarge)].map((byte) => Uint8Array.of(byte))
+    expect(decodeAll(framing, hostile)).toEqual(["TooLarge"])
+    expect(decodeAll(framing, hostile.slice(0, -1))).toEqual(tooLarge.length > 5 ? expect.anything() : [])
+  })
+
+  it("is refused whatever length a hostile peer writes", () => {
+    const all255 = new Uint8Array(10).fill(255)
+    for (const prefix of [1, 2, 4, "varint"] as const) {
+      for (const order of ["big", "little"] as const) {
+        const framing = Framing.lengthPrefixed({ prefix, order, maxBytes: 100 })
+        expect(decodeAll(framing, [all255])).toEqual(["TooLarge"])
+      }
+    }
+    // A varint that never ends.
+    expect(decodeAll(Framing.lengthPrefixed({ prefix: "varint" }), [new Uint8Array(5).fill(128)])).toEqual(["TooLarge"])
+  })
+
+  it("is not sent", () => {
+    for (const [, framing] of limited) {
+      expect(framing.encode("abcde")).toMatchObject({ _tag: "FramingError", reason: "TooLarge", size: 5 })
+    }
+  })
+})
+
+describe("what would be read as something else", () => {
+  it("is not sent as a line", () => {
+    expect(Framing.lines().encode("a\r\nMAIL FROM:<b>")).toMatchObject({ reason: "ContainsDelimiter" })
+    expect(Framing.lines().encode("a\n")).toMatchObject({ reason: "ContainsDelimiter" })
+  })
+
+  it("is not sent as a delimited frame, also where the delimiter begins in the frame and ends in its own", () => {
+    expect(Framing.delimited("aab").encode("xaabx")).toMatchObject({ reason: "ContainsDelimiter" })
+    expect(Framing.delimited("aa").encode("xa")).toMatchObject({ reason: "ContainsDelimiter" })
+    expect(Framing.delimited("aab").encode("xaa")).toBeInstanceOf(Uint8Array)
+  })
+
+  it("is not sent as a frame of a fixed size", () => {
+    expect(Framing.fixed(3).encode("ab")).toMatchObject({ reason: "WrongSize", size: 2 })
+    expect(String(Framing.fixed(3).encode("ab"))).toContain("Cannot send a frame of 2 bytes: frames have 3 bytes")
+  })
+})
+
+describe("100,000 random streams", () => {
+  const rounds = 100_000
+
+  it("of random bytes give frames within the limit or TooLarge, and nothing is thrown", () => {
+    const rng = Rng.make(20_261_122)
+    const limit = 50
+    const of = [
+      Framing.lines({ maxBytes: limit }),
+      Framing.delimited("\0", { maxBytes: limit }),
+      Framing.fixed(7),
+      Framing.lengthPrefixed({ prefix: 1, maxBytes: limit }),
+      Framing.lengthPrefixed({ prefix: 2, maxBytes: limit }),
+      Framing.lengthPrefixed({ prefix: 4, maxBytes: limit, order: "little" }),
+      Framing.lengthPrefixed({ prefix: "varint", maxBytes: limit })
+    ]
+    let frames = 0
+    let refused = 0
+    let longest = 0
+    for (let round = 0; round < rounds; round++) {
+      const framing = of[round % of.length]!
+      const small = below(rng, 2) === 0
+      const stream = Array.from({ length: 1 + below(rng, 6) }, () =>
+        Uint8Array.from({ length: 1 + below(rng, 20) }, () => below(rng, small ? 12 : 256)))
+      for (const frame of decodeAll(framing, stream)) {
+        if (frame === "TooLarge") refused++
+        else frames++
+        longest = Math.max(longest, frame.length)
+      }
+    }
+    assert.strictEqual(longest, limit)
+    assert.isAbove(frames, rounds / 10)
+    assert.isAbove(refused, rounds / 10)
+  })
+
+  it("of frames, cut at random, give those frames", () => {
+    const rng = Rng.make(7)
+    for (let round = 0; round < rounds; round++) {
+      const [name, framing] = framings[round % framings.length]!
+      const frames = Array.from({ length: 1 + below(rng, 4) }, () =>
+        name === "of a fixed size" ? "abc" : "cdefg".slice(0, below(rng, 6)).repeat(1 + below(rng, 3)))
+      const stream = Uint8Array.from(frames.flatMap((frame) => [...encoded(framing, frame)]))
+      const chunks: Array<Uint8Array> = []
+      for (let at = 0; at < stream.length;) {
+        const size = 1 + below(rng, stream.length - at)
+        chunks.push(stream.subarray(at, at + size))
+        at += size
+      }
+      assert.deepStrictEqual(decodeAll(framing, chunks), frames)
+    }
+  })
+})
+
+describe("the byte buffer", () => {
+  it("gives back what came, in whatever pieces it came and is taken", () => {
+    const rng = Rng.make(3)
+    for (let round = 0; round < 500; round++) {
+      const buffer = new ByteBuffer()
+      let next = 0
+      let expected = 0
+      for (let step = 0; step < 60; step++) {
+        if (below(rng, 2) === 0) {
+          const size = below(rng, below(rng, 8) === 0 ? 5_000 : 30)
+          buffer.push(Uint8Array.from({ length: size }, () => next++ % 251))
+        } else {
+          const taken = buffer.take(below(rng, buffer.length + 1))
+          assert.isTrue(taken.every((byte) => byte === expected++ % 251))
+        }
+        assert.strictEqual(buffer.length, next - expected)
+        if (buffer.length > 0) assert.strictEqual(buffer.at(0), expected % 251)
+        assert.strictEqual(buffer.at(buffer.length), undefined)
+      }
+    }
+  })
+
+  it("leaves what it has given alone when more comes", () => {
+    const buffer = new ByteBuffer()
+    for (const part of ["ab", "cd", "ef"]) buffer.push(bytes(part))
+    const taken = buffer.take(5)
+    buffer.push(bytes("gh"))
+    expect([text(taken), text(buffer.take(3))]).toEqual(["abcde", "fgh"])
+  })
+
+  it("keeps a frame that comes byte by byte in about twice its size", () => {
+    const buffer = new ByteBuffer()
+    const size = 1_000_000
+    for (let i = 0; i < size; i++) buffer.push(Uint8Array.of(i % 251))
+    // What it holds on to: chunks over blocks that they share with nobody.
+    const { chunks } = buffer as unknown as { readonly chunks: ReadonlyArray<Uint8Array> }
+    const held = chunks.reduce((sum, chunk) => sum + chunk.buffer.byteLength + 100, 0)
+    assert.isAtMost(held, 2 * size)
+    assert.strictEqual(buffer.take(size)[999_999], 999_999 % 251)
+  })
+
+  it("refuses to give more than there is", () => {
+    expect(() => new ByteBuffer().take(1)).toThrow("cannot take 1 bytes of 0")
+  })
+})
+
+describe("wrong options", () => {
+  it.each<readonly [string, () => unknown]>([
+    ["maxBytes must be a whole number of at least 1, but is 0", () => Framing.lines({ maxBytes: 0 })],
+    ["delimiter must not be empty", () => Framing.delimited("")],
+    ["bytes must be a whole number of at least 1, but is 1.5", () => Framing.fixed(1.5)],
+    ["prefix must be 1, 2, 4 or \"varint\", but is 3", () => Framing.lengthPrefixed({ prefix: 3 as 4 })],
+    ["maxBytes must be a whole number from 0 to 255, but is 256", () =>
+      Framing.lengthPrefixed({ prefix: 1, maxBytes: 256 })]
+  ])("are named: %s", (message, make) => {
+    expect(make).toThrow(message)
+  })
+})
+
+describe("frames over a connection", () => {
+  const Point = Schema.parseJson(Schema.Struct({ x: Schema.Number }))
+
+  it.scoped("are asked for and answered", () =>
+    Effect.gen(function*() {
+      const framing = Framing.lengthPrefixed({ prefix: 4 })
+      const server = yield* MemoryServer.make((peer) => {
+        const { recv, send } = Framing.over(peer, framing)
+        return Effect.forever(Effect.flatMap(recv, send))
+      })
+      const pool = yield* server.pool({ maxConnections: 1 })
+      const answer = yield* pool.use((connection) => {
+        const points = Framing.schema(Framing.text(Framing.over(connection, framing)), Point)
+        return Effect.andThen(points.send({ x: 3 }), points.recv)
+      })
+      expect(answer).toEqual({ x: 3 })
+      expect(yield* pool.stats).toMatchObject({ idle: 1, opened: 1 })
+    }))
+
+  it.scoped("come one to each reader, whole", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.andThen(peer.send("\x03on"), Effect.andThen(peer.recvExactly(1), peer.send("e\x03two\x00")))
+      )
+      const connection = yield* server.connect()
+      const { recv } = Framing.over(connection, Framing.lengthPrefixed({ prefix: 1 }))
+      const readers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(recv))
+      yield* Effect.yieldNow()
+      yield* connection.send("!")
+      expect((yield* Fiber.join(Fiber.all(readers))).map(text)).toEqual(["one", "two", ""])
+    }))
+
+  it.scoped("that do not fit a schema are errors, and the connection works on", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.send("{}\n{\"x\":1}\n"), Effect.never))
+      const connection = yield* server.connect()
+      const points = Framing.schema(Framing.text(Framing.over(connection, Framing.lines())), Point)
+      expect((yield* Effect.flip(points.recv))._tag).toBe("ParseError")
+      expect(yield* points.recv).toEqual({ x: 1 })
+    }))
+
+  it.scoped("that cannot be sent are errors, and nothing was sent", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) => Effect.forever(Effect.flatMap(peer.recv(), (data) => peer.send(data))))
+      const pool = yield* server.pool()
+      const answer = yield* pool.use((connection) => {
+        const line = Framing.text(Framing.over(connection, Framing.lines()))
+        return Effect.flip(line.send("a\nb")).pipe(
+          Effect.tap((error) => Effect.sync(() => expect(error._tag).toBe("FramingError"))),
+          Effect.andThen(line.send("ok")),
+          Effect.andThen(line.recv)
+        )
+      })
+      expect(answer).toBe("ok")
+    }))
+
+  it.scoped("end with the stream between two frames, and fail within one", () =>
+    Effect.gen(function*() {
+      const sending = (all: string) => MemoryServer.make((peer) => peer.send(all))
+      const linesOf = (all: string) =>
+        Effect.gen(function*() {
+          const connection = yield* (yield* sending(all)).connect()
+          return yield* Effect.either(Stream.runCollect(Framing.over(connection, Framing.lines()).stream))
+        })
+      const whole = yield* linesOf("one\ntwo\n")
+      expect(whole._tag === "Right" && Chunk.toReadonlyArray(whole.right).map(text)).toEqual(["one", "two"])
+      const cut = yield* linesOf("one\ntw")
+      expect(cut._tag === "Left" && cut.left).toMatchObject({ reason: "EndOfStream", bytesIntoFrame: 2 })
+    }))
+
+  it.scoped("that are too large fail the read, and the connection is not lent again", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.recv(), peer.send("x".repeat(100))))
+      const pool = yield* server.pool()
+      const error = yield* pool.use((connection) => {
+        const line = Framing.over(connection, Framing.lines({ maxBytes: 10 }))
+        return Effect.andThen(line.send("?"), Effect.flip(line.recv))
+      })
+      expect(error).toMatchObject({ _tag: "ConnectionError", reason: "TooLarge" })
+      yield* Effect.yieldNow()
+      expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1 })
+    }))
+
+  it.scoped("whose decoder throws are a defect of the reader's, and the connection is not lent again", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.recv(), peer.send("x")))
+      const pool = yield* server.pool()
+      const decoder = () => ({
+        decode: (incoming: ByteBuffer): string | undefined => {
+          if (incoming.length > 0) throw new Error("the decoder's")
+          return undefined
+        }
+      })
+      const exit = yield* pool.use((connection) =>
+        Effect.andThen(connection.send("?"), Effect.exit(connection.recvFrame(decoder)))
+      )
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("the decoder's")
+      yield* Effect.yieldNow()
+      expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1 })
+    }))
+})

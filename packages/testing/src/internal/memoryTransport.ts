@@ -1,0 +1,141 @@
+/** Two transports that carry bytes to each other in memory, at once and in order. */
+import type { Address } from "@socketpool/core/Connection"
+import type { Failure, Receiver, Transport } from "@socketpool/core/Transport"
+
+const encoder = new TextEncoder()
+const reset: Failure = { reason: "Reset", code: "ECONNRESET" }
+
+/** One end. */
+export class MemoryTransport implements Transport {
+  isOpen = true
+  isFull = false
+  private peer: MemoryTransport | undefined = undefined
+  private receiver: Receiver | undefined = undefined
+  /** What the peer has sent and nobody has taken, because this end is held back. */
+  private readonly inbox: Array<Uint8Array | "End" | "Closed"> = []
+  private inboxBytes = 0
+  private held = false
+  private delivering = false
+  private hasShutDown = false
+  private readonly onFlushed: Array<() => void> = []
+
+  constructor(
+    readonly localAddress: Address,
+    readonly remoteAddress: Address,
+    readonly address: string,
+    /** How many bytes the other end may leave untaken before this one is full. */
+    private readonly highWaterMark: number
+  ) {}
+
+  connect(peer: MemoryTransport): void {
+    this.peer = peer
+  }
+
+  listen(receiver: Receiver): this {
+    this.receiver = receiver
+    this.deliver()
+    return this
+  }
+
+  readonly write = (data: Uint8Array | string): boolean => {
+    const chunk = typeof data === "string" ? encoder.encode(data) : data.slice()
+    if (!this.isOpen || this.hasShutDown || chunk.length === 0) return true
+    this.peer?.receive(chunk)
+    this.isFull = this.untaken >= this.highWaterMark
+    return !this.isFull
+  }
+
+  private get untaken(): number {
+    return this.peer?.inboxBytes ?? 0
+  }
+
+  readonly flushNow = (): boolean => this.untaken === 0
+
+  readonly flush = (done: () => void): void => {
+    if (this.untaken === 0 || !this.isOpen) done()
+    else this.onFlushed.push(done)
+  }
+
+  readonly hold = (back: boolean): void => {
+    this.held = back
+    this.deliver()
+  }
+
+  get hasUnread(): boolean {
+    return this.inboxBytes > 0
+  }
+
+  readonly shutdown = (): void => {
+    if (!this.isOpen || this.hasShutDown) return
+    this.hasShutDown = true
+    this.peer?.receive("End")
+  }
+
+  readonly close = (how: "Orderly" | "AtOnce", done: () => void): void => {
+    if (this.isOpen) {
+      if (how === "Orderly") {
+        this.shutdown()
+        this.peer?.receive("Closed")
+      } else {
+        this.peer?.break(reset)
+      }
+      this.end()
+    }
+    done()
+  }
+
+  /** Breaks at both ends. */
+  reset(): void {
+    this.peer?.break(reset)
+    this.break(reset)
+  }
+
+  private break(failure: Failure): void {
+    if (!this.isOpen) return
+    this.end()
+    this.receiver?.failed(failure)
+    this.receiver?.closed()
+  }
+
+  private end(): void {
+    this.isOpen = false
+    this.inbox.length = 0
+    this.inboxBytes = 0
+    this.peer?.drained()
+    for (const done of this.onFlushed.splice(0)) done()
+  }
+
+  private receive(what: Uint8Array | "End" | "Closed"): void {
+    if (!this.isOpen) return
+    this.inbox.push(what)
+    if (typeof what !== "string") this.inboxBytes += what.length
+    this.deliver()
+  }
+
+  private deliver(): void {
+    if (this.delivering || this.receiver === undefined) return
+    this.delivering = true
+    while (!this.held && this.inbox.length > 0) {
+      const next = this.inbox.shift()!
+      if (next === "End") {
+        this.receiver.ended()
+      } else if (next === "Closed") {
+        this.end()
+        this.receiver.closed()
+      } else {
+        this.inboxBytes -= next.length
+        this.receiver.data(next)
+      }
+    }
+    this.delivering = false
+    if (this.inboxBytes === 0) this.peer?.drained()
+  }
+
+  /** The other end has taken everything. */
+  private drained(): void {
+    for (const done of this.onFlushed.splice(0)) done()
+    if (!this.isFull) return
+    this.isFull = false
+    this.receiver?.drained()
+  }
+}
