@@ -31,7 +31,7 @@ export type Address =
 export interface OperationOptions {
   /**
    * How long this operation may take as a whole, if it has to wait. Then it fails with `ConnectionError` reason
-   * `Timeout`. More than 0; `"infinity"` for none. Default: the connection's own `timeout`.
+   * `Timeout`. More than 0; `Duration.infinity` for none. Default: the connection's own `timeout`.
    */
   readonly timeout?: Duration.DurationInput
 }

@@ -19,8 +19,11 @@ import type { LeasedConnection, Line } from "./Transport.js"
  * `validate` may write and read as a holder would; a connection is closed, too, if it leaves unread input behind.
  *
  * `onRelease` is asked only about a connection that is open and has no unread input, and decides then; its connection
- * is valid until it has answered. Without it, a connection goes back only if its lease ended in success: after any
- * other end an answer may still be on its way. Output not sent yet is sent first, for at most `closeTimeout`.
+ * is valid until it has answered. Output not sent yet is sent first, for at most `closeTimeout`.
+ *
+ * Without it, a connection goes back only if its lease ended in success and has read something since it last sent
+ * something: otherwise an answer may still be on its way, and would be the next borrower's. A protocol in which the
+ * client does not read, such as one that ships logs, needs `onRelease: () => Effect.succeed("keep")`.
  *
  * @since 0.1.0
  * @category models
@@ -135,7 +138,7 @@ type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]
 
 const releaser = <C extends LeasedConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
   onRelease === undefined ?
-    ({ line }, exit) => Exit.isSuccess(exit) ? settle(line) : spoil(line) :
+    ({ line }, exit) => Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : spoil(line) :
     ({ line }, exit) => {
       line.takeBack()
       if (!line.isClean) return spoil(line)

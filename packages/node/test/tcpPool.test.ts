@@ -256,6 +256,17 @@ describe("after use", () => {
         }))
     }))
 
+  it.live("a connection that has sent something and read nothing is closed: an answer may be on its way", () =>
+    withPool(echo, { maxConnections: 1 }, (pool) =>
+      Effect.gen(function*() {
+        yield* pool.use((connection) => connection.send("old\n"))
+        const answer = yield* pool.use((connection) =>
+          Effect.andThen(connection.send("new\n"), connection.recvUntil("\n"))
+        )
+        expect(text(answer)).toBe("new\n")
+        expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1 })
+      })))
+
   it.live("output on its way is sent before the connection is lent again", () =>
     Effect.gen(function*() {
       let release = () => {}
@@ -264,7 +275,8 @@ describe("after use", () => {
         socket.pause()
         release = () => void socket.on("data", (chunk) => got += chunk.length).resume()
       }
-      yield* withPool(reluctant, { maxConnections: 1, closeTimeout: "30 seconds" }, (pool) =>
+      const onRelease = () => Effect.succeed("keep" as const)
+      yield* withPool(reluctant, { maxConnections: 1, closeTimeout: "30 seconds", onRelease }, (pool) =>
         Effect.gen(function*() {
           const size = 6_000_000
           // Fills the kernel's buffers first, so that some of the rest stays in the process.

@@ -83,7 +83,8 @@ export interface MemoryServer {
 
 type ClientLine = Transport.Line<MemoryTransport, Transport.LeasedConnection<MemoryTransport>>
 
-const highWaterMark = 65_536
+/** As a socket's in Node 20. */
+const highWaterMark = 16_384
 
 /**
  * Starts a server that runs `serve` for each connection, in a fiber of its own, until it ends: then the connection is
@@ -172,8 +173,10 @@ export const make = <R = never>(
       TransportPool.make({
         name: addressText,
         ...options as TransportPool.Options<Transport.LeasedConnection<MemoryTransport>>,
-        open: openInTime(options, (line) =>
-          options.handshake === undefined ? Effect.void : TransportPool.handshake(line, options.handshake))
+        open: openInTime(
+          options,
+          (line) => options.handshake === undefined ? Effect.void : TransportPool.handshake(line, options.handshake)
+        )
       }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
 
     const each = (f: (peer: MemoryTransport) => void) =>

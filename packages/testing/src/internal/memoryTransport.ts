@@ -3,6 +3,8 @@ import type { Address } from "@socketpool/core/Connection"
 import type { Failure, Receiver, Transport } from "@socketpool/core/Transport"
 
 const encoder = new TextEncoder()
+/** As much as comes at once. */
+const pieceBytes = 16_384
 const reset: Failure = { reason: "Reset", code: "ECONNRESET" }
 
 /** One end. */
@@ -39,8 +41,8 @@ export class MemoryTransport implements Transport {
 
   readonly write = (data: Uint8Array | string): boolean => {
     const chunk = typeof data === "string" ? encoder.encode(data) : data.slice()
-    if (!this.isOpen || this.hasShutDown || chunk.length === 0) return true
-    this.peer?.receive(chunk)
+    if (!this.isOpen || this.hasShutDown) return true
+    for (let at = 0; at < chunk.length; at += pieceBytes) this.peer?.receive(chunk.subarray(at, at + pieceBytes))
     this.isFull = this.untaken >= this.highWaterMark
     return !this.isFull
   }

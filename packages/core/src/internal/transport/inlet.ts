@@ -20,7 +20,9 @@ export class Inlet {
   constructor(
     /** Holds the peer back, or lets it go on. */
     private readonly hold: (back: boolean) => void,
-    private readonly spoil: () => void
+    private readonly spoil: () => void,
+    /** Something has been read. */
+    private readonly noteRead: () => void
   ) {}
 
   /** How many bytes have come that nobody has read. */
@@ -103,7 +105,10 @@ export class Inlet {
       this.spoil()
       return Exit.fail({ reason: "TooLarge" })
     }
-    if (frame !== undefined) return Exit.succeed(frame)
+    if (frame !== undefined) {
+      this.noteRead()
+      return Exit.succeed(frame)
+    }
     return this.failure === undefined ? undefined : Exit.fail(this.failure)
   }
 }

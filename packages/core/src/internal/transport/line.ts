@@ -17,6 +17,8 @@ export class Line<T extends Transport = Transport, C = unknown> {
   /** Whoever may use it now. */
   holder: C | undefined = undefined
   private failure: Failure | undefined = undefined
+  /** Whether something was sent since something was last read: then an answer may be on its way. */
+  awaitsAnswer = false
   /** Whether it goes from one holder to another. */
   isShared = false
   private idle = false
@@ -40,9 +42,9 @@ export class Line<T extends Transport = Transport, C = unknown> {
       failed: (failure) => this.fail(failure),
       closed: () => this.noteClosed()
     }
-    this.inlet = new Inlet((back) => this.transport.hold(back), () => this.spoil())
+    this.inlet = new Inlet((back) => this.transport.hold(back), () => this.spoil(), () => (this.awaitsAnswer = false))
     this.transport = transport(receiver)
-    this.outlet = new Outlet(this.transport)
+    this.outlet = new Outlet(this.transport, () => (this.awaitsAnswer = true))
   }
 
   private receive(chunk: Uint8Array): void {

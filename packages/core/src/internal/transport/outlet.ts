@@ -19,7 +19,7 @@ export class Outlet {
   failure: Failure | undefined = undefined
   private readonly writers: Array<Writer> = []
 
-  constructor(private readonly pipe: Pipe) {}
+  constructor(private readonly pipe: Pipe, /** Something has been sent. */ private readonly noteWrite: () => void) {}
 
   get hasWriters(): boolean {
     return this.writers.length > 0
@@ -32,6 +32,7 @@ export class Outlet {
 
   /** Hands data over; whether there is still room. To be called only when `canWrite`. */
   writeNow(data: Uint8Array | string): boolean {
+    this.noteWrite()
     return this.pipe.write(data)
   }
 
@@ -54,7 +55,7 @@ export class Outlet {
       const writer = this.writers[0]!
       if (!writer.written) {
         writer.written = true
-        if (!this.pipe.write(writer.data)) return
+        if (!this.writeNow(writer.data)) return
       }
       this.writers.shift()
       writer.done()
