@@ -47,6 +47,30 @@ export interface Options<C> extends
 }
 
 /**
+ * Opens something and makes it ready, all of it within `connectTimeout`: then it fails with `ConnectError` reason
+ * `Timeout`, or `HandshakeTimeout` if it was open and not ready yet.
+ *
+ * @since 0.1.0
+ * @category combinators
+ */
+export const openInTime = <L, A, R, R2>(
+  options: { readonly address: string; readonly connectTimeout: Duration.DurationInput },
+  open: Effect.Effect<L, ConnectError, R>,
+  finish: (opened: L) => Effect.Effect<A, ConnectError, R2>
+): Effect.Effect<A, ConnectError, R | R2> =>
+  Effect.suspend(() => {
+    let reason: ConnectError["reason"] = "Timeout"
+    const opening = Effect.flatMap(open, (opened) => {
+      reason = "HandshakeTimeout"
+      return finish(opened)
+    })
+    return Effect.timeoutFail(opening, {
+      duration: options.connectTimeout,
+      onTimeout: () => new ConnectError({ reason, address: options.address, attempts: [] })
+    })
+  })
+
+/**
  * Runs a handshake on a line that has just been opened, and looks whether it left anything behind.
  *
  * @since 0.1.0

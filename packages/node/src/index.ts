@@ -1,6 +1,10 @@
 /**
  * @since 0.1.0
  */
+export * as PlatformSocket from "./PlatformSocket.js"
+/**
+ * @since 0.1.0
+ */
 export * as TcpConnection from "./TcpConnection.js"
 /**
  * @since 0.1.0

@@ -283,13 +283,16 @@ describe("after use", () => {
           yield* pool.use((connection) =>
             Effect.gen(function*() {
               const writer = yield* Effect.fork(connection.send(new Uint8Array(size)))
-              yield* eventually("output waits", () => connection.socket.writableNeedDrain)
+              yield* eventually("output waits", () =>
+                connection.socket.writableNeedDrain)
               release()
               yield* Fiber.join(writer)
               yield* connection.send(new Uint8Array(10))
             })
           )
-          yield* pool.use(() => Effect.void)
+          yield* pool.use(() =>
+            Effect.void
+          )
           yield* eventually("all has come", () => got === size + 10)
           expect(yield* fresh(pool)).toBe(1)
         }))

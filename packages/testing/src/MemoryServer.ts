@@ -155,19 +155,11 @@ export const make = <R = never>(
 
     /** Opens a line and makes it ready, all of it within `connectTimeout`. */
     const openInTime = (options: ConnectOptions, finish: (line: ClientLine) => Effect.Effect<void, ConnectError>) =>
-      Effect.suspend(() => {
-        let reason: "Timeout" | "HandshakeTimeout" = "Timeout"
-        return Effect.timeoutFail(
-          Effect.tap(open(options), (line) => {
-            reason = "HandshakeTimeout"
-            return finish(line)
-          }),
-          {
-            duration: options.connectTimeout ?? "5 seconds",
-            onTimeout: () => new ConnectError({ reason, address: addressText, attempts: [] })
-          }
-        )
-      })
+      TransportPool.openInTime(
+        { address: addressText, connectTimeout: options.connectTimeout ?? "5 seconds" },
+        open(options),
+        (line) => Effect.as(finish(line), line)
+      )
 
     const pool: MemoryServer["pool"] = (options = {}) =>
       TransportPool.make({

@@ -396,9 +396,9 @@ export const mutants = [
   },
   {
     file: "lending.ts",
-    why: "a failed reconnect leaves its lease in mid-air",
-    before: "engine.lender.end(lease, Exit.void)",
-    after: "void lease"
+    why: "acquireTimeout does not hold for who reconnects",
+    before: "now + engine.options.acquireTimeout, false, lease)",
+    after: "Infinity, false, lease)"
   },
   {
     file: "engine.ts",

@@ -2,11 +2,12 @@
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import type { LeasedConnection } from "@socketpool/core/Transport"
 import * as Transport from "@socketpool/core/Transport"
+import * as TransportPool from "@socketpool/core/TransportPool"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
-import { connectError, failure } from "./connectError.js"
+import { connectError } from "./connectError.js"
 import { NetTransport } from "./netTransport.js"
 import type { Route } from "./route.js"
 
@@ -25,20 +26,11 @@ export const dial = <C extends LeasedConnection<NetTransport>, L>(
   holder: (line: NetLine<C>) => C,
   proceed: Proceed<C, L>
 ): Effect.Effect<L, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => {
-    let connected = false
-    const open = Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy))
-    return Effect.timeoutFail(
-      Effect.flatMap(open, (line) => {
-        connected = true
-        return proceed(line)
-      }),
-      {
-        duration: route.connectTimeout,
-        onTimeout: () => failure(connected ? "HandshakeTimeout" : "Timeout", route.address)
-      }
-    )
-  })
+  TransportPool.openInTime(
+    route,
+    Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
+    proceed
+  )
 
 /** A Unix socket whose queue is full refuses at once; TCP would have waited. */
 const busy = {

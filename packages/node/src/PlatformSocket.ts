@@ -1,0 +1,218 @@
+/**
+ * Between `Connection` and the `Socket` of `@effect/platform`: what is written for one can use the other.
+ *
+ * @since 0.1.0
+ */
+import * as Socket from "@effect/platform/Socket"
+import type { Connection } from "@socketpool/core/Connection"
+import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
+import type { ConnectionPool } from "@socketpool/core/Pool"
+import * as Transport from "@socketpool/core/Transport"
+import * as TransportPool from "@socketpool/core/TransportPool"
+import * as Cause from "effect/Cause"
+import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
+import { Checks } from "./internal/checks.js"
+import { PlatformTransport } from "./internal/platformTransport.js"
+import { poolOf } from "./internal/socketPool.js"
+
+// --- A connection as a socket ---------------------------------------------------------------------------------------
+
+/**
+ * A connection as a `Socket`, for as long as its lease lasts: for `Socket.toChannel`, RPC clients and the like.
+ *
+ * - It runs once, as it cannot connect again: a second `run` fails with `SocketGenericError` reason `Open`.
+ * - `run` ends when the peer ends its stream, and fails with reason `Read` when the connection breaks or the lease ends.
+ *   The effect that a handler returns is waited for before the next bytes are read, which holds the peer back.
+ * - A write fails with reason `Write` once nothing can be sent any more, and does not wait for ever.
+ * - A `CloseEvent` ends the sending half, and `run`; a code above 1000 makes `run` fail with `SocketCloseError`. The end
+ *   of the writer's scope does nothing: the connection belongs to whoever leased it.
+ *
+ * @example
+ * ```ts
+ * import { Socket } from "@effect/platform"
+ * import { Pool } from "@socketpool/core"
+ * import { PlatformSocket } from "@socketpool/node"
+ * import { Stream } from "effect"
+ *
+ * const answer = Pool.use((connection) =>
+ *   Stream.make("PING\r\n").pipe(
+ *     Stream.pipeThroughChannelOrFail(Socket.toChannel(PlatformSocket.toSocket(connection))),
+ *     Stream.runHead
+ *   )
+ * )
+ * ```
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const toSocket = (connection: Connection): Socket.Socket => {
+  let hasRun = false
+  const closed = Deferred.unsafeMake<void, Socket.SocketError>(Effect.runSync(Effect.fiberId))
+
+  const run: Socket.Socket["run"] = (handler, options) =>
+    Effect.suspend(() => {
+      if (hasRun) {
+        const cause = new Error("the connection has run as a socket before; it cannot connect again")
+        return Effect.fail(new Socket.SocketGenericError({ reason: "Open", cause }))
+      }
+      hasRun = true
+      const receive = Effect.flatMap(connection.recv(65_536), (chunk) => {
+        const handled = handler(chunk)
+        return Effect.isEffect(handled) ? handled : Effect.void
+      })
+      return Effect.andThen(options?.onOpen ?? Effect.void, Effect.forever(receive)).pipe(
+        Effect.catchIf(isConnectionError, (error) =>
+          error.reason === "EndOfStream" ?
+            Effect.void :
+            Effect.fail(new Socket.SocketGenericError({ reason: "Read", cause: error }))),
+        Effect.raceFirst(Deferred.await(closed))
+      )
+    })
+
+  const write = (chunk: Uint8Array | string | Socket.CloseEvent): Effect.Effect<void, Socket.SocketError> =>
+    Effect.mapError(
+      Socket.isCloseEvent(chunk) ? Effect.ensuring(connection.shutdown, close(chunk)) : connection.send(chunk),
+      (cause) => new Socket.SocketGenericError({ reason: "Write", cause })
+    )
+
+  const close = ({ code, reason }: Socket.CloseEvent): Effect.Effect<boolean> =>
+    Deferred.done(
+      closed,
+      code > 1_000 ?
+        Exit.fail(new Socket.SocketCloseError({ reason: "Close", code, closeReason: reason })) :
+        Exit.void
+    )
+
+  return Socket.Socket.of({
+    [Socket.TypeId]: Socket.TypeId,
+    run,
+    runRaw: run,
+    writer: Effect.succeed(write)
+  })
+}
+
+const isConnectionError = (error: unknown): error is ConnectionError => error instanceof ConnectionError
+
+// --- A socket as a connection ---------------------------------------------------------------------------------------
+
+const defaultAddress = "socket"
+
+/**
+ * How to make a connection of a socket.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Options {
+  /** What errors call the peer. Default: `socket`. */
+  readonly address?: string
+
+  /** How long opening may take. Then it fails with `ConnectError` reason `Timeout`. More than 0. Default: 5 seconds. */
+  readonly connectTimeout?: Duration.DurationInput
+
+  /** See `TcpConnection.Options`. */
+  readonly timeout?: Duration.DurationInput
+
+  /**
+   * How many bytes may come before anybody reads them. Such a socket cannot hold its peer back, so a connection that has
+   * more fails with `ConnectionError` reason `Reset` and code `ENOBUFS`. At least 1. Default: 1,048,576.
+   */
+  readonly maxUnread?: number
+}
+
+type SocketLine = Transport.Line<PlatformTransport, Transport.LeasedConnection<PlatformTransport>>
+
+const open = (
+  socket: Effect.Effect<Socket.Socket>,
+  options: Options,
+  of: string,
+  finish: (line: SocketLine) => Effect.Effect<SocketLine, ConnectError>
+): Effect.Effect<SocketLine, ConnectError, Scope.Scope> =>
+  Effect.suspend(() => {
+    const checks = new Checks(of)
+    const { address = defaultAddress, maxUnread = 1_048_576, timeout } = options
+    checks.whole("maxUnread", maxUnread, 1)
+    const connectTimeout = checks.duration("connectTimeout", options.connectTimeout ?? "5 seconds")
+    const line: SocketLine = Transport.line({
+      transport: (receiver) => new PlatformTransport(address, receiver, maxUnread),
+      ...(timeout === undefined ? {} : { timeout: checks.duration("timeout", timeout) })
+    })
+    const opening = Effect.flatMap(socket, (socket) => run(line, socket))
+    return TransportPool.openInTime({ address, connectTimeout }, opening, finish)
+  })
+
+/** Runs the socket in a fiber of the scope's, and waits until it is open. */
+const run = (
+  line: SocketLine,
+  socket: Socket.Socket
+): Effect.Effect<SocketLine, ConnectError, Scope.Scope> =>
+  Effect.gen(function*() {
+    const { address } = line.transport
+    const opened = yield* Deferred.make<void, ConnectError>()
+    const running = Effect.onExit(
+      line.transport.run(socket, Effect.asVoid(Deferred.succeed(opened, undefined))),
+      (exit) => Deferred.fail(opened, openError(address, exit))
+    )
+    yield* Effect.uninterruptible(
+      Effect.andThen(Effect.forkScoped(Effect.interruptible(running)), Effect.addFinalizer(() => line.close))
+    )
+    yield* Deferred.await(opened)
+    return line
+  })
+
+const openError = (address: string, exit: Exit.Exit<void, Socket.SocketError>): ConnectError => {
+  const cause = Exit.isFailure(exit) ? Cause.squash(exit.cause) : new Error("it closed before it was open")
+  const timedOut = Socket.isSocketError(cause) && (cause as Socket.SocketError).reason === "OpenTimeout"
+  return new ConnectError({ reason: timedOut ? "Timeout" : "Other", address, attempts: [], cause })
+}
+
+/**
+ * A connection over a `Socket`, such as a WebSocket: opens it and closes it with the scope. Bytes go out as binary
+ * messages and text as text messages; what comes in is a stream of bytes without message boundaries, so that frames are
+ * best found with a `Framing`.
+ *
+ * Fails with `ConnectError`, whose `cause` is the socket's own error. `shutdown` closes it, as such sockets have no half.
+ *
+ * @since 0.1.0
+ * @category conversions
+ */
+export const fromSocket = (
+  socket: Socket.Socket,
+  options: Options = {}
+): Effect.Effect<Connection, ConnectError, Scope.Scope> =>
+  Effect.map(
+    open(Effect.succeed(socket), options, "PlatformSocket.fromSocket", Effect.succeed),
+    (line) => line.lend()
+  )
+
+/**
+ * A pool of connections over sockets that `socket` makes, one for each connection.
+ *
+ * @example
+ * ```ts
+ * import { Socket } from "@effect/platform"
+ * import { NodeSocket } from "@effect/platform-node"
+ * import { PlatformSocket } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const quotes = PlatformSocket.makePool({
+ *   socket: Effect.provide(Socket.makeWebSocket("ws://localhost:8080"), NodeSocket.layerWebSocketConstructor),
+ *   maxConnections: 4
+ * })
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const makePool = (
+  options: Options & TransportPool.Options<Connection> & { readonly socket: Effect.Effect<Socket.Socket> }
+): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> =>
+  poolOf<Connection, Transport.LeasedConnection<PlatformTransport>>(
+    options,
+    options.address ?? defaultAddress,
+    (finish) => open(options.socket, options, "PlatformSocket.makePool", finish)
+  )
