@@ -1,6 +1,10 @@
 /**
  * @since 0.1.0
  */
+export * as FaultProxy from "./FaultProxy.js"
+/**
+ * @since 0.1.0
+ */
 export * as Interruptions from "./Interruptions.js"
 /**
  * @since 0.1.0
