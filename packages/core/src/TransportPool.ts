@@ -80,7 +80,10 @@ export const handshake = <C>(
   line: Line<any, C>,
   handshake: (connection: C) => Effect.Effect<unknown, unknown>
 ): Effect.Effect<void, ConnectError> =>
-  Effect.suspend(() => handshake(line.lend())).pipe(
+  Effect.suspend(() => {
+    line.isShared = true
+    return handshake(line.lend())
+  }).pipe(
     Effect.mapError((error) => handshakeError(line, error)),
     Effect.andThen(Effect.suspend(() => {
       const { unread } = line.inlet

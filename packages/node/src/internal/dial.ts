@@ -29,7 +29,8 @@ export const dial = <C extends LeasedConnection<NetTransport>, L>(
   TransportPool.openInTime(
     route,
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
-    proceed
+    // At once, and not only with the scope, which may go on for long.
+    (line) => Effect.onError(proceed(line), () => Effect.forkDaemon(line.close))
   )
 
 /** A Unix socket whose queue is full refuses at once; TCP would have waited. */

@@ -52,7 +52,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   detach(): void {
     this.detached = true
     for (const [event, listener] of this.listeners) {
-      if (event !== "error") this.socket.off(event, listener)
+      if (event !== "error" && event !== "close") this.socket.off(event, listener)
     }
   }
 

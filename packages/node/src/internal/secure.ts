@@ -4,6 +4,7 @@ import * as TransportPool from "@socketpool/core/TransportPool"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { X509Certificate } from "node:crypto"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../TcpConnection.js"
@@ -29,7 +30,13 @@ export const secure = (options: SecurityOptions): Security => {
   if ((cert === undefined) !== (key === undefined)) {
     checks.reject(cert === undefined ? "cert" : "key", undefined, "given with the other of cert and key")
   }
-  for (const protocol of alpn ?? []) checks.text("alpn", protocol)
+  for (const protocol of alpn ?? []) {
+    checks.text("alpn", protocol)
+    if (Buffer.byteLength(protocol) > 255) checks.reject("alpn", protocol, "names of at most 255 bytes")
+  }
+  if (minVersion !== undefined && minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") {
+    checks.reject("minVersion", minVersion, "TLSv1.2 or TLSv1.3")
+  }
   return {
     servername,
     session: undefined,
@@ -50,8 +57,12 @@ export const secure = (options: SecurityOptions): Security => {
 
 const pem = (text: string | Uint8Array): string | Buffer => typeof text === "string" ? text : Buffer.from(text)
 
+const certificate = (text: string | Buffer): X509Certificate => new X509Certificate(text)
+
 const context = (options: tls.SecureContextOptions): tls.SecureContext => {
   try {
+    // It would trust nobody over a text without a certificate, and say nothing.
+    for (const authority of (options.ca ?? []) as ReadonlyArray<string | Buffer>) certificate(authority)
     return tls.createSecureContext(options)
   } catch (error) {
     // OpenSSL names what it could not read, never what stood there.
@@ -103,6 +114,9 @@ const upgrade = (
     const socket = tls.connect({
       ...security.options,
       socket: raw,
+      // It takes them, as every stream does; its types do not say so.
+      // It takes one, as every stream does; its types do not say so.
+      ...{ highWaterMark: raw.readableHighWaterMark },
       host: name,
       // SNI knows no addresses (RFC 6066).
       ...(net.isIP(name) === 0 ? { servername: name } : {}),
@@ -113,19 +127,23 @@ const upgrade = (
       security.session = session
     })
     return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-      Effect.andThen(restore(shakeHands(socket, address))),
-      Effect.map(() => lineOver(socket, route, TlsHandle.of)),
+      Effect.andThen(restore(shakeHands(socket, address, () => lineOver(socket, route, TlsHandle.of)))),
       Effect.tap((line) => Effect.addFinalizer(() => line.close)),
       Effect.tapError(() => Effect.sync(() => security.session = undefined))
     )
   })
 
-const shakeHands = (socket: tls.TLSSocket, address: string): Effect.Effect<void, ConnectError> =>
+const shakeHands = (
+  socket: tls.TLSSocket,
+  address: string,
+  ready: () => SecureLine
+): Effect.Effect<SecureLine, ConnectError> =>
   Effect.async((resume) => {
-    const onSecure = () => done(Effect.void)
+    // At once, so that nothing that happens to the socket is missed.
+    const onSecure = () => done(Effect.succeed(ready()))
     const onError = (error: Error) => done(Effect.fail(tlsError(error, address)))
     const onClose = () => done(Effect.fail(tlsError(new Error("closed"), address)))
-    const done = (result: Effect.Effect<void, ConnectError>) => {
+    const done = (result: Effect.Effect<SecureLine, ConnectError>) => {
       stopListening()
       resume(result)
     }
@@ -137,7 +155,10 @@ const shakeHands = (socket: tls.TLSSocket, address: string): Effect.Effect<void,
     socket.on("secureConnect", onSecure)
     socket.on("error", onError)
     socket.on("close", onClose)
-    return Effect.sync(stopListening)
+    return Effect.sync(() => {
+      stopListening()
+      socket.destroy()
+    })
   })
 
 /** `upgrade` for whoever has opened the connection himself. */
