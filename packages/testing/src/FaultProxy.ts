@@ -177,10 +177,8 @@ class Pair {
 
   reset(): void {
     for (const [, pump] of this.pumps) pump.stop()
-    this.client.resetAndDestroy()
-    // One that is still connecting cannot be reset.
-    if (this.server?.connecting === true) this.server.destroy()
-    else this.server?.resetAndDestroy()
+    reset(this.client)
+    if (this.server !== undefined) reset(this.server)
   }
 
   private noteClosed(): void {
@@ -189,6 +187,15 @@ class Pair {
     for (const [, pump] of this.pumps) pump.stop()
     this.gone()
   }
+}
+
+/**
+ * Resets a socket. One that is still connecting cannot be, nor one that is just telling the peer of its end: there Node
+ * 20 forgets the socket and leaves its descriptor open.
+ */
+const reset = (socket: net.Socket): void => {
+  if (socket.connecting || (socket.writableEnded && !socket.writableFinished)) socket.destroy()
+  else socket.resetAndDestroy()
 }
 
 class Proxy {
@@ -213,7 +220,7 @@ class Proxy {
     this.accepted++
     if (this.how === "Reset") {
       client.on("error", () => {})
-      client.resetAndDestroy()
+      reset(client)
       return
     }
     const { host, port } = this.target

@@ -1,0 +1,187 @@
+// Real sockets on loopback, through a proxy that does to them what networks do. Prints its seed; SOCKETPOOL_SEED replays
+// what is random here, though not the timing of the sockets. SOCKETPOOL_DEEP=1 makes ten times as many calls.
+import { describe, expect, it } from "@effect/vitest"
+import { TcpConnection, TcpPool } from "@socketpool/node"
+import { FaultProxy, Rng } from "@socketpool/testing"
+import { Effect, Exit, Fiber, Pool as EffectPool, type Scope } from "effect"
+import { serve } from "./fixtures/server.js"
+import { type Answer, answering, ask, Foreign } from "./fixtures/tagged.js"
+import { nothingIsLeft } from "./fixtures/witnesses.js"
+
+const seed = Number(process.env["SOCKETPOOL_SEED"] ?? Date.now() % 1_000_000)
+const deep = process.env["SOCKETPOOL_DEEP"] === "1"
+const fibers = 64
+const faultMillis = 50
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+interface Count {
+  own: number
+  foreign: number
+  failed: number
+  interrupted: number
+  readonly reasons: Record<string, number>
+}
+
+/** How a call asks once it has a connection: mostly as it is, now and then with little time. */
+type Within = <A, E>(asking: Effect.Effect<A, E>) => Effect.Effect<A, unknown>
+
+/** 64 fibers that ask; now and then one has little time for it, or is interrupted while it waits or asks. */
+const load = (
+  calls: number,
+  call: (tag: number, within: Within) => Effect.Effect<number, unknown>,
+  rng: Rng.Rng
+) =>
+  Effect.gen(function*() {
+    const count: Count = { own: 0, foreign: 0, failed: 0, interrupted: 0, reasons: {} }
+    let tags = 0
+    const within: Within = (asking) => rng.chance(0.05) ? Effect.timeout(asking, rng.between(0, 4)) : asking
+    const one = Effect.suspend(() => {
+      const tag = ++tags
+      const asked = rng.chance(0.05)
+        ? Effect.flatMap(
+          Effect.fork(call(tag, within)),
+          (fiber) => Effect.andThen(Effect.sleep(rng.between(0, 40)), Fiber.interrupt(fiber))
+        )
+        : Effect.exit(call(tag, within))
+      return Effect.map(asked, (exit) => {
+        if (Exit.isInterrupted(exit)) return void count.interrupted++
+        if (Exit.isSuccess(exit)) return void (exit.value === tag ? count.own++ : count.foreign++)
+        count.failed++
+        const error = exit.cause._tag === "Fail" ? exit.cause.error as { _tag: string; reason?: string } : exit.cause
+        const reason = "reason" in error ? `${error._tag} ${error.reason}` : error._tag
+        count.reasons[reason] = (count.reasons[reason] ?? 0) + 1
+        if (exit.cause._tag !== "Fail") throw new Error(`a defect: ${String(exit.cause)}`)
+      })
+    })
+    const worker = Effect.whenEffect(
+      Effect.forever(Effect.suspend(() => tags < calls ? one : Effect.fail("done"))),
+      Effect.succeed(true)
+    )
+    yield* Effect.forEach(Array.from({ length: fibers }), () => Effect.ignore(worker), { concurrency: "unbounded" })
+    return count
+  })
+
+/** Another fault every 50 ms, for as long as the scope is open. */
+const trouble = (
+  proxy: FaultProxy.FaultProxy,
+  faults: ReadonlyArray<Effect.Effect<unknown>>,
+  rng: Rng.Rng
+): Effect.Effect<void, never, Scope.Scope> =>
+  Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.suspend(() => {
+    const fault = faults[rng.between(0, faults.length - 1)]!
+    return Effect.andThen(fault, Effect.sleep(faultMillis))
+  }))))
+
+const network = (proxy: FaultProxy.FaultProxy) => [
+  proxy.heal,
+  proxy.heal,
+  proxy.set("Both", { latency: 1, jitter: 3 }),
+  proxy.set("ToClient", { slice: 1 }),
+  proxy.set("Both", { slice: 3, jitter: 1 }),
+  proxy.set("ToClient", { corrupt: 0.05 }),
+  proxy.set("ToServer", { corrupt: 0.05 }),
+  proxy.set("ToClient", { cutAfter: 1_000, cut: "End" }),
+  proxy.set("ToClient", { cutAfter: 777 }),
+  proxy.set("ToServer", { cutAfter: 777 }),
+  proxy.set("ToClient", { stall: true }),
+  proxy.set("Both", { merge: 2 }),
+  proxy.reset,
+  proxy.end,
+  Effect.andThen(proxy.welcome("Reset"), proxy.reset),
+  Effect.andThen(proxy.welcome("Refuse"), proxy.reset)
+]
+
+/** What is put through: an answer at once, mostly, or after a while. */
+const lateAtTimes = (rng: Rng.Rng): Answer => (tag) => [{ tag, after: rng.chance(0.2) ? rng.between(1, 8) : 0 }]
+
+const setUp = (answer: (rng: Rng.Rng) => Answer) =>
+  Effect.gen(function*() {
+    say(`wrong replies: seed ${seed}`)
+    const rng = Rng.make(seed)
+    const server = yield* serve(answering(answer(rng)))
+    const proxy = yield* FaultProxy.make({ host: "127.0.0.1", port: server.port, seed })
+    return { proxy, rng, server }
+  })
+
+const poolOptions = {
+  maxConnections: 8,
+  acquireTimeout: "3 seconds",
+  connectTimeout: "1 second",
+  timeout: "1 second"
+} as const
+
+describe("every reply is its caller's own", { timeout: deep ? 1_200_000 : 180_000 }, () => {
+  it.scopedLive("under latency, slices, corruption, stalls, cuts, resets, timeouts and interruption", () =>
+    Effect.gen(function*() {
+      const { proxy, rng, server } = yield* setUp(lateAtTimes)
+      const calls = deep ? 600_000 : 60_000
+      const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
+        const pool = yield* TcpPool.make({ host: proxy.host, port: proxy.port, ...poolOptions })
+        yield* trouble(proxy, network(proxy), rng)
+        const count = yield* load(calls, (tag, within) => pool.use((connection) => within(ask(connection, tag))), rng)
+        return [count, pool] as const
+      }))
+      say(`network faults: ${JSON.stringify(count)}`)
+      expect(count.foreign).toBe(0)
+      expect(count.own + count.failed + count.interrupted).toBeGreaterThanOrEqual(calls)
+      expect(count.own).toBeGreaterThan(calls / 4)
+      expect(count.failed).toBeGreaterThan(calls / 100)
+      // A proxy that stalls does not notice who has gone.
+      yield* proxy.heal
+      yield* nothingIsLeft({ pool, port: proxy.port, server: () => server.sockets.size })
+    }))
+
+  it.scopedLive("or a typed error, when the server answers twice, unasked or wrongly, and the network repeats and invents", () =>
+    Effect.gen(function*() {
+      const { proxy, rng, server } = yield* setUp((rng) => (tag) =>
+        rng.chance(0.02)
+          ? [{ tag, after: 0 }, { tag, after: rng.between(0, 5) }]
+          : rng.chance(0.01)
+          ? [{ tag: tag + 1_000_000, after: 0 }]
+          : rng.chance(0.01)
+          ? []
+          : [{ tag, after: rng.chance(0.2) ? rng.between(1, 8) : 0 }]
+      )
+      const calls = deep ? 400_000 : 40_000
+      const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
+        const pool = yield* TcpPool.make({ host: proxy.host, port: proxy.port, ...poolOptions, timeout: "200 millis" })
+        const faults = [
+          ...network(proxy),
+          proxy.inject("garbage that no server sent"),
+          proxy.set("ToClient", { duplicate: 0.1 }),
+          proxy.set("ToServer", { duplicate: 0.1 })
+        ]
+        yield* trouble(proxy, faults, rng)
+        // What comes twice or unasked within a lease no pool can tell from an answer: a client that looks at the tag can.
+        const call = (tag: number, within: Within) =>
+          pool.use((connection) =>
+            within(
+              Effect.filterOrFail(ask(connection, tag), (got) => got === tag, (got) => new Foreign({ asked: tag, got }))
+            )
+          )
+        const count = yield* load(calls, call, rng)
+        return [count, pool] as const
+      }))
+      say(`network and server faults: ${JSON.stringify(count)}`)
+      expect(count.foreign).toBe(0)
+      expect(count.reasons["Foreign"]).toBeGreaterThan(0)
+      expect(count.own).toBeGreaterThan(calls / 4)
+      // A proxy that stalls does not notice who has gone.
+      yield* proxy.heal
+      yield* nothingIsLeft({ pool, port: proxy.port, server: () => server.sockets.size })
+    }))
+
+  it.scopedLive("and the same program over effect/Pool gets others' replies, so that the test can see them", () =>
+    Effect.gen(function*() {
+      const { proxy, rng } = yield* setUp(lateAtTimes)
+      const pool = yield* EffectPool.make({
+        acquire: TcpConnection.open({ host: proxy.host, port: proxy.port, timeout: "1 second" }),
+        size: 8
+      })
+      const call = (tag: number, within: Within) =>
+        Effect.scoped(Effect.flatMap(EffectPool.get(pool), (connection) => within(ask(connection, tag))))
+      const count = yield* load(3_000, call, rng)
+      say(`effect/Pool, no faults but late answers: ${JSON.stringify(count)}`)
+      expect(count.foreign).toBeGreaterThan(0)
+    }))
+})
