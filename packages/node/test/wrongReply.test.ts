@@ -75,16 +75,16 @@ const trouble = (
 const network = (proxy: FaultProxy.FaultProxy) => [
   proxy.heal,
   proxy.heal,
-  proxy.set("Both", { latency: 1, jitter: 3 }),
-  proxy.set("ToClient", { slice: 1 }),
-  proxy.set("Both", { slice: 3, jitter: 1 }),
-  proxy.set("ToClient", { corrupt: 0.05 }),
-  proxy.set("ToServer", { corrupt: 0.05 }),
-  proxy.set("ToClient", { cutAfter: 1_000, cut: "End" }),
-  proxy.set("ToClient", { cutAfter: 777 }),
-  proxy.set("ToServer", { cutAfter: 777 }),
-  proxy.set("ToClient", { stall: true }),
-  proxy.set("Both", { merge: 2 }),
+  proxy.set("both", { latency: 1, jitter: 3 }),
+  proxy.set("toClient", { slice: 1 }),
+  proxy.set("both", { slice: 3, jitter: 1 }),
+  proxy.set("toClient", { corrupt: 0.05 }),
+  proxy.set("toServer", { corrupt: 0.05 }),
+  proxy.set("toClient", { cutAfter: 1_000, cut: "End" }),
+  proxy.set("toClient", { cutAfter: 777 }),
+  proxy.set("toServer", { cutAfter: 777 }),
+  proxy.set("toClient", { stall: true }),
+  proxy.set("both", { merge: 2 }),
   proxy.reset,
   proxy.end,
   Effect.andThen(proxy.welcome("Reset"), proxy.reset),
@@ -99,7 +99,7 @@ const setUp = (answer: (rng: Rng.Rng) => Answer) =>
     say(`wrong replies: seed ${seed}`)
     const rng = Rng.make(seed)
     const server = yield* serve(answering(answer(rng)))
-    const proxy = yield* FaultProxy.make({ host: "127.0.0.1", port: server.port, seed })
+    const proxy = yield* FaultProxy.make({ target: { host: "127.0.0.1", port: server.port }, seed })
     return { proxy, rng, server }
   })
 
@@ -148,8 +148,8 @@ describe("every reply is its caller's own", { timeout: deep ? 1_200_000 : 180_00
         const faults = [
           ...network(proxy),
           proxy.inject("garbage that no server sent"),
-          proxy.set("ToClient", { duplicate: 0.1 }),
-          proxy.set("ToServer", { duplicate: 0.1 })
+          proxy.set("toClient", { duplicate: 0.1 }),
+          proxy.set("toServer", { duplicate: 0.1 })
         ]
         yield* trouble(proxy, faults, rng)
         // What comes twice or unasked within a lease no pool can tell from an answer: a client that looks at the tag can.

@@ -1,179 +1,222 @@
-/** Carries bytes from one socket to another, and does to them what it is told. In real time, as between real sockets. */
+/** Carries bytes from one socket to another and does to them what it is told; in real time, as between real sockets. */
 import type * as net from "node:net"
 import type { Rng } from "../Rng.js"
 
-/** Times in milliseconds; what is not asked for is 0 or `undefined`. */
-export interface Pumped {
+/** Times in milliseconds. What is not asked for is 0, or `Infinity` where it is a limit. */
+export interface Treatment {
   readonly latency: number
   readonly jitter: number
-  readonly bytesPerSecond: number | undefined
-  readonly slice: number | undefined
+  readonly bandwidth: number
+  readonly slice: number
   readonly merge: number
   readonly stall: boolean
   readonly corrupt: number
   readonly duplicate: number
-  readonly cutAfter: number | undefined
-}
-
-export const untouched: Pumped = {
-  latency: 0,
-  jitter: 0,
-  bytesPerSecond: undefined,
-  slice: undefined,
-  merge: 0,
-  stall: false,
-  corrupt: 0,
-  duplicate: 0,
-  cutAfter: undefined
+  readonly cutAfter: number
+  readonly cut: "Reset" | "End"
 }
 
 interface Parcel {
   bytes: Uint8Array
-  /** When it goes on, at the earliest. */
-  due: number
-  /** Whether more may still be put into it. */
-  open: boolean
+  readonly arrived: number
+  /** Its share of the jitter, from 0 to 1. */
+  readonly share: number
+  /** Whether some of it has been passed on already. */
+  isBegun: boolean
 }
 
-/** A reset that comes along with the last bytes would look like an orderly end to who reads them. */
-const cutMillis = 10
-
-/** How much may wait here before the source is held back. */
+/** How many bytes may wait here before the source is held back. */
 const most = 262_144
+
+/** How long, in milliseconds, a piece may occupy a line of limited bandwidth, and how late it may be without loss. */
+const quantum = 10
+const tolerance = 50
+
+/**
+ * How long, in milliseconds, a reset waits after the last bytes. A receiver on libuv that finds both at once reports an
+ * end in order instead: https://github.com/libuv/libuv/issues/2319
+ */
+const settling = 10
+
+/** The longest time, in milliseconds, that a timer of Node.js can be set to. */
+const longest = 2 ** 31 - 1
 
 export class Pump {
   private readonly parcels: Array<Parcel> = []
   private waiting = 0
-  private hasEnded = false
-  private isOver = false
-  private passedOn = 0
-  /** When the line is free again, if its bandwidth is limited. */
-  private freeAt = 0
+  /** Carrying, or only taking what comes (its sink has been ended), or neither. */
+  private phase: "Carrying" | "Discarding" | "Stopped" = "Carrying"
+  private hasSourceEnded = false
+  /** A piece is on its way that has to travel alone. */
+  private isAlone = false
   private timer: NodeJS.Timeout | undefined = undefined
   private immediate: NodeJS.Immediate | undefined = undefined
+  /** When the line is free again, if its bandwidth is limited. */
+  private freeAt = 0
+  /** How many bytes may still be passed on before the cut. */
+  private left: number
 
   constructor(
     private readonly source: net.Socket,
     private readonly sink: net.Socket,
-    private faults: Pumped,
+    private treatment: Treatment,
     private readonly rng: Rng,
-    /** So many bytes have been passed on as there were to be. */
-    private readonly cut: () => void
+    private readonly cut: (how: "Reset" | "End") => void
   ) {
+    this.left = treatment.cutAfter
     source.on("data", (chunk) => this.take(chunk))
     source.on("end", () => {
-      this.hasEnded = true
+      this.hasSourceEnded = true
       this.next()
     })
     sink.on("drain", () => this.next())
-    this.flow()
   }
 
-  /** From now on other faults; `cutAfter` counts from here. */
-  change(faults: Pumped): void {
-    this.faults = faults
-    this.passedOn = 0
+  /** To be called once the other direction is there too: it may cut both. */
+  start(): void {
     this.next()
+  }
+
+  /** From now on another treatment, of what waits here too. */
+  change(treatment: Treatment): void {
+    this.treatment = treatment
+    this.left = treatment.cutAfter
+    this.freeAt = 0
+    clearTimeout(this.timer)
+    this.timer = undefined
+    this.next()
+  }
+
+  /** Ends the sink now; what waits here and what comes later is lost. */
+  end(): void {
+    if (this.phase !== "Carrying") return
+    this.release("Discarding")
+    this.sink.end()
+    this.source.resume()
   }
 
   /** Nothing more is passed on, and no timer is left. */
   stop(): void {
-    this.isOver = true
+    this.release("Stopped")
+  }
+
+  private release(phase: "Discarding" | "Stopped"): void {
+    this.phase = phase
     clearTimeout(this.timer)
     clearImmediate(this.immediate)
     this.parcels.length = 0
+    this.waiting = 0
   }
 
   private take(chunk: Uint8Array): void {
-    if (this.isOver) return
-    const { corrupt, duplicate } = this.faults
-    const bytes = corrupt > 0 && this.rng.chance(corrupt) ? this.flipped(chunk) : chunk
+    if (this.phase !== "Carrying") return
+    const { corrupt, duplicate } = this.treatment
+    const bytes = this.rng.chance(corrupt) ? this.corrupted(chunk) : chunk
     this.queue(bytes)
-    if (duplicate > 0 && this.rng.chance(duplicate)) this.queue(bytes)
+    if (this.rng.chance(duplicate)) this.queue(bytes)
     this.next()
   }
 
-  private flipped(chunk: Uint8Array): Uint8Array {
+  private corrupted(chunk: Uint8Array): Uint8Array {
     const copy = Uint8Array.from(chunk)
     const at = this.rng.between(0, copy.length - 1)
-    copy[at] = copy[at]! ^ (1 << this.rng.between(0, 7))
+    copy[at] = copy[at]! ^ this.rng.between(1, 255)
     return copy
   }
 
   private queue(bytes: Uint8Array): void {
-    const { jitter, latency, merge } = this.faults
+    const now = performance.now()
     this.waiting += bytes.length
-    const last = this.parcels[this.parcels.length - 1]
-    if (merge > 0 && last?.open === true) {
+    const last = this.parcels.at(-1)
+    if (last !== undefined && !last.isBegun && now < last.arrived + this.treatment.merge) {
       last.bytes = Buffer.concat([last.bytes, bytes])
-      return
+    } else {
+      this.parcels.push({ bytes, arrived: now, share: this.rng.next(), isBegun: false })
     }
-    const due = performance.now() + latency + (jitter > 0 ? this.rng.next() * jitter : 0) + merge
-    // Order is kept, whatever the jitter.
-    this.parcels.push({ bytes, due: Math.max(due, last?.due ?? 0), open: merge > 0 })
   }
 
-  private readonly next = (): void => {
-    if (this.isOver || this.timer !== undefined || this.immediate !== undefined) return
+  private next(): void {
     this.pass()
-    if (!this.isOver) this.flow()
+    if (this.phase !== "Carrying") return
+    const isHeld = this.treatment.stall || this.waiting >= most
+    if (isHeld === this.source.isPaused()) return
+    if (isHeld) this.source.pause()
+    else this.source.resume()
   }
 
   /** Passes on what is due, until something has to be waited for. */
   private pass(): void {
-    while (!this.isOver && !this.faults.stall && !this.sink.writableNeedDrain) {
+    while (this.phase === "Carrying" && !this.mustWait()) {
+      if (this.left === 0) {
+        if (this.waitUntil(this.freeAt)) return
+        return this.sever()
+      }
       const parcel = this.parcels[0]
       if (parcel === undefined) {
-        if (this.hasEnded) this.sink.end()
+        if (this.hasSourceEnded) this.sink.end()
         return
       }
-      const wait = Math.max(parcel.due, this.freeAt) - performance.now()
-      if (wait > 0) {
-        this.timer = setTimeout(() => {
-          this.timer = undefined
-          this.next()
-        }, Math.ceil(wait))
-        return
-      }
-      const { slice } = this.faults
-      this.write(parcel, slice)
-      if (slice !== undefined && !this.isOver) {
-        // The next piece in a turn of its own, so that it travels alone.
+      const size = this.pieceOf(parcel)
+      const leaves = this.departure(parcel, size)
+      if (this.waitUntil(leaves)) return
+      this.freeAt = leaves
+      this.send(parcel, size)
+    }
+  }
+
+  /** Comes back then; `false` if that time has come. */
+  private waitUntil(time: number): boolean {
+    const wait = time - performance.now()
+    if (wait <= 0) return false
+    this.timer = setTimeout(() => {
+      this.timer = undefined
+      this.next()
+    }, Math.min(Math.ceil(wait), longest))
+    return true
+  }
+
+  private mustWait(): boolean {
+    return this.treatment.stall || this.isAlone || this.timer !== undefined || this.sink.writableNeedDrain
+  }
+
+  private pieceOf({ bytes }: Parcel): number {
+    const { bandwidth, slice } = this.treatment
+    return Math.min(bytes.length, slice, this.left, Math.max(1, Math.floor(bandwidth * quantum / 1_000)))
+  }
+
+  /** When so much of the parcel has gone through the line. A line that was idle does not save its time up. */
+  private departure({ arrived, share }: Parcel, size: number): number {
+    const { bandwidth, jitter, latency, merge } = this.treatment
+    const occupied = size * 1_000 / bandwidth
+    const due = arrived + latency + share * jitter + merge
+    return Math.max(due, this.freeAt, performance.now() - Math.max(2 * occupied, tolerance)) + occupied
+  }
+
+  private send(parcel: Parcel, size: number): void {
+    const piece = parcel.bytes.subarray(0, size)
+    parcel.isBegun = true
+    if (size === parcel.bytes.length) this.parcels.shift()
+    else parcel.bytes = parcel.bytes.subarray(size)
+    this.waiting -= size
+    this.left -= size
+    const isLast = this.left === 0
+    if (isLast && this.treatment.cut === "Reset") this.freeAt = performance.now() + settling
+    if (!isLast && this.treatment.slice === Infinity) return void this.sink.write(piece)
+    this.isAlone = true
+    this.sink.write(piece, () => {
+      // The next immediate may still belong to this turn, in which a receiver in this process has not read yet.
+      this.immediate = setImmediate(() => {
         this.immediate = setImmediate(() => {
-          this.immediate = undefined
+          this.isAlone = false
           this.next()
         })
-        return
-      }
-    }
+      })
+    })
   }
 
-  private write(parcel: Parcel, slice = Infinity): void {
-    const { bytesPerSecond, cutAfter } = this.faults
-    const piece = parcel.bytes.subarray(0, Math.min(slice, (cutAfter ?? Infinity) - this.passedOn))
-    parcel.open = false
-    if (piece.length === parcel.bytes.length) this.parcels.shift()
-    else parcel.bytes = parcel.bytes.subarray(piece.length)
-    this.waiting -= piece.length
-    this.passedOn += piece.length
-    if (bytesPerSecond !== undefined) {
-      this.freeAt = Math.max(this.freeAt, performance.now()) + piece.length * 1_000 / bytesPerSecond
-    }
-    if (cutAfter === undefined || this.passedOn < cutAfter) {
-      // What comes for one that has been told of the end is lost.
-      if (this.sink.writable) this.sink.write(piece)
-    } else {
-      this.isOver = true
-      this.sink.write(piece)
-      this.timer = setTimeout(this.cut, cutMillis)
-    }
-  }
-
-  /** Holds the source back while enough waits here. */
-  private flow(): void {
-    const hold = this.faults.stall || this.waiting >= most
-    if (hold === this.source.isPaused()) return
-    if (hold) this.source.pause()
-    else this.source.resume()
+  private sever(): void {
+    const { cut } = this.treatment
+    this.left = Infinity
+    this.cut(cut)
   }
 }

@@ -1,0 +1,103 @@
+/** The listening side of a fault proxy and its books. */
+import * as net from "node:net"
+import * as Rng from "../Rng.js"
+import { FaultyPair, type Way } from "./faultyPair.js"
+import type { Treatment } from "./pump.js"
+
+export const host = "127.0.0.1"
+
+const delay = (milliseconds: number) => new Promise<void>((done) => setTimeout(done, milliseconds))
+
+export class FaultyServer {
+  readonly pairs = new Set<FaultyPair>()
+  port = 0
+  accepted = 0
+  private readonly treatments: { [way in Way]: Treatment }
+  private readonly rng: Rng.Rng
+  private how: "Accept" | "Refuse" | "Reset" | "Ignore" = "Accept"
+  private emptied: (() => void) | undefined = undefined
+  private readonly listener = net.createServer(
+    { allowHalfOpen: true, noDelay: true },
+    (client) => this.meet(client)
+  )
+
+  constructor(
+    private readonly target: { readonly host: string; readonly port: number },
+    seed: number,
+    untouched: Treatment
+  ) {
+    this.rng = Rng.make(seed)
+    this.treatments = { toServer: untouched, toClient: untouched }
+  }
+
+  async listen(): Promise<void> {
+    // While nobody listened, the system may have lent the port to an outgoing connection.
+    for (let attempt = 1;; attempt++) {
+      const problem = await this.tryListen()
+      if (problem === undefined) break
+      if (problem.code !== "EADDRINUSE" || attempt === 250) throw problem
+      await delay(20)
+    }
+    this.port = (this.listener.address() as net.AddressInfo).port
+  }
+
+  private tryListen(): Promise<NodeJS.ErrnoException | undefined> {
+    return new Promise((done) => {
+      const settle = (problem?: NodeJS.ErrnoException) => {
+        this.listener.off("error", settle).off("listening", settle)
+        done(problem)
+      }
+      this.listener.once("error", settle).once("listening", settle).listen(this.port, host)
+    })
+  }
+
+  private meet(client: net.Socket): void {
+    // It may have been let in by the system before the test changed its mind.
+    if (this.how === "Reset" || this.how === "Refuse") {
+      if (this.how === "Reset") this.accepted++
+      client.on("error", () => {})
+      client.resetAndDestroy()
+      return
+    }
+    this.accepted++
+    const target = this.how === "Ignore" ? undefined : this.target
+    // Each direction has a sequence of its own, which what happens to others does not shift.
+    const rngOf = () => Rng.make(this.rng.between(0, 0x7fff_ffff))
+    const pair: FaultyPair = new FaultyPair(client, target, this.treatments, rngOf, () => {
+      this.pairs.delete(pair)
+      if (this.pairs.size === 0) this.emptied?.()
+    })
+    this.pairs.add(pair)
+  }
+
+  treat(ways: ReadonlyArray<Way>, treatment: Treatment): void {
+    for (const way of ways) {
+      this.treatments[way] = treatment
+      for (const pair of this.present()) pair.change(way, treatment)
+    }
+  }
+
+  async welcome(how: "Accept" | "Refuse" | "Reset" | "Ignore"): Promise<void> {
+    this.how = how
+    // It says that it has closed only when the last connection has gone; newcomers are refused at once.
+    if (how === "Refuse") this.listener.close()
+    else if (!this.listener.listening) await this.listen()
+  }
+
+  /** Those whose client is still there. */
+  present(): ReadonlyArray<FaultyPair> {
+    return [...this.pairs].filter((pair) => !pair.client.destroyed)
+  }
+
+  async stop(): Promise<void> {
+    this.how = "Refuse"
+    const closed = new Promise<void>((done) => void this.listener.close(() => done()))
+    const emptied = new Promise<void>((done) => {
+      if (this.pairs.size === 0) done()
+      else this.emptied = done
+    })
+    for (const pair of this.pairs) pair.reset()
+    await closed
+    await emptied
+  }
+}
