@@ -24,12 +24,20 @@ const program = `
   server.listen(Number(process.argv[1]), "127.0.0.1", () => process.stdout.write("listening\\n"))
 `
 
+/**
+ * Below the ports that the system lends to clients: one that connects again and again while nobody listens there could
+ * end up connected to itself, and keep the port.
+ */
 const freePort = Effect.promise(async () => {
-  const server = net.createServer()
-  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done))
-  const { port } = server.address() as net.AddressInfo
-  await new Promise<void>((done) => void server.close(() => done()))
-  return port
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000)
+    const server = net.createServer()
+    const isFree = await new Promise<boolean>((done) => {
+      server.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true))
+    })
+    await new Promise<void>((done) => void server.close(() => done()))
+    if (isFree) return port
+  }
 })
 
 /** A server that can be started and killed again and again, and is gone with the scope. */

@@ -31,23 +31,27 @@ export class FaultyServer {
   }
 
   async listen(): Promise<void> {
-    // While nobody listened, the system may have lent the port to an outgoing connection.
     for (let attempt = 1;; attempt++) {
-      const problem = await this.tryListen()
-      if (problem === undefined) break
+      // Below those that systems lend to outgoing connections: a client that connects again and again while nobody
+      // listens could end up connected to itself, and keep the port.
+      const port = this.port === 0 ? 10_000 + Math.floor(Math.random() * 20_000) : this.port
+      const problem = await this.tryListen(port)
+      if (problem === undefined) {
+        this.port = port
+        return
+      }
       if (problem.code !== "EADDRINUSE" || attempt === 250) throw problem
       await delay(20)
     }
-    this.port = (this.listener.address() as net.AddressInfo).port
   }
 
-  private tryListen(): Promise<NodeJS.ErrnoException | undefined> {
+  private tryListen(port: number): Promise<NodeJS.ErrnoException | undefined> {
     return new Promise((done) => {
       const settle = (problem?: NodeJS.ErrnoException) => {
         this.listener.off("error", settle).off("listening", settle)
         done(problem)
       }
-      this.listener.once("error", settle).once("listening", settle).listen(this.port, host)
+      this.listener.once("error", settle).once("listening", settle).listen(port, host)
     })
   }
 

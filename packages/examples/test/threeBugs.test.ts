@@ -1,0 +1,21 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { ours, plain, threeBugs } from "../src/threeBugs.js"
+
+describe("three bugs", () => {
+  it.scopedLive("are there with plain pooling", () =>
+    Effect.gen(function*() {
+      const { deadSocket, hang, wrongReply } = yield* threeBugs(plain)
+      assert.strictEqual(wrongReply, "reads \"Alice has 100\"")
+      assert.match(deadSocket, /^fails: .*ConnectionError/)
+      assert.strictEqual(hang, "still hangs after 1 second")
+    }))
+
+  it.scopedLive("are not there with socketpool", () =>
+    Effect.gen(function*() {
+      const { deadSocket, hang, wrongReply } = yield* threeBugs(ours)
+      assert.strictEqual(wrongReply, "reads \"Bob has 100\"")
+      assert.strictEqual(deadSocket, "reads \"after\"")
+      assert.match(hang, /^fails: TimeoutException/)
+    }))
+})

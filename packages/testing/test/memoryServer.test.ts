@@ -1,0 +1,97 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Pool } from "@socketpool/core"
+import { MemoryServer } from "@socketpool/testing"
+import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+
+const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
+const echo = MemoryServer.make((peer) => Effect.forever(Effect.flatMap(peer.recv(), (data) => peer.send(data))))
+const ask = (what: string) =>
+  Pool.use((connection) => Effect.andThen(connection.send(what), Effect.map(connection.recv(), text)))
+
+describe("a server in memory", () => {
+  it.scoped("serves a program in place of a real one", () =>
+    Effect.gen(function*() {
+      const server = yield* echo
+      expect(yield* Effect.provide(ask("hello"), server.layer())).toBe("hello")
+      expect(yield* server.accepted).toBe(1)
+    }))
+
+  it.scoped("lets a program be tested while the pool is exhausted", () =>
+    Effect.gen(function*() {
+      const server = yield* echo
+      const program = Effect.gen(function*() {
+        const holder = yield* Effect.fork(Pool.use(() => Effect.never))
+        yield* Effect.yieldNow()
+        const waiting = yield* Effect.fork(Effect.flip(ask("hello")))
+        yield* TestClock.adjust("3 seconds")
+        return yield* Effect.zipLeft(Fiber.join(waiting), Fiber.interrupt(holder))
+      })
+      const error = yield* Effect.provide(program, server.layer({ maxConnections: 1, acquireTimeout: "3 seconds" }))
+      expect(error).toMatchObject({ _tag: "PoolExhaustedError", reason: "Timeout", waitedMillis: 3000 })
+    }))
+
+  it.scoped("refuses, ignores and accepts, as it is told", () =>
+    Effect.gen(function*() {
+      const server = yield* echo
+      yield* server.welcome("Refuse")
+      expect(yield* Effect.flip(server.connect())).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
+      yield* server.welcome("Ignore")
+      const ignored = yield* Effect.fork(Effect.flip(server.connect({ connectTimeout: "2 seconds" })))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(ignored)).toMatchObject({ _tag: "ConnectError", reason: "Timeout" })
+      yield* server.welcome("Accept")
+      const connection = yield* server.connect()
+      yield* connection.send("x")
+      expect(text(yield* connection.recv())).toBe("x")
+    }))
+
+  it.scoped("makes sockets stale: the pool notices, and who has one is told", () =>
+    Effect.gen(function*() {
+      const server = yield* echo
+      const pool = yield* server.pool({ initialConnections: 2 })
+      yield* pool.awaitReady
+      const holder = yield* Effect.fork(Effect.flip(pool.use((connection) => connection.recv())))
+      yield* Effect.yieldNow()
+      expect(yield* server.reset).toBe(2)
+      expect(yield* Fiber.join(holder)).toMatchObject({ reason: "Reset" })
+      expect(yield* Effect.provideService(ask("fresh"), Pool, pool)).toBe("fresh")
+      expect(yield* server.accepted).toBe(3)
+    }))
+
+  it.scoped("counts its connections until both sides have closed", () =>
+    Effect.gen(function*() {
+      const server = yield* echo
+      const scope = yield* Scope.make()
+      yield* Effect.provideService(server.connect(), Scope.Scope, scope)
+      yield* Effect.yieldNow()
+      expect(yield* server.connections).toBe(1)
+      yield* Scope.close(scope, Exit.void)
+      for (let i = 0; i < 20; i++) yield* Effect.yieldNow()
+      expect(yield* server.connections).toBe(0)
+    }))
+
+  it.effect("breaks what is connected when it stops", () =>
+    Effect.gen(function*() {
+      const scope = yield* Scope.make()
+      const server = yield* Effect.provideService(echo, Scope.Scope, scope)
+      yield* Effect.scoped(Effect.gen(function*() {
+        const connection = yield* server.connect()
+        const reader = yield* Effect.fork(Effect.flip(connection.recv()))
+        yield* Effect.yieldNow()
+        yield* Scope.close(scope, Exit.void)
+        expect(yield* Fiber.join(reader)).toMatchObject({ _tag: "ConnectionError", reason: "EndOfStream" })
+      }))
+    }))
+
+  it.scoped("contains a program that dies: only its connection ends", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.flatMap(peer.recv(), (data) => text(data) === "die" ? Effect.die("dead") : peer.send(data))
+      )
+      const [doomed, other] = [yield* server.connect(), yield* server.connect()]
+      yield* doomed.send("die")
+      expect(yield* Effect.flip(doomed.recv())).toMatchObject({ reason: "EndOfStream" })
+      yield* other.send("x")
+      expect(text(yield* other.recv())).toBe("x")
+    }))
+})
