@@ -55,6 +55,9 @@ export interface Transport {
   readonly localAddress: Address
   readonly remoteAddress: Address
 
+  /** Called once, before everything else: whom to tell what happens. What has happened by then is told at once. */
+  readonly start: (receiver: Receiver) => void
+
   /** Whether it can still carry bytes both ways, as far as is known here. */
   readonly isOpen: boolean
 
@@ -139,8 +142,8 @@ export {
  * @category models
  */
 export interface LineOptions<T extends Transport, C> {
-  /** Makes the transport, which may begin to tell the receiver at once. */
-  readonly transport: (receiver: Receiver) => T
+  /** The transport, not started yet. */
+  readonly transport: T
 
   /** What its holder gets. Default: a `LeasedConnection`. */
   readonly holder?: (line: Line<T, C>) => C

@@ -138,7 +138,7 @@ const open = (
     checks.whole("maxUnread", maxUnread, 1)
     const connectTimeout = checks.duration("connectTimeout", options.connectTimeout ?? "5 seconds")
     const line: SocketLine = Transport.line({
-      transport: (receiver) => new PlatformTransport(address, receiver, maxUnread),
+      transport: new PlatformTransport(address, maxUnread),
       ...(timeout === undefined ? {} : { timeout: checks.duration("timeout", timeout) })
     })
     const opening = Effect.flatMap(socket, (socket) => run(line, socket))

@@ -128,7 +128,7 @@ export const make = <R = never>(
       run(Effect.scoped(Effect.gen(function*() {
         yield* Effect.addFinalizer(() => Effect.sync(() => peers.delete(far)))
         const peer = yield* Transport.connection({
-          transport: (receiver) => far.listen(receiver),
+          transport: far,
           allowHalfOpen: true
         })
         yield* Effect.exit(Effect.raceFirst(serve(peer), peer.closed))
@@ -146,7 +146,7 @@ export const make = <R = never>(
           case "Accept": {
             const near = accept()
             return Effect.acquireRelease(
-              Effect.sync(() => Transport.line({ ...options, transport: (receiver) => near.listen(receiver) })),
+              Effect.sync(() => Transport.line({ ...options, transport: near })),
               (line) => line.close
             )
           }

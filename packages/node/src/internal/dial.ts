@@ -93,7 +93,7 @@ export const lineOver = <S extends net.Socket, C extends LeasedConnection<NetTra
   holder: (line: NetLine<C, S>) => C
 ): NetLine<C, S> => {
   const line = Transport.line<NetTransport<S>, C>({
-    transport: (receiver) => new NetTransport(socket, route.address, route.peer, receiver),
+    transport: new NetTransport(socket, route.address, route.peer),
     holder,
     allowHalfOpen: route.constructor.allowHalfOpen,
     ...(route.timeout === undefined ? {} : { timeout: route.timeout })

@@ -14,19 +14,21 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   remoteAddress: Address
   private corked = false
   private detached = false
-  private readonly listeners: ReadonlyArray<readonly [string, (...args: Array<any>) => void]>
+  private listeners: ReadonlyArray<readonly [string, (...args: Array<any>) => void]> = []
 
   constructor(
     readonly socket: S,
     /** The peer, as errors name it. */
     readonly address: string,
-    peer: Address,
-    receiver: Receiver
+    peer: Address
   ) {
     this.localAddress = peer._tag === "UnixAddress"
       ? { _tag: "UnixAddress", path: "" }
       : { ...peer, hostname: "", port: 0 }
     this.remoteAddress = peer
+  }
+
+  start(receiver: Receiver): void {
     this.listeners = [
       ["data", receiver.data],
       ["end", receiver.ended],
@@ -34,7 +36,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
       ["drain", receiver.drained],
       ["close", () => receiver.closed()]
     ]
-    for (const [event, listener] of this.listeners) socket.on(event, listener)
+    for (const [event, listener] of this.listeners) this.socket.on(event, listener)
   }
 
   /** Notes both ends as the system knows them, once there is a connection. A Unix socket's have no other names. */

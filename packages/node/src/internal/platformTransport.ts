@@ -22,6 +22,7 @@ export class PlatformTransport implements Transport {
   readonly remoteAddress: Address
   isOpen = true
   isFull = false
+  private receiver!: Receiver
   private unsent = 0
   private heldBytes = 0
   private held: Array<Uint8Array> = []
@@ -36,12 +37,15 @@ export class PlatformTransport implements Transport {
 
   constructor(
     readonly address: string,
-    private readonly receiver: Receiver,
     /** How many bytes may wait to be read: such a socket cannot hold its peer back. */
     private readonly maxUnread: number
   ) {
     this.localAddress = { _tag: "UnixAddress", path: address }
     this.remoteAddress = this.localAddress
+  }
+
+  start(receiver: Receiver): void {
+    this.receiver = receiver
   }
 
   /** Runs the socket until either side ends it; `opened` is run once it is open. Ends with what went wrong, if it did. */

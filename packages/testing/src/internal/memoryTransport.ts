@@ -33,10 +33,9 @@ export class MemoryTransport implements Transport {
     this.peer = peer
   }
 
-  listen(receiver: Receiver): this {
+  start(receiver: Receiver): void {
     this.receiver = receiver
     this.deliver()
-    return this
   }
 
   readonly write = (data: Uint8Array | string): boolean => {

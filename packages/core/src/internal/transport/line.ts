@@ -6,12 +6,11 @@
  * would hide even the peer's FIN.)
  */
 import * as Effect from "effect/Effect"
-import type { Failure, Receiver, Transport } from "../../Transport.js"
+import type { Failure, Transport } from "../../Transport.js"
 import { Inlet } from "./inlet.js"
 import { Outlet } from "./outlet.js"
 
 export class Line<T extends Transport = Transport, C = unknown> {
-  readonly transport: T
   readonly inlet: Inlet
   readonly outlet: Outlet
   /** Whoever may use it now. */
@@ -29,22 +28,21 @@ export class Line<T extends Transport = Transport, C = unknown> {
   private readonly onFailed = new Set<() => void>()
 
   constructor(
-    transport: (receiver: Receiver) => T,
+    readonly transport: T,
     private readonly hand: (line: Line<T, C>) => C,
     /** How long one operation may take, in milliseconds. */
     readonly timeout: number,
     private readonly allowHalfOpen: boolean
   ) {
-    const receiver: Receiver = {
+    this.inlet = new Inlet((back) => transport.hold(back), () => this.spoil(), () => (this.awaitsAnswer = false))
+    this.outlet = new Outlet(transport, () => (this.awaitsAnswer = true))
+    transport.start({
       data: (chunk) => this.receive(chunk),
       ended: () => this.peerEnded(),
       drained: () => this.outlet.serve(),
       failed: (failure) => this.fail(failure),
       closed: () => this.noteClosed()
-    }
-    this.inlet = new Inlet((back) => this.transport.hold(back), () => this.spoil(), () => (this.awaitsAnswer = false))
-    this.transport = transport(receiver)
-    this.outlet = new Outlet(this.transport, () => (this.awaitsAnswer = true))
+    })
   }
 
   private receive(chunk: Uint8Array): void {
