@@ -1,7 +1,11 @@
+/** The tests that see most of what goes wrong between a pool and its transports. */
+const sockets = ["/connection.test.ts", "/framing.test.ts"]
+
 /**
  * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below `packages/core/src/internal`.
+ * `first` are the tests that are run before the others.
  *
- * @type {ReadonlyArray<{ file: string; why: string; before: string; after: string }>}
+ * @type {ReadonlyArray<{ file: string; why: string; first?: Array<string>; before: string; after: string }>}
  */
 export const mutants = [
   // --- What is opened -----------------------------------------------------------------------------------------------
@@ -484,5 +488,160 @@ export const mutants = [
     why: "percentiles are one bucket too low",
     before: "Math.min(upperBound(bucket), this.max)",
     after: "upperBound(bucket - 1)"
+  },
+  {
+    file: "transport/inlet.ts",
+    why: "a reader that gives up leaves the connection clean",
+    first: sockets,
+    before: "abandon(reader: Reader<any>): void {\n    this.spoil()\n",
+    after: "abandon(reader: Reader<any>): void {\n"
+  },
+  {
+    file: "transport/inlet.ts",
+    why: "a frame that is too large leaves the connection clean",
+    first: sockets,
+    before: "if (frame === TooLarge) {\n      this.spoil()\n",
+    after: "if (frame === TooLarge) {\n"
+  },
+  {
+    file: "transport/inlet.ts",
+    why: "a decoder that throws leaves the connection clean",
+    first: sockets,
+    before: "} catch (defect) {\n      this.spoil()\n",
+    after: "} catch (defect) {\n"
+  },
+  {
+    file: "transport/inlet.ts",
+    why: "a newcomer reads before those in line",
+    first: sockets,
+    before: "    if (this.readers.length > 0) return undefined\n",
+    after: ""
+  },
+  {
+    file: "transport/inlet.ts",
+    why: "nobody holds the peer back",
+    first: sockets,
+    before: "this.hold(this.bytes.length > 0 && this.readers.length === 0)",
+    after: "this.hold(false)"
+  },
+  {
+    file: "transport/inlet.ts",
+    why: "a read does not count as the answer",
+    first: sockets,
+    before: "      this.noteRead()\n",
+    after: ""
+  },
+  {
+    file: "transport/outlet.ts",
+    why: "a full transport holds no writer back",
+    first: sockets,
+    before: "if (!this.writeNow(writer.data)) return",
+    after: "this.writeNow(writer.data)"
+  },
+  {
+    file: "transport/line.ts",
+    why: "what comes on an idle line is kept for the next holder",
+    first: sockets,
+    before: "    if (this.idle) return this.fail({ reason: \"Desync\" })\n",
+    after: ""
+  },
+  {
+    file: "transport/line.ts",
+    why: "the peer's end is not the connection's",
+    first: sockets,
+    before: "if (!this.allowHalfOpen || this.idle || this.outlet.failure !== undefined) return this.fail(endOfStream)",
+    after: "if (this.idle || this.outlet.failure !== undefined) return this.fail(endOfStream)"
+  },
+  {
+    file: "transport/line.ts",
+    why: "who reads beyond the lease is not told",
+    first: sockets,
+    before: "    this.inlet.revoke()\n",
+    after: ""
+  },
+  {
+    file: "transport/line.ts",
+    why: "a connection that was shut down is lent again",
+    first: sockets,
+    before: "  shutdown(): void {\n    this.spoil()\n",
+    after: "  shutdown(): void {\n"
+  },
+  {
+    file: "transport/leased.ts",
+    why: "a stale holder reads",
+    first: sockets,
+    before:
+      "    if (this.line.holder !== this) return Effect.fail(this.error(\"read\", { reason: \"Released\" }))\n    const answer",
+    after: "    const answer"
+  },
+  {
+    file: "transport/leased.ts",
+    why: "a stale holder writes",
+    first: sockets,
+    before: "return this.line.holder === this ? failure : { reason: \"Released\" }",
+    after: "return failure"
+  },
+  {
+    file: "transport/leased.ts",
+    why: "a shutdown overtakes those who send",
+    first: sockets,
+    before: "if (outlet.canWrite) return Effect.sync(() => this.line.shutdown())",
+    after: "return Effect.sync(() => this.line.shutdown())"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "an answer on its way is the next borrower's",
+    first: sockets,
+    before: "Exit.isSuccess(exit) && !line.awaitsAnswer ?",
+    after: "Exit.isSuccess(exit) ?"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "after a failure a connection is lent again",
+    first: sockets,
+    before: "Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : spoil(line) :",
+    after: "settle(line) :"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "what a handshake has left is the first borrower's",
+    first: sockets,
+    before: "return line.isClean ? Effect.void :",
+    after: "return line !== undefined ? Effect.void :"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "what nobody asked for counts as a peer that went away",
+    first: sockets,
+    before: "reason === \"Desync\" ? \"Unclean\" : \"Disconnected\"",
+    after: "reason === \"Desync\" ? \"Disconnected\" : \"Disconnected\""
+  },
+  {
+    file: "../Framing.ts",
+    why: "a length beyond the limit is waited for",
+    first: sockets,
+    before: "read === TooLarge || read.length > maxBytes",
+    after: "read === TooLarge"
+  },
+  {
+    file: "../Framing.ts",
+    why: "a frame may be larger than it may be",
+    first: sockets,
+    before: "      if (end > maxBytes) return TooLarge\n",
+    after: ""
+  },
+  {
+    file: "../Framing.ts",
+    why: "a line feed becomes a command",
+    first: sockets,
+    before: "return bytes.includes(newline[0]!) ?",
+    after: "return bytes.includes(0) ?"
+  },
+  {
+    file: "../ByteBuffer.ts",
+    why: "what was given is written over",
+    first: sockets,
+    before: "start + last.length + chunk.length > this.block.length",
+    after: "start + last.length + chunk.length > 2 * this.block.length"
   }
 ]

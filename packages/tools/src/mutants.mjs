@@ -63,8 +63,8 @@ const firstFailure = (args, limit) =>
     })
   })
 
-const killer = async () =>
-  await firstFailure(quick, minute) ??
+const killer = async (first = quick) =>
+  await firstFailure(first, minute) ??
     await firstFailure([...quick, ...long].flatMap((file) => ["--exclude", `**${file}`]), 5 * minute) ??
     await firstFailure(long, 8 * minute)
 
@@ -79,14 +79,14 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
 
 const survivors = []
 const start = performance.now()
-for (const { after, before, file, label, why } of chosen) {
+for (const { after, before, file, first, label, why } of chosen) {
   const at = path.join(source, file)
   const text = fs.readFileSync(at, "utf8")
   const places = text.split(before).length - 1
   if (places !== 1) throw new Error(`${label}: "${before}" stands there ${places} times`)
   restore = () => fs.writeFileSync(at, text)
   fs.writeFileSync(at, text.replace(before, () => after))
-  const name = await killer()
+  const name = await killer(first)
   restore()
   restore = () => {}
   if (name === undefined) survivors.push(label)
