@@ -83,8 +83,8 @@ export interface Transport {
 
   /**
    * Closes, and calls back once it has closed. `"Orderly"`: passes on what was written, tells the peer, and may wait a
-   * while for the peer's own end; `"AtOnce"`: nothing more goes out. Called once; what the receiver is told afterwards
-   * is ignored.
+   * while for the peer's own end; `"AtOnce"`: nothing more goes out. Called again, it calls back all the same; what
+   * the receiver is told after the first call is ignored.
    */
   readonly close: (how: "Orderly" | "AtOnce", done: () => void) => void
 

@@ -54,7 +54,14 @@ export interface Options<C> extends
  * @category combinators
  */
 export const openInTime = <L, A, R, R2>(
-  options: { readonly address: string; readonly connectTimeout: Duration.DurationInput },
+  options: {
+    /** The peer, as errors name it. */
+    readonly address: string
+    /** More than 0. */
+    readonly connectTimeout: Duration.DurationInput
+    /** Completes when what has arrived by now has been seen: after a stall timers ring before that. Default: at once. */
+    readonly catchUp?: Effect.Effect<void>
+  },
   open: Effect.Effect<L, ConnectError, R>,
   finish: (opened: L) => Effect.Effect<A, ConnectError, R2>
 ): Effect.Effect<A, ConnectError, R | R2> =>
@@ -64,10 +71,12 @@ export const openInTime = <L, A, R, R2>(
       reason = "HandshakeTimeout"
       return finish(opened)
     })
-    return Effect.timeoutFail(opening, {
-      duration: options.connectTimeout,
-      onTimeout: () => new ConnectError({ reason, address: options.address, attempts: [] })
-    })
+    const tooLate = Effect.suspend(() => new ConnectError({ reason, address: options.address, attempts: [] }))
+    const deadline = Effect.sleep(options.connectTimeout).pipe(
+      Effect.andThen(options.catchUp ?? Effect.void),
+      Effect.andThen(tooLate)
+    )
+    return Effect.raceFirst(opening, deadline)
   })
 
 /**

@@ -296,6 +296,21 @@ describe("opening", () => {
       expect(socketsTo(port)).toEqual({ ESTABLISHED: 2 })
     }))
 
+  it.scopedLive("does not run out of time when it was connected while the event loop stood still", () =>
+    Effect.gen(function*() {
+      const { port } = yield* childProcess(
+        `require("net").createServer((s)=>s.pipe(s)).listen(0,"127.0.0.1",function(){console.log(this.address().port)})`
+      )
+      for (let i = 0; i < 5; i++) {
+        const opening = yield* Effect.fork(open(port, { connectTimeout: "100 millis" }))
+        // Far enough to have begun, without a look at what the kernel has.
+        for (let step = 0; step < 50; step++) yield* Effect.promise(() => Promise.resolve())
+        // The kernel connects and the deadline passes while nothing can run here.
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+        expect((yield* Fiber.join(opening)).isConnected).toBe(true)
+      }
+    }))
+
   it.scopedLive("gives up at once when it is interrupted, and leaves no socket", () =>
     Effect.gen(function*() {
       const port = yield* filled

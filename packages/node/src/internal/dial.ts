@@ -27,11 +27,16 @@ export const dial = <C extends LeasedConnection<NetTransport>, L>(
   proceed: Proceed<C, L>
 ): Effect.Effect<L, ConnectError, Scope.Scope> =>
   TransportPool.openInTime(
-    route,
+    { ...route, catchUp: oneTurn },
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
     // At once, and not only with the scope, which may go on for long.
     (line) => Effect.onError(proceed(line), () => Effect.forkDaemon(line.close))
   )
+
+const oneTurn = Effect.async<void>((resume) => {
+  const immediate = setImmediate(() => resume(Effect.void))
+  return Effect.sync(() => clearImmediate(immediate))
+})
 
 /** A Unix socket whose queue is full refuses at once; TCP would have waited. */
 const busy = {
