@@ -306,6 +306,37 @@ describe("a pool", () => {
       expect(yield* pool.stats).toMatchObject({ opened: 2, idle: 1, closed: { Unclean: 1 } })
     }))
 
+  const spoiled: ReadonlyArray<readonly [string, (connection: Connection) => Effect.Effect<unknown, unknown>]> = [
+    [
+      "a read was given up",
+      (connection) => Effect.andThen(connection.recvUntil("\n"), Effect.timeoutOption(connection.recv(), 1))
+    ],
+    ["a frame was too large", (connection) => Effect.ignore(connection.recvUntil("!", { maxBytes: 3 }))],
+    ["a decoder threw", (connection) =>
+      Effect.exit(connection.recvFrame(() => ({
+        decode: (bytes) => {
+          if (bytes.length > 0) throw new Error("thrown")
+          return undefined
+        }
+      })))],
+    ["half an answer was read", (connection) => connection.recvExactly(3)],
+    ["it was shut down", (connection) => connection.shutdown]
+  ]
+  it.scoped.each(spoiled)(
+    "closes one on which %s, whatever onRelease would say",
+    ([, spoil]) =>
+      Effect.gen(function*() {
+        const pool = yield* (yield* lines).pool({ maxConnections: 1, onRelease: () => Effect.succeed("keep") })
+        const first = yield* Effect.fork(
+          pool.use((connection) => Effect.andThen(connection.send("asked\n"), spoil(connection)))
+        )
+        yield* TestClock.adjust(1)
+        yield* Fiber.join(first)
+        yield* settled
+        expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+      })
+  )
+
   it.scoped("keeps one that only sends, if it is told that it may", () =>
     Effect.gen(function*() {
       const got: Array<string> = []
