@@ -6,7 +6,10 @@ const config: ViteUserConfig = {
   test: {
     setupFiles: [path.join(import.meta.dirname, "vitest.setup.ts")],
     include: ["test/**/*.test.ts"],
-    sequence: { concurrent: false }
+    sequence: { concurrent: false },
+    // Only so that a test that hangs ends: how fast the machine is decides nothing.
+    testTimeout: 60_000,
+    hookTimeout: 60_000
   }
 }
 
