@@ -1,6 +1,6 @@
 // What every transport's connections do, over one in memory and on the test's clock.
 import { describe, expect, it } from "@effect/vitest"
-import type { Connection } from "@socketpool/core"
+import type { Connection, Framing } from "@socketpool/core"
 import { MemoryServer } from "@socketpool/testing"
 import { Chunk, Deferred, Duration, Effect, Exit, Fiber, Schedule, Stream, TestClock } from "effect"
 import { settled } from "./setup.js"
@@ -306,19 +306,26 @@ describe("a pool", () => {
       expect(yield* pool.stats).toMatchObject({ opened: 2, idle: 1, closed: { Unclean: 1 } })
     }))
 
+  const throwing: Framing.Decoder<never> = {
+    decode: (bytes) => {
+      if (bytes.length > 0) throw new Error("thrown")
+      return undefined
+    }
+  }
   const spoiled: ReadonlyArray<readonly [string, (connection: Connection) => Effect.Effect<unknown, unknown>]> = [
     [
       "a read was given up",
       (connection) => Effect.andThen(connection.recvUntil("\n"), Effect.timeoutOption(connection.recv(), 1))
     ],
-    ["a frame was too large", (connection) => Effect.ignore(connection.recvUntil("!", { maxBytes: 3 }))],
-    ["a decoder threw", (connection) =>
-      Effect.exit(connection.recvFrame(() => ({
-        decode: (bytes) => {
-          if (bytes.length > 0) throw new Error("thrown")
-          return undefined
-        }
-      })))],
+    [
+      "a frame was too large, though all of it was read then",
+      (connection) =>
+        Effect.andThen(Effect.ignore(connection.recvUntil("!", { maxBytes: 3 })), connection.recvUntil("\n"))
+    ],
+    [
+      "a decoder threw, though everything was read then",
+      (connection) => Effect.andThen(Effect.exit(connection.recvFrame(() => throwing)), connection.recvUntil("\n"))
+    ],
     ["half an answer was read", (connection) => connection.recvExactly(3)],
     ["it was shut down", (connection) => connection.shutdown]
   ]

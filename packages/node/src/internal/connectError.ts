@@ -33,8 +33,11 @@ type Tried = NodeJS.ErrnoException & { readonly address?: string; readonly port?
 export const connectError = (error: NodeJS.ErrnoException, address: string): ConnectError => {
   const tried: ReadonlyArray<Tried> = error instanceof AggregateError ? error.errors : []
   const code = error.code ?? tried[0]?.code
+  const known = reasons[code ?? ""]
+  // A resolver needs descriptors, too: without any it is not the name that is wrong.
+  const isDns = error.syscall === "getaddrinfo" && known !== "LocalResources"
   return new ConnectError({
-    reason: error.syscall === "getaddrinfo" ? "Dns" : reasons[code ?? ""] ?? "Other",
+    reason: isDns ? "Dns" : known ?? "Other",
     address,
     ...(code === undefined ? {} : { code }),
     attempts: tried.map((one) => ({

@@ -1,0 +1,289 @@
+// Real sockets on loopback: what goes wrong while a connection is leased. Linux only.
+import { describe, expect, it } from "@effect/vitest"
+import { Framing } from "@socketpool/core"
+import { TcpConnection } from "@socketpool/node"
+import { FaultProxy } from "@socketpool/testing"
+import { Effect, Exit, Fiber } from "effect"
+import type * as net from "node:net"
+import { socketsTo } from "./fixtures/census.js"
+import { ask, childServer, echoLines, settled, stall, turn, withPool } from "./fixtures/faults.js"
+import { eventually, lines, serve } from "./fixtures/server.js"
+import * as Tagged from "./fixtures/tagged.js"
+
+const host = "127.0.0.1"
+
+/** Answers each line with itself, over a proxy; `heard` is what has reached the server. */
+const overProxy = Effect.gen(function*() {
+  const heard: Array<string> = []
+  const server = yield* serve(lines((line, reply) => {
+    heard.push(line)
+    reply(line)
+  }))
+  const proxy = yield* FaultProxy.make({ target: { host, port: server.port } })
+  return { heard, proxy, server, target: { port: proxy.port, left: () => server.sockets.size } }
+})
+
+describe("a break within a frame", { timeout: 20_000 }, () => {
+  const breaks = { Reset: "Reset", End: "EndOfStream" } as const
+  for (const [cut, reason] of Object.entries(breaks)) {
+    it.scopedLive(`is ${reason} that tells how much of it had come (${cut})`, () =>
+      Effect.gen(function*() {
+        const { heard, proxy, server, target } = yield* overProxy
+        yield* withPool(target, {}, (pool) =>
+          Effect.gen(function*() {
+            yield* proxy.set("toClient", { cutAfter: 7, cut: cut as keyof typeof breaks })
+            const error = yield* Effect.flip(pool.use((connection) => ask(connection, "0123456789")))
+            expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason, bytesIntoFrame: 7 })
+            yield* proxy.heal
+            expect(yield* pool.use((connection) => ask(connection, "next"))).toBe("next")
+            expect(yield* settled(pool)).toMatchObject({ opened: 2, idle: 1, closed: { Disconnected: 1, Unclean: 0 } })
+            expect(heard).toEqual(["0123456789", "next"])
+            expect(server.accepted()).toBe(2)
+          }))
+      }))
+  }
+
+  it.scopedLive("is an error to a holder of frames, too, and not the end of his stream", () =>
+    Effect.gen(function*() {
+      const framing = Framing.lengthPrefixed({ prefix: 4, maxBytes: 100 })
+      const server = yield* serve((socket) => void socket.end(Buffer.from([0, 0, 0, 2, 1, 2, 0, 0, 0, 9, 1])))
+      yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
+        pool.use((connection) =>
+          Effect.gen(function*() {
+            const { recv } = Framing.over(connection, framing)
+            expect([...(yield* recv)]).toEqual([1, 2])
+            expect(yield* Effect.flip(recv)).toMatchObject({ reason: "EndOfStream", bytesIntoFrame: 5 })
+          })
+        ))
+    }))
+})
+
+describe("a peer that answers", { timeout: 20_000 }, () => {
+  it.scopedLive("byte by byte is Timeout when the whole takes longer, though there is always progress", () =>
+    Effect.gen(function*() {
+      let sent = 0
+      const server = yield* serve((socket) => {
+        const timer = setInterval(() => socket.write("x", () => sent++), 10)
+        socket.on("close", () => clearInterval(timer))
+      })
+      yield* withPool(
+        { port: server.port, left: () => server.sockets.size },
+        { timeout: "300 millis" },
+        (pool) =>
+          Effect.gen(function*() {
+            const began = performance.now()
+            const error = yield* Effect.flip(pool.use((connection) => connection.recvUntil("\n")))
+            expect(performance.now() - began).toBeGreaterThanOrEqual(295)
+            expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason: "Timeout" })
+            expect("bytesIntoFrame" in error && error.bytesIntoFrame).toBeGreaterThan(0)
+            yield* settled(pool)
+            yield* eventually("the server has none left", () => server.sockets.size === 0)
+            expect(yield* pool.stats).toMatchObject({ opened: 1, idle: 0, closed: { Unclean: 1, Disconnected: 0 } })
+            const before = sent
+            expect((yield* pool.use((connection) => connection.recvExactly(3))).length).toBe(3)
+            expect(sent).toBeGreaterThanOrEqual(before + 3)
+          })
+      )
+    }))
+
+  it.scopedLive("too late is Timeout, and what comes late reaches nobody", () =>
+    Effect.gen(function*() {
+      const { heard, proxy, target } = yield* overProxy
+      yield* withPool(target, { timeout: "200 millis" }, (pool) =>
+        Effect.gen(function*() {
+          yield* proxy.set("toClient", { stall: true })
+          const error = yield* Effect.flip(pool.use((connection) => ask(connection, "late")))
+          expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason: "Timeout" })
+          expect("bytesIntoFrame" in error).toBe(false)
+          yield* proxy.heal
+          for (const line of ["a", "b", "c"]) expect(yield* pool.use((connection) => ask(connection, line))).toBe(line)
+          expect(heard).toEqual(["late", "a", "b", "c"])
+          expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Unclean: 1 } })
+        }))
+    }))
+
+  it.scopedLive("twice has its connection closed as Unclean when the lease ends", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(lines((line, reply) => reply(`${line}\n${line}`)))
+      yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
+        Effect.gen(function*() {
+          for (const line of ["a", "b", "c"]) expect(yield* pool.use((connection) => ask(connection, line))).toBe(line)
+          expect(yield* settled(pool)).toMatchObject({ opened: 3, idle: 0, closed: { Unclean: 3 } })
+          expect(server.accepted()).toBe(3)
+        }))
+    }))
+
+  it.scopedLive("twice has its connection closed as Unclean when the second answer comes to nobody", () =>
+    Effect.gen(function*() {
+      let again = () => {}
+      const server = yield* serve(lines((line, reply) => {
+        again = () => reply(line)
+        reply(line)
+      }))
+      yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
+        Effect.gen(function*() {
+          expect(yield* pool.use((connection) => ask(connection, "one"))).toBe("one")
+          expect((yield* pool.stats).idle).toBe(1)
+          again()
+          yield* eventually("it is closed", () => server.sockets.size === 0)
+          expect(yield* settled(pool)).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+          expect(yield* pool.use((connection) => ask(connection, "two"))).toBe("two")
+        }))
+    }))
+})
+
+describe("a changed byte", { timeout: 30_000 }, () => {
+  it.scopedLive("in a length is TooLarge at once, and the connection is not lent again", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(Tagged.answering((tag) => [{ tag, after: 0 }]))
+      const proxy = yield* FaultProxy.make({ target: { host, port: server.port } })
+      yield* withPool({ port: proxy.port, left: () => server.sockets.size }, {}, (pool) =>
+        Effect.gen(function*() {
+          yield* proxy.set("toClient", { stall: true })
+          const error = yield* Effect.flip(pool.use((connection) =>
+            Effect.zipRight(
+              Effect.fork(Effect.repeat(Effect.zipRight(turn, proxy.inject("\u007f\u007f\u007f\u007f")), {
+                until: (clients) => clients === 1
+              })),
+              Tagged.ask(connection, 1)
+            )
+          ))
+          expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason: "TooLarge" })
+          yield* proxy.heal
+          expect(yield* pool.use((connection) => Tagged.ask(connection, 2))).toBe(2)
+          expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Unclean: 1 } })
+        }))
+    }))
+
+  it.scopedLive("anywhere in an answer is a typed error, and the connection is not lent again", () =>
+    Effect.gen(function*() {
+      const reasons = new Set<string>()
+      for (let seed = 1; seed <= 12; seed++) {
+        const server = yield* serve(Tagged.answering((tag) => [{ tag, after: 0 }]))
+        const proxy = yield* FaultProxy.make({ target: { host, port: server.port }, seed })
+        yield* withPool(
+          { port: proxy.port, left: () => server.sockets.size },
+          { timeout: "150 millis" },
+          (pool) =>
+            Effect.gen(function*() {
+              yield* proxy.set("toClient", { corrupt: 1 })
+              const error = yield* Effect.flip(pool.use((connection) => Tagged.ask(connection, 1)))
+              reasons.add("reason" in error ? error.reason : error._tag)
+              yield* proxy.heal
+              expect(yield* pool.use((connection) => Tagged.ask(connection, 2))).toBe(2)
+              expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Unclean: 1 } })
+            })
+        )
+      }
+      expect(["Garbled", "TooLarge", "Timeout"]).toEqual(expect.arrayContaining([...reasons]))
+    }))
+})
+
+describe("sending to a peer", { timeout: 30_000 }, () => {
+  it.scopedLive("that has reset fails with Reset of the write, and never hangs", () =>
+    Effect.gen(function*() {
+      const server = yield* serve((socket) => void socket.once("data", () => socket.resetAndDestroy()))
+      yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(
+            pool.use((connection) => Effect.forever(Effect.zipRight(connection.send("x".repeat(1_000)), turn)))
+          )
+          expect(error).toMatchObject({ _tag: "ConnectionError", operation: "write", reason: "Reset" })
+          expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Disconnected: 1 } })
+        }))
+    }))
+
+  it.scopedLive("that has ended fails with EndOfStream of the write, and the next borrower gets another", () =>
+    Effect.gen(function*() {
+      const { heard, proxy, target } = yield* overProxy
+      yield* withPool(target, {}, (pool) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(pool.use((connection) =>
+            Effect.gen(function*() {
+              expect(yield* ask(connection, "one")).toBe("one")
+              yield* proxy.end
+              yield* connection.closed
+              expect(connection.isConnected).toBe(false)
+              return yield* connection.send("lost\n")
+            })
+          ))
+          expect(error).toMatchObject({ _tag: "ConnectionError", operation: "write", reason: "EndOfStream" })
+          expect(yield* pool.use((connection) => ask(connection, "two"))).toBe("two")
+          expect(heard).toEqual(["one", "two"])
+          expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Disconnected: 1 } })
+        }))
+    }))
+
+  const deaf = serve((socket) => void socket.pause())
+
+  it.scopedLive("that does not read ends with Timeout of the write, and closes the connection though much is left", () =>
+    Effect.gen(function*() {
+      const server = yield* deaf
+      const options = { timeout: "200 millis", maxConnections: 2 } as const
+      yield* withPool({ port: server.port }, options, (pool) =>
+        Effect.gen(function*() {
+          const error = yield* Effect.flip(pool.use((connection) => connection.send(new Uint8Array(50_000_000))))
+          expect(error).toMatchObject({ _tag: "ConnectionError", operation: "write", reason: "Timeout" })
+          expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Unclean: 1 } })
+          expect(socketsTo(server.port)).toEqual({})
+        }))
+    }))
+
+  for (const whether of ["still waits", "has given up"]) {
+    it.scopedLive(`that does not read does not keep a connection from closing whose sender ${whether}`, () =>
+      Effect.gen(function*() {
+        const server = yield* deaf
+        const writer = yield* Effect.scoped(Effect.gen(function*() {
+          const connection = yield* TcpConnection.open({ host, port: server.port })
+          const writer = yield* Effect.forkDaemon(Effect.either(connection.send(new Uint8Array(50_000_000))))
+          yield* eventually("the writer waits", () => connection.socket.writableNeedDrain)
+          if (whether === "has given up") yield* Fiber.interrupt(writer)
+          return writer
+        }))
+        expect(socketsTo(server.port)).toEqual({})
+        const exit = yield* Fiber.await(writer)
+        if (whether === "has given up") expect(Exit.isInterrupted(exit)).toBe(true)
+        else expect(exit).toMatchObject({ value: { left: { operation: "write", reason: "Released" } } })
+      }))
+  }
+
+  it.scopedLive("that does not read does not keep the pool from closing, whatever its connection has still to send", () =>
+    Effect.gen(function*() {
+      const server = yield* deaf
+      const options = { drainTimeout: "50 millis", onRelease: () => Effect.succeed("keep" as const) } as const
+      yield* withPool({ port: server.port }, { ...options, maxConnections: 2 }, (pool) =>
+        Effect.gen(function*() {
+          const socket: { current?: net.Socket } = {}
+          const sending = pool.use((connection) => {
+            socket.current = connection.socket
+            return Effect.forever(connection.send(new Uint8Array(1_000_000)))
+          })
+          const holder = yield* Effect.fork(Effect.flip(sending))
+          yield* eventually("the holder waits", () => socket.current?.writableNeedDrain === true)
+          yield* pool.close
+          expect(yield* Fiber.join(holder)).toMatchObject({ operation: "write", reason: "Released" })
+          expect(socket.current!.destroyed).toBe(true)
+        }))
+    }))
+})
+
+describe("a server that dies while the event loop stands still", { timeout: 20_000 }, () => {
+  it.scopedLive("costs the first operation a typed error, and nothing is sent again", () =>
+    Effect.gen(function*() {
+      const server = yield* childServer(echoLines)
+      yield* withPool({ port: server.port }, { maxConnections: 2 }, (pool) =>
+        Effect.gen(function*() {
+          expect(yield* pool.use((connection) => ask(connection, "one"))).toBe("one")
+          yield* Effect.sync(() => void Effect.runFork(server.kill))
+          stall(300)
+          const error = yield* Effect.flip(pool.use((connection) => ask(connection, "two")))
+          expect(error._tag).toBe("ConnectionError")
+          expect(["EndOfStream", "Reset"]).toContain("reason" in error && error.reason)
+          yield* server.restart
+          expect(yield* pool.use((connection) => ask(connection, "three"))).toBe("three")
+          yield* eventually("the server has said so", () => server.output().includes("three"))
+          expect(server.output()).toBe("one\nthree\n")
+          expect(yield* settled(pool)).toMatchObject({ opened: 2, openFailed: 0, closed: { Disconnected: 1 } })
+        }))
+    }))
+})
