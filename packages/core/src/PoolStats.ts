@@ -97,7 +97,10 @@ export const PoolStats = Schema.Struct({
   reconnecting: Schema.Number,
   /** Connections opened so far. */
   opened: Schema.Number,
-  /** Opens so far that gave no connection: failed, timed out, or given up because of `close`, `clear` or `resize`. */
+  /**
+   * Opens so far that gave no connection: failed, timed out, or given up because of `close`, `clear` or `resize`. Counted
+   * once nothing is left of them; until then they are `opening`.
+   */
   openFailed: Schema.Number,
   /** Connections closed so far, by reason. */
   closed: Schema.Record({ key: CloseReason, value: Schema.Number }),

@@ -115,7 +115,6 @@ const upgrade = (
       ...security.options,
       socket: raw,
       // It takes them, as every stream does; its types do not say so.
-      // It takes one, as every stream does; its types do not say so.
       ...{ highWaterMark: raw.readableHighWaterMark },
       host: name,
       // SNI knows no addresses (RFC 6066).
