@@ -52,6 +52,23 @@ describe("reading", () => {
     }))
 })
 
+describe("a reader that comes later", () => {
+  it.scoped("does not take what one before it waits for", () =>
+    Effect.gen(function*() {
+      const server = yield* silent
+      const connection = yield* server.connect()
+      const first = yield* Effect.fork(connection.recvExactly(5))
+      yield* Effect.yieldNow()
+      yield* server.push("ab")
+      const second = yield* Effect.fork(connection.recv(1))
+      yield* Effect.yieldNow()
+      expect(second.unsafePoll()).toBe(null)
+      yield* server.push("cde!")
+      expect(text(yield* Fiber.join(first))).toBe("abcde")
+      expect(text(yield* Fiber.join(second))).toBe("!")
+    }))
+})
+
 describe("a deadline of one operation", () => {
   it.scoped("fails it with Timeout, and only it", () =>
     Effect.gen(function*() {
