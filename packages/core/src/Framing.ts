@@ -15,6 +15,7 @@ import * as Stream from "effect/Stream"
 import type { ByteBuffer } from "./ByteBuffer.js"
 import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
+import * as Lengths from "./internal/lengths.js"
 import * as Utf8 from "./internal/utf8.js"
 
 // --- Models ---------------------------------------------------------------------------------------------------------
@@ -267,15 +268,15 @@ export const lengthPrefixed = (options: {
   if (order !== "big" && order !== "little") {
     throw new RangeError(`Framing: order must be "big" or "little", but is ${String(order)}`)
   }
-  const sayable = prefix === "varint" ? maxVarint : 256 ** prefix - 1
+  const sayable = prefix === "varint" ? Lengths.maxVarint : 256 ** prefix - 1
   const maxBytes = whole("maxBytes", options.maxBytes ?? Math.min(defaultMaxBytes, sayable), 0, sayable)
-  const header = prefix === "varint" ? varint : fixedWidth(prefix, order)
+  const header = prefix === "varint" ? Lengths.varint : Lengths.fixedWidth(prefix, order)
   return {
     decoder: () => ({
       decode: (bytes) => {
         const read = header.read(bytes)
         if (read === undefined) return undefined
-        if (read === TooLarge || read.length > maxBytes) return TooLarge
+        if (read === "Endless" || read.length > maxBytes) return TooLarge
         if (bytes.length < read.width + read.length) return undefined
         bytes.take(read.width)
         return bytes.take(read.length)
@@ -285,47 +286,6 @@ export const lengthPrefixed = (options: {
       const bytes = bytesOf(frame)
       return bytes.length > maxBytes ? tooLarge(bytes.length, maxBytes) : concat(header.write(bytes.length), bytes)
     }
-  }
-}
-
-/** How a length is written in front of a frame. */
-interface Header {
-  readonly read: (bytes: ByteBuffer) => { readonly width: number; readonly length: number } | TooLarge | undefined
-  readonly write: (length: number) => Uint8Array
-}
-
-const fixedWidth = (width: number, order: "big" | "little"): Header => {
-  const place = (i: number) => 256 ** (order === "big" ? width - 1 - i : i)
-  return {
-    read: (bytes) => {
-      if (bytes.length < width) return undefined
-      let length = 0
-      for (let i = 0; i < width; i++) length += bytes.at(i)! * place(i)
-      return { width, length }
-    },
-    write: (length) => Uint8Array.from({ length: width }, (_, i) => Math.floor(length / place(i)) % 256)
-  }
-}
-
-const maxVarint = 2 ** 32 - 1
-const maxVarintWidth = 5
-
-const varint: Header = {
-  read: (bytes) => {
-    let length = 0
-    for (let width = 1; width <= maxVarintWidth; width++) {
-      const byte = bytes.at(width - 1)
-      if (byte === undefined) return undefined
-      length += (byte % 128) * 128 ** (width - 1)
-      if (byte < 128) return { width, length }
-    }
-    return TooLarge
-  },
-  write: (length) => {
-    const written: Array<number> = []
-    for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) written.push(rest % 128 + 128)
-    written.push(Math.floor(length / 128 ** written.length))
-    return Uint8Array.from(written)
   }
 }
 

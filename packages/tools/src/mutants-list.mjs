@@ -620,8 +620,8 @@ export const mutants = [
     file: "../Framing.ts",
     why: "a length beyond the limit is waited for",
     first: sockets,
-    before: "read === TooLarge || read.length > maxBytes",
-    after: "read === TooLarge"
+    before: "read === \"Endless\" || read.length > maxBytes",
+    after: "read === \"Endless\""
   },
   {
     file: "../Framing.ts",

@@ -1,0 +1,43 @@
+/** How the length of a frame is written in front of it. */
+import type { ByteBuffer } from "../ByteBuffer.js"
+
+/** `undefined`: it has not come whole. `"Endless"`: it is longer than any that may be. */
+export interface Header {
+  readonly read: (bytes: ByteBuffer) => { readonly width: number; readonly length: number } | "Endless" | undefined
+  readonly write: (length: number) => Uint8Array
+}
+
+export const fixedWidth = (width: number, order: "big" | "little"): Header => {
+  const place = (i: number) => 256 ** (order === "big" ? width - 1 - i : i)
+  return {
+    read: (bytes) => {
+      if (bytes.length < width) return undefined
+      let length = 0
+      for (let i = 0; i < width; i++) length += bytes.at(i)! * place(i)
+      return { width, length }
+    },
+    write: (length) => Uint8Array.from({ length: width }, (_, i) => Math.floor(length / place(i)) % 256)
+  }
+}
+
+export const maxVarint = 2 ** 32 - 1
+const maxVarintWidth = 5
+
+export const varint: Header = {
+  read: (bytes) => {
+    let length = 0
+    for (let width = 1; width <= maxVarintWidth; width++) {
+      const byte = bytes.at(width - 1)
+      if (byte === undefined) return undefined
+      length += (byte % 128) * 128 ** (width - 1)
+      if (byte < 128) return { width, length }
+    }
+    return "Endless"
+  },
+  write: (length) => {
+    const written: Array<number> = []
+    for (let rest = length; rest >= 128; rest = Math.floor(rest / 128)) written.push(rest % 128 + 128)
+    written.push(Math.floor(length / 128 ** written.length))
+    return Uint8Array.from(written)
+  }
+}
