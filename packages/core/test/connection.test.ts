@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { Connection, Framing } from "@socketpool/core"
 import { MemoryServer } from "@socketpool/testing"
-import { Chunk, Deferred, Duration, Effect, Exit, Fiber, Schedule, Stream, TestClock } from "effect"
+import { Chunk, Deferred, Duration, Effect, Exit, Fiber, Queue, Schedule, Stream, TestClock } from "effect"
 import { settled } from "./setup.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -127,6 +127,23 @@ describe("writing", () => {
       yield* Fiber.join(Fiber.all(writers))
       yield* Effect.yieldNow()
       expect(got).toBe(210_000)
+    }))
+
+  it.scoped("waits for its own data, too, when it has waited in line", () =>
+    Effect.gen(function*() {
+      const gate = yield* Queue.unbounded<void>()
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.forever(Effect.andThen(Queue.take(gate), peer.recvExactly(70_000)))
+      )
+      const connection = yield* server.connect()
+      const writers = yield* Effect.forEach([1, 2], () => Effect.fork(connection.send(new Uint8Array(70_000))))
+      yield* settled
+      yield* Queue.offer(gate, undefined)
+      yield* Fiber.join(writers[0]!)
+      yield* settled
+      expect(writers[1]!.unsafePoll()).toBe(null)
+      yield* Queue.offer(gate, undefined)
+      yield* Fiber.join(writers[1]!)
     }))
 })
 
