@@ -378,6 +378,17 @@ describe("a pool", () => {
       })
   )
 
+  it.scoped("closes one whose lease failed, though nothing is left on it: the holder may have lost count", () =>
+    Effect.gen(function*() {
+      const pool = yield* (yield* lines).pool({ maxConnections: 1 })
+      const failing = pool.use((connection) =>
+        connection.send("asked\n").pipe(Effect.andThen(connection.recvUntil("\n")), Effect.andThen(Effect.fail("no")))
+      )
+      expect(yield* Effect.flip(failing)).toBe("no")
+      yield* settled
+      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+    }))
+
   it.scoped("keeps one that only sends, if it is told that it may", () =>
     Effect.gen(function*() {
       const got: Array<string> = []

@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, TestClock } from "effect"
+import { Cause, Effect, Fiber, Schedule, TestClock } from "effect"
 import { forkSettled, id, lineUp, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 /**
@@ -14,6 +14,22 @@ const leaseAll = (pool: TestPool, connections: number) =>
   Effect.all(Array.from({ length: connections }, () => pool.acquire), { concurrency: "unbounded" })
 
 describe("resize to more", () => {
+  it.scoped("opens a floor anew, though the probe after a backoff failed while there was no floor", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({
+        minConnections: 1,
+        connectTimeout: "5 seconds",
+        retry: Schedule.spaced("1 second")
+      }, { open: (attempt) => attempt === 1 ? "fail" : attempt === 2 ? "never" : "ok" })
+      yield* TestClock.adjust("1 second")
+      assert.strictEqual(connector.attempts, 2)
+      yield* pool.resize({ min: 0 })
+      yield* TestClock.adjust("5 seconds")
+      yield* pool.resize({ min: 1 })
+      yield* settled
+      assert.deepStrictEqual([connector.attempts, yield* pool.size], [3, 1])
+    }))
+
   it.scoped("serves as many who wait at once as there is room for", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setupSized({ maxConnections: 2, maxConnecting: 4 })

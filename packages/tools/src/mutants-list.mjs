@@ -65,9 +65,9 @@ export const mutants = [
   },
   {
     file: "transitions/demand.ts",
-    why: "a failed open begins a backoff although the floor is full",
-    before: "  if (floorDeficit(state) <= 0) return nothing\n  state.cooling = true",
-    after: "  state.cooling = true"
+    why: "a backoff whose probe failed is never left once the floor is full",
+    before: "    state.cooling = false\n    return nothing\n  }\n  state.cooling = true",
+    after: "    return nothing\n  }\n  state.cooling = true"
   },
 
   // --- What closes --------------------------------------------------------------------------------------------------

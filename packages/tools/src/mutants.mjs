@@ -34,6 +34,11 @@ const firstFailure = (args, limit) =>
         "@socketpool/core",
         "--bail",
         "1",
+        // With several, the first failure stops tests of other files in their middle, which then look as if they failed.
+        "--maxWorkers",
+        "1",
+        "--minWorkers",
+        "1",
         "--reporter=json",
         "--outputFile",
         report,

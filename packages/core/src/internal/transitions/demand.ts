@@ -54,7 +54,11 @@ export const probe = <C>(state: State<C>, now: number): Commands<C> => {
 
 /** A connection came to nothing; the floor is filled more slowly for a while. */
 export const setBack = <C>(state: State<C>, setback: Setback | undefined): Commands<C> => {
-  if (floorDeficit(state) <= 0) return nothing
+  if (floorDeficit(state) <= 0) {
+    // What failed may have been the probe after a backoff, and nothing would end that any more.
+    state.cooling = false
+    return nothing
+  }
   state.cooling = true
   return [{ _tag: "BackOff", setback }]
 }
