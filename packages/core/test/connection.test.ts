@@ -378,6 +378,22 @@ describe("a pool", () => {
       })
   )
 
+  it.scoped("closes one whose answer comes only after its lease has ended, and it is nobody else's", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.forever(
+          Effect.flatMap(peer.recvUntil("\n"), (line) => Effect.delay(peer.send(line), "1 second"))
+        )
+      )
+      const pool = yield* server.pool({ maxConnections: 1 })
+      yield* pool.use((connection) => connection.send("old\n"))
+      const next = yield* Effect.fork(
+        pool.use((connection) => Effect.andThen(connection.send("new\n"), connection.recvUntil("\n")))
+      )
+      yield* TestClock.adjust("5 seconds")
+      expect(text(yield* Fiber.join(next))).toBe("new\n")
+    }))
+
   it.scoped("closes one whose lease failed, though nothing is left on it: the holder may have lost count", () =>
     Effect.gen(function*() {
       const pool = yield* (yield* lines).pool({ maxConnections: 1 })
