@@ -16,7 +16,7 @@ const blockBytes = 4_096
  */
 export class ByteBuffer {
   private chunks: Array<Uint8Array> = []
-  /** The block that the last chunk lies at the front of, if it has room behind it. */
+  // The block that the last chunk lies at the front of, if it has room behind it.
   private block: Uint8Array | undefined = undefined
   private size = 0
 
@@ -41,13 +41,9 @@ export class ByteBuffer {
     if (last === undefined || chunk.length >= smallBytes || last.length + chunk.length > blockBytes) {
       this.chunks.push(chunk)
       this.block = undefined
-    } else {
-      this.append(last, chunk)
+      return
     }
-  }
-
-  /** Puts a small chunk behind the last one, in one block. What lies in front of it is never written again. */
-  private append(last: Uint8Array, chunk: Uint8Array): void {
+    // Behind the last chunk, in one block with it. What has been given out of the block is never written again.
     let start = last.byteOffset
     if (this.block === undefined || start + last.length + chunk.length > this.block.length) {
       this.block = new Uint8Array(blockBytes)
@@ -119,23 +115,12 @@ export class ByteBuffer {
       const chunk = this.chunks[index]!
       let at = chunk.indexOf(delimiter[0]!, Math.max(0, from - start))
       while (at >= 0) {
-        if (this.matches(delimiter, index, at)) return start + at + delimiter.length
+        if (matches(this.chunks, delimiter, index, at)) return start + at + delimiter.length
         at = chunk.indexOf(delimiter[0]!, at + 1)
       }
       start += chunk.length
     }
     return -1
-  }
-
-  private matches(delimiter: Uint8Array, index: number, at: number): boolean {
-    for (let i = 0; i < delimiter.length; i++, at++) {
-      while (at === this.chunks[index]?.length) {
-        index++
-        at = 0
-      }
-      if (this.chunks[index]?.[at] !== delimiter[i]) return false
-    }
-    return true
   }
 
   /**
@@ -152,3 +137,18 @@ export class ByteBuffer {
 
 /** A plain `Uint8Array` over the same memory: a `Buffer` differs in `slice` and in equality. */
 const plain = (chunk: Uint8Array, bytes: number): Uint8Array => new Uint8Array(chunk.buffer, chunk.byteOffset, bytes)
+
+/** Whether the delimiter stands at this place of this chunk, and on in the next ones. */
+const matches = (chunks: ReadonlyArray<Uint8Array>, delimiter: Uint8Array, first: number, start: number): boolean => {
+  let index = first
+  let at = start
+  for (const byte of delimiter) {
+    while (at === chunks[index]?.length) {
+      index++
+      at = 0
+    }
+    if (chunks[index]?.[at] !== byte) return false
+    at++
+  }
+  return true
+}

@@ -2,11 +2,13 @@
 import { describe, expect, it } from "@effect/vitest"
 import type { Connection, Framing } from "@socketpool/core"
 import { MemoryServer } from "@socketpool/testing"
-import { Chunk, Deferred, Duration, Effect, Exit, Fiber, Queue, Schedule, Stream, TestClock } from "effect"
+import { Chunk, Data, Deferred, Duration, Effect, Exit, Fiber, Queue, Schedule, Stream, TestClock } from "effect"
 import { settled } from "./setup.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const join = (chunks: Iterable<Uint8Array>) => [...chunks].map(text).join("")
+
+class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
 
 const echo = MemoryServer.make((peer) => Effect.forever(Effect.flatMap(peer.recv(), (data) => peer.send(data))))
 const silent = MemoryServer.make(() => Effect.never)
@@ -465,7 +467,7 @@ describe("a handshake", () => {
   it.scoped("that fails fails the open, with its error as the cause", () =>
     Effect.gen(function*() {
       const server = yield* greeting
-      const pool = yield* server.pool({ handshake: () => Effect.fail(new Error("NOAUTH")) })
+      const pool = yield* server.pool({ handshake: () => Effect.fail(new Refused({ message: "NOAUTH" })) })
       const error = yield* Effect.flip(pool.use(() => Effect.void))
       expect(error).toMatchObject({ _tag: "ConnectError", reason: "Other", cause: { message: "NOAUTH" } })
       expect(error.message).toContain("NOAUTH")

@@ -273,7 +273,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
                 yield* send({ type: "Q", body: Buffer.from(`${large}\0`) })
                 yield* Effect.repeatN(recv, messages - 1)
                 yield* Deferred.succeed(hasRead, undefined)
-                yield* Effect.never
+                return yield* Effect.never
               })
             ))
             yield* Deferred.await(hasRead)
