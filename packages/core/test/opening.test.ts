@@ -391,3 +391,17 @@ describe("opening", () => {
       }))
   })
 })
+
+describe("a connection that ends before its first lease", () => {
+  it.scoped.each(["Disconnected", "Unclean"] as const)(
+    "is lent even so, as the next would most likely end the same way: %s",
+    (reason) =>
+      Effect.gen(function*() {
+        const { connector, pool } = yield* setup({ maxConnections: 1, closed: () => Effect.succeed(reason) })
+        const lent = yield* pool.use((connection) => Effect.succeed(connection.id))
+        yield* settled
+        assert.deepStrictEqual([lent, connector.attempts], [1, 1])
+        assert.strictEqual((yield* pool.stats).closed[reason], 1)
+      })
+  )
+})

@@ -108,7 +108,7 @@ export class Lender<C, E> {
     const lease = waiter.lease!
     if (lease.phase !== "Held") return false
     const { reason, used } = lease.slot
-    if (reason === undefined || (reason === "Disconnected" && !used)) {
+    if (reason === undefined || (!used && (reason === "Disconnected" || reason === "Unclean"))) {
       if (waiter.moving === undefined) Leases.endWait(this.state)
       return true
     }

@@ -240,7 +240,9 @@ export class Driver {
     }
     const lease = waiter.lease!
     const { reason, used } = lease.slot
-    if (lease.phase === "Held" && (reason === undefined || (reason === "Disconnected" && !used))) {
+    if (
+      lease.phase === "Held" && (reason === undefined || (!used && (reason === "Disconnected" || reason === "Unclean")))
+    ) {
       this.met[waiter.moving === undefined ? "waited" : "reconnected"]++
       if (waiter.moving === undefined) transitions.endWait(state)
       transitions.claim(state, lease, 0, this.dice.percent(50) ? "Manual" : "Scoped", 0)
