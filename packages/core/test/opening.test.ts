@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectTimeoutError, Pool } from "@socketpool/core"
-import { ScriptedConnector } from "@socketpool/testing"
+import { ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
 import { Cause, Effect, Either, Exit, Fiber, Option, TestClock } from "effect"
 import { audited, forkSettled, id, lineUp, settled, setup, type TestPool } from "./setup.js"
 
@@ -392,16 +392,25 @@ describe("opening", () => {
   })
 })
 
-describe("a connection that ends before its first lease", () => {
+describe("a connection that ends between its open and its borrower's next step", () => {
+  const turns = async (count: number) => {
+    for (let i = 0; i < count; i++) await new Promise<void>((next) => queueMicrotask(next))
+  }
+
   it.scoped.each(["Disconnected", "Unclean"] as const)(
     "is lent even so, as the next would most likely end the same way: %s",
     (reason) =>
       Effect.gen(function*() {
-        const { connector, pool } = yield* setup({ maxConnections: 1, closed: () => Effect.succeed(reason) })
-        const lent = yield* pool.use((connection) => Effect.succeed(connection.id))
-        yield* settled
-        assert.deepStrictEqual([lent, connector.attempts], [1, 1])
-        assert.strictEqual((yield* pool.stats).closed[reason], 1)
+        for (let at = 0;; at++) {
+          const { connector, pool } = yield* setup({ maxConnections: 1, closed: () => Effect.succeed(reason) })
+          const scheduler = SteppingScheduler.make()
+          const watch = scheduler.watch("all", { at, aside: (goOn) => void turns(200).then(goOn) })
+          const lent = yield* Effect.withScheduler(pool.use((connection) => Effect.succeed(connection.id)), scheduler)
+          yield* settled
+          assert.deepStrictEqual([at, lent, connector.attempts], [at, 1, 1])
+          assert.strictEqual((yield* pool.stats).closed[reason], 1)
+          if (!watch.reached) break
+        }
       })
   )
 })

@@ -389,7 +389,7 @@ export const mutants = [
   {
     file: "lender.ts",
     why: "a condemned connection is handed on between hand-off and claim",
-    before: "reason === undefined || (reason === \"Disconnected\" && !used)",
+    before: "reason === undefined || (!used && (reason === \"Disconnected\" || reason === \"Unclean\"))",
     after: "true"
   },
   {
