@@ -62,8 +62,9 @@ describe("the pool against a model", () => {
     live({ ...usual, ...setting }, steps)
   })
 
+  // One seed for all: which of a defect's consequences is met first depends on it.
   it.each(plants)("notices a pool that $name", (plant) => {
-    const result = check(plant, 1_000, seed)
+    const result = check(plant, 1_000, 1)
     assert.isTrue(result.failed, `seed ${result.seed}: nothing was noticed in ${result.numRuns} runs`)
     assert.match(String(result.errorInstance), plant.told)
   }, 60_000)
