@@ -169,7 +169,7 @@ export const line = <T extends Transport, C = LeasedConnection<T>>(options: Line
     options.transport,
     // Without a `holder`, C is what is made here.
     options.holder ?? ((line) => new LeasedConnection<T>(line as Line<T, any>) as C),
-    timeoutMillis("timeout", options.timeout),
+    timeoutMillis(options.timeout),
     options.allowHalfOpen === true
   )
 

@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { ConnectError, ConnectionError } from "./ConnectionError.js"
+import { own } from "./internal/options.js"
 import { type ConnectionPool, Pool, type PoolOptions } from "./Pool.js"
 import type { LeasedConnection, Line } from "./Transport.js"
 
@@ -129,17 +130,27 @@ const leftBehind = (line: Line<any, any>, unread: number): ConnectionError =>
  * `Unclean`. A leased connection is worthless to its holder once the lease has ended: `ConnectionError` reason
  * `Released`.
  *
- * `open` gives a line that closes with its scope, and has its own deadline.
+ * `open` gives a line that closes with its scope, and has its own deadline. Before that it does with the line what
+ * `finish` says, within the same deadline: there the `handshake` is run.
  *
  * @since 0.1.0
  * @category constructors
  */
 export const make = <C extends LeasedConnection<any>>(
-  options: Options<C> & { readonly open: Effect.Effect<Line<any, C>, ConnectError, Scope.Scope> }
-): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> =>
-  Pool.make<C, ConnectError>({
+  given: Options<C> & {
+    readonly open: (
+      finish: (line: Line<any, C>) => Effect.Effect<Line<any, C>, ConnectError>
+    ) => Effect.Effect<Line<any, C>, ConnectError, Scope.Scope>
+  }
+): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> => {
+  const options = own(given)
+  const shake = options.handshake
+  const ready = options.open((line) =>
+    shake === undefined ? Effect.succeed(line) : Effect.as(handshake(line, shake), line)
+  )
+  return Pool.make<C, ConnectError>({
     ...options,
-    open: Effect.map(options.open, (line) => {
+    open: Effect.map(ready, (line) => {
       const connection = line.lend()
       line.park()
       return connection
@@ -152,6 +163,7 @@ export const make = <C extends LeasedConnection<any>>(
     ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
     onRelease: releaser(options.onRelease)
   })
+}
 
 const keep = Effect.succeed("keep" as const)
 const discard = Effect.succeed("discard" as const)

@@ -14,8 +14,9 @@ import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
-import { Checks } from "./internal/checks.js"
+import { Checks, own } from "./internal/checks.js"
 import { PlatformTransport } from "./internal/platformTransport.js"
 import { poolOf } from "./internal/socketPool.js"
 
@@ -51,7 +52,7 @@ import { poolOf } from "./internal/socketPool.js"
  */
 export const toSocket = (connection: Connection): Socket.Socket => {
   let hasRun = false
-  const closed = Deferred.unsafeMake<void, Socket.SocketError>(Effect.runSync(Effect.fiberId))
+  const closed = Deferred.unsafeMake<void, Socket.SocketError>(FiberId.none)
 
   const run: Socket.Socket["run"] = (handler, options) =>
     Effect.suspend(() => {
@@ -126,24 +127,26 @@ export interface Options {
 
 type SocketLine = Transport.Line<PlatformTransport, Transport.LeasedConnection<PlatformTransport>>
 
-const open = (
+type Open = (
   socket: Effect.Effect<Socket.Socket>,
-  options: Options,
-  of: string,
   finish: (line: SocketLine) => Effect.Effect<SocketLine, ConnectError>
-): Effect.Effect<SocketLine, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => {
-    const checks = new Checks(of)
-    const { address = defaultAddress, maxUnread = 1_048_576, timeout } = options
-    checks.whole("maxUnread", maxUnread, 1)
-    const connectTimeout = checks.duration("connectTimeout", options.connectTimeout ?? "5 seconds")
-    const line: SocketLine = Transport.line({
-      transport: new PlatformTransport(address, maxUnread),
-      ...(timeout === undefined ? {} : { timeout: checks.duration("timeout", timeout) })
+) => Effect.Effect<SocketLine, ConnectError, Scope.Scope>
+
+/** Checks the options. Throws a `RangeError` that names option, value and rule. */
+const opener = (given: Options, of: string): Open => {
+  const checks = new Checks(of)
+  const options = own(given)
+  const { address = defaultAddress, maxUnread = 1_048_576 } = options
+  checks.whole("maxUnread", maxUnread, 1)
+  const connectTimeout = checks.duration("connectTimeout", options.connectTimeout ?? "5 seconds")
+  const timeout = options.timeout === undefined ? {} : { timeout: checks.duration("timeout", options.timeout) }
+  return (socket, finish) =>
+    Effect.suspend(() => {
+      const line: SocketLine = Transport.line({ transport: new PlatformTransport(address, maxUnread), ...timeout })
+      const opening = Effect.flatMap(socket, (socket) => run(line, socket))
+      return TransportPool.openInTime({ address, connectTimeout }, opening, finish)
     })
-    const opening = Effect.flatMap(socket, (socket) => run(line, socket))
-    return TransportPool.openInTime({ address, connectTimeout }, opening, finish)
-  })
+}
 
 /** Runs the socket in a fiber of the scope's, and waits until it is open. */
 const run = (
@@ -184,9 +187,11 @@ export const fromSocket = (
   socket: Socket.Socket,
   options: Options = {}
 ): Effect.Effect<Connection, ConnectError, Scope.Scope> =>
-  Effect.map(
-    open(Effect.succeed(socket), options, "PlatformSocket.fromSocket", Effect.succeed),
-    (line) => line.lend()
+  Effect.suspend(() =>
+    Effect.map(
+      opener(options, "PlatformSocket.fromSocket")(Effect.succeed(socket), Effect.succeed),
+      (line) => line.lend()
+    )
   )
 
 /**
@@ -211,8 +216,11 @@ export const fromSocket = (
 export const makePool = (
   options: Options & TransportPool.Options<Connection> & { readonly socket: Effect.Effect<Socket.Socket> }
 ): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> =>
-  poolOf<Connection, Transport.LeasedConnection<PlatformTransport>>(
-    options,
-    options.address ?? defaultAddress,
-    (finish) => open(options.socket, options, "PlatformSocket.makePool", finish)
-  )
+  Effect.suspend(() => {
+    const open = opener(options, "PlatformSocket.makePool")
+    return poolOf<Connection, Transport.LeasedConnection<PlatformTransport>>(
+      options,
+      options.address ?? defaultAddress,
+      (finish) => open(options.socket, finish)
+    )
+  })

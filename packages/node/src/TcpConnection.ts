@@ -121,4 +121,4 @@ export interface Options {
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<TcpConnection, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => dial(tcpRoute(options), TcpHandle.of, (line) => Effect.sync(() => line.lend())))
+  Effect.suspend(() => dial(tcpRoute(options, "TcpConnection"), TcpHandle.of, (line) => Effect.sync(() => line.lend())))

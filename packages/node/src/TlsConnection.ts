@@ -11,7 +11,7 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as tls from "node:tls"
-import { dialSecure, secure, upgradeHeld } from "./internal/secure.js"
+import { secureDialer, upgradeHeld } from "./internal/secure.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
 /**
@@ -115,7 +115,7 @@ export interface Options extends TcpConnection.Options, SecurityOptions {
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<TlsConnection, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => Effect.map(dialSecure(options, secure(options), Effect.succeed), (line) => line.lend()))
+  Effect.suspend(() => Effect.map(secureDialer(options, "TlsConnection").dial(Effect.succeed), (line) => line.lend()))
 
 /**
  * Goes on with TLS on a connection that `TcpConnection.open` has opened, after whatever both sides have said about it.

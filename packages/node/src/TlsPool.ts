@@ -4,16 +4,15 @@
  * @since 0.1.0
  */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as TransportPool from "@socketpool/core/TransportPool"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { tcpRoute } from "./internal/route.js"
-import { dialSecure, secure } from "./internal/secure.js"
-import { poolOf } from "./internal/socketPool.js"
+import { secureDialer } from "./internal/secure.js"
+import { layerOf, poolOf } from "./internal/socketPool.js"
 import type * as TlsConnection from "./TlsConnection.js"
 
 /**
@@ -58,9 +57,8 @@ export const make = (
   options: Options
 ): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const { address } = tcpRoute(options, "TlsPool")
-    const security = secure(options)
-    return poolOf(options, `tls://${address}`, (finish) => dialSecure(options, security, finish))
+    const { address, dial } = secureDialer(options, "TlsPool")
+    return poolOf(options, `tls://${address}`, dial)
   })
 
 /**
@@ -69,8 +67,7 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Pool> =>
-  Layer.scoped(Pool, make(options) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>)
+export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
 
 /**
  * `layer` with options from the configuration.

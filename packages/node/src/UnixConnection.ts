@@ -76,4 +76,6 @@ export interface Options {
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<UnixConnection, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => dial(unixRoute(options), UnixHandle.of, (line) => Effect.sync(() => line.lend())))
+  Effect.suspend(() =>
+    dial(unixRoute(options, "UnixConnection"), UnixHandle.of, (line) => Effect.sync(() => line.lend()))
+  )

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as TransportPool from "@socketpool/core/TransportPool"
 import * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import { dial } from "./internal/dial.js"
 import { UnixHandle } from "./internal/handles.js"
 import { unixRoute } from "./internal/route.js"
-import { poolOf } from "./internal/socketPool.js"
+import { layerOf, poolOf } from "./internal/socketPool.js"
 import type * as UnixConnection from "./UnixConnection.js"
 
 /**
@@ -45,8 +45,7 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Pool> =>
-  Layer.scoped(Pool, make(options) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>)
+export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
 
 /**
  * `layer` with options from the configuration.

@@ -2,9 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { TcpPool } from "@socketpool/node"
 import { Duration, Effect, Schedule } from "effect"
-import { type ChildProcess, spawn } from "node:child_process"
-import { once } from "node:events"
-import * as net from "node:net"
+import { childServer } from "./fixtures/faults.js"
+import { freePort } from "./fixtures/realServer.js"
 import { eventually } from "./fixtures/server.js"
 import { ask } from "./fixtures/tagged.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
@@ -14,55 +13,13 @@ const workers = 32
 const floor = 4
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
-/** Repeats every frame, and says when it listens. */
-const program = `
-  const server = require("node:net").createServer((socket) => {
-    socket.setNoDelay(true)
-    socket.on("error", () => {})
-    socket.pipe(socket)
-  })
-  server.listen(Number(process.argv[1]), "127.0.0.1", () => process.stdout.write("listening\\n"))
-`
-
-/**
- * Below the ports that the system lends to clients: one that connects again and again while nobody listens there could
- * end up connected to itself, and keep the port.
- */
-const freePort = Effect.promise(async () => {
-  for (;;) {
-    const port = 10_000 + Math.floor(Math.random() * 20_000)
-    const server = net.createServer()
-    const isFree = await new Promise<boolean>((done) => {
-      server.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true))
-    })
-    await new Promise<void>((done) => void server.close(() => done()))
-    if (isFree) return port
-  }
-})
-
-/** A server that can be started and killed again and again, and is gone with the scope. */
-const mortal = Effect.gen(function*() {
-  const port = yield* freePort
-  let child: ChildProcess | undefined
-  const kill = Effect.promise(async () => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-    const gone = once(child, "exit")
-    child.kill("SIGKILL")
-    await gone
-  })
-  yield* Effect.addFinalizer(() => kill)
-  const start = Effect.promise(async () => {
-    child = spawn(process.execPath, ["-e", program, String(port)], { stdio: ["ignore", "pipe", "inherit"] })
-    await once(child.stdout!, "data")
-  })
-  return { kill, port, start }
-})
+/** Repeats every frame; it can be killed and started again and again. */
+const mortal = Effect.flatMap(freePort, (port) => childServer("serve((socket) => socket.pipe(socket))", { port }))
 
 describe("a server that is killed again and again under load", { timeout: rounds * 5_000 }, () => {
   it.scopedLive("costs errors only: nobody hangs or reads another's reply, and the floor is back each time", () =>
     Effect.gen(function*() {
-      const { kill, port, start } = yield* mortal
-      yield* start
+      const { kill, port, restart } = yield* mortal
       const count = { own: 0, foreign: 0, failed: 0, timedOut: 0, slowestMillis: 0 }
       const pool = yield* Effect.scoped(Effect.gen(function*() {
         const pool = yield* TcpPool.make({
@@ -100,7 +57,7 @@ describe("a server that is killed again and again under load", { timeout: rounds
           yield* kill
           const failed = count.failed
           yield* eventually("it is missed", () => count.failed > failed + workers)
-          yield* start
+          yield* restart
           const back = count.own
           yield* eventually("it serves again", () => count.own > back + 200)
           const { inUse, opening, idle, closing, opened, closed } = yield* pool.stats
@@ -118,8 +75,7 @@ describe("a server that is killed again and again under load", { timeout: rounds
 
   it.scopedLive("leaves a pool without borrowers with its floor", () =>
     Effect.gen(function*() {
-      const { kill, port, start } = yield* mortal
-      yield* start
+      const { kill, port, restart } = yield* mortal
       const pool = yield* TcpPool.make({
         host: "127.0.0.1",
         port,
@@ -132,7 +88,7 @@ describe("a server that is killed again and again under load", { timeout: rounds
         yield* untilIdle(floor)
         yield* kill
         yield* untilIdle(0)
-        yield* start
+        yield* restart
       }
       yield* pool.awaitReady
       expect(yield* pool.stats).toMatchObject({ idle: floor, inUse: 0, closed: { Disconnected: 5 * floor } })

@@ -4,14 +4,11 @@ import type { ConnectionError } from "@socketpool/core"
 import { TcpPool } from "@socketpool/node"
 import { Duration, Effect, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import * as fs from "node:fs"
 import * as net from "node:net"
-import * as os from "node:os"
-import * as path from "node:path"
 import { socketsTo } from "./fixtures/census.js"
+import { directory, freePort, isMissing } from "./fixtures/realServer.js"
 
 const installed = spawnSync("redis-server", ["--version"]).status === 0
-const required = process.env.SOCKETPOOL_REQUIRE_SERVERS === "1"
 
 /** The commands and the replies of Redis's protocol, as raw bytes. */
 type Sender = {
@@ -32,14 +29,6 @@ const command = (connection: Sender, ...words: ReadonlyArray<string>) =>
     return text(body).slice(0, -2)
   })
 
-const freePort = () =>
-  new Promise<number>((resolve) => {
-    const server = net.createServer().listen(0, "127.0.0.1", () => {
-      const { port } = server.address() as net.AddressInfo
-      server.close(() => resolve(port))
-    })
-  })
-
 /** Answers once the server does. */
 const answers = (port: number) =>
   new Promise<boolean>((resolve) => {
@@ -58,11 +47,11 @@ interface Redis {
   readonly start: () => Promise<void>
 }
 
-const redis: Effect.Effect<Redis, never, Scope.Scope> = Effect.acquireRelease(
-  Effect.promise(async () => {
-    if (!installed) throw new Error("redis-server is not installed, and SOCKETPOOL_REQUIRE_SERVERS is set")
-    const dir = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-redis-"))
-    const port = await freePort()
+const redis: Effect.Effect<Redis, never, Scope.Scope> = Effect.gen(function*() {
+  if (!installed) throw new Error("redis-server is not installed, and SOCKETPOOL_REQUIRE_SERVERS is set")
+  const dir = yield* directory("redis")
+  const port = yield* freePort
+  const open = Effect.promise(async () => {
     let child: ChildProcess | undefined
     const start = async () => {
       child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir], {
@@ -76,19 +65,15 @@ const redis: Effect.Effect<Redis, never, Scope.Scope> = Effect.acquireRelease(
         child!.kill("SIGKILL")
       })
     await start()
-    return { port, start, kill, dir }
-  }),
-  (server) =>
-    Effect.promise(async () => {
-      await server.kill()
-      fs.rmSync(server.dir, { recursive: true, force: true })
-    })
-)
+    return { port, start, kill }
+  })
+  return yield* Effect.acquireRelease(open, (server) => Effect.promise(() => server.kill()))
+})
 
-if (!installed && !required) process.stderr.write("redis-server is not installed: its test is SKIPPED\n")
+const skipped = isMissing("redis-server", installed)
 
 describe("redis-server", () => {
-  it.scopedLive.skipIf(!installed && !required)(
+  it.scopedLive.skipIf(skipped)(
     "gives 200 fibers their own replies over 8 connections, before and after kill -9",
     () =>
       Effect.gen(function*() {

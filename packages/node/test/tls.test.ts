@@ -21,6 +21,7 @@ import {
   serveTls,
   type TlsTestServer
 } from "./fixtures/tlsServer.js"
+import { nothingIsLeft } from "./fixtures/witnesses.js"
 
 const briefly = Schedule.spaced("1 millis")
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -54,11 +55,8 @@ const withPool = <A, E>(
       yield* Effect.scoped(body(pool, server))
       return pool
     }))
+    yield* nothingIsLeft({ pool, port: server.port, server: () => server.sockets.size })
     const stats = yield* pool.stats
-    expect(stats).toMatchObject({ idle: 0, inUse: 0, opening: 0, closing: 0, pending: 0 })
-    expect(Object.values(stats.closed).reduce((sum, n) => sum + n, 0)).toBe(stats.opened)
-    expect(socketsTo(server.port)).toEqual({})
-    yield* eventually("the server has no connection left", () => server.sockets.size === 0)
     expect(server.peak()).toBeLessThanOrEqual(stats.maxConnections)
   }))
 

@@ -154,21 +154,21 @@ export const make = <R = never>(
       })
 
     /** Opens a line and makes it ready, all of it within `connectTimeout`. */
-    const openInTime = (options: ConnectOptions, finish: (line: ClientLine) => Effect.Effect<void, ConnectError>) =>
+    const openInTime = (
+      options: ConnectOptions,
+      finish: (line: ClientLine) => Effect.Effect<ClientLine, ConnectError>
+    ) =>
       TransportPool.openInTime(
         { address: addressText, connectTimeout: options.connectTimeout ?? "5 seconds" },
         open(options),
-        (line) => Effect.as(finish(line), line)
+        finish
       )
 
     const pool: MemoryServer["pool"] = (options = {}) =>
       TransportPool.make({
         name: addressText,
         ...options as TransportPool.Options<Transport.LeasedConnection<MemoryTransport>>,
-        open: openInTime(
-          options,
-          (line) => options.handshake === undefined ? Effect.void : TransportPool.handshake(line, options.handshake)
-        )
+        open: (finish) => openInTime(options, finish)
       }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
 
     const each = (f: (peer: MemoryTransport) => void) =>
@@ -179,7 +179,7 @@ export const make = <R = never>(
       })
 
     return {
-      connect: (options = {}) => Effect.map(openInTime(options, () => Effect.void), (line) => line.lend()),
+      connect: (options = {}) => Effect.map(openInTime(options, Effect.succeed), (line) => line.lend()),
       pool,
       layer: (options) => Layer.scoped(Pool, pool(options)),
       welcome: (next) => Effect.sync(() => void (how = next)),

@@ -85,7 +85,7 @@ const isNegative = (value: unknown): boolean =>
     Array.isArray(value) && value.some((part) => part < 0)
 
 /** Checks a duration and gives it in milliseconds. */
-const millis = (
+export const millis = (
   option: string,
   value: Duration.DurationInput,
   above: "0 or more" | "more than 0",
@@ -111,7 +111,7 @@ const check = (ok: boolean, option: string, value: unknown, rule: string, where?
 const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
 
 /** Only what an object itself says: a polluted prototype sets no option. */
-const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
+export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
 
 let unnamed = 0
 

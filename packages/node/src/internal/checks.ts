@@ -1,6 +1,9 @@
 /** Checks of options. A wrong value throws a `RangeError` that names option, value and rule. */
 import * as Duration from "effect/Duration"
 
+/** Only what an object itself says: a polluted prototype sets no option, and switches no verification off. */
+export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
+
 export class Checks {
   constructor(/** Whose options they are. */ private readonly of: string) {}
 

@@ -48,13 +48,8 @@ export const connectError = (error: NodeJS.ErrnoException, address: string): Con
 }
 
 /** Whatever goes wrong while TLS is set up; the code tells certificates from versions from a peer that went away. */
-export const tlsError = (error: NodeJS.ErrnoException, address: string): ConnectError =>
-  new ConnectError({
-    reason: "Tls",
-    address,
-    ...(error.code === undefined ? {} : { code: error.code }),
-    attempts: []
-  })
+export const tlsError = ({ code }: NodeJS.ErrnoException, address: string): ConnectError =>
+  failure("Tls", address, code === undefined ? {} : { code })
 
 export const failure = (
   reason: ConnectError["reason"],

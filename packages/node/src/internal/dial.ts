@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { connectError } from "./connectError.js"
-import { NetTransport } from "./netTransport.js"
+import { afterPoll, NetTransport } from "./netTransport.js"
 import type { Route } from "./route.js"
 
 /** A line over a socket. */
@@ -27,16 +27,13 @@ export const dial = <C extends LeasedConnection<NetTransport>, L>(
   proceed: Proceed<C, L>
 ): Effect.Effect<L, ConnectError, Scope.Scope> =>
   TransportPool.openInTime(
-    { ...route, catchUp: oneTurn },
+    { ...route, catchUp: polled },
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
     // At once, and not only with the scope, which may go on for long.
     (line) => Effect.onError(proceed(line), () => Effect.forkDaemon(line.close))
   )
 
-const oneTurn = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
+const polled = Effect.async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
 
 /** A Unix socket whose queue is full refuses at once; TCP would have waited. */
 const busy = {

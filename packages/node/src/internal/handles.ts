@@ -1,5 +1,6 @@
 /** What holders of sockets get besides a `Connection`. */
 import type { TcpAddress, UnixAddress } from "@effect/platform/SocketServer"
+import type { Address } from "@socketpool/core/Connection"
 import { LeasedConnection } from "@socketpool/core/Transport"
 import * as Option from "effect/Option"
 import type * as net from "node:net"
@@ -10,37 +11,40 @@ import type { UnixConnection } from "../UnixConnection.js"
 import type { NetLine } from "./dial.js"
 import type { NetTransport } from "./netTransport.js"
 
-class SocketHandle<S extends net.Socket> extends LeasedConnection<NetTransport<S>> {
+/** `A` is what its addresses are. */
+abstract class SocketHandle<S extends net.Socket, A extends Address> extends LeasedConnection<NetTransport<S>> {
+  protected abstract get kind(): string
+
+  override get localAddress(): A {
+    return super.localAddress as A
+  }
+
+  override get remoteAddress(): A {
+    return super.remoteAddress as A
+  }
+
   get socket(): S {
     return this.transport.socket
   }
-}
-
-export class TcpHandle extends SocketHandle<net.Socket> implements TcpConnection {
-  static readonly of = (line: NetLine<TcpHandle>): TcpHandle => new TcpHandle(line)
-
-  override get localAddress(): TcpAddress {
-    return super.localAddress as TcpAddress
-  }
-
-  override get remoteAddress(): TcpAddress {
-    return super.remoteAddress as TcpAddress
-  }
 
   override toJSON(): unknown {
-    return { ...super.toJSON() as object, _id: "@socketpool/node/TcpConnection" }
+    return { ...super.toJSON() as object, _id: `@socketpool/node/${this.kind}` }
   }
 }
 
-export class TlsHandle extends SocketHandle<tls.TLSSocket> implements TlsConnection {
+export class TcpHandle extends SocketHandle<net.Socket, TcpAddress> implements TcpConnection {
+  static readonly of = (line: NetLine<TcpHandle>): TcpHandle => new TcpHandle(line)
+
+  protected get kind(): string {
+    return "TcpConnection"
+  }
+}
+
+export class TlsHandle extends SocketHandle<tls.TLSSocket, TcpAddress> implements TlsConnection {
   static readonly of = (line: NetLine<TlsHandle, tls.TLSSocket>): TlsHandle => new TlsHandle(line)
 
-  override get localAddress(): TcpAddress {
-    return super.localAddress as TcpAddress
-  }
-
-  override get remoteAddress(): TcpAddress {
-    return super.remoteAddress as TcpAddress
+  protected get kind(): string {
+    return "TlsConnection"
   }
 
   get alpnProtocol(): Option.Option<string> {
@@ -55,24 +59,12 @@ export class TlsHandle extends SocketHandle<tls.TLSSocket> implements TlsConnect
   get isResumed(): boolean {
     return this.socket.isSessionReused()
   }
-
-  override toJSON(): unknown {
-    return { ...super.toJSON() as object, _id: "@socketpool/node/TlsConnection" }
-  }
 }
 
-export class UnixHandle extends SocketHandle<net.Socket> implements UnixConnection {
+export class UnixHandle extends SocketHandle<net.Socket, UnixAddress> implements UnixConnection {
   static readonly of = (line: NetLine<UnixHandle>): UnixHandle => new UnixHandle(line)
 
-  override get localAddress(): UnixAddress {
-    return super.localAddress as UnixAddress
-  }
-
-  override get remoteAddress(): UnixAddress {
-    return super.remoteAddress as UnixAddress
-  }
-
-  override toJSON(): unknown {
-    return { ...super.toJSON() as object, _id: "@socketpool/node/UnixConnection" }
+  protected get kind(): string {
+    return "UnixConnection"
   }
 }

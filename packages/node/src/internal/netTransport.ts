@@ -9,6 +9,12 @@ import type * as net from "node:net"
 /** How long closing waits for output on its way and for the peer's FIN. In real time: the peer knows no other. */
 const lingerMillis = 1_000
 
+/** Calls back once everything that had arrived has been read; gives what cancels that. */
+export const afterPoll = (done: () => void): () => void => {
+  const immediate = setImmediate(done)
+  return () => clearImmediate(immediate)
+}
+
 export class NetTransport<S extends net.Socket = net.Socket> implements Transport {
   localAddress: Address
   remoteAddress: Address
@@ -109,10 +115,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     this.socket.end()
   }
 
-  readonly catchUp = (done: () => void): () => void => {
-    const immediate = setImmediate(done)
-    return () => clearImmediate(immediate)
-  }
+  readonly catchUp = afterPoll
 
   /** An idle socket does not keep the process alive. */
   readonly setIdle = (idle: boolean): void => {

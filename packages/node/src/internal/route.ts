@@ -7,7 +7,7 @@ import * as net from "node:net"
 import * as os from "node:os"
 import type { Options as TcpOptions } from "../TcpConnection.js"
 import type { Options as UnixOptions } from "../UnixConnection.js"
-import { Checks } from "./checks.js"
+import { Checks, own } from "./checks.js"
 import { addressOf, failure } from "./connectError.js"
 
 export interface Route {
@@ -47,8 +47,9 @@ const shared = (checks: Checks, options: Shared): Pick<Route, "connectTimeout" |
 // --- TCP ------------------------------------------------------------------------------------------------------------
 
 /** Checks the options. Throws a `RangeError` that names option, value and rule. */
-export const tcpRoute = (options: TcpOptions, of = "TcpConnection"): Route => {
+export const tcpRoute = (given: TcpOptions, of: string): Route => {
   const checks = new Checks(of)
+  const options = own(given)
   const { attemptTimeout, host, keepAlive, localAddress, lookup, noDelay, port } = options
   checks.text("host", host)
   checks.whole("port", port, 1, 65_535)
@@ -120,8 +121,9 @@ const answering =
 const maxPathBytes = os.platform() === "linux" ? 107 : 103
 
 /** Checks the options. Throws a `RangeError` that names option, value and rule. */
-export const unixRoute = (options: UnixOptions, of = "UnixConnection"): Route => {
+export const unixRoute = (given: UnixOptions, of: string): Route => {
   const checks = new Checks(of)
+  const options = own(given)
   const { path } = options
   checks.text("path", path)
   return {

@@ -9,23 +9,23 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../TcpConnection.js"
 import type { Options, SecurityOptions } from "../TlsConnection.js"
-import { Checks } from "./checks.js"
+import { Checks, own } from "./checks.js"
 import { failure, tlsError } from "./connectError.js"
 import { dial, lineOver, type NetLine } from "./dial.js"
 import { TcpHandle, TlsHandle } from "./handles.js"
 import { tcpRoute } from "./route.js"
 
 /** One identity: what is presented and who is trusted, and the session that connections of this identity share. */
-export interface Security {
+interface Security {
   readonly options: tls.ConnectionOptions
   readonly servername: string | undefined
   session: Buffer | undefined
 }
 
 /** Checks the options. Throws a `RangeError` that names option, value and rule, but no secret. */
-export const secure = (options: SecurityOptions): Security => {
+const secure = (options: SecurityOptions): Security => {
   const checks = new Checks("TlsConnection")
-  const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, servername } = options
+  const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, servername } = own(options)
   if (servername !== undefined) checks.text("servername", servername)
   if ((cert === undefined) !== (key === undefined)) {
     checks.reject(cert === undefined ? "cert" : "key", undefined, "given with the other of cert and key")
@@ -73,23 +73,33 @@ const context = (options: tls.SecureContextOptions): tls.SecureContext => {
   }
 }
 
-/** Connects, says what has to be said in plain text, and goes on with TLS. */
-export const dialSecure = (
-  options: Options,
-  security: Security,
-  finish: (line: SecureLine) => Effect.Effect<SecureLine, ConnectError>
-): Effect.Effect<SecureLine, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => {
-    const route = tcpRoute(options, "TlsConnection")
-    const { startTls } = options
-    return dial(route, TcpHandle.of, (line) =>
-      (startTls === undefined ? Effect.void : TransportPool.handshake(line, startTls)).pipe(
-        Effect.andThen(Effect.suspend(() =>
-          upgrade(line, route, options.host, security)
-        )),
-        Effect.flatMap(finish)
-      ))
-  })
+/**
+ * What connects, says what has to be said in plain text, and goes on with TLS. Checks the options once, for all
+ * connections of one identity.
+ */
+export const secureDialer = (given: Options, of: string): {
+  readonly address: string
+  readonly dial: (
+    finish: (line: SecureLine) => Effect.Effect<SecureLine, ConnectError>
+  ) => Effect.Effect<SecureLine, ConnectError, Scope.Scope>
+} => {
+  const { host, startTls } = own(given)
+  const route = tcpRoute(given, of)
+  const security = secure(given)
+  return {
+    address: route.address,
+    dial: (finish) =>
+      dial(
+        route,
+        TcpHandle.of,
+        (line) =>
+          (startTls === undefined ? Effect.void : TransportPool.handshake(line, startTls)).pipe(
+            Effect.andThen(upgrade(line, route, host, security)),
+            Effect.flatMap(finish)
+          )
+      )
+  }
+}
 
 /** A line over TLS. */
 type SecureLine = NetLine<TlsHandle, tls.TLSSocket>
@@ -141,7 +151,7 @@ const shakeHands = (
     // At once, so that nothing that happens to the socket is missed.
     const onSecure = () => done(Effect.succeed(ready()))
     const onError = (error: Error) => done(Effect.fail(tlsError(error, address)))
-    const onClose = () => done(Effect.fail(tlsError(new Error("closed"), address)))
+    const onClose = () => done(failure("Tls", address))
     const done = (result: Effect.Effect<SecureLine, ConnectError>) => {
       stopListening()
       resume(result)

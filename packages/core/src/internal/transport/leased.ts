@@ -195,7 +195,7 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
   }
 
   private timeout(options: OperationOptions | undefined): number {
-    return options?.timeout === undefined ? this.line.timeout : timeoutMillis("timeout", options.timeout)
+    return options?.timeout === undefined ? this.line.timeout : timeoutMillis(options.timeout)
   }
 
   /** The deadline of an operation that has to wait. */
