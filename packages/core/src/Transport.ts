@@ -10,6 +10,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Address } from "./Connection.js"
+import { own } from "./internal/options.js"
 import { LeasedConnection } from "./internal/transport/leased.js"
 import { Line } from "./internal/transport/line.js"
 import { timeoutMillis } from "./internal/transport/timeout.js"
@@ -164,14 +165,16 @@ export interface LineOptions<T extends Transport, C> {
  * @since 0.1.0
  * @category constructors
  */
-export const line = <T extends Transport, C = LeasedConnection<T>>(options: LineOptions<T, C>): Line<T, C> =>
-  new Line(
+export const line = <T extends Transport, C = LeasedConnection<T>>(given: LineOptions<T, C>): Line<T, C> => {
+  const options = own(given)
+  return new Line(
     options.transport,
     // Without a `holder`, C is what is made here.
     options.holder ?? ((line) => new LeasedConnection<T>(line as Line<T, any>) as C),
     timeoutMillis(options.timeout),
     options.allowHalfOpen === true
   )
+}
 
 /**
  * A connection over a transport, closed with the scope, for one holder who need not share it.

@@ -407,6 +407,25 @@ describe("a pool", () => {
       expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
     }))
 
+  it.scoped("sends nothing more on one whose lease was given up in the middle of a send", () =>
+    Effect.gen(function*() {
+      let got = 0
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.forever(
+          Effect.delay(Effect.tap(peer.recv(16_384), ({ length }) => Effect.sync(() => (got += length))), "1 second")
+        )
+      )
+      const pool = yield* server.pool()
+      const sending = yield* Effect.fork(pool.use((connection) => connection.send(new Uint8Array(1_000_000))))
+      yield* TestClock.adjust("5 seconds")
+      yield* Fiber.interrupt(sending)
+      yield* settled
+      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+      yield* TestClock.adjust("100 seconds")
+      expect(got).toBeGreaterThan(0)
+      expect(got).toBeLessThan(200_000)
+    }))
+
   it.scoped("keeps one that only sends, if it is told that it may", () =>
     Effect.gen(function*() {
       const got: Array<string> = []

@@ -76,7 +76,8 @@ export interface Options {
 
   /**
    * Whether the system asks, while nothing is sent, if the peer is still there, so that a connection that a firewall
-   * has forgotten is noticed; a duration says after how much silence. Default: `true`, after the system's own delay.
+   * has forgotten is noticed; a duration says after how much silence: whole seconds, at most 32,767, as systems count
+   * them. Default: `true`, after the system's own delay, which on Linux is two hours.
    */
   readonly keepAlive?: boolean | Duration.DurationInput
 

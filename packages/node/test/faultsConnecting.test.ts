@@ -215,14 +215,16 @@ describe("an address that swallows everything", { timeout: 20_000 }, () => {
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const others = yield* blackHole(server.port)
-      const connection = yield* TcpConnection.open({
+      const both = {
         host: "both.internal",
         port: server.port,
-        attemptTimeout: "50 millis",
         lookup: () => Effect.succeed(["127.0.0.2", host])
-      })
+      }
+      const connection = yield* TcpConnection.open({ ...both, attemptTimeout: "50 millis" })
       expect(connection.remoteAddress.hostname).toBe(host)
       expect(socketsTo(server.port)).toEqual({ ESTABLISHED: others.ESTABLISHED + 1 })
+      const patient = { ...both, attemptTimeout: "1 minute", connectTimeout: "700 millis" } as const
+      expect(yield* Effect.flip(TcpConnection.open(patient))).toMatchObject({ reason: "Timeout" })
     }))
 
   it.scopedLive("is given up at connectTimeout when it is the last one, which Node would try for ever", () =>

@@ -5,7 +5,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Framing } from "@socketpool/core"
 import { PlatformSocket, TcpConnection, TcpPool } from "@socketpool/node"
 import { MemoryServer } from "@socketpool/testing"
-import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
 import { socketsTo } from "./fixtures/census.js"
 import { echo, eventually, serve } from "./fixtures/server.js"
 
@@ -156,12 +156,76 @@ describe("a platform socket as a connection", () => {
       expect(got).toBeLessThanOrEqual(200_000 + 2 * 65_536)
     }))
 
-  it.scopedLive("is a defect with wrong options", () =>
+  const made = (run: Socket.Socket["run"], write: Effect.Effect<void> = Effect.void): Socket.Socket => ({
+    [Socket.TypeId]: Socket.TypeId,
+    run,
+    runRaw: run as Socket.Socket["runRaw"],
+    writer: Effect.succeed(() => write)
+  })
+  /** A socket that never opens, or that gives up opening by itself. */
+  const closed = (error: Effect.Effect<never, Socket.SocketError>) => made(() => error)
+  /** One that opens and is closed by nobody. */
+  const stuck = (write: Effect.Effect<void>) =>
+    made((_, options) => Effect.andThen(options?.onOpen ?? Effect.void, Effect.never), write)
+
+  it.scoped("fails with Timeout when it does not open within connectTimeout, 5 seconds unless told", () =>
     Effect.gen(function*() {
-      const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port: 1 })
-      const exit = yield* Effect.exit(PlatformSocket.fromSocket(socket, { maxUnread: 0 }))
-      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause))
-        .toContain("maxUnread must be a whole number of at least 1, but is 0")
+      const never = closed(Effect.never)
+      for (const [options, millis] of [[{}, 5000], [{ connectTimeout: "70 millis" }, 70]] as const) {
+        const opening = yield* Effect.fork(Effect.flip(PlatformSocket.fromSocket(never, options)))
+        yield* TestClock.adjust(millis - 1)
+        expect(yield* Fiber.poll(opening)).toEqual(Option.none())
+        yield* TestClock.adjust(1)
+        expect(yield* Fiber.join(opening)).toMatchObject({ _tag: "ConnectError", reason: "Timeout" })
+      }
+    }))
+
+  it.scoped("fails with Timeout when the socket's own time to open is over", () =>
+    Effect.gen(function*() {
+      const cause = new Socket.SocketGenericError({ reason: "OpenTimeout", cause: "its own" })
+      const error = yield* Effect.flip(PlatformSocket.fromSocket(closed(Effect.fail(cause))))
+      expect(error).toMatchObject({ reason: "Timeout", cause })
+    }))
+
+  it.scopedLive("gives one operation the connection's timeout", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(() => {})
+      const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port: server.port })
+      const connection = yield* PlatformSocket.fromSocket(socket, { timeout: "20 millis" })
+      expect(yield* Effect.flip(connection.recv())).toMatchObject({ _tag: "ConnectionError", reason: "Timeout" })
+    }))
+
+  it.scoped("holds a sender back while the socket does not take what it sends", () =>
+    Effect.gen(function*() {
+      const taken = yield* Deferred.make<void>()
+      const connection = yield* PlatformSocket.fromSocket(stuck(Deferred.await(taken)))
+      const sending = yield* Effect.fork(connection.send(new Uint8Array(100_000)))
+      for (let i = 0; i < 100; i++) yield* turn
+      expect(yield* Fiber.poll(sending)).toEqual(Option.none())
+      yield* Deferred.succeed(taken, undefined)
+      yield* Fiber.join(sending)
+    }))
+
+  it.live("closes though the socket's peer does not, and sends what it has accepted first", () =>
+    Effect.gen(function*() {
+      const sent: Array<string> = []
+      const write = (data: unknown) => Effect.sync(() => void sent.push(Socket.isCloseEvent(data) ? "close" : "data"))
+      const socket: Socket.Socket = { ...stuck(Effect.void), writer: Effect.succeed(write) }
+      yield* Effect.scoped(
+        Effect.flatMap(PlatformSocket.fromSocket(socket), (connection) => connection.send("x"))
+      )
+      expect(sent).toEqual(["data", "close"])
+    }))
+
+  it.live("is a defect with wrong options, of a pool before it opens anything", () =>
+    Effect.gen(function*() {
+      const never = closed(Effect.never)
+      const rule = "maxUnread must be a whole number of at least 1, but is 0"
+      const connection = yield* Effect.exit(Effect.scoped(PlatformSocket.fromSocket(never, { maxUnread: 0 })))
+      expect(Exit.isFailure(connection) && Cause.pretty(connection.cause)).toContain(`fromSocket: ${rule}`)
+      const socket = Effect.succeed(never)
+      const pool = yield* Effect.exit(Effect.scoped(PlatformSocket.makePool({ socket, maxUnread: 0 })))
+      expect(Exit.isFailure(pool) && Cause.pretty(pool.cause)).toContain(`makePool: ${rule}`)
     }))
 })
 

@@ -324,7 +324,10 @@ describe("upgrade", () => {
       const gone = yield* plainTo(server.port)
       for (const socket of server.sockets) socket.end()
       yield* Effect.flip(gone.recv())
-      expect(yield* Effect.flip(TlsConnection.upgrade(gone, { ca }))).toMatchObject({ reason: "Tls" })
+      expect(yield* Effect.flip(TlsConnection.upgrade(gone, { ca }))).toMatchObject({
+        reason: "Tls",
+        cause: { message: "the peer has gone" }
+      })
     }))
 
   const notOurs = (exit: Exit.Exit<unknown, unknown>) => {

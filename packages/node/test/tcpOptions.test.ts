@@ -1,9 +1,9 @@
 // Real sockets on loopback: what the options of a TCP connection do.
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import type * as net from "node:net"
-import { socketsTo } from "./fixtures/census.js"
+import { keepAlivesTo, socketsTo } from "./fixtures/census.js"
 import { echo, eventually, serve, silent } from "./fixtures/server.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -102,6 +102,48 @@ describe("localAddress", () => {
       const server = yield* serve(echo)
       const error = yield* Effect.flip(open(server.port, { localAddress: "192.0.2.1" }))
       expect(error).toMatchObject({ reason: "LocalResources", code: "EADDRNOTAVAIL" })
+    }))
+})
+
+describe("keepAlive", () => {
+  const keepAlives = (options: Partial<TcpConnection.Options>) =>
+    Effect.gen(function*() {
+      const server = yield* serve(silent)
+      yield* open(server.port, options)
+      return keepAlivesTo(server.port)
+    })
+  const both = { host: "both.internal", lookup: () => Effect.succeed(["::1", "127.0.0.1"]) }
+
+  it.scopedLive("is on, so that the kernel asks a silent peer", () =>
+    Effect.gen(function*() {
+      expect(yield* keepAlives({})).toHaveLength(1)
+      expect(yield* keepAlives({ keepAlive: true })).toHaveLength(1)
+      expect(yield* keepAlives(both)).toHaveLength(1)
+    }))
+
+  it.scopedLive("can be off, or say how long a silence may be", () =>
+    Effect.gen(function*() {
+      expect(yield* keepAlives({ keepAlive: false })).toEqual([])
+      const [seconds] = yield* keepAlives({ keepAlive: "100 seconds" })
+      expect(seconds).toBeGreaterThan(60)
+      expect(seconds).toBeLessThanOrEqual(100)
+    }))
+})
+
+describe("noDelay", () => {
+  it.scopedLive("is on unless told otherwise", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(silent)
+      const first = yield* open(server.port, {})
+      // No table of the system's shows it, so what Node tells the system has to do.
+      const { _handle: handle } = first.socket as unknown as { _handle: { setNoDelay: (on: boolean) => void } }
+      const told = vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, "setNoDelay")
+      yield* Effect.addFinalizer(() => Effect.sync(() => told.mockRestore()))
+      yield* open(server.port, {})
+      yield* open(server.port, { noDelay: true })
+      expect(told.mock.calls).toEqual([[true], [true]])
+      yield* open(server.port, { noDelay: false })
+      expect(told).toHaveBeenCalledTimes(2)
     }))
 })
 
@@ -208,11 +250,33 @@ describe("sends in one turn", () => {
     }))
 })
 
+describe("a polluted prototype", () => {
+  it.scopedLive("sets no option", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(silent)
+      const polluted = Object.prototype as Record<string, unknown>
+      const set = { host: "127.0.0.1", timeout: "nonsense", connectTimeout: "nonsense", lookup: "nonsense" }
+      const clean = Effect.sync(() => {
+        for (const option of Object.keys(set)) delete polluted[option]
+      })
+      yield* Effect.addFinalizer(() => clean)
+      Object.assign(polluted, set)
+      const connection = yield* open(server.port, {})
+      const withoutHost = { port: server.port } as TcpConnection.Options
+      const exit = yield* Effect.exit(Effect.scoped(TcpConnection.open(withoutHost)))
+      yield* clean
+      expect(connection.isConnected).toBe(true)
+      expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("host must be a string that is not empty")
+    }))
+})
+
 describe("wrong options", () => {
   it.live.each<readonly [string, object]>([
     ["localAddress must be an IP address, but is somewhere", { localAddress: "somewhere" }],
     ["attemptTimeout must be at least 10 ms, but is 5", { attemptTimeout: 5 }],
     ["keepAlive must be a duration of more than 0, but is 0", { keepAlive: 0 }],
+    ["keepAlive must be a boolean or a duration of whole seconds, at most 32767, but is 1500", { keepAlive: 1500 }],
+    ["keepAlive must be a boolean or a duration of whole seconds, at most 32767, but is 1 day", { keepAlive: "1 day" }],
     ["highWaterMark must be a whole number of at least 1, but is 0.5", { highWaterMark: 0.5 }]
   ])("are a defect: %s", ([message, options]) =>
     Effect.gen(function*() {

@@ -412,6 +412,18 @@ describe("verification", () => {
       expect(yield* Effect.flip(pool.use(() => Effect.void))).toMatchObject(error)
     }))
 
+  it.scopedLive("is not switched off by a polluted prototype", () =>
+    Effect.gen(function*() {
+      const polluted = Object.prototype as { dangerouslySkipVerification?: boolean }
+      yield* Effect.addFinalizer(() => Effect.sync(() => delete polluted.dangerouslySkipVerification))
+      const server = yield* serveTls(echo, expired)
+      polluted.dangerouslySkipVerification = true
+      const error = { reason: "Tls", code: "CERT_HAS_EXPIRED" }
+      expect(yield* Effect.flip(open(server.port))).toMatchObject(error)
+      const pool = yield* make(server.port)
+      expect(yield* Effect.flip(pool.use(() => Effect.void))).toMatchObject(error)
+    }))
+
   it.scopedLive("is skipped with dangerouslySkipVerification", () =>
     Effect.gen(function*() {
       const options = { dangerouslySkipVerification: true }

@@ -48,8 +48,7 @@ const attempt = <C extends LeasedConnection<NetTransport>>(
 ): Effect.Effect<NetLine<C>, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      // It takes high-water marks, as every stream does; its types do not say so.
-      const socket = new net.Socket(route.constructor as net.SocketConstructorOpts)
+      const socket = new net.Socket(route.constructor)
       socket.on("error", () => {})
       return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
         // The finalizer is there before the connect starts, so that no interrupt can leave a socket behind.

@@ -16,14 +16,25 @@ export interface Route {
   readonly peer: Address
   readonly connectTimeout: Duration.Duration
   /** How the socket is made. */
-  readonly constructor: { readonly allowHalfOpen: boolean; readonly highWaterMark?: number }
+  readonly constructor: { readonly allowHalfOpen: boolean } & net.SocketConstructorOpts & Partial<KeptBySockets>
   /** How it is connected; finding that out may take a look at a resolver. */
   readonly target: Effect.Effect<net.NetConnectOpts, ConnectError>
   /** What an open connection is made with. */
   readonly timeout: Duration.DurationInput | undefined
 }
 
+/** What Node's sockets take when they are made, though its types do not say so: `connect` does not look at it. */
+interface KeptBySockets {
+  readonly highWaterMark: number
+  readonly noDelay: boolean
+  readonly keepAlive: boolean
+  readonly keepAliveInitialDelay: number
+}
+
 const defaultConnectTimeout = "5 seconds"
+
+/** `TCP_KEEPIDLE` is in seconds, and the system takes no more than this. */
+const maxKeepAliveSeconds = 32_767
 
 interface Shared {
   readonly connectTimeout?: Duration.DurationInput
@@ -59,6 +70,9 @@ export const tcpRoute = (given: TcpOptions, of: string): Route => {
   const initialDelay = typeof keepAlive === "boolean" || keepAlive === undefined ?
     undefined :
     Duration.toMillis(checks.duration("keepAlive", keepAlive))
+  if (initialDelay !== undefined && (initialDelay % 1000 !== 0 || initialDelay > maxKeepAliveSeconds * 1000)) {
+    checks.reject("keepAlive", keepAlive, `a boolean or a duration of whole seconds, at most ${maxKeepAliveSeconds}`)
+  }
   const attempt = attemptTimeout === undefined ?
     undefined :
     Duration.toMillis(checks.duration("attemptTimeout", attemptTimeout))
@@ -68,14 +82,18 @@ export const tcpRoute = (given: TcpOptions, of: string): Route => {
   const target: net.TcpNetConnectOpts = {
     host,
     port,
-    noDelay: noDelay ?? true,
-    keepAlive: keepAlive !== false,
-    ...(initialDelay === undefined ? {} : { keepAliveInitialDelay: initialDelay }),
     ...(localAddress === undefined ? {} : { localAddress }),
     ...(attempt === undefined ? {} : { autoSelectFamilyAttemptTimeout: attempt })
   }
+  const common = shared(checks, options)
   return {
-    ...shared(checks, options),
+    ...common,
+    constructor: {
+      ...common.constructor,
+      noDelay: noDelay ?? true,
+      keepAlive: keepAlive !== false,
+      ...(initialDelay === undefined ? {} : { keepAliveInitialDelay: initialDelay })
+    },
     address,
     peer: { _tag: "TcpAddress", hostname: host, port },
     target: lookup === undefined || net.isIP(host) !== 0 ?
