@@ -194,6 +194,10 @@ export interface PoolOptions<C, E, R> {
   /**
    * How many opens may be in flight at once, so that a burst does not become a storm of connects. Default: 4, or
    * `maxConnections` if that is less.
+   *
+   * While opens fail there are fewer, so that a server that is down, or just coming back, is not stormed: ten may fail at
+   * once, and after that one more begins each 100 milliseconds, whoever asks, until one succeeds. A failed open fails the
+   * oldest waiter. A borrower whose timeout passes before an attempt of its own could begin gets the error of the last.
    */
   readonly maxConnecting?: number
 

@@ -87,6 +87,24 @@ describe("the synchronous core", () => {
         return commands
       }
     },
+    "opens that fail set no pace": {
+      openFailed: (state, slot, setback, inFlight, now) => {
+        const commands = core.openFailed(state, slot, setback, inFlight, now)
+        state.strainedUntil = -Infinity
+        return [...commands, ...core.demand(state, now)]
+      }
+    },
+    "the pace is kept although one has succeeded": {
+      opened: (state, slot, connection, expiresAt, now) => {
+        const { lastSetback, strainedUntil } = state
+        const commands = core.opened(state, slot, connection, expiresAt, now)
+        Object.assign(state, { lastSetback, strainedUntil })
+        return commands
+      }
+    },
+    "nobody looks when the pace allows another open": {
+      heldBackUntil: () => undefined
+    },
     "a failed open fails two": {
       openFailed: (state, slot, setback, inFlight, now) => [
         ...core.openFailed(state, slot, setback, inFlight, now),

@@ -253,7 +253,7 @@ describe.each<[string, Make]>([
 
   it.scoped("serves a borrower that tries again until opening succeeds", () =>
     Effect.gen(function*() {
-      const { pool } = yield* prepare({ min: 0, max: 1 }, { open: (attempt) => attempt <= 10 ? "fail" : "ok" })
+      const { pool } = yield* prepare({ min: 0, max: 1 }, { open: (attempt) => attempt < 10 ? "fail" : "ok" })
       assert.strictEqual((yield* Effect.eventually(Effect.scoped(EffectPool.get(pool)))).id, 1)
     }))
 

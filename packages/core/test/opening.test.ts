@@ -97,7 +97,9 @@ describe("opening", () => {
     it.scoped("fails every waiter in turn when all opens fail, each with an attempt of its own", () =>
       Effect.gen(function*() {
         const { connector, pool } = yield* setup({ maxConnections: 2 }, { open: () => "fail" })
-        const results = yield* Fiber.join(yield* crowd(pool, 20))
+        const borrowers = yield* crowd(pool, 20)
+        yield* TestClock.adjust("1 second")
+        const results = yield* Fiber.join(borrowers)
         assert.deepStrictEqual(results.map(attemptOf), Array.from({ length: 20 }, (_, i) => i + 1))
         assert.strictEqual(connector.attempts, 20)
       }))

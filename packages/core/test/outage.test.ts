@@ -235,9 +235,11 @@ describe("while opens fail", () => {
         open: () => "fail"
       })
       yield* settled
-      const results = yield* Effect.all(Array.from({ length: 50 }, () => Effect.either(pool.use(id))), {
-        concurrency: "unbounded"
-      })
+      const borrowers = yield* forkSettled(
+        Effect.all(Array.from({ length: 50 }, () => Effect.either(pool.use(id))), { concurrency: "unbounded" })
+      )
+      yield* TestClock.adjust("5 seconds")
+      const results = yield* Fiber.join(borrowers)
       assert.isTrue(results.every(Either.isLeft))
       yield* TestClock.adjust("1 hour")
       assert.isAtMost(connector.attempts, 1 + 50 + 60)

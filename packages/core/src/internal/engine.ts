@@ -123,6 +123,7 @@ export class Engine<C, E> {
     if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.lender.feed()
     if (!onlyWoke) this.watch()
     else if (commands.length > 0) this.upkeep.queued()
+    else if (this.state.lastSetback !== undefined) this.upkeep.paced()
   }
 
   /** Wakes or parks whatever waits for something to change. */

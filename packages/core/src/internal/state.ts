@@ -221,6 +221,10 @@ export class State<C> {
   warm: number
   /** The background fill waits for its backoff, after a setback. */
   cooling = false
+  /** Until when failed opens count against those that may follow; see `demand.ts`. */
+  strainedUntil = -Infinity
+  /** Why the last open failed, until one succeeds. */
+  lastSetback: Setback | undefined = undefined
   /** When leases still out are taken back by force; set when closing begins. */
   drainDeadline = Infinity
 

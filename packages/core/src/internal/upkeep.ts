@@ -25,6 +25,7 @@ export interface Duties<C> {
 
 export class Upkeep<C, E> {
   private readonly queue: Alarm
+  private readonly pace: Alarm
   private readonly stale: Alarm
   private readonly leaks: Alarm
   private readonly alarms: ReadonlyArray<Alarm>
@@ -50,6 +51,11 @@ export class Upkeep<C, E> {
       () => state.turns.head?.waiter.deadline,
       (now) => duties.run(Queue.expireWaiters(state, now))
     )
+    this.pace = new Alarm(
+      host,
+      () => Demand.heldBackUntil(state),
+      (now) => duties.run(Demand.demand(state, now))
+    )
     this.stale = new Alarm(
       host,
       () => this.closesStale ? Retiring.nextStale(state) : undefined,
@@ -68,6 +74,7 @@ export class Upkeep<C, E> {
     )
     this.alarms = [
       this.queue,
+      this.pace,
       this.stale,
       this.leaks,
       Alarm.of(host, state.opening, duties.openTimedOut),
@@ -96,7 +103,13 @@ export class Upkeep<C, E> {
   /** Somebody joined or left the queue, and nothing else has changed. */
   queued(): void {
     this.queue.refresh()
+    this.pace.refresh()
     this.lent()
+  }
+
+  /** What only the pace of opens holds back may be another. */
+  paced(): void {
+    this.pace.refresh()
   }
 
   /** A lease has begun or ended, and nothing else has changed. */

@@ -41,6 +41,8 @@ export class Driver {
     validated: 0,
     flushed: 0,
     replaced: 0,
+    paced: 0,
+    toldLate: 0,
     ownDeadlocks: 0,
     shared: 0,
     Expired: 0,
@@ -57,6 +59,8 @@ export class Driver {
   private left = 0
   /** Whether many want a connection; otherwise some become idle, and old. */
   private rush = false
+  /** Whether every open fails. */
+  private isDown = false
 
   constructor(seed: number, private readonly transitions: typeof core = core) {
     this.dice = new Dice(seed)
@@ -89,7 +93,8 @@ export class Driver {
     this.reference = new Reference(
       { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial },
       max,
-      min
+      min,
+      this.now
     )
     this.woken = []
     this.dead.clear()
@@ -101,6 +106,8 @@ export class Driver {
   /** One random operation, and the comparison after it. */
   step(): void {
     if (this.dice.percent(1)) this.rush = !this.rush
+    // Long enough now and then for the pace of opens to be felt.
+    if (this.dice.below(this.isDown ? 300 : 2_000) === 0) this.isDown = !this.isDown
     const operation = this.dice.pick(operations)
     try {
       if (this.left-- === 0) this.close()
@@ -117,8 +124,11 @@ export class Driver {
   private run(commands: ReadonlyArray<Command<number>>): void {
     for (const command of commands) {
       this.reference.observe(command, this.now)
-      if (command._tag === "Wake") this.woken.push(command.waiter)
-      else if (command._tag === "Close") this.met[command.slot.reason!]++
+      if (command._tag === "Wake") {
+        const { deadline, refusal } = command.waiter
+        if (refusal?._tag === "OpenFailed" && deadline <= this.now) this.met.toldLate++
+        this.woken.push(command.waiter)
+      } else if (command._tag === "Close") this.met[command.slot.reason!]++
     }
     if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
   }
@@ -341,6 +351,7 @@ export class Driver {
   opens(): void {
     const slot = this.nth<Slot<number>>(this.state.opening)
     if (slot === undefined) return
+    if (this.isDown) return this.openFails(slot)
     this.reference.hasOpened(slot)
     const expiresAt = this.now + lifetime - this.dice.below(lifetime)
     this.run(this.transitions.opened(this.state, slot, slot.id, expiresAt, this.now))
@@ -419,10 +430,11 @@ export class Driver {
   timePasses(): void {
     const { state, transitions } = this
     const now = this.now += 1 + this.dice.below(this.dice.percent(5) ? 200 : 8)
+    this.reference.timePasses(now)
     for (const slot of state.slots) if (slot.expiresAt <= now) this.reference.expires(slot)
     this.run(transitions.expireWaiters(state, now))
     for (const waiter of [...state.waiters]) {
-      if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter))
+      if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter, now))
     }
     this.run(transitions.expireIdle(state, now))
     while (isOverdue(state.opening, now)) this.openFails(state.opening.head, true)
@@ -431,6 +443,10 @@ export class Driver {
     while (isOverdue(state.aborting, now)) this.givenUp(state.aborting.head)
     while (isOverdue(state.closing, now)) this.closeEnds(state.closing.head)
     if (state.phase === "Draining" && state.drainDeadline <= now) this.run(transitions.forceClose(state, now))
+    const due = transitions.heldBackUntil(state)
+    if (due === undefined || due > now) return
+    this.met.paced++
+    this.run(transitions.demand(state, now))
   }
 
   private close(): void {

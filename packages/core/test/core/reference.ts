@@ -43,12 +43,19 @@ export class Reference {
   private warm: number
   /** Somebody was turned away, for whom one connection may be opened. */
   turnedAway = false
+  /** Milliseconds until the opens that have failed are forgotten: 100 for each. */
+  private strain = 0
   /** Failed opens of which nobody has heard yet. */
   private owed = 0
   /** The most connections there may be; more only for as long as `resize` left too many. */
   private allowed: number
 
-  constructor(private readonly rules: Rules, private max: number, private min: number) {
+  constructor(
+    private readonly rules: Rules,
+    private max: number,
+    private min: number,
+    private now: number
+  ) {
     this.allowed = max
     this.warm = rules.initial
   }
@@ -77,12 +84,19 @@ export class Reference {
     this.connection(slot).phase = "open"
     this.connection(slot).openedAt = ++this.events
     this.opened++
+    this.strain = 0
     if (this.warm > 0) this.warm--
   }
 
   couldNotOpen(slot: Slot<number>): void {
     this.connection(slot).phase = "giving up"
     if (this.queue.length + this.movers.length > 0) this.owed++
+    this.strain = Math.min(this.strain + 100, 1000)
+  }
+
+  timePasses(now: number): void {
+    this.strain = Math.max(0, this.strain - (now - this.now))
+    this.now = now
   }
 
   isGone(slot: Slot<number>): void {
@@ -177,6 +191,7 @@ export class Reference {
         if (this.connections.size >= this.max) this.fail("more connections than allowed")
         if (this.inFlight >= this.rules.maxConnecting) this.fail("more opens at once than allowed")
         if (!this.isWanted) this.fail("a connection is opened that nobody wants")
+        if (!this.mayTry) this.fail("a connection is opened sooner than failed ones allow")
         this.connections.set(command.slot, {
           phase: "opening",
           leases: new Set(),
@@ -227,6 +242,9 @@ export class Reference {
     if (refusal?._tag === "AcquireTimeout") {
       if (waiter.deadline > now) this.fail("a waiter times out too early")
     } else if (refusal?._tag === "OpenFailed") {
+      // Whose time is over without an attempt because too many have failed, hears of the last.
+      const isLate = waiter.deadline <= now && !this.mayTry
+      if (isLate) return
       this.owed--
       if (!isOldest) this.fail("a failed open fails somebody else than the oldest")
     } else if (refusal === undefined) {
@@ -242,6 +260,12 @@ export class Reference {
 
   private get inFlight(): number {
     return this.count((connection) => connection.phase === "opening" || connection.phase === "giving up")
+  }
+
+  /** Ten may fail at once, counting those in flight; then one more each 100 ms, until one succeeds. */
+  private get mayTry(): boolean {
+    const opening = this.count((connection) => connection.phase === "opening")
+    return this.strain === 0 || this.strain + (opening + 1) * 100 <= 1000
   }
 
   /** Whether there is a use for one more connection than are open, or being opened. */
@@ -302,7 +326,7 @@ export class Reference {
     if (this.movers.length > opening + givingUp + closing && unheld > 0 && this.connections.size >= this.max) {
       this.fail("idle connections stand in the way of who reconnects")
     }
-    const mayOpen = this.connections.size < this.max && opening + givingUp < this.rules.maxConnecting
+    const mayOpen = this.connections.size < this.max && opening + givingUp < this.rules.maxConnecting && this.mayTry
     if (!mayOpen) return
     if (waiting > covered + opening * this.places) this.fail("somebody waits although another could be opened")
     if (this.movers.length > opening) this.fail("somebody reconnects although another could be opened")

@@ -1,6 +1,6 @@
 import type { CloseReason } from "@socketpool/core"
 import type { Link, Witness } from "./connector.js"
-import { type Attempt, Line } from "./facts.js"
+import { type Attempt, type Failure, Line } from "./facts.js"
 import { Ledger } from "./ledger.js"
 import { validateTimeout } from "./setting.js"
 
@@ -12,6 +12,7 @@ export class Books extends Ledger implements Witness {
   readonly openBegun = (id: number, stubborn: boolean): void => {
     this.begun++
     if (this.closing) this.problem("an open began after the pool had begun to close")
+    if (!this.mayTry() && !this.vague && !this.crowded) this.problem("an open began sooner than failed ones allow")
     const attempt: Attempt = {
       id,
       begun: this.now,
@@ -30,8 +31,7 @@ export class Books extends Ledger implements Witness {
       const end = attempt.begun + this.setting.connectTimeout
       if (attempt.state !== "opening" || attempt.givenUpAt !== undefined || this.now < end) continue
       attempt.givenUpAt = end
-      this.setBack = true
-      this.failures.push({ attempt: attempt.id, how: "timed out" })
+      this.hasFailed({ attempt: attempt.id, how: "timed out" }, end)
     }
     for (const line of this.lines) {
       if (line.validating && this.now >= line.validatingSince + validateTimeout) this.reject(line)
@@ -47,9 +47,15 @@ export class Books extends Ledger implements Witness {
     attempt.state = "sweeping"
     if (attempt.givenUpAt !== undefined) return
     attempt.givenUpAt = this.now
-    if (how !== "interrupted") this.setBack = true
-    if (how !== "interrupted") this.failures.push({ attempt: id, how })
+    if (how !== "interrupted") this.hasFailed({ attempt: id, how }, this.now)
     else if (!attempt.perhapsGivenUp) this.problem(`open ${id} was interrupted for no reason`)
+  }
+
+  private hasFailed(failure: Failure, at: number): void {
+    this.setBack = true
+    this.failures.push(failure)
+    this.lastFailure = failure
+    this.strainedUntil = Math.min(Math.max(this.strainedUntil, at) + 100, at + 1000)
   }
 
   readonly swept = (id: number): void => {
@@ -64,7 +70,9 @@ export class Books extends Ledger implements Witness {
     this.lines.add(line)
     this.byLink.set(link, line)
     attempt.state = stillborn ? "sweeping" : "over"
-    if (!stillborn) this.opened++
+    if (stillborn) return
+    this.opened++
+    this.strainedUntil = -Infinity
   }
 
   readonly validateBegun = (link: Link): void => {

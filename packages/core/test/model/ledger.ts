@@ -43,6 +43,9 @@ export abstract class Ledger {
   /** The last round in which there was a surplus and the cap changed. */
   lastShrunk = -1
   failures: Array<Failure> = []
+  lastFailure: Failure | undefined = undefined
+  /** When the opens that failed are forgotten; each counts for 100 ms. */
+  protected strainedUntil = -Infinity
   /** Who was served, or told of a failed open, in this round. */
   attended: Array<Borrower> = []
   /** Connections that may exist just now; more than `max` while a surplus comes back. */
@@ -86,6 +89,13 @@ export abstract class Ledger {
 
   moving(): Array<Borrower> {
     return [...this.borrowers].filter((borrower) => borrower.status === "moving")
+  }
+
+  /** Whether failed opens allow another: ten may fail at once, counting those in flight, and then one more each 100 ms. */
+  mayTry(): boolean {
+    const opening = [...this.attempts].filter((attempt) => attempt.givenUpAt === undefined).length
+    const strain = Math.max(0, this.strainedUntil - this.now)
+    return strain === 0 || strain + (opening + 1) * 100 <= 1000
   }
 
   openLines(): Array<Line> {

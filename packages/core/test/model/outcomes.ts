@@ -36,14 +36,16 @@ const misjudged = (books: Books, borrower: Borrower, cause: Cause.Cause<unknown>
   }
 }
 
-/** Each failed open is told to one borrower. */
+/** Each failed open is told to one borrower; the last one also to those whose time is over and who had no attempt. */
 const blamed = (
   books: Books,
   borrower: Borrower,
   isThis: (failure: Failure) => boolean
 ): string | undefined => {
-  books.attended.push(borrower)
   const index = books.failures.findIndex(isThis)
+  const isLate = books.now >= borrower.since + borrower.timeout && !books.mayTry()
+  if (index < 0 && isLate && books.lastFailure !== undefined && isThis(books.lastFailure)) return undefined
+  books.attended.push(borrower)
   if (index < 0) return "was told of an open that did not fail, or that another was told of"
   books.failures.splice(index, 1)
   return undefined

@@ -153,7 +153,8 @@ export class Examiner {
     }
     const total = stats.opening + stats.idle + stats.inUse + stats.closing
     const promising = [...books.attempts].filter((attempt) => attempt.givenUpAt === undefined).length
-    if (total < books.max && stats.opening < maxConnecting && promising * concurrency < unserved + moving.length) {
+    const mayOpen = total < books.max && stats.opening < maxConnecting && books.mayTry()
+    if (mayOpen && promising * concurrency < unserved + moving.length) {
       books.problem("somebody waits though there is room to open a connection")
     }
   }

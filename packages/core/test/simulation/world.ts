@@ -16,6 +16,8 @@ export class World {
   private most: number
   private readonly holders = new Map<Connection, number>()
   private closeBegan = false
+  /** What the pool said of itself when an open last succeeded. */
+  private lastSuccess = { opened: 0, openFailed: 0 }
   readonly acquireTimeout: number
 
   constructor(
@@ -126,7 +128,10 @@ export class World {
     // After resize to less there may be more for a while.
     problems.push(...connector.audit({ ...stats, maxConnections: this.most }))
     const isFull = stats.inUse + stats.closing + stats.idle >= stats.maxConnections
-    if (stats.pending > 0 && stats.opening === 0 && stats.validating === 0 && !isFull) {
+    if (stats.opened > this.lastSuccess.opened) this.lastSuccess = stats
+    // After so many failed opens without a success the pool takes its time.
+    const isPaced = stats.openFailed - this.lastSuccess.openFailed >= 10
+    if (stats.pending > 0 && stats.opening === 0 && stats.validating === 0 && !isFull && !isPaced) {
       problems.push(`somebody waits although there is room and nothing is being opened: ${JSON.stringify(stats)}`)
     }
     return problems

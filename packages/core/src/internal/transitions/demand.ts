@@ -19,12 +19,18 @@ const queueDeficit = <C>(state: State<C>): number => {
   return Math.max(state.movers.length, Math.ceil(places / state.places)) - state.opening.length
 }
 
-const open = <C>(state: State<C>, count: number, now: number): Commands<C> => {
-  const inFlight = state.opening.length + state.aborting.length
-  const room = Math.min(count, state.max - state.slots.size, state.limits.maxConnecting - inFlight)
-  if (room <= 0) return nothing
+/** How many opens the limits have room for; the pace is another matter. */
+const room = <C>(state: State<C>): number =>
+  Math.min(
+    state.max - state.slots.size,
+    state.limits.maxConnecting - state.opening.length - state.aborting.length
+  )
+
+const open = <C>(state: State<C>, wanted: number, now: number): Commands<C> => {
+  const count = Math.min(wanted, room(state))
+  if (count <= 0) return nothing
   const commands: Array<Command<C>> = []
-  for (let i = 0; i < room; i++) {
+  for (let i = 0; i < count && now >= pace(state); i++) {
     const slot = new Slot<C>(++state.ids, state.generation, now)
     slot.deadline = now + state.limits.connectTimeout
     state.slots.add(slot)
@@ -34,17 +40,57 @@ const open = <C>(state: State<C>, count: number, now: number): Commands<C> => {
   return commands
 }
 
-/** Opens what the waiters and the floor ask for, as far as the limits allow. */
-export const demand = <C>(state: State<C>, now: number): Commands<C> => {
-  if (state.phase !== "Running") return nothing
-  return open(state, Math.max(queueDeficit(state), state.cooling ? 0 : floorDeficit(state)), now)
+/** How many connections the waiters and the floor ask for. */
+const deficit = <C>(state: State<C>): number => Math.max(queueDeficit(state), state.cooling ? 0 : floorDeficit(state))
+
+/** Opens what the waiters and the floor ask for, as far as the limits and the pace allow. */
+export const demand = <C>(state: State<C>, now: number): Commands<C> =>
+  state.phase === "Running" ? open(state, deficit(state), now) : nothing
+
+// --- The pace of opens while they fail ------------------------------------------------------------------------------
+
+/*
+ * A leaky bucket (J. Turner, "New directions in communications", 1986). Each failed open fills it by one, up to `burst`;
+ * it loses one each `leakMillis`, and a success empties it. An open may begin if those in flight could all fail without
+ * an overflow. So at most 10 begin at once and one each 100 ms after that, which makes 20 in the first second.
+ */
+const burst = 10
+const leakMillis = 100
+
+/** An open has failed. */
+export const strain = <C>(state: State<C>, setback: Setback, now: number): void => {
+  state.strainedUntil = Math.min(Math.max(state.strainedUntil, now) + leakMillis, now + burst * leakMillis)
+  state.lastSetback = setback
 }
+
+/** An open has succeeded. */
+export const relieve = <C>(state: State<C>): void => {
+  state.strainedUntil = -Infinity
+  state.lastSetback = undefined
+}
+
+/** When the pace allows another open. */
+const pace = <C>(state: State<C>): number =>
+  state.strainedUntil - Math.max(0, burst - 1 - state.opening.length) * leakMillis
+
+/** When an open may begin that waiters or the floor want and only the pace holds back. */
+export const heldBackUntil = <C>(state: State<C>): number | undefined =>
+  state.strainedUntil !== -Infinity && state.phase === "Running" && Math.min(deficit(state), room(state)) > 0
+    ? pace(state)
+    : undefined
+
+/** Whether a waiter is without an attempt to open a connection for it because others have failed. */
+export const isHeldBack = <C>(state: State<C>, now: number): boolean =>
+  now < pace(state) && Math.min(queueDeficit(state), room(state)) > 0
 
 /** Opens one connection for a borrower who does not wait, so that the next one may find it. */
 export const anticipate = <C>(state: State<C>, now: number): Commands<C> =>
   state.phase === "Running" && state.validating.length === 0 && queueDeficit(state) >= 0 ? open(state, 1, now) : nothing
 
-/** The backoff is over: tries one connection for the floor. The rest follows once one has succeeded. */
+/**
+ * The backoff is over: tries one connection for the floor, or has `demand` do so as soon as the pace allows. The rest
+ * follows once one has succeeded.
+ */
 export const probe = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.phase !== "Running" || !state.cooling) return nothing
   const commands = floorDeficit(state) > 0 ? open(state, 1, now) : nothing

@@ -1,6 +1,6 @@
 /** Transitions: what becomes of opens. */
 import type { Command, Setback, Slot, State } from "../state.js"
-import { demand, setBack } from "./demand.js"
+import { demand, relieve, setBack, strain } from "./demand.js"
 import { handOff } from "./leases.js"
 import { refuseOldest } from "./queue.js"
 import { makeWay, rotate } from "./retiring.js"
@@ -20,6 +20,7 @@ export const opened = <C>(
   state.openTime.record(now - slot.since)
   if (state.warm > 0) state.warm--
   state.cooling = false
+  relieve(state)
   slot.connection = connection
   slot.expiresAt = expiresAt
   slot.generation = state.generation
@@ -43,6 +44,7 @@ export const openFailed = <C>(
   const commands: Array<Command<C>> = []
   if (inFlight) commands.push(abort(state, slot, now))
   else abandon(state, slot, now)
+  strain(state, setback, now)
   commands.push(...refuseOldest(state, setback), ...setBack(state, setback), ...demand(state, now))
   return commands
 }

@@ -1,6 +1,6 @@
 /** Transitions: borrowers that wait. */
 import type { Command, Holder, Refusal, State, Waiter } from "../state.js"
-import { demand } from "./demand.js"
+import { demand, isHeldBack } from "./demand.js"
 import { makeWay, retire } from "./retiring.js"
 
 type Commands<C> = ReadonlyArray<Command<C>>
@@ -33,7 +33,7 @@ const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
 export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   waiter.lease = undefined
   // Its timer may have rung while it had a connection.
-  if (waiter.deadline <= now) return [refuse(state, waiter, { _tag: "AcquireTimeout" })]
+  if (waiter.deadline <= now) return [refuse(state, waiter, tooLate(state, now))]
   const queue = waiter.moving === undefined ? state.waiters : state.movers
   let successor = queue.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
@@ -75,16 +75,21 @@ export const refuseOldest = <C>(state: State<C>, refusal: Refusal): Commands<C> 
   return oldest === undefined ? nothing : [refuse(state, oldest, refusal)]
 }
 
+/** What is told to those whose time is over. If nothing was even tried for them, as opens keep failing, they hear that. */
+const tooLate = <C>(state: State<C>, now: number): Refusal =>
+  state.lastSetback !== undefined && isHeldBack(state, now) ? state.lastSetback : { _tag: "AcquireTimeout" }
+
 /** A waiter's own deadline has passed. */
-export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>): Commands<C> =>
-  waiter.list === undefined ? nothing : [refuse(state, waiter, { _tag: "AcquireTimeout" })]
+export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> =>
+  waiter.list === undefined ? nothing : [refuse(state, waiter, tooLate(state, now))]
 
 /** Refuses the waiters whose deadline has passed; those without one of their own are in order. */
 export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
+  const refusal = tooLate(state, now)
   for (const { waiter } of state.turns) {
     if (waiter.deadline > now) break
-    commands.push(refuse(state, waiter, { _tag: "AcquireTimeout" }))
+    commands.push(refuse(state, waiter, refusal))
   }
   return commands
 }

@@ -1,0 +1,225 @@
+// Opens while they keep failing: ten at once and then one each 100 ms, whoever asks, until one succeeds.
+import { assert, describe, it } from "@effect/vitest"
+import { PoolExhaustedError } from "@socketpool/core"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Effect, Either, Fiber, Schedule, TestClock } from "effect"
+import { forkSettled, id, type Options, settled, setup, type TestPool } from "./setup.js"
+
+/** A pool whose opens fail, after a while, for as long as its server is down; and when each of them began. */
+const down = (options: Options, behaviour: ScriptedConnector.Behaviour = "fail") =>
+  Effect.gen(function*() {
+    const clock = yield* Effect.clock
+    const begun: Array<number> = []
+    const server = { isUp: false }
+    const { connector, pool } = yield* setup(options, {
+      open: () => {
+        begun.push(clock.unsafeCurrentTimeMillis())
+        return server.isUp ? "ok" : behaviour
+      }
+    })
+    return { begun, connector, pool, server }
+  })
+
+/** The most that began within one second. */
+const mostInASecond = (begun: ReadonlyArray<number>): number =>
+  Math.max(...begun.map((start) => begun.filter((time) => time >= start && time < start + 1000).length))
+
+const crowd = (
+  pool: TestPool,
+  borrowers: number,
+  borrow: Effect.Effect<unknown, unknown> = pool.use(() => Effect.void)
+) => Effect.forEach(Array.from({ length: borrowers }), () => Effect.fork(Effect.either(borrow)))
+
+const ended = <A, E>(fibers: ReadonlyArray<Fiber.RuntimeFiber<A, E>>): number =>
+  fibers.filter((fiber) => fiber.unsafePoll() !== null).length
+
+const ticks = (count: number, millis: number) =>
+  Effect.forEach(Array.from({ length: count }), () => TestClock.adjust(millis), { discard: true })
+
+describe("while the server is down", () => {
+  it.scoped("a thousand who wait cost it 20 attempts a second at most, and the first is served soon after its return", () =>
+    Effect.gen(function*() {
+      const { begun, connector, pool, server } = yield* down({ acquireTimeout: "1 minute", maxConnections: 10 })
+      const borrowers = yield* crowd(pool, 1_000)
+      yield* ticks(100, 100)
+      assert.isAtMost(mostInASecond(begun), 20)
+      assert.isAtLeast(begun.length, 100)
+      assert.isAtMost(connector.peakOpening, 4)
+      // Each attempt was the oldest waiter's; the others wait on.
+      assert.strictEqual(ended(borrowers), begun.length)
+      const before = begun.length
+      server.isUp = true
+      yield* TestClock.adjust(100)
+      assert.strictEqual(ended(borrowers), 1_000)
+      const results = yield* Fiber.joinAll(borrowers)
+      assert.strictEqual(results.filter(Either.isLeft).length, before)
+      assert.strictEqual((yield* pool.stats).openFailed, before)
+    }))
+
+  it.scoped("a thousand who try again and again cost it no more", () =>
+    Effect.gen(function*() {
+      const { begun, pool, server } = yield* down({ maxConnections: 10 })
+      const insist = Effect.retry(pool.use(() => Effect.void), Schedule.spaced("10 millis"))
+      const borrowers = yield* crowd(pool, 1_000, insist)
+      yield* ticks(100, 100)
+      assert.isAtMost(mostInASecond(begun), 20)
+      assert.strictEqual(ended(borrowers), 0)
+      server.isUp = true
+      yield* ticks(2, 100)
+      assert.isAtLeast(ended(borrowers), 1)
+      yield* ticks(10, 100)
+      assert.strictEqual(ended(borrowers), 1_000)
+    }))
+
+  const asking: ReadonlyArray<readonly [string, Options, (pool: TestPool) => Effect.Effect<unknown, unknown>]> = [
+    ["do not wait", {}, (pool) => pool.acquireWith({ timeout: 0 })],
+    ["find the queue full", { maxPending: 1 }, (pool) => pool.use(() => Effect.void)],
+    ["give up at once", {}, (pool) => Effect.timeout(pool.use(() => Effect.void), 1)]
+  ]
+  it.scoped.each(asking)("those who %s cost it no more either", ([, options, borrow]) =>
+    Effect.gen(function*() {
+      const { begun, pool } = yield* down(options)
+      for (let i = 0; i < 100; i++) {
+        yield* crowd(pool, 10, Effect.ignore(borrow(pool)))
+        yield* TestClock.adjust(10)
+      }
+      assert.isAtLeast(begun.length, 18)
+      assert.isAtMost(mostInASecond(begun), 20)
+      yield* TestClock.adjust("10 seconds")
+    }))
+
+  it.scoped("the floor costs it no more, though retry does not wait", () =>
+    Effect.gen(function*() {
+      const { begun, pool, server } = yield* down({ minConnections: 3, retry: Schedule.forever })
+      yield* ticks(50, 100)
+      assert.isAtMost(mostInASecond(begun), 20)
+      assert.isAtLeast(begun.length, 50)
+      server.isUp = true
+      yield* ticks(2, 100)
+      assert.strictEqual((yield* pool.stats).idle, 3)
+    }))
+
+  it.scoped("a floor that is raised meanwhile is filled when the pace allows it", () =>
+    Effect.gen(function*() {
+      const { begun, pool, server } = yield* down({})
+      yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.flip(pool.use(id)), { discard: true })
+      server.isUp = true
+      yield* pool.resize({ min: 2, max: 4 })
+      yield* settled
+      assert.strictEqual(begun.length, 10)
+      yield* TestClock.adjust(100)
+      assert.strictEqual((yield* pool.stats).idle, 2)
+    }))
+
+  it.scoped("those who come now and then are told at once, each by an attempt of its own", () =>
+    Effect.gen(function*() {
+      const { begun, pool } = yield* down({})
+      for (let n = 1; n <= 100; n++) {
+        const result = yield* Effect.flip(pool.use(id))
+        assert.deepStrictEqual([result._tag, begun.length], ["ScriptedOpenError", n])
+        yield* TestClock.adjust(100)
+      }
+    }))
+
+  it.scoped("opens that take long to fail are as many at once as maxConnecting says", () =>
+    Effect.gen(function*() {
+      const { begun, connector, pool } = yield* down(
+        { acquireTimeout: "1 minute", connectTimeout: "300 millis", maxConnecting: 8 },
+        "never"
+      )
+      const borrowers = yield* crowd(pool, 100)
+      yield* TestClock.adjust(300)
+      assert.deepStrictEqual([begun.length, connector.peakOpening, ended(borrowers)], [10, 8, 8])
+      yield* ticks(100, 100)
+      assert.isAtMost(mostInASecond(begun), 20)
+      assert.isAtLeast(begun.length, 90)
+    }))
+})
+
+describe("who is held back because opens fail", () => {
+  /** As many as may fail at once. */
+  const exhaust = (pool: TestPool) =>
+    Effect.forEach(Array.from({ length: 10 }), () => Effect.flip(pool.use(id)), { discard: true })
+
+  it.scoped("has an attempt 100 ms after the last, though nobody waited when that failed", () =>
+    Effect.gen(function*() {
+      const { begun, pool, server } = yield* down({})
+      yield* exhaust(pool)
+      yield* TestClock.adjust(30)
+      server.isUp = true
+      const late = yield* forkSettled(pool.use(id))
+      yield* TestClock.adjust(69)
+      assert.isNull(late.unsafePoll())
+      yield* TestClock.adjust(1)
+      assert.deepStrictEqual([yield* Fiber.join(late), begun.at(-1)], [1, 100])
+    }))
+
+  it.scoped("is not held back any more once one has succeeded", () =>
+    Effect.gen(function*() {
+      const { pool, server } = yield* down({ maxConnections: 8, maxConnecting: 8 })
+      yield* exhaust(pool)
+      server.isUp = true
+      const holders = yield* crowd(pool, 8, pool.use(() => Effect.sleep("1 second")))
+      yield* TestClock.adjust(100)
+      assert.strictEqual((yield* pool.stats).leased, 8)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.joinAll(holders)
+    }))
+
+  it.scoped("is served at once by a connection that comes back", () =>
+    Effect.gen(function*() {
+      const { pool, server } = yield* down({ maxConnections: 2 })
+      server.isUp = true
+      const held = yield* pool.acquire
+      server.isUp = false
+      yield* exhaust(pool)
+      const waiter = yield* forkSettled(pool.use(id))
+      assert.isNull(waiter.unsafePoll())
+      yield* pool.release(held)
+      yield* settled
+      assert.strictEqual(yield* Fiber.join(waiter), 1)
+    }))
+
+  it.scoped.each(["acquireTimeout", "a timeout of its own", "reconnect"])(
+    "hears of the last failure when its time is over: %s",
+    (of) =>
+      Effect.gen(function*() {
+        const { connector, pool, server } = yield* down({ acquireTimeout: 50, maxConnections: 3 })
+        server.isUp = true
+        const held = yield* pool.acquire
+        server.isUp = false
+        yield* exhaust(pool)
+        const borrow = of === "reconnect"
+          ? pool.reconnect(held)
+          : of === "acquireTimeout"
+          ? pool.acquire
+          : pool.acquireWith({ timeout: 50 })
+        const waiter = yield* forkSettled(Effect.flip(borrow))
+        yield* TestClock.adjust(49)
+        assert.isNull(waiter.unsafePoll())
+        yield* TestClock.adjust(1)
+        const { attempts } = connector
+        assert.deepStrictEqual(
+          yield* Fiber.join(waiter) as Effect.Effect<unknown>,
+          new ScriptedConnector.ScriptedOpenError({ attempt: attempts })
+        )
+        assert.strictEqual(attempts, 11)
+        const { exhausted, timedOut } = yield* pool.stats
+        assert.deepStrictEqual([exhausted, timedOut], [0, 0])
+        yield* Effect.ignore(pool.release(held))
+      })
+  )
+
+  it.scoped("is exhaustion all the same when all connections are lent, or its attempt takes too long", () =>
+    Effect.gen(function*() {
+      const { pool, server } = yield* down({ acquireTimeout: 50, maxConnections: 1 })
+      yield* exhaust(pool)
+      server.isUp = true
+      yield* TestClock.adjust(500)
+      const held = yield* pool.acquire
+      const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
+      yield* TestClock.adjust(50)
+      assert.instanceOf(yield* Fiber.join(waiter), PoolExhaustedError)
+      yield* pool.release(held)
+    }))
+})
