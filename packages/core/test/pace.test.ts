@@ -137,6 +137,18 @@ describe("while the server is down", () => {
 })
 
 describe("who is held back because opens fail", () => {
+  it.scoped("waits no longer after fifty failures at once than after ten", () =>
+    Effect.gen(function*() {
+      const { begun, pool } = yield* down({ maxConnecting: 50, connectTimeout: "10 millis" }, "never")
+      const borrowers = yield* crowd(pool, 52)
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual([begun.length, ended(borrowers)], [50, 50])
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual([begun.length, begun.at(-1)], [51, 110])
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.joinAll(borrowers)
+    }))
+
   /** As many as may fail at once. */
   const exhaust = (pool: TestPool) =>
     Effect.forEach(Array.from({ length: 10 }), () => Effect.flip(pool.use(id)), { discard: true })
@@ -210,16 +222,28 @@ describe("who is held back because opens fail", () => {
       })
   )
 
-  it.scoped("is exhaustion all the same when all connections are lent, or its attempt takes too long", () =>
+  it.scoped("is told of exhaustion all the same when there is no room for another connection", () =>
     Effect.gen(function*() {
-      const { pool, server } = yield* down({ acquireTimeout: 50, maxConnections: 1 })
-      yield* exhaust(pool)
+      const { pool, server } = yield* down({ acquireTimeout: 50, maxConnections: 2 })
       server.isUp = true
-      yield* TestClock.adjust(500)
       const held = yield* pool.acquire
+      server.isUp = false
+      yield* exhaust(pool)
+      yield* pool.resize({ max: 1 })
+      const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
+      yield* TestClock.adjust(50)
+      const error = yield* Fiber.join(waiter)
+      assert.instanceOf(error, PoolExhaustedError)
+      assert.strictEqual(error.reason, "Timeout")
+      assert.strictEqual((error.lastConnectError as ScriptedConnector.ScriptedOpenError).attempt, 11)
+      yield* pool.release(held)
+    }))
+
+  it.scoped("is told of exhaustion when an attempt was made and has not ended in time", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* down({ acquireTimeout: 50 }, "never")
       const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
       yield* TestClock.adjust(50)
       assert.instanceOf(yield* Fiber.join(waiter), PoolExhaustedError)
-      yield* pool.release(held)
     }))
 })

@@ -42,7 +42,11 @@ export const make = (
 ): Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
     const route = tcpRoute(options, "TcpPool")
-    return poolOf(options, `tcp://${route.address}`, (finish) => dial(route, TcpHandle.of, finish))
+    return poolOf<TcpConnection.TcpConnection, TcpHandle>(
+      options,
+      `tcp://${route.address}`,
+      (finish) => dial(route, TcpHandle.of, finish)
+    )
   })
 
 /**

@@ -36,7 +36,11 @@ export const make = (
 ): Effect.Effect<ConnectionPool<UnixConnection.UnixConnection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
     const route = unixRoute(options, "UnixPool")
-    return poolOf(options, `unix:${route.address}`, (finish) => dial(route, UnixHandle.of, finish))
+    return poolOf<UnixConnection.UnixConnection, UnixHandle>(
+      options,
+      `unix:${route.address}`,
+      (finish) => dial(route, UnixHandle.of, finish)
+    )
   })
 
 /**

@@ -6,7 +6,7 @@
  *
  * @since 0.1.0
  */
-import type { Address, Connection } from "@socketpool/core/Connection"
+import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import * as Transport from "@socketpool/core/Transport"
@@ -16,7 +16,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { MemoryTransport } from "./internal/memoryTransport.js"
+import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
  * How the server meets those who connect: it accepts them, refuses them (`ConnectError` reason `Refused`), or says
@@ -83,9 +83,6 @@ export interface MemoryServer {
 
 type ClientLine = Transport.Line<MemoryTransport, Transport.LeasedConnection<MemoryTransport>>
 
-/** As a socket's in Node 20. */
-const highWaterMark = 16_384
-
 /**
  * Starts a server that runs `serve` for each connection, in a fiber of its own, until it ends: then the connection is
  * closed on the server's side. A failure of `serve` ends only that connection. The server stops with the scope.
@@ -119,11 +116,8 @@ export const make = <R = never>(
 
     /** The client's end of a new connection; the server's is served. */
     const accept = (): MemoryTransport => {
-      const client: Address = { _tag: "TcpAddress", hostname: "client", port: ++accepted }
-      const near = new MemoryTransport(client, address, addressText, highWaterMark)
-      const far = new MemoryTransport(address, client, `client:${accepted}`, highWaterMark)
-      near.connect(far)
-      far.connect(near)
+      const client: TcpAddress = { _tag: "TcpAddress", hostname: "client", port: ++accepted }
+      const [near, far] = connected(client, address, highWaterMark)
       peers.add(far)
       run(Effect.scoped(Effect.gen(function*() {
         yield* Effect.addFinalizer(() => Effect.sync(() => peers.delete(far)))
@@ -191,5 +185,5 @@ export const make = <R = never>(
     }
   })
 
-const address: Address = { _tag: "TcpAddress", hostname: "memory", port: 1 }
+const address: TcpAddress = { _tag: "TcpAddress", hostname: "memory", port: 1 }
 const addressText = "memory:1"

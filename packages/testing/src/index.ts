@@ -1,11 +1,19 @@
 /**
  * @since 0.1.0
  */
+export * as ConnectionContract from "./ConnectionContract.js"
+/**
+ * @since 0.1.0
+ */
 export * as FaultProxy from "./FaultProxy.js"
 /**
  * @since 0.1.0
  */
 export * as Interruptions from "./Interruptions.js"
+/**
+ * @since 0.1.0
+ */
+export * as MemoryConnection from "./MemoryConnection.js"
 /**
  * @since 0.1.0
  */

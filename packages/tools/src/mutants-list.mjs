@@ -18,8 +18,8 @@ export const mutants = [
   {
     file: "transitions/demand.ts",
     why: "maxConnecting is not kept",
-    before: "state.limits.maxConnecting - inFlight",
-    after: "state.limits.maxConnecting + 1 - inFlight"
+    before: "state.limits.maxConnecting - state.opening.length",
+    after: "state.limits.maxConnecting + 1 - state.opening.length"
   },
   {
     file: "transitions/demand.ts",
@@ -309,8 +309,8 @@ export const mutants = [
   {
     file: "transitions/opening.ts",
     why: "a success does not end the backoff",
-    before: "  state.cooling = false\n  slot.connection",
-    after: "  slot.connection"
+    before: "  state.cooling = false\n  relieve",
+    after: "  relieve"
   },
   {
     file: "transitions/leases.ts",
@@ -643,5 +643,73 @@ export const mutants = [
     first: sockets,
     before: "start + last.length + chunk.length > this.block.length",
     after: "start + last.length + chunk.length > 2 * this.block.length"
+  },
+
+  // --- The pace of opens --------------------------------------------------------------------------------------------
+  {
+    file: "transitions/demand.ts",
+    why: "opens that fail set no pace",
+    before: "i < count && now >= pace(state)",
+    after: "i < count"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "what may still fail is not counted",
+    before: "burst - 1 - state.opening.length",
+    after: "burst - 1"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "the more have failed, the longer the wait",
+    before: "now + burst * leakMillis)",
+    after: "Infinity)"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "a success does not end the pace",
+    before: "  state.strainedUntil = -Infinity\n  state.lastSetback",
+    after: "  state.lastSetback"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "the pace is waited for although there is no room",
+    first: ["/pace.test.ts"],
+    before: "Math.min(deficit(state), room(state)) > 0",
+    after: "deficit(state) > 0"
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "who waits for room hears of failed opens",
+    first: ["/pace.test.ts"],
+    before: "Math.min(queueDeficit(state), room(state)) > 0",
+    after: "queueDeficit(state) > 0"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "who was held back by failed opens hears only that time is over",
+    first: ["/pace.test.ts"],
+    before: "state.lastSetback !== undefined && isHeldBack(state, now)",
+    after: "state.lastSetback !== undefined && isHeldBack(state, now) && false"
+  },
+  {
+    file: "upkeep.ts",
+    why: "nobody looks when the pace allows another open",
+    first: ["/pace.test.ts"],
+    before: "      this.pace,\n",
+    after: ""
+  },
+  {
+    file: "upkeep.ts",
+    why: "who joins the queue does not set the alarm of the pace",
+    first: ["/pace.test.ts"],
+    before: "    this.queue.refresh()\n    this.pace.refresh()\n",
+    after: "    this.queue.refresh()\n"
+  },
+  {
+    file: "engine.ts",
+    why: "what only the pace holds back is forgotten",
+    first: ["/pace.test.ts"],
+    before: "else if (this.state.lastSetback !== undefined) this.upkeep.paced()",
+    after: ""
   }
 ]

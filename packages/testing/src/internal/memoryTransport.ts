@@ -7,6 +7,24 @@ const encoder = new TextEncoder()
 const pieceBytes = 16_384
 const reset: Failure = { reason: "Reset", code: "ECONNRESET" }
 
+/** As a socket's in Node 20. */
+export const highWaterMark = 16_384
+
+export type TcpAddress = Extract<Address, { readonly _tag: "TcpAddress" }>
+
+/** Both ends of one connection. */
+export const connected = (
+  one: TcpAddress,
+  other: TcpAddress,
+  highWaterMark: number
+): readonly [MemoryTransport, MemoryTransport] => {
+  const near = new MemoryTransport(one, other, `${other.hostname}:${other.port}`, highWaterMark)
+  const far = new MemoryTransport(other, one, `${one.hostname}:${one.port}`, highWaterMark)
+  near.connect(far)
+  far.connect(near)
+  return [near, far]
+}
+
 /** One end. */
 export class MemoryTransport implements Transport {
   isOpen = true

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "@effect/vitest"
+import { type Connection, ConnectionError } from "@socketpool/core"
+import { ConnectionContract, MemoryConnection } from "@socketpool/testing"
+import { Effect, Exit, Fiber } from "effect"
+
+describe("a pair of connections in memory", () => {
+  for (const { name, run } of ConnectionContract.checks({ pair: MemoryConnection.pair() })) {
+    it.effect(name, () => run)
+  }
+
+  it.scoped("has a buffer of at least one byte", () =>
+    Effect.gen(function*() {
+      const [one, other] = yield* MemoryConnection.pair({ highWaterMark: 1 })
+      yield* one.send("hello ")
+      const sending = yield* Effect.fork(one.send("world"))
+      yield* Effect.yieldNow()
+      expect(sending.unsafePoll()).toBeNull()
+      yield* other.recvExactly(11)
+      yield* Fiber.join(sending)
+      const exit = yield* Effect.exit(Effect.scoped(MemoryConnection.pair({ highWaterMark: 0 })))
+      expect(Exit.isFailure(exit) && String(exit.cause)).toContain(
+        "highWaterMark must be a whole number of at least 1, but is 0"
+      )
+    }))
+})
+
+describe("the contract", () => {
+  type Change = (connection: Connection) => Partial<Connection>
+  const failure = (reason: ConnectionError["reason"]) =>
+    new ConnectionError({ reason, operation: "read", address: "planted" })
+
+  const defects: Record<string, Change> = {
+    "cuts what it sends": ({ send }) => ({ send: (data, options) => send(data.slice(0, 200_000), options) }),
+    "sends text as Latin-1": ({ send }) => ({
+      send: (data, options) => send(typeof data === "string" ? Buffer.from(data, "latin1") : data, options)
+    }),
+    "gives more than maxBytes": ({ recv }) => ({ recv: (_, options) => recv(65_536, options) }),
+    "gives what there is instead of so many bytes": ({ recv }) => ({
+      recvExactly: (bytes, options) => recv(bytes, options)
+    }),
+    "forgets maxBytes of recvUntil": ({ recvUntil }) => ({
+      recvUntil: (delimiter, options) => recvUntil(delimiter, { ...options, maxBytes: 1_000 })
+    }),
+    "loses what comes while a read is interrupted": ({ recv }) => ({
+      recv: (bytes, options) => Effect.interruptible(Effect.delay(recv(bytes, options), 0))
+    }),
+    "forgets the timeout of an operation": ({ recvExactly }) => ({
+      recvExactly: (bytes) =>
+        Effect.timeoutFail(recvExactly(bytes), { duration: 50, onTimeout: () => failure("Reset") })
+    }),
+    "tells an end from a break no more": ({ recv, recvUntil }) => ({
+      recv: (bytes, options) => Effect.mapError(recv(bytes, options), () => failure("Reset")),
+      recvUntil: (delimiter, options) => Effect.mapError(recvUntil(delimiter, options), () => failure("Reset"))
+    }),
+    "accepts everything at once": ({ send }) => ({
+      send: (data, options) => Effect.asVoid(Effect.forkDaemon(Effect.ignore(send(data, options))))
+    }),
+    "does not end its stream": () => ({ shutdown: Effect.void }),
+    "is always connected": () => ({ isConnected: true })
+  }
+
+  /** A connection that does everything as the other does, but for what is changed. */
+  const altered = (connection: Connection, change: Change): Connection => {
+    const bound = new Proxy(connection, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target)
+        return typeof value === "function" ? value.bind(target) : value
+      }
+    })
+    const changes = change(bound)
+    return new Proxy(bound, { get: (target, name) => Reflect.get(name in changes ? changes : target, name) })
+  }
+
+  for (const [defect, change] of Object.entries(defects)) {
+    it.live(`finds out a connection that ${defect}`, () =>
+      Effect.gen(function*() {
+        const pair = Effect.map(
+          MemoryConnection.pair(),
+          ([one, other]) => [altered(one, change), altered(other, change)] as const
+        )
+        const found: Array<string> = []
+        for (const { name, run } of ConnectionContract.checks({ pair })) {
+          const exit = yield* Effect.exit(Effect.timeout(run, "1 second"))
+          if (Exit.isFailure(exit)) found.push(name)
+        }
+        expect(found).not.toEqual([])
+      }))
+  }
+
+  it("asks nothing of what a transport lacks", () => {
+    const names = (lacks: ReadonlyArray<ConnectionContract.Ability>) =>
+      ConnectionContract.checks({ pair: MemoryConnection.pair(), lacks }).map(({ name }) => name)
+    expect(names([]).filter((name) => !names(["BackPressure"]).includes(name))).toEqual([
+      "holds a sender back while its peer does not read"
+    ])
+  })
+})
