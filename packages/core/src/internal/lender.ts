@@ -149,7 +149,7 @@ export class Lender<C, E> {
     const timer = this.engine.host.fork(Effect.andThen(
       // One turn of grace, as alarms give.
       Effect.andThen(Effect.sleep(Duration.millis(waiter.deadline - waiter.since)), Effect.sleep(0)),
-      Effect.sync(() => this.engine.run(Queue.expireWaiter(this.state, waiter, this.engine.now())))
+      Effect.sync(() => this.engine.run(Queue.expireWaiter(this.state, waiter)))
     ))
     return () => Host.stop(timer)
   }

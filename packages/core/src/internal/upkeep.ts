@@ -103,7 +103,6 @@ export class Upkeep<C, E> {
   /** Somebody joined or left the queue, and nothing else has changed. */
   queued(): void {
     this.queue.refresh()
-    this.pace.refresh()
     this.lent()
   }
 

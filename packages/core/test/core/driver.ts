@@ -434,7 +434,7 @@ export class Driver {
     for (const slot of state.slots) if (slot.expiresAt <= now) this.reference.expires(slot)
     this.run(transitions.expireWaiters(state, now))
     for (const waiter of [...state.waiters]) {
-      if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter, now))
+      if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter))
     }
     this.run(transitions.expireIdle(state, now))
     while (isOverdue(state.opening, now)) this.openFails(state.opening.head, true)

@@ -45,6 +45,8 @@ export class Reference {
   turnedAway = false
   /** Milliseconds until the opens that have failed are forgotten: 100 for each. */
   private strain = 0
+  /** Whether the last open failed. */
+  private isFailing = false
   /** Failed opens of which nobody has heard yet. */
   private owed = 0
   /** The most connections there may be; more only for as long as `resize` left too many. */
@@ -85,6 +87,7 @@ export class Reference {
     this.connection(slot).openedAt = ++this.events
     this.opened++
     this.strain = 0
+    this.isFailing = false
     if (this.warm > 0) this.warm--
   }
 
@@ -92,6 +95,7 @@ export class Reference {
     this.connection(slot).phase = "giving up"
     if (this.queue.length + this.movers.length > 0) this.owed++
     this.strain = Math.min(this.strain + 100, 1000)
+    this.isFailing = true
   }
 
   timePasses(now: number): void {
@@ -242,9 +246,8 @@ export class Reference {
     if (refusal?._tag === "AcquireTimeout") {
       if (waiter.deadline > now) this.fail("a waiter times out too early")
     } else if (refusal?._tag === "OpenFailed") {
-      // Whose time is over without an attempt because too many have failed, hears of the last.
-      const isLate = waiter.deadline <= now && !this.mayTry
-      if (isLate) return
+      // Whose time is over without an attempt, because others have failed, hears of the last of them.
+      if (waiter.deadline <= now && this.isFailing) return
       this.owed--
       if (!isOldest) this.fail("a failed open fails somebody else than the oldest")
     } else if (refusal === undefined) {

@@ -72,6 +72,7 @@ export class Books extends Ledger implements Witness {
     attempt.state = stillborn ? "sweeping" : "over"
     if (stillborn) return
     this.opened++
+    this.lastFailure = undefined
     this.strainedUntil = -Infinity
   }
 

@@ -43,6 +43,7 @@ export abstract class Ledger {
   /** The last round in which there was a surplus and the cap changed. */
   lastShrunk = -1
   failures: Array<Failure> = []
+  /** Until an open succeeds. */
   lastFailure: Failure | undefined = undefined
   /** When the opens that failed are forgotten; each counts for 100 ms. */
   protected strainedUntil = -Infinity

@@ -43,7 +43,7 @@ const blamed = (
   isThis: (failure: Failure) => boolean
 ): string | undefined => {
   const index = books.failures.findIndex(isThis)
-  const isLate = books.now >= borrower.since + borrower.timeout && !books.mayTry()
+  const isLate = books.now >= borrower.since + borrower.timeout
   if (index < 0 && isLate && books.lastFailure !== undefined && isThis(books.lastFailure)) return undefined
   books.attended.push(borrower)
   if (index < 0) return "was told of an open that did not fail, or that another was told of"

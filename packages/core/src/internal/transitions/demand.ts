@@ -79,9 +79,8 @@ export const heldBackUntil = <C>(state: State<C>): number | undefined =>
     ? pace(state)
     : undefined
 
-/** Whether a waiter is without an attempt to open a connection for it because others have failed. */
-export const isHeldBack = <C>(state: State<C>, now: number): boolean =>
-  now < pace(state) && Math.min(queueDeficit(state), room(state)) > 0
+/** Whether waiters are without an attempt to open connections for them: only because others have failed. */
+export const isHeldBack = <C>(state: State<C>): boolean => Math.min(queueDeficit(state), room(state)) > 0
 
 /** Opens one connection for a borrower who does not wait, so that the next one may find it. */
 export const anticipate = <C>(state: State<C>, now: number): Commands<C> =>

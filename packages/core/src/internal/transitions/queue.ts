@@ -33,7 +33,7 @@ const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
 export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   waiter.lease = undefined
   // Its timer may have rung while it had a connection.
-  if (waiter.deadline <= now) return [refuse(state, waiter, tooLate(state, now))]
+  if (waiter.deadline <= now) return [refuse(state, waiter, tooLate(state))]
   const queue = waiter.moving === undefined ? state.waiters : state.movers
   let successor = queue.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
@@ -76,17 +76,17 @@ export const refuseOldest = <C>(state: State<C>, refusal: Refusal): Commands<C> 
 }
 
 /** What is told to those whose time is over. If nothing was even tried for them, as opens keep failing, they hear that. */
-const tooLate = <C>(state: State<C>, now: number): Refusal =>
-  state.lastSetback !== undefined && isHeldBack(state, now) ? state.lastSetback : { _tag: "AcquireTimeout" }
+const tooLate = <C>(state: State<C>): Refusal =>
+  state.lastSetback !== undefined && isHeldBack(state) ? state.lastSetback : { _tag: "AcquireTimeout" }
 
 /** A waiter's own deadline has passed. */
-export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> =>
-  waiter.list === undefined ? nothing : [refuse(state, waiter, tooLate(state, now))]
+export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>): Commands<C> =>
+  waiter.list === undefined ? nothing : [refuse(state, waiter, tooLate(state))]
 
 /** Refuses the waiters whose deadline has passed; those without one of their own are in order. */
 export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
-  const refusal = tooLate(state, now)
+  const refusal = tooLate(state)
   for (const { waiter } of state.turns) {
     if (waiter.deadline > now) break
     commands.push(refuse(state, waiter, refusal))
