@@ -6,7 +6,11 @@ import { Effect, Either, Fiber, Schedule, TestClock } from "effect"
 import { forkSettled, id, type Options, settled, setup, type TestPool } from "./setup.js"
 
 /** A pool whose opens fail, after a while, for as long as its server is down; and when each of them began. */
-const down = (options: Options, behaviour: ScriptedConnector.Behaviour = "fail") =>
+const down = (
+  options: Options,
+  behaviour: ScriptedConnector.Behaviour = "fail",
+  close: ScriptedConnector.Behaviour = "ok"
+) =>
   Effect.gen(function*() {
     const clock = yield* Effect.clock
     const begun: Array<number> = []
@@ -15,7 +19,8 @@ const down = (options: Options, behaviour: ScriptedConnector.Behaviour = "fail")
       open: () => {
         begun.push(clock.unsafeCurrentTimeMillis())
         return server.isUp ? "ok" : behaviour
-      }
+      },
+      close: () => close
     })
     return { begun, connector, pool, server }
   })
@@ -164,6 +169,32 @@ describe("who is held back because opens fail", () => {
       assert.isNull(late.unsafePoll())
       yield* TestClock.adjust(1)
       assert.deepStrictEqual([yield* Fiber.join(late), begun.at(-1)], [1, 100])
+    }))
+
+  it.scoped("has its attempt on time although a connection is closing that it came too late for", () =>
+    Effect.gen(function*() {
+      const { begun, connector, pool, server } = yield* down(
+        {
+          minConnections: 1,
+          maxConnections: 2,
+          connectionTTL: "1 minute",
+          reapSchedule: Schedule.spaced("1 minute"),
+          retry: Schedule.recurs(9)
+        },
+        "fail",
+        { slow: "1 second" }
+      )
+      server.isUp = true
+      yield* settled
+      server.isUp = false
+      // The reaper keeps the expired one, as none of ten others can be opened in its place.
+      yield* TestClock.adjust("1 minute")
+      assert.deepStrictEqual([begun.length, connector.live], [11, 1])
+      server.isUp = true
+      const waiter = yield* forkSettled(pool.use(id))
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual([connector.live, yield* Fiber.join(waiter)], [2, 2])
+      yield* TestClock.adjust("1 second")
     }))
 
   it.scoped("is not held back any more once one has succeeded", () =>
