@@ -38,7 +38,7 @@ const connectAdvice = {
  * A connection could not be opened.
  *
  * - `Refused`: the peer, or nobody, listens there.
- * - `Timeout`: not connected within `connectTimeout`.
+ * - `Timeout`: not connected within `connectTimeout`, or, with `code` `ETIMEDOUT`, within the system's own time.
  * - `HandshakeTimeout`: connected, but the protocol's handshake did not end in time.
  * - `Dns`: the name could not be resolved.
  * - `Unreachable`: no route, or the network forbids it.
@@ -79,7 +79,10 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
     const attempts = this.attempts.length === 0 ?
       "" :
       `; tried ${this.attempts.map((one) => `${one.address} (${one.code ?? "unknown"})`).join(", ")}`
-    return `Cannot connect to ${this.address}: ${this.reason}${code}${attempts}. ${connectAdvice[this.reason]}`
+    const advice = this.code === "ETIMEDOUT"
+      ? "The system has given up. Is there a firewall in between?"
+      : connectAdvice[this.reason]
+    return `Cannot connect to ${this.address}: ${this.reason}${code}${attempts}. ${advice}`
   }
 }
 
@@ -99,7 +102,8 @@ const explanation = {
  * - `EndOfStream`: the peer ended the stream before what was asked for had come.
  * - `Reset`: the peer, or something in between, broke the connection.
  * - `Closed`: it was closed on this side.
- * - `Timeout`: no progress within the connection's `timeout`.
+ * - `Timeout`: no progress within the connection's `timeout`; with `code` `ETIMEDOUT`, no answer to what the system has
+ *   sent again and again.
  * - `TooLarge`: `recvUntil` found no delimiter within `maxBytes`.
  * - `Desync`: bytes arrived that nobody had asked for.
  * - `Released`: the caller's lease has ended.
@@ -126,7 +130,7 @@ export class ConnectionError
     const bytes = this.bytesIntoFrame === undefined || this.bytesIntoFrame === 0 ?
       "" :
       `, ${this.bytesIntoFrame} bytes into the frame`
-    return `Cannot ${this.operation} on the connection to ${this.address}: ${this.reason}${code}${bytes}: ` +
-      `${explanation[this.reason]}.`
+    const what = this.code === "ETIMEDOUT" ? "the system has had no answer from the peer" : explanation[this.reason]
+    return `Cannot ${this.operation} on the connection to ${this.address}: ${this.reason}${code}${bytes}: ${what}.`
   }
 }

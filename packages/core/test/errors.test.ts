@@ -229,6 +229,16 @@ describe("every other error says what happened, to which pool, and what to try",
         bytesIntoFrame: 5
       }),
       ["db:5432", "Cannot read", "EndOfStream", "ECONNRESET", "5 bytes into the frame", "the peer has ended"]
+    ],
+    [
+      "ConnectError of the system's own timeout",
+      new ConnectError({ reason: "Timeout", address: "db:5432", code: "ETIMEDOUT", attempts: [] }),
+      ["Timeout (ETIMEDOUT). The system has given up."]
+    ],
+    [
+      "ConnectionError of the system's own timeout",
+      new ConnectionError({ reason: "Timeout", operation: "write", address: "db:5432", code: "ETIMEDOUT" }),
+      ["Timeout (ETIMEDOUT): the system has had no answer from the peer."]
     ]
   ]
   it.effect.each(messages)("%s", ([_, error, words]) =>

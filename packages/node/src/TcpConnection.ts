@@ -61,7 +61,8 @@ export interface Options {
   /**
    * Resolves the name instead of the system: gives the addresses to try, of either family, the preferred one first. It
    * is asked for every connection, within `connectTimeout`, and not at all if `host` is an address. If it fails, or
-   * gives no address, opening fails with `ConnectError` reason `Dns`. Default: the system's resolver.
+   * gives no address, opening fails with `ConnectError` reason `Dns`. Default: the system's resolver, of which Node runs
+   * four at once: while it is silent, names that are asked for later wait, also after `connectTimeout`.
    */
   readonly lookup?: (host: string) => Effect.Effect<ReadonlyArray<string>, unknown>
 
@@ -75,9 +76,10 @@ export interface Options {
   readonly localAddress?: string
 
   /**
-   * Whether the system asks, while nothing is sent, if the peer is still there, so that a connection that a firewall
-   * has forgotten is noticed; a duration says after how much silence: whole seconds, at most 32,767, as systems count
-   * them. Default: `true`, after the system's own delay, which on Linux is two hours.
+   * Whether the system asks, while nothing is sent, if the peer is still there: so a connection over which nothing
+   * comes any more is noticed while it is idle, and a firewall does not forget one that is good. A duration says after
+   * how much silence: whole seconds, at most 32,767, as systems count them. Then Node has it asked ten times, one second
+   * apart. Default: `true`, which is after 60 seconds.
    */
   readonly keepAlive?: boolean | Duration.DurationInput
 

@@ -33,6 +33,9 @@ interface KeptBySockets {
 
 const defaultConnectTimeout = "5 seconds"
 
+/** Less than middleboxes forget a flow after: four minutes and more. The system's own is two hours on Linux. */
+const defaultKeepAlive = "60 seconds"
+
 /** `TCP_KEEPIDLE` is in seconds, and the system takes no more than this. */
 const maxKeepAliveSeconds = 32_767
 
@@ -67,10 +70,9 @@ export const tcpRoute = (given: TcpOptions, of: string): Route => {
   if (localAddress !== undefined && net.isIP(localAddress) === 0) {
     checks.reject("localAddress", localAddress, "an IP address")
   }
-  const initialDelay = typeof keepAlive === "boolean" || keepAlive === undefined ?
-    undefined :
-    Duration.toMillis(checks.duration("keepAlive", keepAlive))
-  if (initialDelay !== undefined && (initialDelay % 1000 !== 0 || initialDelay > maxKeepAliveSeconds * 1000)) {
+  const silence = typeof keepAlive === "boolean" || keepAlive === undefined ? defaultKeepAlive : keepAlive
+  const initialDelay = Duration.toMillis(checks.duration("keepAlive", silence))
+  if (initialDelay % 1000 !== 0 || initialDelay > maxKeepAliveSeconds * 1000) {
     checks.reject("keepAlive", keepAlive, `a boolean or a duration of whole seconds, at most ${maxKeepAliveSeconds}`)
   }
   const attempt = attemptTimeout === undefined ?
@@ -92,7 +94,7 @@ export const tcpRoute = (given: TcpOptions, of: string): Route => {
       ...common.constructor,
       noDelay: noDelay ?? true,
       keepAlive: keepAlive !== false,
-      ...(initialDelay === undefined ? {} : { keepAliveInitialDelay: initialDelay })
+      keepAliveInitialDelay: initialDelay
     },
     address,
     peer: { _tag: "TcpAddress", hostname: host, port },

@@ -1,0 +1,143 @@
+// Real sockets in networks of their own, which are broken for real. Linux only, and only for those who may do so.
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { spawn, spawnSync } from "node:child_process"
+import * as path from "node:path"
+
+const program = path.join(import.meta.dirname, "fixtures", "networkFaults.ts")
+
+/** A network and a view of the file system of its own; who is not root is, in there. */
+const apart = process.getuid?.() === 0 ? ["-nm"] : ["-nmr"]
+
+const probe = `
+  ip link set lo up
+  ip link add here type veth peer name there
+  mount --bind /etc/hosts /etc/resolv.conf
+  nsenter -t $$ -n true
+`
+
+const isImpossible = ((): boolean => {
+  const { error, status, stderr } = spawnSync("unshare", [...apart, "sh", "-ec", probe], { encoding: "utf8" })
+  if (status === 0) return false
+  process.stdout.write(`No network can be made here, its tests are SKIPPED: ${String(error ?? stderr).trim()}\n`)
+  return true
+})()
+
+/** What a program says in a network of its own, and how it ends; killed, and `code` null, if it does not. */
+const run = (what: string) =>
+  Effect.async<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resume) => {
+    const child = spawn("unshare", [...apart, process.execPath, "--import", "tsx", program, what])
+    let output = ""
+    child.stdout.on("data", (data) => output += data)
+    child.stderr.on("data", (data) => output += data)
+    const timer = setTimeout(() => child.kill("SIGKILL"), 100_000)
+    child.on("close", (code) => {
+      clearTimeout(timer)
+      resume(Effect.succeed({ code, said: output.trim().split("\n") }))
+    })
+    return Effect.sync(() => void child.kill("SIGKILL"))
+  })
+
+// At once, as most of it is waiting for kernels; the longest first.
+describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 120_000 }, () => {
+  it.live("whose middlebox drops every flow finds out by timeout, by the kernel and by keepAlive, and opens anew", () =>
+    Effect.gen(function*() {
+      expect(yield* run("middlebox")).toEqual({
+        code: 0,
+        said: [
+          "limited: ConnectionError Timeout without a code, read" +
+          "; then ConnectError Timeout without a code; then ConnectError Timeout ETIMEDOUT",
+          "reader: ConnectionError Timeout ETIMEDOUT, read",
+          "writer: ConnectionError Timeout ETIMEDOUT, write",
+          "asked: opened 1, failed 0, in use 0, idle 0, pending 0, Disconnected 1",
+          // Nobody ever learns of it.
+          "unasked: opened 1, failed 0, in use 0, idle 1, pending 0",
+          "heard: before",
+          "limited: after, opened 2, failed 1, in use 0, idle 1, pending 0, Unclean 1",
+          "reader: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
+          "writer: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
+          "asked: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
+          "unasked: after, opened 1, failed 0, in use 0, idle 1, pending 0",
+          "unopened: after, opened 1, failed 1, in use 0, idle 1, pending 0"
+        ]
+      })
+    }))
+
+  it.live("that loses the answers fails at the timeout, and the server has done what it was asked once", () =>
+    Effect.gen(function*() {
+      expect(yield* run("answers")).toEqual({
+        code: 0,
+        said: [
+          "order 1",
+          "ConnectionError Timeout without a code, read",
+          "ConnectionError Timeout without a code, read",
+          "ConnectError Timeout without a code",
+          "order 5",
+          "the server has done order 1, order 2, order 3, order 5",
+          "opened 3, failed 1, in use 0, idle 1, pending 0, Unclean 2"
+        ]
+      })
+    }))
+
+  it.live("whose resolver is silent or dead fails as Dns, or at connectTimeout, and needs none for an address", () =>
+    Effect.gen(function*() {
+      expect(yield* run("names")).toEqual({
+        code: 0,
+        said: [
+          "silent: ConnectError Timeout without a code",
+          "needs no name: opened 1, failed 0, in use 0, idle 1, pending 0",
+          "the other one waits",
+          "without help: ConnectError Dns EAI_AGAIN",
+          "no such name: ConnectError Dns ENOTFOUND",
+          "dead: ConnectError Dns EAI_AGAIN",
+          "silent for longer than the system waits: ConnectError Dns EAI_AGAIN",
+          "found: opened 1, failed 4, in use 0, idle 1, pending 0",
+          "found: opened 1, failed 1, in use 0, idle 1, pending 0"
+        ]
+      })
+    }))
+
+  it.live("without a way to the server fails as Unreachable, with the code, until there is one", () =>
+    Effect.gen(function*() {
+      expect(yield* run("unreachable")).toEqual({
+        code: 0,
+        said: [
+          "ConnectError Unreachable EHOSTUNREACH" +
+          ", 198.51.100.7:9000 EHOSTUNREACH, 203.0.113.7:9000 EACCES, 192.0.2.7:9000 ENETUNREACH",
+          "by the last address: opened 1, failed 0, in use 0, idle 1, pending 0",
+          "ConnectError Unreachable EHOSTUNREACH",
+          "there again: opened 1, failed 3, in use 0, idle 1, pending 0",
+          "ConnectError Unreachable EACCES",
+          "there again: opened 1, failed 3, in use 0, idle 1, pending 0",
+          "ConnectError Unreachable ENETUNREACH",
+          "there again: opened 1, failed 3, in use 0, idle 1, pending 0"
+        ]
+      })
+    }))
+
+  it.live("whose router says that it cannot reach the server fails as Unreachable, or goes to another address", () =>
+    Effect.gen(function*() {
+      expect(yield* run("router")).toEqual({
+        code: 0,
+        said: [
+          "ConnectError Unreachable EHOSTUNREACH",
+          "opened 0, failed 1, in use 0, idle 0, pending 0",
+          "by the last address: opened 1, failed 0, in use 0, idle 1, pending 0"
+        ]
+      })
+    }))
+
+  it.live("without a port left fails as LocalResources, harms no holder, and goes on once there are ports", () =>
+    Effect.gen(function*() {
+      expect(yield* run("ports")).toEqual({
+        code: 0,
+        said: [
+          "ConnectError LocalResources EADDRNOTAVAIL",
+          "opened 4, failed 4, in use 4, idle 0, pending 0",
+          "unharmed, unharmed, unharmed, unharmed",
+          "served, served",
+          "opened 6, failed 4, in use 0, idle 6, pending 0"
+        ]
+      })
+    }))
+})
