@@ -1,0 +1,83 @@
+/** Tables of figures. */
+import type { Result } from "./main.js"
+import type { Figure } from "./rounds.js"
+import type { Table } from "./workload.js"
+
+/** Three digits that matter. */
+export const short = (value: number): string => {
+  if (!Number.isFinite(value)) return "failed"
+  for (const [unit, size] of [["M", 1e6], ["k", 1e3]] as const) {
+    if (Math.abs(value) >= size) return `${digits(value / size)} ${unit}`
+  }
+  return digits(value)
+}
+
+const digits = (value: number): string => {
+  const size = Math.abs(value)
+  return value.toFixed(size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : 2)
+}
+
+/** How a row compares with the yardstick, more than 1 being better. */
+export const ratios = ({ better, rows, yardstick }: Table): ReadonlyMap<string, number> => {
+  const base = rows.find(({ name }) => name === yardstick)
+  return new Map(
+    rows.map(({ median, name }) => [
+      name,
+      base === undefined ? Number.NaN : better === "more" ? median / base.median : base.median / median
+    ])
+  )
+}
+
+/** As a table of Markdown, the best first. */
+export const report = (table: Table): string => {
+  const compared = ratios(table)
+  const sign = table.better === "more" ? -1 : 1
+  const rank = ({ median }: Figure): number => Number.isNaN(median) ? Infinity : sign * median
+  const rows = [...table.rows].sort((one, other) => rank(one) - rank(other))
+  const lines = rows.map(({ max, median, min, name }) => {
+    const ours = name.startsWith("socketpool")
+    const shown = ours ? `**${name}**` : name
+    if (Number.isNaN(median)) return `| ${shown} | failed | | |`
+    return `| ${shown} | ${short(median)} | ${short(min)} – ${short(max)} | ${short(compared.get(name)!)} |`
+  })
+  return [
+    `### ${table.title}`,
+    "",
+    `| | median, ${table.unit} | min – max | to ${table.yardstick} |`,
+    "| --- | ---: | ---: | ---: |",
+    ...lines,
+    ...(table.note === undefined ? [] : ["", table.note])
+  ].join("\n")
+}
+
+/** All tables and charts. */
+export const document = (
+  about: {
+    readonly date: string
+    readonly machine: Readonly<Record<string, string>>
+    readonly subjects: ReadonlyArray<{ readonly name: string; readonly from: string }>
+  },
+  results: ReadonlyArray<Result>,
+  fileName: (title: string) => string
+): string =>
+  [
+    "# Results",
+    "",
+    `Of \`npm run bench\` on ${about.date.slice(0, 10)}: ${
+      Object.values(about.machine).join(", ")
+    }. The figures of other`,
+    "machines differ; what can be compared are the ratios within one table, which was measured in one go: each subject in a",
+    "process of its own, in turn, round after round.",
+    "",
+    "| subject | of |",
+    "| --- | --- |",
+    ...about.subjects.map(({ from, name }) => `| ${name} | ${from} |`),
+    ...results.flatMap(({ about, name, tables }) => [
+      "",
+      `## ${name}`,
+      "",
+      `${about[0]!.toUpperCase()}${about.slice(1)}.`,
+      ...tables.flatMap((table) => ["", report(table), "", `![${table.title}](${fileName(table.title)})`])
+    ]),
+    ""
+  ].join("\n")

@@ -1,0 +1,229 @@
+/** Pools for Effect programs, ours among them, and what is the least that one can do. */
+import { type ConnectionPool, Pool } from "@socketpool/core"
+import { Deferred, Duration, Effect, Exit, Fiber, Pool as EffectPool, Schedule, Scope } from "effect"
+import { longestPause, until } from "../probes.js"
+import { type Connector, type Lending, type Load, type Subject, type Thing, things } from "../subject.js"
+import { version } from "../versions.js"
+
+type Work = Effect.Effect<void>
+type Lease = (work: () => Work) => Effect.Effect<void, unknown>
+
+const nothing: Work = Effect.void
+const step: Work = Effect.yieldNow()
+
+/** Borrowers, each in a fiber of its own. */
+const lending = (lease: Lease, close: () => Promise<unknown>): Lending => ({
+  close,
+  run: ({ borrowers, gate, leases, retryMillis, steps, watch }: Load) => {
+    const work = gate !== undefined ? Effect.promise(gate) : steps ? step : nothing
+    const take: Lease = retryMillis === undefined
+      ? lease
+      : (work) => Effect.retry(lease(work), Schedule.spaced(retryMillis))
+    const borrower = (number: number) =>
+      Effect.suspend(() => {
+        let i = 0
+        const plain = () => work
+        const watched = () => {
+          watch!.served(number)
+          return work
+        }
+        return Effect.whileLoop({
+          while: () => i < leases,
+          body: () => {
+            if (watch === undefined) return take(plain)
+            watch.asked(number)
+            return take(watched)
+          },
+          step: () => {
+            i++
+          }
+        })
+      })
+    const all = Array.from({ length: borrowers }, (_, number) => borrower(number))
+    return Effect.runPromise(Effect.all(all, { concurrency: "unbounded", discard: true }) as Effect.Effect<void>)
+  },
+  cancel: (waiters) =>
+    Effect.runPromise(
+      Effect.gen(function*() {
+        const gate = yield* Deferred.make<void>()
+        const holder = yield* Effect.fork(lease(() => Deferred.await(gate)))
+        yield* turns
+        const fibers = yield* Effect.forEach(Array.from({ length: waiters }), () => Effect.fork(lease(() => nothing)))
+        yield* turns
+        const start = performance.now()
+        yield* Fiber.interruptAll(fibers)
+        const took = performance.now() - start
+        yield* Deferred.succeed(gate, undefined)
+        yield* Fiber.join(holder)
+        return took
+      }) as Effect.Effect<number>
+    )
+})
+
+/** Lets all that can run do so. */
+const turns = Effect.repeatN(Effect.promise(() => new Promise<void>((next) => setImmediate(next))), 5)
+
+const open = (make: () => Thing) => Effect.acquireRelease(Effect.sync(make), () => Effect.void)
+
+const connect = (connector: Connector) => {
+  const make = things()
+  return Effect.acquireRelease(
+    Effect.andThen(Effect.try(connector.begin), Effect.as(Effect.sleep(connector.millis), make())),
+    () => Effect.void
+  )
+}
+
+/** Counts what is closed. */
+const closings = () => {
+  const make = things()
+  const count = { closed: 0 }
+  return { count, open: Effect.acquireRelease(Effect.sync(make), () => Effect.sync(() => void count.closed++)) }
+}
+
+/** Makes a pool, and gives what closes it. */
+const made = async <A>(make: Effect.Effect<A, never, Scope.Scope>) => {
+  const scope = Effect.runSync(Scope.make())
+  const pool = await Effect.runPromise(Scope.extend(make, scope))
+  return { pool, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
+}
+
+/** Takes all at once and gives them back, so that all are open. */
+const warm = <C>(size: number, get: Effect.Effect<C, unknown, Scope.Scope>) =>
+  Effect.scoped(Effect.all(Array.from({ length: size }, () => get), { concurrency: "unbounded", discard: true }))
+
+const ours = (name: string, lease: (pool: ConnectionPool<Thing, unknown>) => Lease): Subject => ({
+  name: `socketpool ${name}`,
+  kind: "ours",
+  canTimeOut: true,
+  from: "this repository",
+  open: async (size, timeout) => {
+    const { close, pool } = await made(
+      Pool.make({
+        open: open(things()),
+        maxConnections: size,
+        maxPending: Infinity,
+        acquireTimeout: timeout ?? Duration.infinity
+      })
+    )
+    await Effect.runPromise(warm(size, pool.get))
+    return lending(lease(pool), close)
+  },
+  over: async (connector, size) => {
+    const { close, pool } = await made(Pool.make({ open: connect(connector), maxConnections: size }))
+    return lending(lease(pool), close)
+  },
+  reap: async (size) => {
+    const { count, open } = closings()
+    const { close, pool } = await made(Pool.make({ open, maxConnections: size, idleTimeout: "1 second" }))
+    await Effect.runPromise(warm(size, pool.get))
+    const pause = await longestPause(() => until(() => count.closed === size))
+    await close()
+    return pause
+  }
+})
+
+const use = ours("use", (pool) => (work) => pool.use(work))
+
+const get = ours("get, scoped", (pool) => (work) => Effect.scoped(Effect.flatMap(pool.get, work)))
+
+const acquire = ours(
+  "acquire and release",
+  (pool) => (work) => Effect.flatMap(pool.acquire, (thing) => Effect.zipRight(work(), pool.release(thing)))
+)
+
+// --- effect 3 -------------------------------------------------------------------------------------------------------
+
+const effect3 = (
+  name: string,
+  make: (
+    size: number,
+    acquire: Effect.Effect<Thing, never, Scope.Scope>
+  ) => Effect.Effect<EffectPool.Pool<Thing>, never, Scope.Scope>,
+  lease: (pool: EffectPool.Pool<Thing, unknown>, timeout: number | undefined) => Lease
+): Subject => ({
+  name: `effect 3 ${name}`,
+  kind: "pool",
+  canTimeOut: name.includes("timeout"),
+  isSlowInQueues: true,
+  from: version("effect"),
+  open: async (size, timeout) => {
+    const { close, pool } = await made(make(size, open(things())))
+    await Effect.runPromise(warm(size, pool.get))
+    return lending(lease(pool, timeout), close)
+  },
+  ...(name !== "Pool.makeWithTTL" ? {} : {
+    over: async (connector, size) => {
+      const { close, pool } = await made(
+        EffectPool.makeWithTTL({ acquire: connect(connector), min: 0, max: size, timeToLive: "10 minutes" })
+      )
+      return lending(lease(pool, undefined), close)
+    },
+    reap: async (size) => {
+      const { count, open } = closings()
+      const { close, pool } = await made(
+        EffectPool.makeWithTTL({
+          acquire: open,
+          min: 0,
+          max: size,
+          timeToLive: "1 second",
+          timeToLiveStrategy: "usage"
+        })
+      )
+      await Effect.runPromise(warm(size, pool.get))
+      const pause = await longestPause(() => until(() => count.closed === size))
+      await close()
+      return pause
+    }
+  })
+})
+
+const plain3 = effect3(
+  "Pool.make",
+  (size, acquire) => EffectPool.make({ acquire, size }),
+  (pool) => (work) => Effect.scoped(Effect.flatMap(pool.get, work))
+)
+
+const ttl3 = effect3(
+  "Pool.makeWithTTL",
+  (size, acquire) => EffectPool.makeWithTTL({ acquire, min: size, max: size, timeToLive: "10 minutes" }),
+  (pool) => (work) => Effect.scoped(Effect.flatMap(pool.get, work))
+)
+
+/** What a user needs for the guarantee that every borrow ends. */
+const limited3 = effect3(
+  "Pool.make with Effect.timeout",
+  (size, acquire) => EffectPool.make({ acquire, size }),
+  (pool, timeout = 60_000) => (work) => Effect.scoped(Effect.flatMap(Effect.timeout(pool.get, timeout), work))
+)
+
+// --- Limits ---------------------------------------------------------------------------------------------------------
+
+const stack = (size: number): Array<Thing> => {
+  const make = things()
+  return Array.from({ length: size }, make)
+}
+
+/** Nothing waits in them, so there may be no more borrowers than things. */
+const bare = (name: string, lease: (idle: Array<Thing>) => Lease): Subject => ({
+  name: `effect 3 ${name}`,
+  kind: "limit",
+  canTimeOut: false,
+  from: version("effect"),
+  open: async (size) => lending(lease(stack(size)), async () => {})
+})
+
+const bareUse = bare("acquireUseRelease over an array", (idle) => {
+  const pop = Effect.sync(() => idle.pop()!)
+  const push = (thing: Thing) => Effect.sync(() => idle.push(thing))
+  return (work) => Effect.acquireUseRelease(pop, work, push)
+})
+
+const bareScoped = bare("scoped with a finalizer over an array", (idle) => {
+  const pop = Effect.sync(() => idle.pop()!)
+  const push = (thing: Thing) => Effect.sync(() => idle.push(thing))
+  return (work) => Effect.scoped(Effect.flatMap(Effect.acquireRelease(pop, push), work))
+})
+
+export const ourPools = [use, get, acquire]
+export const effect3Pools = [plain3, ttl3, limited3]
+export const bareEffects = [bareUse, bareScoped]

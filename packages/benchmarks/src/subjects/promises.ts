@@ -1,0 +1,273 @@
+/** Pools of promises, and what is the least that one can do. */
+import { createPool as createGenericPool } from "generic-pool"
+import { createPool as createLightningPool } from "lightning-pool"
+import { setTimeout as sleep } from "node:timers/promises"
+import PgPool from "pg-pool"
+import { Pool as SequelizePool } from "sequelize-pool"
+import { Pool as TarnPool } from "tarn"
+import { longestPause, until } from "../probes.js"
+import { type Connector, type Lending, type Load, type Subject, type Thing, things } from "../subject.js"
+import { version } from "../versions.js"
+
+/** Borrowers that go through a pool of promises. */
+const lending = <T>(
+  acquire: () => Promise<T> | T,
+  release: (thing: T) => unknown,
+  close: () => Promise<unknown>
+): Lending => ({
+  close,
+  run: async ({ borrowers, gate, leases, retryMillis, steps, watch }: Load) => {
+    const take = retryMillis === undefined ? acquire : async () => {
+      for (;;) {
+        try {
+          return await acquire()
+        } catch {
+          await sleep(retryMillis)
+        }
+      }
+    }
+
+    const borrower = async (number: number) => {
+      for (let i = 0; i < leases; i++) {
+        watch?.asked(number)
+        const thing = await take()
+        watch?.served(number)
+        try {
+          if (steps) await undefined
+          if (gate !== undefined) await gate()
+        } finally {
+          release(thing)
+        }
+      }
+    }
+    await Promise.all(Array.from({ length: borrowers }, (_, number) => borrower(number)))
+  }
+})
+
+/** Takes all at once and gives them back, so that all are open. */
+const warm = async <T>(size: number, acquire: () => Promise<T>, release: (thing: T) => unknown) => {
+  const all = await Promise.all(Array.from({ length: size }, acquire))
+  for (const thing of all) release(thing)
+}
+
+const create = (connector: Connector, make: () => Thing) => async (): Promise<Thing> => {
+  connector.begin()
+  await sleep(connector.millis)
+  return make()
+}
+
+/** Counts what is closed. */
+const closings = () => {
+  const count = { closed: 0 }
+  return { count, destroy: () => void count.closed++ }
+}
+
+const overGeneric = (pool: ReturnType<typeof createGenericPool<Thing>>): Lending =>
+  lending(
+    () => pool.acquire() as Promise<Thing>,
+    (thing) => pool.release(thing),
+    async () => {
+      await pool.drain()
+      await pool.clear()
+    }
+  )
+
+const genericPool: Subject = {
+  name: "generic-pool",
+  kind: "pool",
+  canTimeOut: true,
+  from: version("generic-pool"),
+  open: async (size, timeout) => {
+    const make = things()
+    const pool = createGenericPool<Thing>(
+      { create: async () => make(), destroy: async () => {} },
+      { max: size, min: size, ...(timeout === undefined ? {} : { acquireTimeoutMillis: timeout }) }
+    )
+    await warm(size, () => pool.acquire() as Promise<Thing>, (thing) => pool.release(thing))
+    return overGeneric(pool)
+  },
+  over: async (connector, size) =>
+    overGeneric(
+      createGenericPool<Thing>({ create: create(connector, things()), destroy: async () => {} }, { max: size })
+    ),
+  reap: async (size) => {
+    const make = things()
+    const { count, destroy } = closings()
+    const pool = createGenericPool<Thing>({ create: async () => make(), destroy: async () => destroy() }, {
+      max: size,
+      idleTimeoutMillis: 1_000,
+      evictionRunIntervalMillis: 500,
+      numTestsPerEvictionRun: size
+    })
+    await warm(size, () => pool.acquire() as Promise<Thing>, (thing) => pool.release(thing))
+    return longestPause(() => until(() => count.closed === size))
+  }
+}
+
+const overTarn = (pool: TarnPool<Thing>): Lending => ({
+  ...lending(() => pool.acquire().promise, (thing) => pool.release(thing), () => pool.destroy()),
+  cancel: async (waiters) => {
+    const held = await pool.acquire().promise
+    const pending = Array.from({ length: waiters }, () => pool.acquire())
+    const ends = Promise.allSettled(pending.map(({ promise }) => promise))
+    const start = performance.now()
+    for (const one of pending) one.abort()
+    await ends
+    const took = performance.now() - start
+    pool.release(held)
+    return took
+  }
+})
+
+const tarn: Subject = {
+  name: "tarn",
+  kind: "pool",
+  canTimeOut: true,
+  from: version("tarn"),
+  open: async (size, timeout) => {
+    const make = things()
+    const pool = new TarnPool<Thing>({
+      create: async () => make(),
+      destroy: () => {},
+      min: size,
+      max: size,
+      ...(timeout === undefined ? {} : { acquireTimeoutMillis: timeout })
+    })
+    await warm(size, () => pool.acquire().promise, (thing) => pool.release(thing))
+    return overTarn(pool)
+  },
+  over: async (connector, size) =>
+    overTarn(new TarnPool<Thing>({ create: create(connector, things()), destroy: () => {}, min: 0, max: size })),
+  reap: async (size) => {
+    const make = things()
+    const { count, destroy } = closings()
+    const pool = new TarnPool<Thing>({
+      create: async () => make(),
+      destroy,
+      min: 0,
+      max: size,
+      idleTimeoutMillis: 1_000,
+      reapIntervalMillis: 500
+    })
+    await warm(size, () => pool.acquire().promise, (thing) => pool.release(thing))
+    return longestPause(() => until(() => count.closed === size))
+  }
+}
+
+const lightningPool: Subject = {
+  name: "lightning-pool",
+  kind: "pool",
+  canTimeOut: true,
+  from: version("lightning-pool"),
+  open: async (size, timeout) => {
+    const make = things()
+    const pool = createLightningPool<Thing>(
+      { create: async () => make(), destroy: async () => {} },
+      {
+        max: size,
+        min: size,
+        minIdle: size,
+        maxQueue: Infinity,
+        ...(timeout === undefined ? {} : { acquireTimeoutMillis: timeout })
+      }
+    )
+    await warm(size, () => pool.acquire(), (thing) => pool.release(thing))
+    return lending(() => pool.acquire(), (thing) => pool.release(thing), async () => pool.close(true))
+  }
+}
+
+const sequelizePool: Subject = {
+  name: "sequelize-pool",
+  kind: "pool",
+  canTimeOut: true,
+  from: version("sequelize-pool"),
+  open: async (size, timeout) => {
+    const make = things()
+    const pool = new SequelizePool<Thing>({
+      create: async () => make(),
+      destroy: async () => {},
+      validate: () => true,
+      min: size,
+      max: size,
+      ...(timeout === undefined ? {} : { acquireTimeoutMillis: timeout })
+    })
+    await warm(size, () => pool.acquire(), (thing) => pool.release(thing))
+    return lending(
+      () => pool.acquire(),
+      (thing) => pool.release(thing),
+      async () => {
+        await pool.drain()
+        await pool.destroyAllNow()
+      }
+    )
+  }
+}
+
+/** As much of a client of PostgreSQL as its pool looks at. */
+class FakeClient {
+  connect(done: (error?: Error) => void): void {
+    process.nextTick(done)
+  }
+  end(done?: () => void): void {
+    if (done !== undefined) process.nextTick(done)
+  }
+  on(): void {}
+  once(): void {}
+  removeListener(): void {}
+}
+
+const pgPool: Subject = {
+  name: "pg-pool",
+  kind: "pool",
+  canTimeOut: true,
+  from: `${version("pg-pool")}, with a client that does nothing`,
+  open: async (size, timeout) => {
+    const pool = new PgPool({
+      Client: FakeClient as never,
+      max: size,
+      min: size,
+      idleTimeoutMillis: 0,
+      ...(timeout === undefined ? {} : { connectionTimeoutMillis: timeout })
+    })
+    await warm(size, () => pool.connect(), (client) => client.release())
+    return lending(() => pool.connect(), (client) => client.release(), () => pool.end())
+  }
+}
+
+// --- Limits ---------------------------------------------------------------------------------------------------------
+
+const stack = (size: number): Array<Thing> => {
+  const make = things()
+  return Array.from({ length: size }, make)
+}
+
+/** Nothing waits in it, so there may be no more borrowers than things. */
+const bareArray: Subject = {
+  name: "an array",
+  kind: "limit",
+  canTimeOut: false,
+  from: "pop and push",
+  open: async (size) => {
+    const idle = stack(size)
+    return {
+      close: async () => {},
+      run: async ({ borrowers, leases }) => {
+        for (let i = 0; i < borrowers * leases; i++) idle.push(idle.pop()!)
+      }
+    }
+  }
+}
+
+const awaitedArray: Subject = {
+  name: "an array, awaited",
+  kind: "limit",
+  canTimeOut: false,
+  from: "pop and push, with an await",
+  open: async (size) => {
+    const idle = stack(size)
+    return lending(() => Promise.resolve(idle.pop()!), (thing) => idle.push(thing), async () => {})
+  }
+}
+
+export const promisePools = [genericPool, tarn, lightningPool, sequelizePool, pgPool]
+export const arrays = [bareArray, awaitedArray]

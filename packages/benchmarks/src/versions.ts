@@ -1,0 +1,27 @@
+/** What was measured, and where. */
+import * as fs from "node:fs"
+import { createRequire } from "node:module"
+import * as os from "node:os"
+import * as path from "node:path"
+
+const require = createRequire(import.meta.url)
+
+/** The name and version of an installed package. */
+export const version = (name: string, shown = name): string => {
+  let folder = path.dirname(require.resolve(name))
+  while (!fs.existsSync(path.join(folder, "package.json")) || !hasVersion(folder)) folder = path.dirname(folder)
+  return `${shown} ${manifest(folder).version}`
+}
+
+const manifest = (folder: string): { readonly name?: string; readonly version?: string } =>
+  JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"))
+
+// Some packages have a package.json in their output that says no more than what kind of modules it is.
+const hasVersion = (folder: string): boolean => manifest(folder).version !== undefined
+
+export const machine = {
+  cpus: `${os.availableParallelism()} × ${os.cpus()[0]?.model ?? "unknown"}`,
+  memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
+  system: `${os.type()} ${os.release()}`,
+  node: process.version
+}

@@ -1,0 +1,136 @@
+/** How many leases there are in a second, and how long who waits. */
+import { withRemotes } from "../remote.js"
+import { calibrated, type Effort, type Figure, sampled } from "../rounds.js"
+import type { Subject } from "../subject.js"
+import { pools, subjects, yardstick } from "../subjects/index.js"
+import type { Table, Workload } from "../workload.js"
+
+interface Crowd {
+  readonly borrowers: number
+  readonly size: number
+  readonly timeout?: number
+}
+
+/** Leases per second of each; holders step aside where others wait for them. */
+const rates = (all: ReadonlyArray<Subject>, { borrowers, size, timeout }: Crowd, effort: Effort) =>
+  withRemotes(all, async (remotes): Promise<ReadonlyArray<Figure>> => {
+    const samplers = []
+    for (const { name, open, run } of remotes) {
+      await open(size, timeout)
+      const load = (leases: number) => run({ borrowers, leases, steps: borrowers > 1 })
+      const leases = await calibrated(load, effort, 50)
+      samplers.push({ name, sample: async () => borrowers * leases / await load(leases) * 1000 })
+    }
+    return sampled(samplers, effort.rounds)
+  })
+
+const count = (n: number, one: string, many: string): string => `${n.toLocaleString("en")} ${n === 1 ? one : many}`
+
+const crowdTitle = ({ borrowers, size }: Crowd): string =>
+  `${count(borrowers, "borrower", "borrowers")}, ${count(size, "connection", "connections")}`
+
+const lending = (
+  name: string,
+  about: string,
+  all: ReadonlyArray<Subject>,
+  crowds: ReadonlyArray<Crowd>,
+  note?: string
+): Workload => ({
+  name,
+  about,
+  run: async (effort) => {
+    const tables: Array<Table> = []
+    for (const crowd of crowds) {
+      tables.push({
+        title: crowdTitle(crowd) + (crowd.timeout === undefined ? "" : ", a timeout on every borrow"),
+        unit: "leases/s",
+        better: "more",
+        yardstick,
+        rows: await rates(all, crowd, effort),
+        ...(note === undefined ? {} : { note })
+      })
+    }
+    return tables
+  }
+})
+
+const crowds = [{ borrowers: 64, size: 8 }, { borrowers: 1_000, size: 10 }] as const
+const minute = 60_000
+
+export const uncontended = lending(
+  "uncontended",
+  "one borrower, pools of 1, 10 and 1,000 connections",
+  subjects,
+  [1, 10, 1_000].map((size) => ({ borrowers: 1, size })),
+  "Nothing waits in an array, and nothing is given back for who is interrupted: limits, not pools."
+)
+
+export const contended = lending(
+  "contended",
+  "64 borrowers over 8 connections, 1,000 over 10; each holder steps aside once",
+  pools,
+  crowds
+)
+
+export const timeouts = lending(
+  "timeouts",
+  "the same with a timeout on every borrow, where there is such a thing",
+  pools.filter(({ canTimeOut }) => canTimeOut),
+  [{ borrowers: 1, size: 1, timeout: minute }, { ...crowds[0], timeout: minute }]
+)
+
+export const live = lending(
+  "live",
+  "one borrower, 10,000 live connections, beside 10",
+  pools,
+  [{ borrowers: 1, size: 10 }, { borrowers: 1, size: 10_000 }]
+)
+
+export const fairness: Workload = {
+  name: "fairness",
+  about: "who comes again and again: the longest wait over the mean",
+  run: async (effort) => {
+    const tables: Array<Table> = []
+    for (const crowd of crowds) {
+      const rows = await withRemotes(pools, async (remotes) => {
+        for (const { open } of remotes) await open(crowd.size)
+        const samplers = remotes.map(({ name, unfairness }) => ({
+          name,
+          sample: () => unfairness(crowd.borrowers, 40)
+        }))
+        return sampled(samplers, effort.rounds)
+      })
+      tables.push({ title: `${crowdTitle(crowd)}: longest wait / mean`, unit: "×", better: "less", yardstick, rows })
+    }
+    return tables
+  }
+}
+
+export const deepQueue: Workload = {
+  name: "queue",
+  about: "100, 10,000 and 100,000 borrowers that all come at once for 8 connections",
+  run: async (effort) => {
+    const tables: Array<Table> = []
+    for (const borrowers of [100, 10_000, 100_000]) {
+      // Those whose cost grows with the queue would take minutes.
+      const able = borrowers > 10_000 ? pools.filter(({ isSlowInQueues }) => !isSlowInQueues) : pools
+      const rows = await withRemotes(able, async (remotes) => {
+        const times = Math.max(1, Math.round(20_000 / borrowers))
+        for (const { open } of remotes) await open(8)
+        const samplers = remotes.map(({ name, run }) => ({
+          name,
+          sample: async () => await run({ borrowers, leases: 1, steps: true }, times) / times / borrowers * 1e6
+        }))
+        return sampled(samplers, borrowers > 10_000 ? Math.min(effort.rounds, 3) : effort.rounds)
+      })
+      tables.push({
+        title: `${borrowers.toLocaleString("en")} waiters at once`,
+        unit: "ns per lease, its fiber or promise included",
+        better: "less",
+        yardstick,
+        rows
+      })
+    }
+    return tables
+  }
+}
