@@ -704,5 +704,21 @@ export const mutants = [
     first: ["/pace.test.ts"],
     before: "else if (this.state.lastSetback !== undefined) this.upkeep.paced()",
     after: ""
+  },
+
+  // --- Very many at once ----------------------------------------------------------------------------------------------
+  {
+    file: "lives.ts",
+    why: "all close in one turn of the event loop",
+    first: ["/closing.test.ts"],
+    before: "const closedPerTurn = 100",
+    after: "const closedPerTurn = 1e9"
+  },
+  {
+    file: "lives.ts",
+    why: "those of later turns are closed only a hundred at a time",
+    first: ["/closing.test.ts"],
+    before: "if (this.done < this.backlog.length) return this.workOff\n",
+    after: ""
   }
 ]
