@@ -2,6 +2,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { chart } from "./charts.js"
+import { check } from "./check.js"
 import { serve } from "./child.js"
 import { document, report } from "./report.js"
 import { subjects } from "./subjects/index.js"
@@ -34,6 +35,7 @@ export interface Result {
 const usage = (): string =>
   [
     "npm run bench -- [--quick] [workload …]",
+    "npm run bench -- --check                 whether a ratio is badly broken, in under a minute",
     "",
     "Without a workload all are run, and the results are written to packages/benchmarks/results.",
     "",
@@ -61,7 +63,7 @@ const write = (folder: string, results: ReadonlyArray<Result>): void => {
 const main = async (words: ReadonlyArray<string>): Promise<void> => {
   const chosen = words.filter((word) => !word.startsWith("-"))
   const unknown = words.filter((word) =>
-    word !== "--quick" && word !== "--help" && workloads.every(({ name }) => name !== word)
+    !["--quick", "--check", "--help"].includes(word) && workloads.every(({ name }) => name !== word)
   )
   if (unknown.length > 0) {
     console.error(`There is no ${unknown.join(", ")}.\n\n${usage()}`)
@@ -69,9 +71,13 @@ const main = async (words: ReadonlyArray<string>): Promise<void> => {
     return
   }
   if (words.includes("--help")) return console.log(usage())
+  if (words.includes("--check")) {
+    if (!await check()) process.exitCode = 1
+    return
+  }
   const effort = words.includes("--quick")
     ? { rounds: 3, millis: 60, warmUpMillis: 600 }
-    : { rounds: 9, millis: 200, warmUpMillis: 2_000 }
+    : { rounds: 5, millis: 150, warmUpMillis: 1_000 }
   const results: Array<Result> = []
   for (const { about, name, run } of workloads) {
     if (chosen.length > 0 && !chosen.includes(name)) continue

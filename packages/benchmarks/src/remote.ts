@@ -15,14 +15,20 @@ export interface Remote {
   readonly close: () => Promise<void>
 }
 
+/** How long one answer may take. */
+const limitMillis = 60_000
+
 const start = async (subject: Subject): Promise<{ readonly remote: Remote; readonly child: ChildProcess }> => {
   const child = fork(fileURLToPath(import.meta.url), ["--subject", subject.name], { execArgv: ["--expose-gc"] })
   const answered = async (): Promise<number> => {
     const answer = await new Promise<Answer>((resolve) => {
       const onExit = (code: number | null) => resolve({ error: `it ended with ${String(code)}` })
+      // Some never come to an end, and do not even let a timer of theirs ring.
+      const timer = setTimeout(() => child.kill("SIGKILL"), limitMillis)
       child.once("exit", onExit)
       child.once("message", (answer: Answer) => {
         child.off("exit", onExit)
+        clearTimeout(timer)
         resolve(answer)
       })
     })

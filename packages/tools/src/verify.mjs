@@ -3,8 +3,8 @@ import { spawn } from "node:child_process"
 import { pnpmCommand } from "./pnpm.mjs"
 import { root } from "./workspace.mjs"
 
-/** @type {(name: string) => [string, ReadonlyArray<string>]} */
-const npm = (name) => [process.platform === "win32" ? "npm.cmd" : "npm", [name]]
+/** @type {(...words: ReadonlyArray<string>) => [string, ReadonlyArray<string>]} */
+const npm = (...words) => [process.platform === "win32" ? "npm.cmd" : "npm", words]
 /** @type {(name: string) => [string, ReadonlyArray<string>]} */
 const script = (name) => pnpmCommand(["run", name])
 
@@ -17,7 +17,8 @@ const steps = [
     run: script(name),
     limit: 5 * minute
   })),
-  { name: "start", run: npm("start"), limit: minute }
+  { name: "start", run: npm("start"), limit: minute },
+  { name: "bench --check", run: npm("run", "bench", "--", "--check"), limit: 3 * minute }
 ]
 
 /** The process group of the step that runs: killing it leaves nothing behind. */

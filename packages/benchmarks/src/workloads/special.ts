@@ -53,13 +53,13 @@ const distinct = pools.filter((subject) => !isTwin(subject))
 
 export const memory = measures(
   "memory",
-  "heap for each of 2,000 idle connections, and for each of 10,000 waiters",
+  "heap for each of 2,000 idle connections, and for each of 1,000 waiters",
   [...distinct, ...subjects.filter(({ name }) => /an array, awaited|acquireUseRelease/.test(name))],
   [
     { special: "connectionBytes", size: 2_000, title: "An idle connection", unit: "bytes" },
     {
       special: "waiterBytes",
-      size: 10_000,
+      size: 1_000,
       title: "A waiter",
       unit: "bytes, its fiber or promise included",
       note: "Who waits in an array waits for something else: that is what a fiber or a promise costs by itself."

@@ -1,0 +1,66 @@
+/**
+ * A quick look whether a ratio is badly broken, for every change: a few subjects, short rounds, generous margins. What
+ * the ratios are is for the whole run to say.
+ */
+import type { Subject } from "./subject.js"
+import { subjects } from "./subjects/index.js"
+import { rates } from "./workloads/lending.js"
+
+const effort = { rounds: 5, millis: 80, warmUpMillis: 1_500 }
+
+const named = (...names: ReadonlyArray<string>): ReadonlyArray<Subject> =>
+  names.map((name) => subjects.find((subject) => subject.name === name)!)
+
+interface Bound {
+  readonly what: string
+  readonly least: number
+  readonly borrowers: number
+  readonly size: number
+  readonly timeout?: number
+  /** Ours, and what it is compared with. */
+  readonly pair: readonly [string, string]
+}
+
+const bounds: ReadonlyArray<Bound> = [
+  {
+    what: "use, one borrower, against effect 3",
+    least: 5,
+    borrowers: 1,
+    size: 1,
+    pair: ["socketpool use", "effect 3 Pool.make"]
+  },
+  {
+    what: "use, 64 borrowers over 8, against effect 3",
+    least: 2,
+    borrowers: 64,
+    size: 8,
+    pair: ["socketpool use", "effect 3 Pool.make"]
+  },
+  {
+    what: "use, one borrower, against acquireUseRelease over an array",
+    least: 0.5,
+    borrowers: 1,
+    size: 1,
+    pair: ["socketpool use", "effect 3 acquireUseRelease over an array"]
+  },
+  {
+    what: "get, one borrower, against a bare scope with a finalizer",
+    least: 0.4,
+    borrowers: 1,
+    size: 1,
+    pair: ["socketpool get, scoped", "effect 3 scoped with a finalizer over an array"]
+  }
+]
+
+/** Whether every bound is kept; says so for each. */
+export const check = async (): Promise<boolean> => {
+  let kept = true
+  for (const { borrowers, least, pair, size, what } of bounds) {
+    const [ours, other] = await rates(named(...pair), { borrowers, size }, effort)
+    const ratio = ours!.median / other!.median
+    const isKept = ratio >= least
+    kept &&= isKept
+    console.log(`${isKept ? "kept  " : "BROKEN"} ${what}: ${ratio.toFixed(2)}, at least ${least}`)
+  }
+  return kept
+}
