@@ -18,7 +18,7 @@ export const rates = (all: ReadonlyArray<Subject>, { borrowers, size, timeout }:
     for (const { name, open, run } of remotes) {
       await open(size, timeout)
       const load = (leases: number) => run({ borrowers, leases, steps: borrowers > 1 })
-      const leases = await calibrated(load, effort, 50)
+      const leases = await calibrated(load, effort, Math.max(5, Math.ceil(3_200 / borrowers)))
       samplers.push({ name, sample: async () => borrowers * leases / await load(leases) * 1000 })
     }
     return sampled(samplers, effort.rounds)
