@@ -6,7 +6,7 @@ import type { Subject } from "./subject.js"
 import { subjects } from "./subjects/index.js"
 import { rates } from "./workloads/lending.js"
 
-const effort = { rounds: 5, millis: 80, warmUpMillis: 1_500 }
+const effort = { rounds: 5, millis: 80, warmUpMillis: 3_000 }
 
 const named = (...names: ReadonlyArray<string>): ReadonlyArray<Subject> =>
   names.map((name) => subjects.find((subject) => subject.name === name)!)
@@ -31,7 +31,7 @@ const bounds: ReadonlyArray<Bound> = [
   },
   {
     what: "use, 64 borrowers over 8, against effect 3",
-    least: 2,
+    least: 1.2,
     borrowers: 64,
     size: 8,
     pair: ["socketpool use", "effect 3 Pool.make"]
