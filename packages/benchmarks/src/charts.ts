@@ -1,5 +1,5 @@
 /** Bars, as SVG that is legible on light and on dark ground. */
-import { short } from "./report.js"
+import { ranked, short } from "./report.js"
 import type { Table } from "./workload.js"
 
 const row = 26
@@ -10,9 +10,9 @@ const margin = 12
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
 /** One bar per subject, the best first, with a line from the least to the most that was measured. */
-export const chart = ({ better, rows: all, title, unit }: Table): string => {
-  const rows = all.filter(({ median }) => !Number.isNaN(median))
-  const sorted = [...rows].sort((one, other) => (better === "more" ? -1 : 1) * (one.median - other.median))
+export const chart = (table: Table): string => {
+  const { better, title, unit } = table
+  const rows = ranked(table).filter(({ median }) => !Number.isNaN(median))
   const most = Math.max(...rows.map(({ max }) => max))
   const least = Math.min(...rows.map(({ min }) => min))
   // Where one is a hundred times another, only magnitudes can be shown.
@@ -20,9 +20,9 @@ export const chart = ({ better, rows: all, title, unit }: Table): string => {
   const low = Math.log10(least / 2)
   const scale = (value: number): number =>
     isLogarithmic ? bars * (Math.log10(value) - low) / (Math.log10(most) - low) : bars * value / most
-  const height = margin * 2 + 44 + sorted.length * row
+  const height = margin * 2 + 44 + rows.length * row
   const width = labels + bars + 110
-  const lines = sorted.flatMap(({ max, median, min, name }, index) => {
+  const lines = rows.flatMap(({ max, median, min, name }, index) => {
     const y = margin + 44 + index * row
     const ours = name.startsWith("socketpool")
     const middle = y + 9

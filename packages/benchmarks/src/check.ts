@@ -16,7 +16,6 @@ interface Bound {
   readonly least: number
   readonly borrowers: number
   readonly size: number
-  readonly timeout?: number
   /** Ours, and what it is compared with. */
   readonly pair: readonly [string, string]
 }

@@ -10,7 +10,6 @@ export type Task =
   | { readonly task: "open"; readonly size: number; readonly timeout: number | undefined }
   | { readonly task: "run"; readonly load: Omit<Load, "watch">; readonly times: number }
   | { readonly task: "unfairness"; readonly borrowers: number; readonly leases: number }
-  | { readonly task: "close" }
   | { readonly task: "special"; readonly name: keyof typeof specials; readonly size: number }
 
 export type Answer = { readonly value: number } | { readonly error: string }
@@ -30,10 +29,6 @@ export const serve = (subject: Subject): void => {
       }
       case "unfairness":
         return unfairness(lending!, task.borrowers, task.leases)
-      case "close":
-        await lending!.close()
-        lending = undefined
-        return 0
       case "special":
         return specials[task.name](subject, task.size)
     }

@@ -12,7 +12,6 @@ export interface Remote {
   readonly run: (load: Omit<Load, "watch">, times?: number) => Promise<number>
   readonly unfairness: (borrowers: number, leases: number) => Promise<number>
   readonly special: (name: keyof typeof specials, size: number) => Promise<number>
-  readonly close: () => Promise<void>
 }
 
 /** How long one answer may take. */
@@ -49,8 +48,7 @@ const start = async (subject: Subject): Promise<{ readonly remote: Remote; reado
       open: async (size, timeout) => void await ask({ task: "open", size, timeout }),
       run: (load, times = 1) => ask({ task: "run", load, times }),
       unfairness: (borrowers, leases) => ask({ task: "unfairness", borrowers, leases }),
-      special: (name, size) => ask({ task: "special", name, size }),
-      close: async () => void await ask({ task: "close" })
+      special: (name, size) => ask({ task: "special", name, size })
     }
   }
 }

@@ -18,7 +18,7 @@ const digits = (value: number): string => {
 }
 
 /** How a row compares with the yardstick, more than 1 being better. */
-export const ratios = ({ better, rows, yardstick }: Table): ReadonlyMap<string, number> => {
+const ratios = ({ better, rows, yardstick }: Table): ReadonlyMap<string, number> => {
   const base = rows.find(({ name }) => name === yardstick)
   return new Map(
     rows.map(({ median, name }) => [
@@ -28,13 +28,16 @@ export const ratios = ({ better, rows, yardstick }: Table): ReadonlyMap<string, 
   )
 }
 
-/** As a table of Markdown, the best first. */
+/** The best first, those that failed last. */
+export const ranked = ({ better, rows }: Table): ReadonlyArray<Figure> => {
+  const rank = ({ median }: Figure): number => Number.isNaN(median) ? Infinity : better === "more" ? -median : median
+  return [...rows].sort((one, other) => rank(one) - rank(other))
+}
+
+/** As a table of Markdown. */
 export const report = (table: Table): string => {
   const compared = ratios(table)
-  const sign = table.better === "more" ? -1 : 1
-  const rank = ({ median }: Figure): number => Number.isNaN(median) ? Infinity : sign * median
-  const rows = [...table.rows].sort((one, other) => rank(one) - rank(other))
-  const lines = rows.map(({ max, median, min, name }) => {
+  const lines = ranked(table).map(({ max, median, min, name }) => {
     const ours = name.startsWith("socketpool")
     const shown = ours ? `**${name}**` : name
     if (Number.isNaN(median)) return `| ${shown} | failed | | |`

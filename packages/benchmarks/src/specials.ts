@@ -58,7 +58,7 @@ const reapMillis: Special = (subject, size) => subject.reap!(size)
 
 /**
  * A burst of 50 borrowers, each for 2 ms, on a pool that has 5 connections, may have 50, and needs 250 ms to open one
- * (HikariCP, "Welcome to the jungle", 2017).
+ * (HikariCP, "Welcome to the jungle").
  */
 const spike = async (subject: Subject): Promise<{ readonly millis: number; readonly opened: number }> => {
   let opened = 0

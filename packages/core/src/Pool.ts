@@ -196,7 +196,7 @@ export interface PoolOptions<C, E, R> {
    * `maxConnections` if that is less.
    *
    * While opens fail there are fewer, so that a server that is down, or just coming back, is not stormed: ten may fail at
-   * once, and after that one more begins each 100 milliseconds, whoever asks, until one succeeds. A failed open fails the
+   * once, or those in flight if they are more, and after that one more begins each 100 milliseconds, whoever asks, until one succeeds. A failed open fails the
    * oldest waiter. A borrower whose timeout passes before an attempt of its own could begin gets the error of the last.
    */
   readonly maxConnecting?: number

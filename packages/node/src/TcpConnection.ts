@@ -61,8 +61,9 @@ export interface Options {
   /**
    * Resolves the name instead of the system: gives the addresses to try, of either family, the preferred one first. It
    * is asked for every connection, within `connectTimeout`, and not at all if `host` is an address. If it fails, or
-   * gives no address, opening fails with `ConnectError` reason `Dns`. Default: the system's resolver, of which Node runs
-   * four at once: while it is silent, names that are asked for later wait, also after `connectTimeout`.
+   * gives no address, opening fails with `ConnectError` reason `Dns`. Default: the system's resolver, of which Node
+   * asks only for a few names at once: while it is silent, names that are asked for later wait, also after
+   * `connectTimeout`.
    */
   readonly lookup?: (host: string) => Effect.Effect<ReadonlyArray<string>, unknown>
 

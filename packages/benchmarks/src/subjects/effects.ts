@@ -4,6 +4,7 @@ import { Deferred, Duration, Effect, Exit, Fiber, Pool as EffectPool, Schedule, 
 import { longestPause, until } from "../probes.js"
 import { type Connector, type Lending, type Load, type Subject, type Thing, things } from "../subject.js"
 import { version } from "../versions.js"
+import { leaseLoop } from "./loop.js"
 
 type Work = Effect.Effect<void>
 type Lease = (work: () => Work) => Effect.Effect<void, unknown>
@@ -14,31 +15,13 @@ const step: Work = Effect.yieldNow()
 /** Borrowers, each in a fiber of its own. */
 const lending = (lease: Lease, close: () => Promise<unknown>): Lending => ({
   close,
-  run: ({ borrowers, gate, leases, retryMillis, steps, watch }: Load) => {
+  run: (load: Load) => {
+    const { borrowers, gate, retryMillis, steps } = load
     const work = gate !== undefined ? Effect.promise(gate) : steps ? step : nothing
     const take: Lease = retryMillis === undefined
       ? lease
       : (work) => Effect.retry(lease(work), Schedule.spaced(retryMillis))
-    const borrower = (number: number) =>
-      Effect.suspend(() => {
-        let i = 0
-        const plain = () => work
-        const watched = () => {
-          watch!.served(number)
-          return work
-        }
-        return Effect.whileLoop({
-          while: () => i < leases,
-          body: () => {
-            if (watch === undefined) return take(plain)
-            watch.asked(number)
-            return take(watched)
-          },
-          step: () => {
-            i++
-          }
-        })
-      })
+    const borrower = (number: number) => Effect.suspend(() => Effect.whileLoop(leaseLoop(load, number, work, take)))
     const all = Array.from({ length: borrowers }, (_, number) => borrower(number))
     return Effect.runPromise(Effect.all(all, { concurrency: "unbounded", discard: true }) as Effect.Effect<void>)
   },

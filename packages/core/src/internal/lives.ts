@@ -99,13 +99,10 @@ export class Lives<C, E> {
   /** Closes a connection. Only its finalizers decide how long that takes, unless very many close at once. */
   close(slot: Slot<C>): void {
     const life = this.lives.get(slot)!
-    if (this.backlog.length > 0) {
-      this.backlog.push(() => this.closeNow(slot, life))
-    } else if (this.closes < closedPerTurn) {
+    if (this.backlog.length === 0 && this.closes < closedPerTurn) {
       if (this.closes++ === 0) this.host.later(this.turn)
       this.closeNow(slot, life)
-    } else {
-      this.backlog.push(() => this.closeNow(slot, life))
+    } else if (this.backlog.push(() => this.closeNow(slot, life)) === 1) {
       this.host.fork(this.workOff)
     }
   }

@@ -52,7 +52,8 @@ export const demand = <C>(state: State<C>, now: number): Commands<C> =>
 /*
  * A leaky bucket (J. Turner, "New directions in communications", 1986). Each failed open fills it by one, up to `burst`;
  * it loses one each `leakMillis`, and a success empties it. An open may begin if those in flight could all fail without
- * an overflow. So at most 10 begin at once and one each 100 ms after that, which makes 20 in the first second.
+ * an overflow. So at most 10 begin at once and one each 100 ms after that, which makes 20 in the first second; only those
+ * that were in flight when the first one failed can be more, up to `maxConnecting`.
  */
 const burst = 10
 const leakMillis = 100

@@ -1,0 +1,27 @@
+/** One borrower's leases, as the `whileLoop` of either Effect takes them. */
+import type { Load } from "../subject.js"
+
+export const leaseLoop = <Work, Lease>(
+  { leases, watch }: Load,
+  number: number,
+  work: Work,
+  lease: (work: () => Work) => Lease
+): { readonly while: () => boolean; readonly body: () => Lease; readonly step: () => void } => {
+  let i = 0
+  const plain = () => work
+  const watched = () => {
+    watch!.served(number)
+    return work
+  }
+  return {
+    while: () => i < leases,
+    body: () => {
+      if (watch === undefined) return lease(plain)
+      watch.asked(number)
+      return lease(watched)
+    },
+    step: () => {
+      i++
+    }
+  }
+}
