@@ -367,13 +367,19 @@ describe("close", () => {
 })
 
 describe("very many connections that close at once", () => {
-  const many = 1_000
+  const many = 2_000
   type Limits = Pick<Options, "closeTimeout" | "idleTimeout">
 
   /** A pool with so many idle connections, and how many have closed since the event loop last turned. */
   const crowded = (options: Limits) =>
     Effect.gen(function*() {
       const count = { closed: 0, inTurn: 0, mostInTurn: 0 }
+      const turn = () => {
+        count.inTurn = 0
+        next = setImmediate(turn)
+      }
+      let next = setImmediate(turn)
+      yield* Effect.addFinalizer(() => Effect.sync(() => clearImmediate(next)))
       const close = () => {
         count.closed++
         count.mostInTurn = Math.max(count.mostInTurn, ++count.inTurn)
@@ -386,10 +392,7 @@ describe("very many connections that close at once", () => {
 
   const nextTurn = Effect.promise(() => new Promise<void>((next) => setImmediate(next)))
 
-  const allClosed = (count: { closed: number; inTurn: number }) =>
-    Effect.repeat(Effect.zipRight(nextTurn, Effect.sync(() => (count.inTurn = 0))), {
-      until: () => count.closed === many
-    })
+  const allClosed = (count: { closed: number }) => Effect.repeat(nextTurn, { until: () => count.closed === many })
 
   type Crowded = Effect.Effect.Success<ReturnType<typeof crowded>>["pool"]
   const ways: ReadonlyArray<readonly [string, Limits, (pool: Crowded) => Effect.Effect<void>]> = [
@@ -405,7 +408,7 @@ describe("very many connections that close at once", () => {
         const { count, pool } = yield* crowded(options)
         yield* Effect.fork(close(pool))
         yield* allClosed(count)
-        assert.isAtMost(count.mostInTurn, 200)
+        assert.isAtMost(count.mostInTurn, 500)
         yield* pool.close
         assert.strictEqual(count.closed, many)
       })

@@ -718,7 +718,7 @@ export const mutants = [
     file: "lives.ts",
     why: "those of later turns are closed only a hundred at a time",
     first: ["/closing.test.ts"],
-    before: "if (this.done < this.backlog.length) return this.workOff\n",
+    before: "if (this.done < this.backlog.length) return Effect.zipRight(Effect.yieldNow(), this.workOff)\n",
     after: ""
   }
 ]

@@ -1,5 +1,6 @@
 // Runs every check there is, all of them even if one fails, and closes with a count.
 import { spawn } from "node:child_process"
+import { stripVTControlCharacters } from "node:util"
 import { pnpmCommand } from "./pnpm.mjs"
 import { root } from "./workspace.mjs"
 
@@ -33,11 +34,19 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   })
 }
 
-/** Runs one step to its end, or to its limit in milliseconds. */
-const succeeds = ({ limit, name, run: [command, args] }) =>
+/** Runs one step to its end, or to its limit in milliseconds: whether it passed, and what it printed. */
+const runToEnd = ({ limit, name, run: [command, args] }) =>
   new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"], detached: true })
+    const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true })
     group = child.pid
+    let output = ""
+    for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
+      from.setEncoding("utf8")
+      from.on("data", (text) => {
+        output += text
+        to.write(text)
+      })
+    }
     const timer = setTimeout(() => {
       console.error(`${name}: still running after ${limit / 1000} s`)
       kill()
@@ -46,20 +55,31 @@ const succeeds = ({ limit, name, run: [command, args] }) =>
     child.on("close", (code) => {
       clearTimeout(timer)
       group = undefined
-      resolve(code === 0)
+      resolve({ passed: code === 0, output })
     })
   })
+
+/** The lines that say what failed, or the last ones: who reads only the end of a log is told as well. */
+const failures = (output) => {
+  const lines = stripVTControlCharacters(output).split("\n").filter((line) => line.trim() !== "")
+  const telling = lines.filter((line) => /\b(FAIL|BROKEN|error)\b|Error:/.test(line))
+  return [...new Set(telling.length === 0 ? lines.slice(-10) : telling)].slice(0, 20)
+}
 
 const results = []
 for (const step of steps) {
   console.log(`\n==> ${step.name}`)
   const start = performance.now()
-  const passed = await succeeds(step)
+  const { output, passed } = await runToEnd(step)
   const seconds = (performance.now() - start) / 1000
-  results.push({ name: step.name, passed, seconds })
+  results.push({ name: step.name, passed, seconds, output })
   console.log(`<== ${step.name}: ${passed ? "passed" : "FAILED"} in ${seconds.toFixed(1)} s`)
 }
 
+for (const { name, output } of results.filter((result) => !result.passed)) {
+  console.log(`\n${name} FAILED`)
+  for (const line of failures(output)) console.log(`  ${line}`)
+}
 console.log("\nsummary")
 for (const { name, passed, seconds } of results) {
   console.log(`  ${passed ? "passed" : "FAILED"}  ${seconds.toFixed(1).padStart(6)} s  ${name}`)

@@ -114,7 +114,8 @@ export class Lives<C, E> {
   private readonly workOff: Effect.Effect<void> = Effect.flatMap(Effect.sleep(0), () => {
     const end = Math.min(this.done + closedPerTurn, this.backlog.length)
     while (this.done < end) this.backlog[this.done++]!()
-    if (this.done < this.backlog.length) return this.workOff
+    // A timer that was set before they have closed would be over by then, and ring in this same turn.
+    if (this.done < this.backlog.length) return Effect.zipRight(Effect.yieldNow(), this.workOff)
     this.backlog.length = 0
     this.done = 0
     return Effect.void
