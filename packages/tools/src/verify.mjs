@@ -40,13 +40,12 @@ const runToEnd = ({ limit, name, run: [command, args] }) =>
     const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true })
     group = child.pid
     let output = ""
-    for (const [from, to] of [[child.stdout, process.stdout], [child.stderr, process.stderr]]) {
-      from.setEncoding("utf8")
-      from.on("data", (text) => {
-        output += text
-        to.write(text)
-      })
+    const pass = (to) => (text) => {
+      output += text
+      to.write(text)
     }
+    child.stdout.setEncoding("utf8").on("data", pass(process.stdout))
+    child.stderr.setEncoding("utf8").on("data", pass(process.stderr))
     const timer = setTimeout(() => {
       console.error(`${name}: still running after ${limit / 1000} s`)
       kill()
