@@ -60,7 +60,7 @@ const runToEnd = ({ limit, name, run: [command, args] }) =>
 
 /** The lines that say what failed, or the last ones: who reads only the end of a log is told as well. */
 const failures = (output) => {
-  const lines = stripVTControlCharacters(output).split("\n").filter((line) => line.trim() !== "")
+  const lines = stripVTControlCharacters(output).split("\n").filter((line) => !/^\s*(✓|timestamp=|$)/.test(line))
   const telling = lines.filter((line) => /\b(FAIL|BROKEN|error)\b|Error:/.test(line))
   return [...new Set(telling.length === 0 ? lines.slice(-10) : telling)].slice(0, 20)
 }
