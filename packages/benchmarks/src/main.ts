@@ -76,8 +76,8 @@ const main = async (words: ReadonlyArray<string>): Promise<void> => {
     return
   }
   const effort = words.includes("--quick")
-    ? { rounds: 3, millis: 60, warmUpMillis: 600 }
-    : { rounds: 5, millis: 150, warmUpMillis: 1_000 }
+    ? { rounds: 3, millis: 80, warmUpMillis: 3_000 }
+    : { rounds: 5, millis: 150, warmUpMillis: 4_000 }
   const results: Array<Result> = []
   for (const { about, name, run } of workloads) {
     if (chosen.length > 0 && !chosen.includes(name)) continue

@@ -720,5 +720,48 @@ export const mutants = [
     first: ["/closing.test.ts"],
     before: "if (this.done < this.backlog.length) return Effect.zipRight(Effect.yieldNow(), this.workOff)\n",
     after: ""
+  },
+  {
+    file: "guard.ts",
+    why: "an interrupted fiber heeds that again once it has heard of a failure",
+    first: ["/guard.test.ts"],
+    before: "if (this.isShut) stackOf(this.fiber).pushStack(reopen)\n",
+    after: ""
+  },
+  {
+    file: "guard.ts",
+    why: "an interrupted fiber is shut before its continuation, which it would pass over",
+    first: ["/guard.test.ts"],
+    before: "    return shut\n",
+    after: "    return 0 as RuntimeFlagsPatch.RuntimeFlagsPatch\n"
+  },
+  {
+    file: "guard.ts",
+    why: "what follows an interrupted success does not run",
+    first: ["/guard.test.ts"],
+    before: "return Effect.interruptible(this.onSuccess(value))",
+    after: "return this.onSuccess(value)"
+  },
+  {
+    file: "guard.ts",
+    why: "a frame is not used where it could be moved to another fiber",
+    first: ["/guard.test.ts"],
+    before: " && stackOf(fiber)._steps.length === 0",
+    after: ""
+  },
+  {
+    file: "guard.ts",
+    why: "a frame is used only after its trial",
+    first: ["/guard.test.ts"],
+    before:
+      "return Equal.equals(trial(subject, (body) => Effect.withFiberRuntime((fiber) => body(fiber, guard))), wanted)",
+    after: "return true"
+  },
+  {
+    file: "guard.ts",
+    why: "a continuation that is passed over is put back",
+    first: ["/guard.test.ts"],
+    before: "    stackOf(this.fiber).pushStack(this)\n",
+    after: ""
   }
 ]

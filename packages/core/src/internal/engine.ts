@@ -20,15 +20,14 @@ import { Lender } from "./lender.js"
 import { Lives } from "./lives.js"
 import type { Resolved } from "./options.js"
 import { Readiness } from "./readiness.js"
-import { type Command, type Setback, type Slot, State, type Waiter } from "./state.js"
+import { type Setback, type Slot, State, type Waiter } from "./state.js"
+import type { Commands } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
 import * as Opening from "./transitions/opening.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 import { Upkeep } from "./upkeep.js"
-
-type Commands<C> = ReadonlyArray<Command<C>>
 
 export class Engine<C, E> {
   readonly state: State<C>

@@ -1,7 +1,7 @@
 /** The user's functions, each behind a boundary: one that dies says so in the log and breaks nothing. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type { CloseReason } from "../PoolStats.js"
 import type { Host } from "./host.js"
 import type { Resolved } from "./options.js"
@@ -10,12 +10,9 @@ import type { Slot } from "./state.js"
 /** What `onRelease` answers. */
 export type Verdict = "keep" | "discard"
 
-const keep: Exit.Exit<Verdict> = Exit.succeed("keep")
-const discard: Exit.Exit<Verdict> = Exit.succeed("discard")
-
 /** Without `onRelease`: a success or a typed failure leaves the connection as good as it was. */
-const byExit = (exit: Exit.Exit<unknown, unknown>): Exit.Exit<Verdict> =>
-  exit._tag === "Failure" && (Cause.isInterrupted(exit.cause) || Cause.isDie(exit.cause)) ? discard : keep
+const spoils = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  exit._tag === "Failure" && (Cause.isInterrupted(exit.cause) || Cause.isDie(exit.cause))
 
 export class Hooks<C> {
   constructor(
@@ -62,9 +59,9 @@ export class Hooks<C> {
     return this.options.lease === undefined ? connection : this.options.lease(connection)
   }
 
-  /** Whether a connection whose lease has ended is lent again. An `Exit` is an answer at hand. */
-  verdict(connection: C, exit: Exit.Exit<unknown, unknown>): Effect.Effect<Verdict> {
-    if (this.options.onRelease === undefined) return byExit(exit)
+  /** Whether a connection whose lease has ended is lent again: at once, or as an effect. */
+  verdict(connection: C, exit: Exit.Exit<unknown, unknown>): Verdict | Effect.Effect<Verdict> {
+    if (this.options.onRelease === undefined) return spoils(exit) ? "discard" : "keep"
     try {
       return this.options.onRelease(connection, exit)
     } catch (defect) {

@@ -51,6 +51,7 @@ export class Journal<C> {
   }
 
   borrowed(lease: Lease<C>, waitedMillis: number): void {
+    if (this.subscribers === 0) return
     this.tell(() => ({
       _tag: "Borrowed",
       connection: lease.slot.id,
@@ -61,7 +62,9 @@ export class Journal<C> {
 
   /** A lease that its holder had taken up has ended. */
   released(lease: Lease<C>, now: number): void {
-    this.tell(() => ({ _tag: "Released", connection: lease.slot.id, holder: holderOf(lease, now) }))
+    if (this.subscribers > 0) {
+      this.tell(() => ({ _tag: "Released", connection: lease.slot.id, holder: holderOf(lease, now) }))
+    }
     if (!lease.suspected) return
     const holder = holderOf(lease, now)
     this.tell(() => ({ _tag: "LeakReturned", connection: lease.slot.id, holder }))

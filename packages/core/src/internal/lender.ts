@@ -185,6 +185,7 @@ export class Lender<C, E> {
     const verdict = this.engine.hooks.verdict(slot.connection!, exit)
     // `onRelease` may have used the pool.
     if (hasEnded(lease)) return
+    if (typeof verdict === "string") return this.settle(lease, verdict === "keep" ? slot.reason : "Unclean", now)
     if (Exit.isExit(verdict)) return this.obey(lease, verdict as Exit.Exit<Verdict>, slot.reason, now)
     Leases.reset(this.state, lease, now)
     this.engine.lives.ask(slot, verdict, (exit) => {

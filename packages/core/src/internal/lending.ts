@@ -1,4 +1,5 @@
 /** The borrower's side: how a fiber comes by a lease, and how the lease ends whatever happens to the fiber. */
+import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
@@ -11,6 +12,7 @@ import {
   PoolExhaustedError
 } from "../PoolError.js"
 import type { Engine } from "./engine.js"
+import { Continuation, type Guard, guarded, inMask } from "./guard.js"
 import { heldBy, longestHolders, snapshot } from "./snapshot.js"
 import { type Holder, type Lease, type Setback, Waiter } from "./state.js"
 import { waitsForItself } from "./transitions/queue.js"
@@ -18,8 +20,6 @@ import { leaseOf } from "./verbs.js"
 
 /** Only who reconnects can fail with `ConnectionNotFoundError`. */
 type WaitError = BorrowError | ConnectionNotFoundError
-
-type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
 const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError =>
   new PoolClosedError({ pool: engine.options.name }, { disableValidation: true })
@@ -87,40 +87,71 @@ export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Ef
 
 /**
  * Waits in line and goes on with a slot that is leased to this fiber. Only the waiting can be interrupted; who owns
- * what is recorded before the fiber resumes, and looked at outside `restore`. Looked at inside, the lease is lost at
- * several points where an interrupt can strike.
+ * what is recorded before the fiber resumes, and looked at where nothing can be interrupted. Looked at elsewhere, the
+ * lease is lost at several points where an interrupt can strike.
  */
-const waitInLine = <C, E, A, E2, R>(
-  engine: Engine<C, E>,
-  waiter: Waiter<C>,
-  restore: Restore,
-  stopTimer: () => void,
-  then: (lease: Lease<C>) => Effect.Effect<A, E2, R>
-): Effect.Effect<A, E | E2 | WaitError, R> =>
-  Effect.matchCauseEffect(restore(parked(engine, waiter)), {
-    onFailure: (cause) => {
-      stopTimer()
-      engine.lender.withdraw(waiter)
-      return Effect.failCause(cause)
-    },
-    onSuccess: () => {
-      const mine = engine.lender.claim(waiter)
-      const waitsOn = waiter.moving === undefined || waiter.moving.phase === "Moving"
-      if (!mine && engine.state.phase === "Running" && waitsOn) {
-        engine.lender.requeue(waiter)
-        return waitInLine(engine, waiter, restore, stopTimer, then)
-      }
-      stopTimer()
-      if (mine) return then(waiter.lease!)
-      return Effect.fail(engine.state.phase === "Running" ? notFound(engine) : closedError(engine))
+class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E2 | WaitError, R> {
+  constructor(
+    private readonly engine: Engine<C, E>,
+    private readonly waiter: Waiter<C>,
+    private readonly guard: Guard,
+    private readonly stopTimer: () => void,
+    private readonly then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
+  ) {
+    super(waiter.holder)
+  }
+
+  begin(): Effect.Effect<A, E | E2 | WaitError, R> {
+    return this.guard.run((waiter) => parked(this.engine, waiter), this.waiter, this)
+  }
+
+  onFailure(cause: Cause.Cause<E | WaitError>): Effect.Effect<never, E | WaitError> {
+    this.stopTimer()
+    this.engine.lender.withdraw(this.waiter)
+    return Effect.failCause(cause)
+  }
+
+  onSuccess(): Effect.Effect<A, E | E2 | WaitError, R> {
+    const { engine, waiter } = this
+    if (engine.lender.claim(waiter)) {
+      this.stopTimer()
+      const lease = waiter.lease!
+      return this.then(lease, lease.since - waiter.since)
     }
-  })
+    const waitsOn = waiter.moving === undefined || waiter.moving.phase === "Moving"
+    if (engine.state.phase === "Running" && waitsOn) {
+      engine.lender.requeue(waiter)
+      return new Waiting(engine, waiter, this.guard, this.stopTimer, this.then).begin()
+    }
+    this.stopTimer()
+    return Effect.fail(engine.state.phase === "Running" ? notFound(engine) : closedError(engine))
+  }
+}
+
+/** Holds a lease until the effect that it is for has ended. */
+class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
+  constructor(private readonly engine: Engine<C, any>, private readonly lease: Lease<C>) {
+    super(lease.holder)
+  }
+
+  onFailure(cause: Cause.Cause<E>): Exit.Exit<never, E> {
+    const exit = Exit.failCause(cause)
+    this.engine.lender.end(this.lease, exit)
+    return exit
+  }
+
+  onSuccess(value: A): Exit.Exit<A> {
+    const exit = Exit.succeed(value)
+    this.engine.lender.end(this.lease, exit)
+    return exit
+  }
+}
 
 const queueUp = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   holder: Holder,
   ownTimeout: number | undefined,
-  restore: Restore,
+  guard: Guard,
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
   const { options, state } = engine
@@ -141,56 +172,56 @@ const queueUp = <C, E, A, E2, R>(
   const now = engine.now()
   const waiter = new Waiter<C>(holder, holder.currentSpan, now, now + timeout, ownTimeout !== undefined, undefined)
   engine.lender.enqueue(waiter, now)
-  return waitInLine(
-    engine,
-    waiter,
-    restore,
-    engine.lender.startTimer(waiter),
-    (lease) => then(lease, lease.since - now)
-  ) as // Nothing is reconnected here.
+  return new Waiting(engine, waiter, guard, engine.lender.startTimer(waiter), then).begin() as // Nothing is reconnected.
   Effect.Effect<A, E | E2 | BorrowError, R>
 }
 
-/** Goes on with a lease of this fiber's. To be evaluated where the fiber cannot be interrupted. */
+/** Goes on with a lease of this fiber's. */
 const borrowed = <C, E, A, E2, R>(
   engine: Engine<C, E>,
+  fiber: Holder,
   ownTimeout: number | undefined,
-  restore: Restore,
+  guard: Guard,
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
-): Effect.Effect<A, E | E2 | BorrowError, R> =>
-  Effect.withFiberRuntime<A, E | E2 | BorrowError, R>((fiber) => {
-    const lease = engine.lender.borrow(fiber)
-    return lease === undefined ? queueUp(engine, fiber, ownTimeout, restore, then) : then(lease, 0)
-  })
+): Effect.Effect<A, E | E2 | BorrowError, R> => {
+  const lease = engine.lender.borrow(fiber)
+  return lease === undefined ? queueUp(engine, fiber, ownTimeout, guard, then) : then(lease, 0)
+}
+
+/** Lends a leased connection to one effect. */
+const hold = <C, A, E, R>(
+  engine: Engine<C, any>,
+  guard: Guard,
+  lease: Lease<C>,
+  waitedMillis: number,
+  f: (connection: C) => Effect.Effect<A, E, R>
+): Effect.Effect<A, E, R> => {
+  const connection = engine.lender.present(lease, "Scoped", waitedMillis)
+  return guard.run(f, connection, new Holding<C, A, E>(engine, lease))
+}
 
 /** A lease for as long as one effect runs. */
 export const use = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   f: (connection: C) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> =>
-  Effect.uninterruptibleMask((restore) =>
-    borrowed(engine, undefined, restore, (lease, waitedMillis) => {
-      const connection = engine.lender.present(lease, "Scoped", waitedMillis)
-      return Effect.matchCauseEffect(restore(Effect.suspend(() => f(connection))), {
-        onFailure: (cause) => {
-          const exit = Exit.failCause(cause)
-          engine.lender.end(lease, exit)
-          return exit
-        },
-        onSuccess: (value) => {
-          const exit = Exit.succeed(value)
-          engine.lender.end(lease, exit)
-          return exit
-        }
-      })
-    })
-  )
+  guarded<A, E | E2 | BorrowError, R>((fiber, guard) => {
+    const lease = engine.lender.borrow(fiber)
+    if (lease !== undefined) return hold(engine, guard, lease, 0, f)
+    return queueUp(
+      engine,
+      fiber,
+      undefined,
+      guard,
+      (lease, waitedMillis) => hold(engine, guard, lease, waitedMillis, f)
+    )
+  })
 
 /** A lease until the scope of the caller closes. */
 export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
+  inMask((fiber, guard) =>
     Effect.flatMap(Effect.scope, (scope) =>
-      borrowed(engine, undefined, restore, (lease, waitedMillis) => {
+      borrowed(engine, fiber, undefined, guard, (lease, waitedMillis) => {
         const connection = engine.lender.present(lease, "Scoped", waitedMillis)
         return Effect.as(
           Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.lender.end(lease, exit))),
@@ -201,35 +232,30 @@ export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowE
 
 /** A lease until `release` or `drop`. */
 export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Effect<C, E | BorrowError> =>
-  Effect.uninterruptibleMask((restore) =>
+  inMask((fiber, guard) =>
     borrowed(
       engine,
+      fiber,
       timeout,
-      restore,
+      guard,
       (lease, waitedMillis) => Effect.succeed(engine.lender.present(lease, "Manual", waitedMillis))
     )
   )
 
 /** Another, newly opened connection for the same lease. */
 export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Effect<C, E | WaitError> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.withFiberRuntime<C, E | WaitError>((fiber) => {
-      const lease = leaseOf(engine, connection, fiber)
-      if (lease === undefined) return Effect.fail(notFound(engine))
-      if (engine.state.phase !== "Running") return Effect.fail(closedError(engine))
-      const now = engine.now()
-      const waiter = new Waiter(fiber, fiber.currentSpan, now, now + engine.options.acquireTimeout, false, lease)
-      engine.lender.move(lease, waiter, now)
-      const next = waitInLine(engine, waiter, restore, constVoid, (lease) =>
-        Effect.sync(() =>
-          engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0)
-        ))
-      return Effect.onError(next, () =>
-        Effect.sync(() =>
-          engine.lender.end(lease, Exit.void)
-        ))
-    })
-  )
+  inMask<C, E | WaitError, never>((fiber, guard) => {
+    const lease = leaseOf(engine, connection, fiber)
+    if (lease === undefined) return Effect.fail(notFound(engine))
+    if (engine.state.phase !== "Running") return Effect.fail(closedError(engine))
+    const now = engine.now()
+    const waiter = new Waiter(fiber, fiber.currentSpan, now, now + engine.options.acquireTimeout, false, lease)
+    engine.lender.move(lease, waiter, now)
+    const present = (lease: Lease<C>) =>
+      Effect.sync(() => engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0))
+    const next = new Waiting(engine, waiter, guard, constVoid, present).begin()
+    return Effect.onError(next, () => Effect.sync(() => engine.lender.end(lease, Exit.void)))
+  })
 
 /** Waits for the floor to be filled. */
 export const awaitReady = <C, E>(

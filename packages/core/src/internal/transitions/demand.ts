@@ -1,8 +1,6 @@
 /** Transitions: how many connections are opened, and when. */
 import { type Command, type Setback, Slot, type State } from "../state.js"
-
-type Commands<C> = ReadonlyArray<Command<C>>
-const nothing: Commands<never> = []
+import { type Commands, nothing } from "./commands.js"
 
 /** How many connections the floor lacks, counting those on their way, but not those that have expired. */
 const floorDeficit = <C>(state: State<C>): number => {

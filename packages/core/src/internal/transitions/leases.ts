@@ -2,12 +2,10 @@
 import type { AnySpan } from "effect/Tracer"
 import type { CloseReason } from "../../PoolStats.js"
 import { type Command, type Holder, Lease, type Slot, type State, type Waiter } from "../state.js"
+import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { enqueue, leave, refuse } from "./queue.js"
 import { condemn, isSurplus, leaveHolder, makeWay, retire } from "./retiring.js"
-
-type Commands<C> = ReadonlyArray<Command<C>>
-const nothing: Commands<never> = []
 
 /** The connection that is to be lent next, as far as the state can tell. */
 export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
@@ -67,26 +65,34 @@ export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now:
   return { _tag: "Wake", waiter }
 }
 
+/** Who is the next to get a slot, if it has room for another. Who reconnects wants one that is newer than that wish. */
+const nextFor = <C>(state: State<C>, slot: Slot<C>): Waiter<C> | undefined => {
+  if (!hasRoom(state, slot)) return undefined
+  const { movers, waiters } = state
+  return movers.head !== undefined && slot.ticket > movers.head.ticket ? movers.head : waiters.head
+}
+
 /**
  * Gives a slot to those who wait, as many as it has room for; one that nobody holds then is idle. Those who reconnect
- * come first, if the connection is newer than their wish; otherwise it may have to make way for one that is.
+ * come first; a connection that is too old for them may have to make way for one that is not.
  */
 export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
-  const { movers, waiters } = state
-  const commands: Array<Command<C>> = []
-  while (movers.head !== undefined && slot.ticket > movers.head.ticket && hasRoom(state, slot)) {
-    commands.push(serve(state, slot, movers.head, now))
+  const first = nextFor(state, slot)
+  if (first !== undefined) {
+    const commands = [serve(state, slot, first, now)]
+    for (let next = nextFor(state, slot); next !== undefined; next = nextFor(state, slot)) {
+      commands.push(serve(state, slot, next, now))
+    }
+    return commands
   }
-  while (waiters.head !== undefined && hasRoom(state, slot)) commands.push(serve(state, slot, waiters.head, now))
   if (slot.leases.length === 0) {
     slot.phase = "Idle"
     slot.since = now
     state.idle.push(slot)
-    commands.push(...makeWay(state, now))
-  } else if (slot.list === undefined && hasRoom(state, slot)) {
-    state.spare.push(slot)
+    return makeWay(state, now)
   }
-  return commands
+  if (slot.list === undefined && hasRoom(state, slot)) state.spare.push(slot)
+  return nothing
 }
 
 /** The holder has the connection, or its view of it, in hand. */

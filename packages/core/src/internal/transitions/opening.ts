@@ -1,11 +1,10 @@
 /** Transitions: what becomes of opens. */
 import type { Command, Setback, Slot, State } from "../state.js"
+import type { Commands } from "./commands.js"
 import { demand, relieve, setBack, strain } from "./demand.js"
 import { handOff } from "./leases.js"
 import { refuseOldest } from "./queue.js"
 import { makeWay, rotate } from "./retiring.js"
-
-type Commands<C> = ReadonlyArray<Command<C>>
 
 /** An open has succeeded. */
 export const opened = <C>(

@@ -1,10 +1,8 @@
 /** Transitions: borrowers that wait. */
 import type { Command, Holder, Refusal, State, Waiter } from "../state.js"
+import { both, type Commands, nothing } from "./commands.js"
 import { demand, isHeldBack } from "./demand.js"
 import { makeWay, retire } from "./retiring.js"
-
-type Commands<C> = ReadonlyArray<Command<C>>
-const nothing: Commands<never> = []
 
 /** Takes a waiter out of the queue; whether it was in it. */
 export const leave = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
@@ -23,9 +21,13 @@ export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
 
 /** Opens what is wanted now. The places of expired connections are worth more to somebody who waits. */
 const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
+  const freed = state.outgoing.length === 0 ? nothing : closeOutgoing(state, now)
+  return both(freed, both(demand(state, now), makeWay(state, now)))
+}
+
+const closeOutgoing = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
   for (const slot of state.outgoing) commands.push(...retire(state, slot, "Expired", now))
-  commands.push(...demand(state, now), ...makeWay(state, now))
   return commands
 }
 

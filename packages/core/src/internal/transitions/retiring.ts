@@ -1,10 +1,8 @@
 /** Transitions: a connection closes, with a reason, and its place becomes free. */
 import type { CloseReason } from "../../PoolStats.js"
 import type { Command, Lease, Slot, State } from "../state.js"
+import { type Commands, nothing } from "./commands.js"
 import { demand, setBack } from "./demand.js"
-
-type Commands<C> = ReadonlyArray<Command<C>>
-const nothing: Commands<never> = []
 
 /** The present holder has given its lease back, or lost it; the lease keeps its place until it has ended. */
 export const leaveHolder = <C>(state: State<C>, lease: Lease<C>, now: number): void => {

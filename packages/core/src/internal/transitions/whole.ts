@@ -1,13 +1,11 @@
 /** Transitions: what happens to the pool as a whole. */
 import { constTrue } from "effect/Function"
 import type { Command, Slot, State } from "../state.js"
+import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { abort } from "./opening.js"
 import { refuse } from "./queue.js"
 import { condemn, isSurplus, makeWay, retire, rotate } from "./retiring.js"
-
-type Commands<C> = ReadonlyArray<Command<C>>
-const nothing: Commands<never> = []
 
 /** Gives up opens in flight, the youngest first, for as long as asked to. */
 const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Array<Command<C>> => {

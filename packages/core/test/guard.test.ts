@@ -1,0 +1,176 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Exit, type Fiber, FiberId, FiberRef, Request, RequestResolver } from "effect"
+import { Continuation, type Guard, guarded, inMask, isAsGood } from "../src/internal/guard.js"
+
+type Fibre = Fiber.RuntimeFiber<any, any>
+
+/** Notes what it hears, and lets it pass. */
+class Note extends Continuation<unknown, unknown, unknown, unknown, never> {
+  constructor(fiber: Fibre, protected readonly heard: Array<unknown>) {
+    super(fiber)
+  }
+
+  onFailure(cause: Cause.Cause<unknown>) {
+    this.heard.push(cause)
+    return Effect.failCause(cause)
+  }
+
+  onSuccess(value: unknown): Effect.Effect<unknown, unknown> {
+    this.heard.push(value)
+    return Effect.succeed(value)
+  }
+}
+
+/** Goes on with another guarded effect, as who has waited goes on with a lease. */
+class GoOn extends Note {
+  constructor(fiber: Fibre, heard: Array<unknown>, private readonly guard: Guard) {
+    super(fiber, heard)
+  }
+
+  override onSuccess(value: unknown) {
+    const next = Effect.sync(() => [value, "and the next"])
+    return this.guard.run(() => next, undefined, new Note(this.fiber, this.heard))
+  }
+}
+
+/** Effects that end in every way there is, and leave the fiber in every state that there is. */
+const struck = Effect.as(FiberRef.set(FiberRef.interruptedCause, Cause.interrupt(FiberId.none)), "as if nothing had")
+const interrupted = Effect.withFiberRuntime<string>((fiber) => {
+  fiber.unsafeInterruptAsFork(FiberId.none)
+  return Effect.succeed("not any more")
+})
+const endings: Record<string, Effect.Effect<unknown, unknown>> = {
+  "a success": Effect.succeed(1),
+  "a success, later": Effect.as(Effect.yieldNow(), 1),
+  "a failure": Effect.fail("no"),
+  "a defect": Effect.die("oh"),
+  "nothing that is an effect": 5 as never,
+  "an interruption": interrupted,
+  "an interruption of itself": Effect.interruptWith(FiberId.none),
+  "an interruption that it hears of late": Effect.uninterruptible(interrupted),
+  "a failure after an interruption": Effect.uninterruptible(Effect.zipRight(interrupted, Effect.fail("no"))),
+  "a defect after an interruption": Effect.uninterruptible(Effect.zipRight(interrupted, Effect.die("oh"))),
+  "an interruption that no message told of": struck,
+  "a failure after that": Effect.zipRight(struck, Effect.fail("no")),
+  "fiber refs of its own": Effect.withLogSpan(interrupted, "span")
+}
+
+const surroundings: Record<string, (effect: Effect.Effect<unknown, unknown>) => Effect.Effect<unknown, unknown>> = {
+  "where it may be interrupted": (effect) => effect,
+  "where it may not": Effect.uninterruptible,
+  "in a region that is open again": (effect) => Effect.uninterruptible(Effect.interruptible(effect)),
+  "in a step": (effect) => Effect.flatMap(Effect.step(effect), (exit) => exit as Exit.Exit<unknown, unknown>),
+  "after another": (effect) => Effect.zipRight(guardedWith([])(Effect.void), effect),
+  "within another": (effect) => guardedWith([])(effect)
+}
+
+type Way = typeof guarded
+
+const guardedWith = (heard: Array<unknown>, way: Way = guarded) => (effect: Effect.Effect<unknown, unknown>) =>
+  way<unknown, unknown, never>((fiber, guard) => guard.run(() => effect, undefined, new Note(fiber, heard)))
+
+const twoGuarded = (heard: Array<unknown>, way: Way) => (effect: Effect.Effect<unknown, unknown>) =>
+  way<unknown, unknown, never>((fiber, guard) => guard.run(() => effect, undefined, new GoOn(fiber, heard, guard)))
+
+describe("a guarded effect", () => {
+  const cases = Object.entries(surroundings).flatMap(([where, around]) =>
+    Object.entries(endings).map(([what, effect]) => ({ where, around, what, effect }))
+  )
+  type Case = (typeof cases)[number]
+
+  const outcome = (way: Way, make: typeof twoGuarded, { around, effect }: Case) => {
+    const heard: Array<unknown> = []
+    return Effect.fork(around(make(heard, way)(effect))).pipe(
+      Effect.flatMap((fiber) => fiber.await),
+      Effect.map((exit) => ({ exit, heard }))
+    )
+  }
+
+  it.effect.each(cases)(
+    "that ends with $what, $where, is heard of once, as in a mask",
+    (one) =>
+      Effect.gen(function*() {
+        const framed = yield* outcome(guarded, guardedWith, one)
+        expect(framed.heard).toHaveLength(1)
+        expect(framed).toEqual(yield* outcome(inMask, guardedWith, one))
+      })
+  )
+
+  it.effect.each(cases)(
+    "that ends with $what, $where, goes on with another as in a mask",
+    (one) =>
+      Effect.gen(function*() {
+        const framed = yield* outcome(guarded, twoGuarded, one)
+        expect(framed.heard).toHaveLength(1)
+        expect(framed).toEqual(yield* outcome(inMask, twoGuarded, one))
+      })
+  )
+
+  it.effect("is guarded by a frame, with this version of Effect", () =>
+    guarded<void, never, never>((_, guard) => {
+      expect(guard).toBe(frame)
+      return Effect.void
+    }))
+
+  it.effect("is guarded by the mask where its fiber could be given to another", () =>
+    Effect.flatMap(Effect.step(guarded<Guard, never, never>((_, guard) => Effect.succeed(guard))), (step) => {
+      const guard = Exit.isExit(step) && Exit.isSuccess(step) ? step.value : undefined
+      expect(guard).toHaveProperty("run")
+      expect(guard).not.toBe(frame)
+      return Effect.void
+    }))
+
+  describe("in a batch of requests", () => {
+    class Double extends Request.TaggedClass("Double")<number, never, { readonly n: number }> {}
+
+    const batch = (answer: (request: Double) => Effect.Effect<void>, andThen: Effect.Effect<unknown> = Effect.void) => {
+      const heard: Array<unknown> = []
+      const batches: Array<number> = []
+      const resolver = RequestResolver.makeBatched((requests: ReadonlyArray<Double>) => {
+        batches.push(requests.length)
+        return Effect.forEach(requests, answer, { discard: true })
+      })
+      const call = (n: number) =>
+        guardedWith(heard)(Effect.zipLeft(Effect.request(new Double({ n }), resolver), andThen))
+      const all = Effect.forEach([1, 2, 3], call, { batching: true, concurrency: "unbounded" })
+      return { all, batches, heard }
+    }
+
+    it.effect("is heard of once the answer is there", () =>
+      Effect.gen(function*() {
+        const { all, batches, heard } = batch((request) => Request.succeed(request, request.n * 2))
+        expect(yield* all).toEqual([2, 4, 6])
+        expect(batches).toEqual([3])
+        expect(heard).toEqual([2, 4, 6])
+      }))
+
+    it.effect("is heard of if it is interrupted after the answer, in another fiber by then", () =>
+      Effect.gen(function*() {
+        const { all, heard } = batch((request) => Request.succeed(request, request.n * 2), interrupted)
+        expect(Exit.isInterrupted(yield* Effect.exit(all))).toBe(true)
+        expect(heard.map((cause) => Cause.isCause(cause) && Cause.isInterrupted(cause))).toEqual([true, true, true])
+      }))
+  })
+})
+
+/** The guard that a fiber of this version of Effect is given. */
+const frame: Guard = Effect.runSync(guarded<Guard, never, never>((_, guard) => Effect.succeed(guard)))
+
+describe("a guard that does not do what the mask does", () => {
+  it("is found out", () => {
+    const passedOver: Guard = {
+      run: (f, x, continuation) =>
+        Effect.matchCauseEffect(f(x), {
+          onFailure: (cause) => continuation.onFailure(cause),
+          onSuccess: (value) => continuation.onSuccess(value)
+        })
+    }
+    const forgetful: Guard = { run: (f, x) => f(x) as Effect.Effect<any, any> }
+    const broken: Guard = {
+      run: () => {
+        throw new TypeError("stack.pushStack is not a function")
+      }
+    }
+    expect([frame, passedOver, forgetful, broken].map(isAsGood)).toEqual([true, false, false, false])
+  })
+})
