@@ -2,6 +2,7 @@
  * One subject in a process of its own. In one process with all others each would run on machine code that was compiled
  * for all of them, several times slower than what its users get.
  */
+import type { Asking, EchoSubject } from "./echo.js"
 import { specials } from "./specials.js"
 import type { Lending, Load, Subject } from "./subject.js"
 
@@ -11,6 +12,14 @@ export type Task =
   | { readonly task: "run"; readonly load: Omit<Load, "watch">; readonly times: number }
   | { readonly task: "unfairness"; readonly borrowers: number; readonly leases: number }
   | { readonly task: "special"; readonly name: keyof typeof specials; readonly size: number }
+
+/** What one that asks an echo server is asked to do. */
+export type EchoTask =
+  | { readonly task: "open"; readonly port: number; readonly size: number }
+  /** Answered in requests per second. */
+  | { readonly task: "ask"; readonly borrowers: number; readonly requests: number; readonly bytes: number }
+  /** How long such a fraction of the last requests took at most, in milliseconds. */
+  | { readonly task: "quantile"; readonly fraction: number }
 
 export type Answer = { readonly value: number } | { readonly error: string }
 
@@ -33,7 +42,41 @@ export const serve = (subject: Subject): void => {
         return specials[task.name](subject, task.size)
     }
   }
-  process.on("message", (task: Task) => {
+  listen(perform)
+}
+
+export const serveEcho = (subject: EchoSubject): void => {
+  let asking: Asking | undefined
+  let took = new Float64Array(0)
+  const perform = async (task: EchoTask): Promise<number> => {
+    switch (task.task) {
+      case "open":
+        asking = await subject.open(task.port, task.size)
+        return 0
+      case "ask": {
+        took = new Float64Array(task.borrowers * task.requests)
+        let count = 0
+        const start = performance.now()
+        await asking!.run({
+          ...task,
+          took: (millis) => {
+            took[count++] = millis
+          }
+        })
+        const seconds = (performance.now() - start) / 1000
+        if (count !== took.length) throw new Error(`${count} of ${took.length} requests were answered`)
+        took.sort()
+        return count / seconds
+      }
+      case "quantile":
+        return took[Math.ceil(took.length * task.fraction) - 1]!
+    }
+  }
+  listen(perform)
+}
+
+const listen = <T>(perform: (task: T) => Promise<number>): void => {
+  process.on("message", (task: T) => {
     perform(task).then(
       (value) => process.send!({ value } satisfies Answer),
       (error: unknown) =>

@@ -3,11 +3,13 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { chart } from "./charts.js"
 import { check } from "./check.js"
-import { serve } from "./child.js"
+import { serve, serveEcho } from "./child.js"
 import { document, report } from "./report.js"
+import { echoes } from "./subjects/echoes.js"
 import { subjects } from "./subjects/index.js"
 import { machine } from "./versions.js"
 import type { Table, Workload } from "./workload.js"
+import { echo } from "./workloads/echo.js"
 import { contended, deepQueue, fairness, live, timeouts, uncontended } from "./workloads/lending.js"
 import { cancelling, memory, outage, reaping, spike } from "./workloads/special.js"
 
@@ -22,7 +24,8 @@ const workloads: ReadonlyArray<Workload> = [
   memory,
   reaping,
   spike,
-  outage
+  outage,
+  echo
 ]
 
 /** What was measured of one workload. */
@@ -51,7 +54,7 @@ const write = (folder: string, results: ReadonlyArray<Result>): void => {
   const about = {
     date: new Date().toISOString(),
     machine,
-    subjects: subjects.map(({ from, name }) => ({ name, from }))
+    subjects: [...subjects, ...echoes].map(({ from, name }) => ({ name, from }))
   }
   fs.writeFileSync(path.join(folder, "results.json"), `${JSON.stringify({ ...about, results }, undefined, 2)}\n`)
   for (const { tables } of results) {
@@ -89,5 +92,7 @@ const main = async (words: ReadonlyArray<string>): Promise<void> => {
   if (chosen.length === 0) write(path.resolve(import.meta.dirname, "../results"), results)
 }
 
-if (process.argv[2] === "--subject") serve(subjects.find(({ name }) => name === process.argv[3])!)
+const [, , kind, name] = process.argv
+if (kind === "--subject") serve(subjects.find((subject) => subject.name === name)!)
+else if (kind === "--echo") serveEcho(echoes.find((subject) => subject.name === name)!)
 else await main(process.argv.slice(2))

@@ -1,7 +1,8 @@
 /** The parent's side of subjects that run in processes of their own. */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
-import type { Answer, Task } from "./child.js"
+import type { Answer, EchoTask, Task } from "./child.js"
+import type { EchoSubject } from "./echo.js"
 import type { specials } from "./specials.js"
 import type { Load, Subject } from "./subject.js"
 
@@ -14,11 +15,26 @@ export interface Remote {
   readonly special: (name: keyof typeof specials, size: number) => Promise<number>
 }
 
+/** One that asks an echo server. */
+export interface EchoRemote {
+  readonly name: string
+  readonly connects: boolean
+  readonly open: (port: number, size: number) => Promise<void>
+  /** Requests per second. */
+  readonly ask: (borrowers: number, requests: number, bytes: number) => Promise<number>
+  readonly quantile: (fraction: number) => Promise<number>
+}
+
 /** How long one answer may take. */
 const limitMillis = 60_000
 
-const start = async (subject: Subject): Promise<{ readonly remote: Remote; readonly child: ChildProcess }> => {
-  const child = fork(fileURLToPath(import.meta.url), ["--subject", subject.name], { execArgv: ["--expose-gc"] })
+interface Started<T> {
+  readonly child: ChildProcess
+  readonly ask: (task: T) => Promise<number>
+}
+
+const start = async <T extends object>(kind: "--subject" | "--echo", name: string): Promise<Started<T>> => {
+  const child = fork(fileURLToPath(import.meta.url), [kind, name], { execArgv: ["--expose-gc"] })
   const answered = async (): Promise<number> => {
     const answer = await new Promise<Answer>((resolve) => {
       const onExit = (code: number | null) => resolve({ error: `it ended with ${String(code)}` })
@@ -31,38 +47,59 @@ const start = async (subject: Subject): Promise<{ readonly remote: Remote; reado
         resolve(answer)
       })
     })
-    if ("error" in answer) throw new Error(`${subject.name}: ${answer.error}`)
+    if ("error" in answer) throw new Error(`${name}: ${answer.error}`)
     return answer.value
   }
   await answered()
-  const ask = async (task: Task): Promise<number> => {
-    if (!child.connected) throw new Error(`${subject.name}: it has ended`)
-    const answer = answered()
-    child.send(task)
-    return answer
-  }
   return {
     child,
-    remote: {
-      name: subject.name,
-      open: async (size, timeout) => void await ask({ task: "open", size, timeout }),
-      run: (load, times = 1) => ask({ task: "run", load, times }),
-      unfairness: (borrowers, leases) => ask({ task: "unfairness", borrowers, leases }),
-      special: (name, size) => ask({ task: "special", name, size })
+    ask: async (task) => {
+      if (!child.connected) throw new Error(`${name}: it has ended`)
+      const answer = answered()
+      child.send(task)
+      return answer
     }
   }
 }
 
+const toRemote = ({ name }: Subject, { ask }: Started<Task>): Remote => ({
+  name,
+  open: async (size, timeout) => void await ask({ task: "open", size, timeout }),
+  run: (load, times = 1) => ask({ task: "run", load, times }),
+  unfairness: (borrowers, leases) => ask({ task: "unfairness", borrowers, leases }),
+  special: (name, size) => ask({ task: "special", name, size })
+})
+
+const toEchoRemote = ({ connects, name }: EchoSubject, { ask }: Started<EchoTask>): EchoRemote => ({
+  name,
+  connects: connects === true,
+  open: async (port, size) => void await ask({ task: "open", port, size }),
+  ask: (borrowers, requests, bytes) => ask({ task: "ask", borrowers, requests, bytes }),
+  quantile: (fraction) => ask({ task: "quantile", fraction })
+})
+
 /** Starts a process for each, and ends them all. */
-export const withRemotes = async <A>(
-  subjects: ReadonlyArray<Subject>,
-  body: (remotes: ReadonlyArray<Remote>) => Promise<A>
+const withProcesses = async <S extends { readonly name: string }, T extends object, R, A>(
+  kind: "--subject" | "--echo",
+  subjects: ReadonlyArray<S>,
+  remote: (subject: S, started: Started<T>) => R,
+  body: (remotes: ReadonlyArray<R>) => Promise<A>
 ): Promise<A> => {
-  const started: Array<{ readonly remote: Remote; readonly child: ChildProcess }> = []
+  const started: Array<Started<T>> = []
   try {
-    for (const subject of subjects) started.push(await start(subject))
-    return await body(started.map(({ remote }) => remote))
+    for (const { name } of subjects) started.push(await start<T>(kind, name))
+    return await body(subjects.map((subject, index) => remote(subject, started[index]!)))
   } finally {
     for (const { child } of started) child.kill("SIGKILL")
   }
 }
+
+export const withRemotes = <A>(
+  subjects: ReadonlyArray<Subject>,
+  body: (remotes: ReadonlyArray<Remote>) => Promise<A>
+): Promise<A> => withProcesses("--subject", subjects, toRemote, body)
+
+export const withEchoRemotes = <A>(
+  subjects: ReadonlyArray<EchoSubject>,
+  body: (remotes: ReadonlyArray<EchoRemote>) => Promise<A>
+): Promise<A> => withProcesses("--echo", subjects, toEchoRemote, body)

@@ -315,8 +315,8 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "who reconnects does not come first",
-    before: "while (movers.head !== undefined && slot.ticket > movers.head.ticket",
-    after: "while (movers.head !== undefined && waiters.head === undefined"
+    before: "return movers.head !== undefined && slot.ticket > movers.head.ticket ? movers.head : waiters.head",
+    after: "return waiters.head ?? movers.head"
   },
   {
     file: "transitions/whole.ts",
@@ -395,7 +395,7 @@ export const mutants = [
   {
     file: "lending.ts",
     why: "who owns what is looked at before the wait has ended for good",
-    before: "      engine.lender.withdraw(waiter)\n",
+    before: "    this.engine.lender.withdraw(this.waiter)\n",
     after: ""
   },
   {
