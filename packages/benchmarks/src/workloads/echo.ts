@@ -9,7 +9,7 @@ const borrowers = 50
 const connections = 10
 
 /** How many requests one borrower makes in a round. */
-const requests = (bytes: number): number => bytes > 1024 ? 100 : 300
+const requests = (bytes: number): number => bytes > 1024 ? 150 : 400
 
 /** Each connection that was made for one request alone takes a port for a minute, of which there are some 28,000. */
 const connectingRequests = 20
@@ -64,4 +64,4 @@ const measured = (port: number, bytes: number, { rounds }: Effort): Promise<Read
   })
 
 /** Rounds that do not count, until machine code has been compiled. */
-const warmUps = 5
+const warmUps = 6

@@ -5,6 +5,7 @@ import type * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Fiber from "effect/Fiber"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
@@ -13,6 +14,7 @@ import type { Address, Connection, OperationOptions } from "../../Connection.js"
 import { ConnectionError } from "../../ConnectionError.js"
 import { atMost, type Decoder, exactly, until } from "../../Framing.js"
 import type { Transport, Unreadable, Unwritable } from "../../Transport.js"
+import { Continuation, guarded } from "../guard.js"
 import * as Utf8 from "../utf8.js"
 import type { Answer, Reader } from "./inlet.js"
 import type { Line } from "./line.js"
@@ -23,6 +25,48 @@ const defaultMaxBytes = 1_024
 const defaultMaxFrame = 65_536
 /** What `stream` reads at once: as much as one read from a socket gives. */
 const streamBytes = 65_536
+
+type Answered<A> = Exit.Exit<A, ConnectionError>
+
+/** Who waits for what he reads. */
+class Reading<A> extends Continuation<A, ConnectionError, A, ConnectionError, never> implements Reader<A> {
+  private resume: ((answered: Answered<A>) => void) | undefined = undefined
+  private hasFailed = false
+
+  constructor(
+    fiber: Fiber.RuntimeFiber<any, any>,
+    private readonly leased: LeasedConnection<any>,
+    readonly decoder: Decoder<A>
+  ) {
+    super(fiber)
+  }
+
+  wait(resume: (answered: Answered<A>) => void): void {
+    this.resume = resume
+    const refused = this.leased.begin(this)
+    if (refused === undefined) return
+    this.hasFailed = true
+    resume(refused)
+  }
+
+  done(answer: Answer<A>): void {
+    this.hasFailed = answer._tag === "Failure"
+    this.resume!(this.leased.answered(answer))
+  }
+
+  onFailure(cause: Cause.Cause<ConnectionError>): Answered<never> {
+    // Interrupted; perhaps with the bytes on their way to this fiber: then they are lost to it.
+    if (this.resume !== undefined && !this.hasFailed) this.leased.line.inlet.abandon(this)
+    return Exit.failCause(cause)
+  }
+
+  onSuccess(value: A): Answered<A> {
+    return Exit.succeed(value)
+  }
+}
+
+const wait = <A>(reading: Reading<A>): Effect.Effect<A, ConnectionError> =>
+  Effect.async((resume) => reading.wait(resume))
 
 export class LeasedConnection<T extends Transport = Transport> implements Connection, Inspectable.Inspectable {
   constructor(readonly line: Line<T, any>) {}
@@ -120,17 +164,21 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
   }
 
   private waitToRead<A>(decoder: Decoder<A>): Effect.Effect<A, ConnectionError> {
-    return Effect.async((resume) => {
-      if (this.line.holder !== this) return resume(Effect.fail(this.error("read", { reason: "Released" })))
-      const { inlet } = this.line
-      const reader: Reader<A> = { decoder, done: (answer) => resume(this.answered(answer)) }
-      inlet.read(reader)
-      // Run on an interrupt even if the bytes were on their way to this fiber: then they are lost to it.
-      return Effect.sync(() => inlet.abandon(reader))
+    return guarded((fiber, guard) => {
+      const reading = new Reading<A>(fiber, this, decoder)
+      return guard.run(wait, reading, reading)
     })
   }
 
-  private answered<A>(answer: Answer<A>): Effect.Effect<A, ConnectionError> {
+  /** Gets in line to read. */
+  begin<A>(reading: Reading<A>): Answered<A> | undefined {
+    // The fiber may have stepped aside since it looked, and the connection may be somebody else's by now.
+    if (this.line.holder !== this) return Exit.fail(this.error("read", { reason: "Released" }))
+    this.line.inlet.read(reading)
+    return undefined
+  }
+
+  answered<A>(answer: Answer<A>): Answered<A> {
     return Exit.mapError(answer, (why) => this.error("read", why))
   }
 
