@@ -86,10 +86,14 @@ const listen = <T>(perform: (task: T) => Promise<number>): void => {
   process.send!({ value: 0 } satisfies Answer)
 }
 
-/** The longest wait over the mean, of borrowers that come again and again. */
+/**
+ * The longest wait over the mean, of borrowers that come again and again. Waits are counted in leases that others get
+ * meanwhile: in milliseconds the longest would be that of whom a collection of garbage hits.
+ */
 const unfairness = async (lending: Lending, borrowers: number, leases: number): Promise<number> => {
   const since = new Float64Array(borrowers)
   const turns = new Int32Array(borrowers)
+  let leased = 0
   let total = 0
   let count = 0
   let longest = 0
@@ -99,10 +103,10 @@ const unfairness = async (lending: Lending, borrowers: number, leases: number): 
     steps: true,
     watch: {
       asked: (borrower) => {
-        since[borrower] = performance.now()
+        since[borrower] = leased
       },
       served: (borrower) => {
-        const waited = performance.now() - since[borrower]!
+        const waited = leased++ - since[borrower]!
         const turn = turns[borrower]! + 1
         turns[borrower] = turn
         // At first and at last not everybody is in the queue.

@@ -31,6 +31,7 @@ const workloads: ReadonlyArray<Workload> = [
 /** What was measured of one workload. */
 export interface Result {
   readonly name: string
+  readonly date: string
   readonly about: string
   readonly tables: ReadonlyArray<Table>
 }
@@ -40,25 +41,29 @@ const usage = (): string =>
     "npm run bench -- [--quick] [workload …]",
     "npm run bench -- --check                 whether a ratio is badly broken, in under a minute",
     "",
-    "Without a workload all are run, and the results are written to packages/benchmarks/results.",
+    "Without a workload all are run. What is not quick replaces what packages/benchmarks/results has of it.",
     "",
     ...workloads.map(({ about, name }) => `  ${name.padEnd(12)} ${about}`)
   ].join("\n")
 
-const fileName = (title: string): string =>
-  `${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replace(/-$/, "")}.svg`
+const fileName = (workload: string, title: string): string =>
+  `${workload}-${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replace(/-$/, "")}.svg`
 
-const write = (folder: string, results: ReadonlyArray<Result>): void => {
+const folder = path.resolve(import.meta.dirname, "../results")
+const raw = path.join(folder, "results.json")
+
+/** What is there of other workloads stays; each table was measured in one go. */
+const write = (measured: ReadonlyArray<Result>): void => {
+  const before: ReadonlyArray<Result> = fs.existsSync(raw) ? JSON.parse(fs.readFileSync(raw, "utf8")).results : []
+  const results = workloads.flatMap(({ name }) =>
+    [...measured, ...before].filter((result) => result.name === name).slice(0, 1)
+  )
   fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true })
-  const about = {
-    date: new Date().toISOString(),
-    machine,
-    subjects: [...subjects, ...echoes].map(({ from, name }) => ({ name, from }))
-  }
-  fs.writeFileSync(path.join(folder, "results.json"), `${JSON.stringify({ ...about, results }, undefined, 2)}\n`)
-  for (const { tables } of results) {
-    for (const table of tables) fs.writeFileSync(path.join(folder, fileName(table.title)), chart(table))
+  const about = { machine, subjects: [...subjects, ...echoes].map(({ from, name }) => ({ name, from })) }
+  fs.writeFileSync(raw, `${JSON.stringify({ ...about, results }, undefined, 2)}\n`)
+  for (const { name, tables } of results) {
+    for (const table of tables) fs.writeFileSync(path.join(folder, fileName(name, table.title)), chart(table))
   }
   fs.writeFileSync(path.join(folder, "README.md"), document(about, results, fileName))
 }
@@ -87,9 +92,9 @@ const main = async (words: ReadonlyArray<string>): Promise<void> => {
     console.log(`\n## ${name}: ${about}`)
     const tables = await run(effort)
     for (const table of tables) console.log(`\n${report(table)}`)
-    results.push({ name, about, tables })
+    results.push({ name, date: new Date().toISOString().slice(0, 10), about, tables })
   }
-  if (chosen.length === 0) write(path.resolve(import.meta.dirname, "../results"), results)
+  if (!words.includes("--quick")) write(results)
 }
 
 const [, , kind, name] = process.argv

@@ -56,31 +56,28 @@ export const report = (table: Table): string => {
 /** All tables and charts. */
 export const document = (
   about: {
-    readonly date: string
     readonly machine: Readonly<Record<string, string>>
     readonly subjects: ReadonlyArray<{ readonly name: string; readonly from: string }>
   },
   results: ReadonlyArray<Result>,
-  fileName: (title: string) => string
+  fileName: (workload: string, title: string) => string
 ): string =>
   [
     "# Results",
     "",
-    `Of \`npm run bench\` on ${about.date.slice(0, 10)}: ${
-      Object.values(about.machine).join(", ")
-    }. The figures of other`,
-    "machines differ; what can be compared are the ratios within one table, which was measured in one go: each subject in a",
-    "process of its own, in turn, round after round.",
+    `Of \`npm run bench\` on ${Object.values(about.machine).join(", ")}. The figures of other machines`,
+    "differ; what can be compared are the ratios within one table, which was measured in one go: each subject in a process of",
+    "its own, in turn, round after round.",
     "",
     "| subject | of |",
     "| --- | --- |",
     ...about.subjects.map(({ from, name }) => `| ${name} | ${from} |`),
-    ...results.flatMap(({ about, name, tables }) => [
+    ...results.flatMap(({ about, date, name, tables }) => [
       "",
       `## ${name}`,
       "",
-      `${about[0]!.toUpperCase()}${about.slice(1)}.`,
-      ...tables.flatMap((table) => ["", report(table), "", `![${table.title}](${fileName(table.title)})`])
+      `${about[0]!.toUpperCase()}${about.slice(1)}. Measured on ${date}.`,
+      ...tables.flatMap((table) => ["", report(table), "", `![${table.title}](${fileName(name, table.title)})`])
     ]),
     ""
   ].join("\n")

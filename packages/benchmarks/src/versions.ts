@@ -22,6 +22,6 @@ const hasVersion = (folder: string): boolean => manifest(folder).version !== und
 export const machine = {
   cpus: `${os.availableParallelism()} × ${os.cpus()[0]?.model ?? "unknown"}`,
   memory: `${Math.round(os.totalmem() / 2 ** 30)} GiB`,
-  system: `${os.type()} ${os.release()}`,
+  system: `${os.type()} ${/^[\d.]+\d/.exec(os.release())?.[0] ?? ""}`,
   node: process.version
 }

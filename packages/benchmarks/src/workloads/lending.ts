@@ -88,7 +88,7 @@ export const live = lending(
 
 export const fairness: Workload = {
   name: "fairness",
-  about: "who comes again and again: the longest wait over the mean",
+  about: "who comes again and again: the longest wait over the mean, in leases that others get meanwhile",
   run: async (effort) => {
     const tables: Array<Table> = []
     for (const crowd of crowds) {

@@ -14,8 +14,8 @@ interface Life {
   scope: Scope.CloseableScope | undefined
   opener: Fiber.RuntimeFiber<void> | undefined
   watcher: Fiber.RuntimeFiber<unknown, unknown> | undefined
-  /** Whatever else has to do with the open connection: it is stopped when that closes. */
-  readonly helpers: Set<Fiber.RuntimeFiber<any, any>>
+  /** Whatever else has to do with the open connection: it is stopped when that closes. Few ever have any. */
+  helpers: Set<Fiber.RuntimeFiber<any, any>> | undefined
 }
 
 /** What the engine is told. */
@@ -52,7 +52,7 @@ export class Lives<C, E> {
   ) {}
 
   open(slot: Slot<C>): void {
-    const life: Life = { scope: undefined, opener: undefined, watcher: undefined, helpers: new Set() }
+    const life: Life = { scope: undefined, opener: undefined, watcher: undefined, helpers: undefined }
     this.lives.set(slot, life)
     const opener = this.host.fork(Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.make(), (scope) => {
@@ -88,10 +88,10 @@ export class Lives<C, E> {
   /** Asks something of an open connection; not answered if the connection closes meanwhile. */
   ask<A>(slot: Slot<C>, question: Effect.Effect<A>, answered: (exit: Exit.Exit<A>) => void): void {
     const helper = this.host.fork(question)
-    const helpers = this.lives.get(slot)?.helpers
-    helpers?.add(helper)
+    const life = this.lives.get(slot)
+    if (life !== undefined) (life.helpers ??= new Set()).add(helper)
     helper.addObserver((exit) => {
-      helpers?.delete(helper)
+      life?.helpers?.delete(helper)
       answered(exit)
     })
   }
@@ -123,7 +123,7 @@ export class Lives<C, E> {
 
   private closeNow(slot: Slot<C>, life: Life): void {
     stop(life.watcher)
-    for (const helper of life.helpers) stop(helper)
+    for (const helper of life.helpers ?? []) stop(helper)
     this.host.fork(Effect.uninterruptible(this.closeScope(life.scope!))).addObserver(() => this.listener.gone(slot))
   }
 

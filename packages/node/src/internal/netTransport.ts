@@ -68,7 +68,10 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     return !this.socket.destroyed
   }
 
-  /** What is written in one turn goes out in one system call: the socket is corked until the turn ends. */
+  /**
+   * What is written in one turn goes out in one system call: the socket is corked until the turn ends, or until it is
+   * full; the system mostly has room for that.
+   */
   readonly write = (data: Uint8Array | string): boolean => {
     const { socket } = this
     if (!this.corked) {
@@ -76,7 +79,9 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
       socket.cork()
       process.nextTick(this.uncork)
     }
-    return socket.write(data)
+    if (socket.write(data)) return true
+    this.uncork()
+    return !this.isFull
   }
 
   private readonly uncork = (): void => {
@@ -86,7 +91,8 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   }
 
   get isFull(): boolean {
-    return this.socket.writableNeedDrain
+    const { socket } = this
+    return socket.writableNeedDrain && socket.writableLength >= socket.writableHighWaterMark
   }
 
   readonly flushNow = (): boolean => {
