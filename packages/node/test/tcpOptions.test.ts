@@ -254,6 +254,22 @@ describe("sends in one turn", () => {
     }))
 })
 
+describe("a send that fills the buffer", () => {
+  it.scopedLive("goes out at once, and waits for nothing if the system takes it", () =>
+    Effect.gen(function*() {
+      const server = yield* serve(echo)
+      const connection = yield* open(server.port, {})
+      const { socket } = connection
+      const data = new Uint8Array(socket.writableHighWaterMark)
+      const sending = yield* Effect.fork(connection.send(data))
+      // Not the event loop's next turn, in which the socket would say that it has drained.
+      yield* Effect.yieldNow()
+      expect(socket.writableLength).toBe(0)
+      expect(sending.unsafePoll()).toEqual(Exit.void)
+      expect(yield* connection.recvExactly(data.length)).toHaveLength(data.length)
+    }))
+})
+
 describe("a polluted prototype", () => {
   it.scopedLive("sets no option", () =>
     Effect.gen(function*() {
