@@ -136,7 +136,10 @@ export class ByteBuffer {
 }
 
 /** A plain `Uint8Array` over the same memory: a `Buffer` differs in `slice` and in equality. */
-const plain = (chunk: Uint8Array, bytes: number): Uint8Array => new Uint8Array(chunk.buffer, chunk.byteOffset, bytes)
+const plain = (chunk: Uint8Array, bytes: number): Uint8Array =>
+  chunk.length === bytes && chunk.constructor === Uint8Array
+    ? chunk
+    : new Uint8Array(chunk.buffer, chunk.byteOffset, bytes)
 
 /** Whether the delimiter stands at this place of this chunk, and on in the next ones. */
 const matches = (chunks: ReadonlyArray<Uint8Array>, delimiter: Uint8Array, first: number, start: number): boolean => {

@@ -2,6 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
+import { constVoid } from "effect/Function"
 import { type Host, stop } from "./host.js"
 import type { Linked, List } from "./list.js"
 
@@ -14,14 +15,15 @@ export class Alarm {
   static of<N extends Linked<N> & { readonly deadline: number }>(
     host: Host,
     list: List<N>,
-    overdue: (node: N, now: number) => void
+    overdue: (node: N, now: number) => void,
+    atRest?: () => void
   ): Alarm {
     return new Alarm(host, () => list.head?.deadline, (now) => {
       for (const node of list) {
         if (node.deadline > now) break
         overdue(node, now)
       }
-    })
+    }, atRest)
   }
 
   private fiber: Fiber.RuntimeFiber<void> | undefined = undefined
@@ -33,7 +35,9 @@ export class Alarm {
     private readonly host: Host,
     /** The next deadline; `undefined` or `Infinity` when there is none. */
     private readonly due: () => number | undefined,
-    private readonly ring: (now: number) => void
+    private readonly ring: (now: number) => void,
+    /** There has been nothing to wait for, for a while. */
+    private readonly atRest: () => void = constVoid
   ) {}
 
   /** To be called after every change of the queue. */
@@ -43,15 +47,18 @@ export class Alarm {
       if (this.fiber === undefined) this.arm()
       else if (due < this.until) this.rearm()
     } else if (this.fiber !== undefined && !this.resting) {
-      // A queue that is empty for a moment is often full again at once, so the fiber is given up one turn later.
+      // A queue that is empty for a moment is often full again at once: who was served comes back, or lets in the next.
+      // So the fiber is given up two turns later.
       this.resting = true
-      this.host.later(this.rest)
+      this.host.later(() => this.host.later(this.rest))
     }
   }
 
   private readonly rest = (): void => {
     this.resting = false
-    if (this.fiber !== undefined && (this.due() ?? Infinity) === Infinity) this.disarm()
+    if (this.fiber === undefined || (this.due() ?? Infinity) !== Infinity) return
+    this.disarm()
+    this.atRest()
   }
 
   /** A waiter that comes back to its place can be due before those that came meanwhile. */

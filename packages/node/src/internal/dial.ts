@@ -8,7 +8,7 @@ import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { connectError } from "./connectError.js"
-import { afterPoll, NetTransport } from "./netTransport.js"
+import { afterPoll, Intake, NetTransport } from "./netTransport.js"
 import type { Route } from "./route.js"
 
 /** A line over a socket. */
@@ -48,11 +48,13 @@ const attempt = <C extends LeasedConnection<NetTransport>>(
 ): Effect.Effect<NetLine<C>, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      const socket = new net.Socket(route.constructor)
+      const intake = new Intake()
+      const made: net.SocketConstructorOpts & net.ConnectOpts = { ...route.constructor, onread: intake }
+      const socket = new net.Socket(made)
       socket.on("error", () => {})
       return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
         // The finalizer is there before the connect starts, so that no interrupt can leave a socket behind.
-        Effect.andThen(restore(connect(socket, target, route, holder))),
+        Effect.andThen(restore(connect(socket, target, route, holder, intake))),
         Effect.tap((line) => Effect.addFinalizer(() => line.close))
       )
     })
@@ -62,13 +64,14 @@ const connect = <C extends LeasedConnection<NetTransport>>(
   socket: net.Socket,
   target: net.NetConnectOpts,
   route: Route,
-  holder: (line: NetLine<C>) => C
+  holder: (line: NetLine<C>) => C,
+  intake: Intake
 ): Effect.Effect<NetLine<C>, ConnectError> =>
   Effect.async((resume) => {
     const onConnect = () => {
       stopListening()
       // At once, so that nothing that happens to the socket is missed.
-      resume(Effect.succeed(lineOver(socket, route, holder)))
+      resume(Effect.succeed(lineOver(socket, route, holder, intake)))
     }
     const onError = (error: Error) => {
       stopListening()
@@ -91,10 +94,11 @@ const connect = <C extends LeasedConnection<NetTransport>>(
 export const lineOver = <S extends net.Socket, C extends LeasedConnection<NetTransport<S>>>(
   socket: S,
   route: Pick<Route, "address" | "peer" | "timeout"> & { readonly constructor: { readonly allowHalfOpen: boolean } },
-  holder: (line: NetLine<C, S>) => C
+  holder: (line: NetLine<C, S>) => C,
+  intake?: Intake
 ): NetLine<C, S> => {
   const line = Transport.line<NetTransport<S>, C>({
-    transport: new NetTransport(socket, route.address, route.peer),
+    transport: new NetTransport(socket, route.address, route.peer, intake),
     holder,
     allowHalfOpen: route.constructor.allowHalfOpen,
     ...(route.timeout === undefined ? {} : { timeout: route.timeout })

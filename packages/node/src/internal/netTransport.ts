@@ -15,6 +15,23 @@ export const afterPoll = (done: () => void): () => void => {
   return () => clearImmediate(immediate)
 }
 
+/** What every socket reads into; what has come is copied before another one reads. As much as Node reads at once. */
+const readInto = new Uint8Array(65_536)
+
+/**
+ * `onread` of a socket: what it reads comes here. Its stream would allocate those 64 KiB for every read, and take as long
+ * again to pass them on.
+ */
+export class Intake implements net.OnReadOpts {
+  readonly buffer = readInto
+  receive: (chunk: Uint8Array) => void = () => {}
+
+  readonly callback = (bytes: number): boolean => {
+    this.receive(readInto.slice(0, bytes))
+    return true
+  }
+}
+
 export class NetTransport<S extends net.Socket = net.Socket> implements Transport {
   localAddress: Address
   remoteAddress: Address
@@ -26,7 +43,9 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     readonly socket: S,
     /** The peer, as errors name it. */
     readonly address: string,
-    peer: Address
+    peer: Address,
+    /** Where its bytes come, if not from its stream. */
+    private readonly intake?: Intake
   ) {
     this.localAddress = peer._tag === "UnixAddress"
       ? { _tag: "UnixAddress", path: "" }
@@ -35,8 +54,9 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   }
 
   start(receiver: Receiver): void {
+    if (this.intake !== undefined) this.intake.receive = receiver.data
     this.listeners = [
-      ["data", receiver.data],
+      ...(this.intake === undefined ? [["data", receiver.data] as const] : []),
       ["end", receiver.ended],
       ["error", (error: NodeJS.ErrnoException) => receiver.failed(failureOf(error))],
       ["drain", receiver.drained],
@@ -59,6 +79,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   /** Leaves the socket to another owner. */
   detach(): void {
     this.detached = true
+    if (this.intake !== undefined) this.intake.receive = () => {}
     for (const [event, listener] of this.listeners) {
       if (event !== "error" && event !== "close") this.socket.off(event, listener)
     }

@@ -5,7 +5,6 @@ import type * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Inspectable from "effect/Inspectable"
 import * as Option from "effect/Option"
 import * as Sink from "effect/Sink"
@@ -14,59 +13,17 @@ import type { Address, Connection, OperationOptions } from "../../Connection.js"
 import { ConnectionError } from "../../ConnectionError.js"
 import { atMost, type Decoder, exactly, until } from "../../Framing.js"
 import type { Transport, Unreadable, Unwritable } from "../../Transport.js"
-import { Continuation, guarded } from "../guard.js"
+import { guarded } from "../guard.js"
 import * as Utf8 from "../utf8.js"
-import type { Answer, Reader } from "./inlet.js"
+import type { Answer } from "./inlet.js"
 import type { Line } from "./line.js"
-import type { Writer } from "./outlet.js"
+import { Reading, Writing } from "./operation.js"
 import { timeoutMillis } from "./timeout.js"
 
 const defaultMaxBytes = 1_024
 const defaultMaxFrame = 65_536
 /** What `stream` reads at once: as much as one read from a socket gives. */
 const streamBytes = 65_536
-
-type Answered<A> = Exit.Exit<A, ConnectionError>
-
-/** Who waits for what he reads. */
-class Reading<A> extends Continuation<A, ConnectionError, A, ConnectionError, never> implements Reader<A> {
-  private resume: ((answered: Answered<A>) => void) | undefined = undefined
-  private hasFailed = false
-
-  constructor(
-    fiber: Fiber.RuntimeFiber<any, any>,
-    private readonly leased: LeasedConnection<any>,
-    readonly decoder: Decoder<A>
-  ) {
-    super(fiber)
-  }
-
-  wait(resume: (answered: Answered<A>) => void): void {
-    this.resume = resume
-    const refused = this.leased.begin(this)
-    if (refused === undefined) return
-    this.hasFailed = true
-    resume(refused)
-  }
-
-  done(answer: Answer<A>): void {
-    this.hasFailed = answer._tag === "Failure"
-    this.resume!(this.leased.answered(answer))
-  }
-
-  onFailure(cause: Cause.Cause<ConnectionError>): Answered<never> {
-    // Interrupted; perhaps with the bytes on their way to this fiber: then they are lost to it.
-    if (this.resume !== undefined && !this.hasFailed) this.leased.line.inlet.abandon(this)
-    return Exit.failCause(cause)
-  }
-
-  onSuccess(value: A): Answered<A> {
-    return Exit.succeed(value)
-  }
-}
-
-const wait = <A>(reading: Reading<A>): Effect.Effect<A, ConnectionError> =>
-  Effect.async((resume) => reading.wait(resume))
 
 export class LeasedConnection<T extends Transport = Transport> implements Connection, Inspectable.Inspectable {
   constructor(readonly line: Line<T, any>) {}
@@ -80,7 +37,7 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
   // --- Writing ------------------------------------------------------------------------------------------------------
 
   send(data: Uint8Array | string, options?: OperationOptions): Effect.Effect<void, ConnectionError> {
-    return Effect.suspend(() => {
+    return guarded((fiber, guard) => {
       const timeout = this.timeout(options)
       const { outlet } = this.line
       const unfit = this.unfit(outlet.failure)
@@ -88,22 +45,7 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
       if (data.length === 0) return Effect.void
       const written = outlet.canWrite
       if (written && outlet.writeNow(data)) return Effect.void
-      return this.inTime("write", this.waitToWrite(data, written), timeout)
-    })
-  }
-
-  private waitToWrite(data: Uint8Array | string, written: boolean): Effect.Effect<void, ConnectionError> {
-    return Effect.async((resume) => {
-      // The fiber may have stepped aside since it looked, and the connection may be somebody else's by now.
-      if (this.line.holder !== this) return resume(Effect.fail(this.error("write", { reason: "Released" })))
-      const { outlet } = this.line
-      const writer: Writer = {
-        data,
-        written,
-        done: (failure) => resume(failure === undefined ? Effect.void : Effect.fail(this.error("write", failure)))
-      }
-      outlet.write(writer)
-      return Effect.sync(() => outlet.abandon(writer))
+      return new Writing(fiber, this, data, written, timeout).run(guard)
     })
   }
 
@@ -121,7 +63,7 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
       const unfit = this.unfit(outlet.failure)
       if (unfit !== undefined) return Effect.fail(this.error("write", unfit))
       if (outlet.canWrite) return Effect.sync(() => this.line.shutdown())
-      const turn = this.inTime("write", this.waitToWrite("", false), this.line.timeout)
+      const turn = guarded((fiber, guard) => new Writing(fiber, this, "", false, this.line.timeout).run(guard))
       return Effect.andThen(turn, this.endSending())
     })
   }
@@ -129,56 +71,45 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
   // --- Reading ------------------------------------------------------------------------------------------------------
 
   recv(maxBytes: number = defaultMaxBytes, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return Effect.suspend(() => this.read(atMost(count("recv", "maxBytes", maxBytes, 1)), options))
+    return this.read(() => atMost(count("recv", "maxBytes", maxBytes, 1)), options)
   }
 
   recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return Effect.suspend(() => this.read(exactly(count("recvExactly", "bytes", bytes, 0)), options))
+    return this.read(() => exactly(count("recvExactly", "bytes", bytes, 0)), options)
   }
 
   recvUntil(
     delimiter: Uint8Array | string,
     options: OperationOptions & { readonly maxBytes?: number } = {}
   ): Effect.Effect<Uint8Array, ConnectionError> {
-    return Effect.suspend(() => {
+    return this.read(() => {
       const bytes = typeof delimiter === "string" ? Utf8.encode(delimiter) : delimiter
       if (bytes.length === 0) throw new RangeError("recvUntil: delimiter must not be empty")
       const maxBytes = count("recvUntil", "maxBytes", options.maxBytes ?? defaultMaxFrame, bytes.length)
-      return this.read(until(bytes, maxBytes), options)
-    })
+      return until(bytes, maxBytes)
+    }, options)
   }
 
   recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError> {
-    return Effect.suspend(() => this.read(decoder(), options))
+    return this.read(decoder, options)
   }
 
   get stream(): Stream.Stream<Uint8Array, ConnectionError> {
     return Stream.repeatEffectOption(Effect.mapError(this.recv(streamBytes), endsStream))
   }
 
-  private read<A>(decoder: Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError> {
-    const timeout = this.timeout(options)
-    if (this.line.holder !== this) return Effect.fail(this.error("read", { reason: "Released" }))
-    const answer = this.line.inlet.tryRead(decoder)
-    return answer === undefined ? this.inTime("read", this.waitToRead(decoder), timeout) : this.answered(answer)
-  }
-
-  private waitToRead<A>(decoder: Decoder<A>): Effect.Effect<A, ConnectionError> {
+  private read<A>(make: () => Decoder<A>, options: OperationOptions | undefined): Effect.Effect<A, ConnectionError> {
     return guarded((fiber, guard) => {
-      const reading = new Reading<A>(fiber, this, decoder)
-      return guard.run(wait, reading, reading)
+      const decoder = make()
+      const timeout = this.timeout(options)
+      if (this.line.holder !== this) return Effect.fail(this.error("read", { reason: "Released" }))
+      const answer = this.line.inlet.tryRead(decoder)
+      return answer === undefined ? new Reading(fiber, this, decoder, timeout).run(guard) : this.answered(answer)
     })
   }
 
-  /** Gets in line to read. */
-  begin<A>(reading: Reading<A>): Answered<A> | undefined {
-    // The fiber may have stepped aside since it looked, and the connection may be somebody else's by now.
-    if (this.line.holder !== this) return Exit.fail(this.error("read", { reason: "Released" }))
-    this.line.inlet.read(reading)
-    return undefined
-  }
-
-  answered<A>(answer: Answer<A>): Answered<A> {
+  /** For its operations, as the holder hears of it. */
+  answered<A>(answer: Answer<A>): Exit.Exit<A, ConnectionError> {
     return Exit.mapError(answer, (why) => this.error("read", why))
   }
 
@@ -233,7 +164,8 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
     return this.line.holder === this ? failure : { reason: "Released" }
   }
 
-  private error(operation: "read" | "write", why: Unreadable): ConnectionError {
+  /** For its operations. */
+  error(operation: "read" | "write", why: Unreadable): ConnectionError {
     const into = operation === "read" && why.reason !== "Released" ? this.line.inlet.unread : 0
     const { address } = this.line.transport
     return new ConnectionError(
@@ -244,20 +176,6 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
 
   private timeout(options: OperationOptions | undefined): number {
     return options?.timeout === undefined ? this.line.timeout : timeoutMillis(options.timeout)
-  }
-
-  /** The deadline of an operation that has to wait. */
-  private inTime<A>(
-    operation: "read" | "write",
-    waiting: Effect.Effect<A, ConnectionError>,
-    timeout: number
-  ): Effect.Effect<A, ConnectionError> {
-    if (timeout === Infinity) return waiting
-    const tooLate = Effect.suspend(() => Effect.fail(this.error(operation, { reason: "Timeout" })))
-    return Effect.raceFirst(
-      waiting,
-      Effect.sleep(timeout).pipe(Effect.andThen(this.line.caughtUp), Effect.andThen(tooLate))
-    )
   }
 
   toJSON(): unknown {

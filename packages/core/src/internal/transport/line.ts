@@ -140,13 +140,6 @@ export class Line<T extends Transport = Transport, C = unknown> {
   /** Completes when all output so far has gone, or never will. */
   readonly sent: Effect.Effect<void> = Effect.async((resume) => this.transport.flush(() => resume(Effect.void)))
 
-  /** Completes when whatever has arrived by now can be read. */
-  readonly caughtUp: Effect.Effect<void> = Effect.async((resume) => {
-    const cancel = this.transport.catchUp?.(() => resume(Effect.void))
-    if (cancel === undefined) return resume(Effect.void)
-    return Effect.sync(cancel)
-  })
-
   /** Completes when nothing can be read or written any more. */
   readonly failed: Effect.Effect<Failure> = Effect.async((resume) => {
     const done = () => resume(Effect.succeed(this.failure!))
