@@ -19,4 +19,6 @@ describe("by the public interface", async () => {
   await import("./interruption.test.js")
   await import("./pairs.test.js")
   await import("./gates.test.js")
+  await import("./connection.test.js")
+  await import("./deadlines.test.js")
 })

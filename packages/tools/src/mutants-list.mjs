@@ -763,5 +763,70 @@ export const mutants = [
     first: ["/guard.test.ts"],
     before: "    stackOf(this.fiber).pushStack(this)\n",
     after: ""
+  },
+
+  // --- Deadlines of operations ----------------------------------------------------------------------------------------
+  {
+    file: "transport/operation.ts",
+    why: "what has arrived by the deadline is not looked at",
+    first: ["/deadlines.test.ts"],
+    before: "if (transport.catchUp === undefined) tooLate()",
+    after: "if (transport !== undefined) tooLate()"
+  },
+  {
+    file: "transport/operation.ts",
+    why: "who has failed in time stays in line",
+    first: ["/deadlines.test.ts"],
+    before: "      this.leave()\n      if (!this.isOver)",
+    after: "      if (!this.isOver)"
+  },
+  {
+    file: "transport/operation.ts",
+    why: "who was interrupted stays in line",
+    first: ["/deadlines.test.ts"],
+    before: "      this.stop()\n      this.leave()\n",
+    after: "      this.stop()\n"
+  },
+  {
+    file: "transport/operation.ts",
+    why: "what has ended is still timed",
+    first: ["/deadlines.test.ts"],
+    before: "    this.deadlines?.remove(this)\n",
+    after: ""
+  },
+  {
+    file: "transport/operation.ts",
+    why: "what has ended goes on catching up",
+    first: ["/deadlines.test.ts"],
+    before: "    this.stopCatchingUp?.()\n",
+    after: ""
+  },
+  {
+    file: "transport/operation.ts",
+    why: "a fiber that stepped aside uses the next holder's connection",
+    first: ["/connection.test.ts"],
+    before: "    if (this.leased.line.holder !== this.leased) return this.end(this.refuse(\"Released\"))\n",
+    after: ""
+  },
+  {
+    file: "transport/deadlines.ts",
+    why: "every operation has a sleeping fiber of its own",
+    first: ["/deadlines.test.ts"],
+    before: "      byTimeout.set(timeout, deadlines)\n",
+    after: ""
+  },
+  {
+    file: "alarm.ts",
+    why: "an alarm that has rung is not forgotten",
+    first: ["/deadlines.test.ts"],
+    before: "if ((this.due() ?? Infinity) === Infinity) this.atRest()\n      else this.arm()",
+    after: "this.refresh()"
+  },
+  {
+    file: "alarm.ts",
+    why: "a fiber is given up and started anew for every exchange",
+    first: ["/deadlines.test.ts"],
+    before: "const patience = 4",
+    after: "const patience = 1"
   }
 ]

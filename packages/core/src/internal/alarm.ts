@@ -6,6 +6,9 @@ import { constVoid } from "effect/Function"
 import { type Host, stop } from "./host.js"
 import type { Linked, List } from "./list.js"
 
+/** So many turns of the scheduler later a fiber is given up for which there is nothing to do. */
+const patience = 4
+
 /**
  * Sleeps until the next deadline and rings. At most one fiber is asleep, however many deadlines there are: as they are
  * in order, one that goes to sleep too early for the present head wakes up, sees that, and sleeps on.
@@ -29,7 +32,7 @@ export class Alarm {
   private fiber: Fiber.RuntimeFiber<void> | undefined = undefined
   /** Until when it sleeps, at the latest. */
   private until = Infinity
-  private resting = false
+  private resting = 0
 
   constructor(
     private readonly host: Host,
@@ -46,16 +49,15 @@ export class Alarm {
     if (due !== Infinity) {
       if (this.fiber === undefined) this.arm()
       else if (due < this.until) this.rearm()
-    } else if (this.fiber !== undefined && !this.resting) {
+    } else if (this.fiber !== undefined && this.resting === 0) {
       // A queue that is empty for a moment is often full again at once: who was served comes back, or lets in the next.
-      // So the fiber is given up two turns later.
-      this.resting = true
-      this.host.later(() => this.host.later(this.rest))
+      this.resting = patience
+      this.host.later(this.rest)
     }
   }
 
   private readonly rest = (): void => {
-    this.resting = false
+    if (--this.resting > 0) return this.host.later(this.rest)
     if (this.fiber === undefined || (this.due() ?? Infinity) !== Infinity) return
     this.disarm()
     this.atRest()
@@ -81,7 +83,8 @@ export class Alarm {
     fiber.addObserver(() => {
       if (this.fiber !== fiber) return
       this.fiber = undefined
-      this.refresh()
+      if ((this.due() ?? Infinity) === Infinity) this.atRest()
+      else this.arm()
     })
   }
 

@@ -44,8 +44,8 @@ export class Deadlines {
 
   private constructor(private readonly host: Host.Host, private readonly timeout: number, forget: () => void) {
     this.alarm = Alarm.of(host, this.pending, (operation) => {
-      this.pending.remove(operation)
-      operation.overdue()
+      // One that has ended because another did is not in the list any more.
+      if (this.pending.remove(operation)) operation.overdue()
     }, forget)
   }
 

@@ -57,8 +57,8 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
 
   protected end(answered: Answered<A>): void {
     this.hasFailed = answered._tag === "Failure"
-    this.stop()
     this.resume!(answered)
+    this.stop()
   }
 
   private stop(): void {

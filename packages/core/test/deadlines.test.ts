@@ -1,0 +1,242 @@
+// How operations on connections end in time, and what that costs when they do: nearly nothing.
+import { describe, expect, it } from "@effect/vitest"
+import { ConnectionError } from "@socketpool/core"
+import * as Transports from "@socketpool/core/Transport"
+import { MemoryServer } from "@socketpool/testing"
+import { Clock, Duration, Effect, Fiber, TestClock } from "effect"
+import { Deadlines, type Timed } from "../src/internal/transport/deadlines.js"
+
+const silent = MemoryServer.make(() => Effect.never)
+
+/** Lets every fiber run until it waits. */
+const settle = Effect.repeatN(Effect.yieldNow(), 20)
+
+/** A clock like another, but for what `sleep` does besides, or instead. */
+const clockOf = (clock: Clock.Clock, onSleep: (millis: number) => Effect.Effect<void> | void): Clock.Clock => ({
+  [Clock.ClockTypeId]: Clock.ClockTypeId,
+  unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
+  unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+  currentTimeMillis: clock.currentTimeMillis,
+  currentTimeNanos: clock.currentTimeNanos,
+  sleep: (duration) => onSleep(Duration.toMillis(duration)) ?? clock.sleep(duration)
+})
+
+describe("the timeouts of many operations", () => {
+  it.scoped("take one sleeping fiber for all of the same length, and none when all have ended", () =>
+    Effect.gen(function*() {
+      const asleep = new Set<object>()
+      const clock = clockOf(yield* Effect.clock, (millis) =>
+        Effect.suspend(() => {
+          const sleep = { millis }
+          asleep.add(sleep)
+          return Effect.onInterrupt(Effect.never, () => Effect.sync(() => asleep.delete(sleep)))
+        }))
+      const server = yield* silent
+      const connections = yield* Effect.all(Array.from({ length: 50 }, () => server.connect({ timeout: "1 minute" })))
+      const read = (timeout?: Duration.DurationInput) =>
+        Effect.forEach(
+          connections,
+          (connection) =>
+            Effect.fork(Effect.withClock(connection.recv(1, timeout === undefined ? {} : { timeout }), clock))
+        )
+      const readers = yield* read()
+      const hasty = yield* read("1 second")
+      yield* settle
+      expect([...asleep]).toEqual([{ millis: 60_000 }, { millis: 1_000 }])
+      yield* Fiber.interruptAll(hasty)
+      yield* settle
+      expect([...asleep]).toEqual([{ millis: 60_000 }])
+      yield* Fiber.interruptAll(readers)
+      yield* settle
+      expect([...asleep]).toEqual([])
+    }))
+
+  it.scoped("start nothing for one who comes again and again", () =>
+    Effect.gen(function*() {
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.forever(Effect.flatMap(peer.recv(), (data) => Effect.delay(peer.send(data), "1 second")))
+      )
+      const connection = yield* server.connect({ timeout: "1 minute" })
+      const slept: Array<number> = []
+      const clock = clockOf(yield* Effect.clock, (millis) => void slept.push(millis))
+      const exchange = Effect.zipRight(connection.send("ping"), connection.recvExactly(4))
+      const client = yield* Effect.fork(Effect.withClock(Effect.repeatN(exchange, 29), clock))
+      yield* TestClock.adjust("29 seconds")
+      expect(client.unsafePoll()).toBe(null)
+      yield* TestClock.adjust("1 second")
+      yield* Fiber.join(client)
+      expect(slept).toEqual([60_000])
+    }))
+
+  it.scoped("come each at its own moment, whatever ends before", () =>
+    Effect.gen(function*() {
+      const server = yield* silent
+      const connection = yield* server.connect()
+      const start = yield* Clock.currentTimeMillis
+      const ends: Record<string, number> = {}
+      const reader = (millis: number, name = String(millis)) =>
+        connection.recv(1, { timeout: millis }).pipe(
+          Effect.flip,
+          Effect.tap((error) =>
+            Effect.map(Clock.currentTimeMillis, (now) => {
+              expect(error).toMatchObject({ reason: "Timeout", operation: "read" })
+              ends[name] = now - start
+            })
+          ),
+          Effect.fork
+        )
+      yield* reader(300)
+      yield* reader(100)
+      const interrupted = yield* reader(50)
+      yield* settle
+      yield* TestClock.adjust(20)
+      yield* reader(100, "100 from 20 on")
+      yield* settle
+      yield* Fiber.interrupt(interrupted)
+      for (let i = 0; i < 40; i++) yield* TestClock.adjust(10)
+      expect(ends).toEqual({ "100": 100, "100 from 20 on": 120, "300": 300 })
+    }))
+
+  it.scoped("end an operation that cannot be interrupted, too", () =>
+    Effect.gen(function*() {
+      const connection = yield* (yield* silent).connect({ timeout: "1 second" })
+      const reader = yield* Effect.fork(Effect.uninterruptible(Effect.flip(connection.recv())))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Timeout" })
+    }))
+
+  it.scoped("are kept by the clock of who waits", () =>
+    Effect.gen(function*() {
+      const connection = yield* (yield* silent).connect({ timeout: "1 second" })
+      const slept: Array<number> = []
+      const other = clockOf(yield* Effect.clock, (millis) => {
+        slept.push(millis)
+        return Effect.never
+      })
+      const reader = yield* Effect.fork(Effect.withClock(Effect.flip(connection.recv()), other))
+      const usual = yield* Effect.fork(Effect.flip(connection.recv()))
+      yield* settle
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(usual)).toMatchObject({ reason: "Timeout" })
+      expect(reader.unsafePoll()).toBe(null)
+      expect(slept).toEqual([1_000])
+      yield* Fiber.interrupt(reader)
+    }))
+
+  it.scoped("are forgotten: a program may give another one to every operation", () =>
+    Effect.withFiberRuntime((fiber) =>
+      Effect.gen(function*() {
+        const timed = (): Timed => ({
+          prev: undefined,
+          next: undefined,
+          list: undefined,
+          deadline: 0,
+          overdue: () => {}
+        })
+        const deadlines = Deadlines.of(fiber, 12_345)
+        expect(Deadlines.of(fiber, 12_345)).toBe(deadlines)
+        const [one, two] = [timed(), timed()]
+        deadlines.add(one)
+        deadlines.add(two)
+        deadlines.remove(one)
+        yield* settle
+        expect(Deadlines.of(fiber, 12_345)).toBe(deadlines)
+        deadlines.remove(two)
+        yield* settle
+        expect(Deadlines.of(fiber, 12_345)).not.toBe(deadlines)
+
+        // One that rings has nothing left to do afterwards, either.
+        const next = Deadlines.of(fiber, 12_345)
+        next.add(timed())
+        yield* TestClock.adjust(12_345)
+        yield* settle
+        expect(Deadlines.of(fiber, 12_345)).not.toBe(next)
+      })
+    ))
+})
+
+/** A transport whose input the test gives; what has arrived comes in when it catches up. */
+const scripted = () => {
+  let receiver: Transports.Receiver | undefined
+  let arrived: string | undefined
+  const waiting = new Set<() => void>()
+  const address = { _tag: "TcpAddress", hostname: "nowhere", port: 1 } as const
+  const transport: Transports.Transport = {
+    address: "nowhere:1",
+    localAddress: address,
+    remoteAddress: address,
+    start: (given) => {
+      receiver = given
+    },
+    isOpen: true,
+    write: () => true,
+    isFull: false,
+    flushNow: () => true,
+    flush: (done) => done(),
+    hold: () => {},
+    hasUnread: false,
+    shutdown: () => {},
+    close: (_how, done) => done(),
+    catchUp: (done) => {
+      waiting.add(done)
+      return () => void waiting.delete(done)
+    }
+  }
+  return {
+    transport,
+    waiting,
+    arrive: (text: string) => {
+      arrived = text
+    },
+    /** Reads what has arrived, and then calls back. */
+    poll: () => {
+      if (arrived !== undefined) receiver!.data(new TextEncoder().encode(arrived))
+      for (const done of waiting) done()
+    }
+  }
+}
+
+describe("an operation whose time is over", () => {
+  const overdue = Effect.gen(function*() {
+    const script = scripted()
+    const connection = yield* Transports.connection({ transport: script.transport, timeout: "1 second" })
+    const reader = yield* Effect.fork(Effect.exit(connection.recvExactly(4)))
+    yield* settle
+    yield* TestClock.adjust("1 second")
+    expect(script.waiting.size).toBe(1)
+    expect(reader.unsafePoll()).toBe(null)
+    return { ...script, connection, reader }
+  })
+
+  it.scoped("takes what has arrived by then", () =>
+    Effect.gen(function*() {
+      const { arrive, poll, reader, waiting } = yield* overdue
+      arrive("late")
+      poll()
+      expect(yield* Effect.flatten(Fiber.join(reader))).toEqual(new TextEncoder().encode("late"))
+      expect(waiting.size).toBe(0)
+    }))
+
+  it.scoped("fails if that is not enough, says how far it came, and leaves the connection unclean", () =>
+    Effect.gen(function*() {
+      const { arrive, connection, poll, reader } = yield* overdue
+      arrive("la")
+      poll()
+      const error = yield* Effect.flip(Effect.flatten(Fiber.join(reader)))
+      expect(error).toBeInstanceOf(ConnectionError)
+      expect(error).toMatchObject({ reason: "Timeout", operation: "read", bytesIntoFrame: 2 })
+      expect(connection.line.isClean).toBe(false)
+      expect(connection.line.inlet.hasReaders).toBe(false)
+    }))
+
+  it.scoped("can still be interrupted", () =>
+    Effect.gen(function*() {
+      const { arrive, connection, poll, reader, waiting } = yield* overdue
+      yield* Fiber.interrupt(reader)
+      expect(waiting.size).toBe(0)
+      arrive("late")
+      poll()
+      expect(connection.line.isClean).toBe(false)
+      expect(connection.line.inlet.unread).toBe(4)
+    }))
+})
