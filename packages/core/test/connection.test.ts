@@ -1,7 +1,7 @@
 // What every transport's connections do, over one in memory and on the test's clock.
 import { describe, expect, it } from "@effect/vitest"
 import type { Connection, Framing } from "@socketpool/core"
-import { MemoryServer } from "@socketpool/testing"
+import { MemoryServer, SteppingScheduler } from "@socketpool/testing"
 import { Chunk, Data, Deferred, Duration, Effect, Exit, Fiber, Queue, Schedule, Stream, TestClock } from "effect"
 import { settled } from "./setup.js"
 
@@ -51,6 +51,40 @@ describe("reading", () => {
       yield* Effect.yieldNow()
       for (const part of ["aa", "abbb", "bbc", "c"]) yield* connection.send(part)
       expect((yield* Fiber.join(Fiber.all(readers))).map(text)).toEqual(["aaa", "bbbbb", "cc"])
+    }))
+})
+
+describe("a fiber that steps aside on its way into the line", () => {
+  it.scoped("reads nothing of the next holder's", () =>
+    Effect.gen(function*() {
+      const server = yield* echo
+      for (let at = 0;; at++) {
+        const pool = yield* server.pool({ maxConnections: 1, drainTimeout: 0 })
+        let goOn = () => {}
+        const scheduler = SteppingScheduler.make()
+        const watch = scheduler.watch("all", {
+          at,
+          aside: (proceed) => {
+            goOn = proceed
+          }
+        })
+        const stale = yield* pool.use((connection) =>
+          Effect.zipLeft(Effect.forkDaemon(Effect.withScheduler(Effect.exit(connection.recv()), scheduler)), settled)
+        )
+        const answer = yield* Effect.fork(pool.use((connection) =>
+          Effect.gen(function*() {
+            goOn()
+            yield* settled
+            yield* connection.send("mine")
+            return text(yield* connection.recvExactly(4))
+          })
+        ))
+        yield* Effect.repeatN(settled, 3)
+        expect([at, answer.unsafePoll()]).toEqual([at, Exit.succeed("mine")])
+        const exit = yield* Fiber.join(stale)
+        expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Released")
+        if (!watch.reached) break
+      }
     }))
 })
 

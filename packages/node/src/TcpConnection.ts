@@ -26,8 +26,8 @@ export interface TcpConnection extends Connection {
   readonly remoteAddress: TcpAddress
 
   /**
-   * The raw socket, for what this interface lacks. It is flowing, with listeners of this library attached: write to it
-   * and ask it, but do not read from it, and do not keep it or your listeners beyond the lease. Throws
+   * The raw socket, for what this interface lacks. What it reads comes to this library alone, without `data` events:
+   * write to it and ask it, but do not read from it, and do not keep it or your listeners beyond the lease. Throws
    * `ConnectionError` reason `Released` once the lease has ended.
    */
   readonly socket: net.Socket

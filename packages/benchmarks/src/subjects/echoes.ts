@@ -162,16 +162,22 @@ const ofEffects = (
   }
 })
 
-const ours = ofEffects(
-  "socketpool use",
-  "this repository",
-  (port, size) =>
-    Effect.map(
-      TcpPool.make({ host: "127.0.0.1", port, maxConnections: size, maxPending: Infinity }),
-      (pool) => (data) =>
-        pool.use((connection) => Effect.zipRight(connection.send(data), connection.recvExactly(data.length)))
-    )
-)
+const ours = (name: string, options: Partial<TcpPool.Options>) =>
+  ofEffects(
+    name,
+    "this repository",
+    (port, size) =>
+      Effect.map(
+        TcpPool.make({ host: "127.0.0.1", port, maxConnections: size, maxPending: Infinity, ...options }),
+        (pool) => (data) =>
+          pool.use((connection) => Effect.zipRight(connection.send(data), connection.recvExactly(data.length)))
+      )
+  )
+
+const plain = ours("socketpool use", {})
+
+/** None of the others has one. */
+const timed = ours("socketpool use, a timeout on every read and write", { timeout: "10 seconds" })
 
 const exchanged = (line: Line, data: Uint8Array) =>
   Effect.async<void>((resume) => line.ask(data, () => resume(Effect.void)))
@@ -259,7 +265,8 @@ const effect4: EchoSubject = {
 }
 
 export const echoes: ReadonlyArray<EchoSubject> = [
-  ours,
+  plain,
+  timed,
   byHand,
   genericPool,
   tarn,

@@ -71,6 +71,7 @@ export class Outlet {
 
   /** The lease has ended: those who still write learn so. */
   revoke(): void {
+    if (this.writers.length === 0) return
     for (const writer of this.writers.splice(0)) writer.done({ reason: "Released" })
   }
 }
