@@ -1,7 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { type Clock, Duration, Effect, TestClock } from "effect"
 import { Alarm } from "../src/internal/alarm.js"
 import * as Host from "../src/internal/host.js"
+import { type Linked, List } from "../src/internal/list.js"
+import { clockLike } from "./setup.js"
 
 /** An alarm whose deadline the test sets; it notes when it rings, and then has none. */
 const makeAlarm = Effect.gen(function*() {
@@ -21,6 +23,10 @@ const makeAlarm = Effect.gen(function*() {
     }
   }
 })
+
+interface Entry extends Linked<Entry> {
+  readonly deadline: number
+}
 
 describe("an alarm", () => {
   it.scoped("rings when the deadline has come", () =>
@@ -64,5 +70,65 @@ describe("an alarm", () => {
       set(undefined)
       yield* TestClock.adjust("1 minute")
       assert.deepStrictEqual(rang(), [])
+    }))
+
+  /** An alarm for a list, on a clock that a stall moves on while something sleeps. */
+  const makeStalling = (stalls: ReadonlyArray<number>, meanwhile: (wait: (deadline: number) => void) => void) =>
+    Effect.gen(function*() {
+      const clock = yield* Effect.clock
+      const slept: Array<number> = []
+      const rang: Array<readonly [deadline: number, at: number]> = []
+      let stalled = 0
+      const nanos = () => clock.unsafeCurrentTimeNanos() + BigInt(stalled * 1e6)
+      const stalling: Clock.Clock = {
+        ...clockLike(clock),
+        unsafeCurrentTimeNanos: nanos,
+        sleep: (duration) => {
+          const millis = Duration.toMillis(duration)
+          slept.push(millis)
+          return Effect.tap(clock.sleep(duration), () =>
+            Effect.sync(() => {
+              stalled += stalls[slept.length - 1] ?? 0
+              if (slept.length === 2) meanwhile(wait)
+            }))
+        }
+      }
+      const runtime = yield* Effect.withClock(Effect.runtime<never>(), stalling)
+      const host = Host.make("test", runtime, stalling)
+      const start = host.now()
+      const list = new List<Entry>()
+      const alarm = Alarm.of(host, list, (entry, now) => {
+        list.remove(entry)
+        rang.push([entry.deadline - start, now - start])
+      })
+      const wait = (deadline: number) => {
+        list.push({ deadline: start + deadline, prev: undefined, next: undefined, list: undefined })
+        alarm.refresh()
+      }
+      return { rang, slept, wait }
+    })
+
+  // Timers fire before what came during a stall is read, and those that they start can, too.
+  it.scoped("gives as much time again as it was too late, at most 10 ms", () =>
+    Effect.gen(function*() {
+      for (const [stall, grace] of [[0, 0], [4, 4], [300, 10]] as const) {
+        const { rang, slept, wait } = yield* makeStalling([stall], () => {})
+        wait(100)
+        yield* TestClock.adjust(100)
+        yield* TestClock.adjust(grace)
+        assert.deepStrictEqual(slept, [100, grace])
+        assert.deepStrictEqual(rang, [[100, 100 + stall + grace]])
+      }
+    }))
+
+  it.scoped("gives what falls due in that time its own", () =>
+    Effect.gen(function*() {
+      const { rang, slept, wait } = yield* makeStalling([0, 300], (wait) => wait(250))
+      wait(100)
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(rang, [[100, 400]])
+      yield* TestClock.adjust(10)
+      assert.deepStrictEqual(slept, [100, 0, 10])
+      assert.deepStrictEqual(rang, [[100, 400], [250, 410]])
     }))
 })

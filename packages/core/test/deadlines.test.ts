@@ -5,6 +5,7 @@ import * as Transports from "@socketpool/core/Transport"
 import { MemoryServer } from "@socketpool/testing"
 import { Clock, Duration, Effect, Fiber, TestClock } from "effect"
 import { Deadlines, type Timed } from "../src/internal/transport/deadlines.js"
+import { clockLike } from "./setup.js"
 
 const silent = MemoryServer.make(() => Effect.never)
 
@@ -13,11 +14,7 @@ const settle = Effect.repeatN(Effect.yieldNow(), 20)
 
 /** A clock like another, but for what `sleep` does besides, or instead. */
 const clockOf = (clock: Clock.Clock, onSleep: (millis: number) => Effect.Effect<void> | void): Clock.Clock => ({
-  [Clock.ClockTypeId]: Clock.ClockTypeId,
-  unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
-  unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-  currentTimeMillis: clock.currentTimeMillis,
-  currentTimeNanos: clock.currentTimeNanos,
+  ...clockLike(clock),
   sleep: (duration) => onSleep(Duration.toMillis(duration)) ?? clock.sleep(duration)
 })
 

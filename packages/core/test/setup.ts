@@ -131,3 +131,13 @@ export const suspendedClock = Effect.suspend(() => {
   }))
   return Effect.map(clock, (clock) => ({ clock, suspend: (millis: number) => ahead += millis }))
 })
+
+/** Another clock with the same time. */
+export const clockLike = (clock: Clock.Clock): Clock.Clock => ({
+  [Clock.ClockTypeId]: Clock.ClockTypeId,
+  unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
+  unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
+  currentTimeMillis: clock.currentTimeMillis,
+  currentTimeNanos: clock.currentTimeNanos,
+  sleep: (duration) => clock.sleep(duration)
+})

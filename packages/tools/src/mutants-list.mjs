@@ -828,5 +828,26 @@ export const mutants = [
     first: ["/deadlines.test.ts"],
     before: "const patience = 4",
     after: "const patience = 1"
+  },
+  {
+    file: "alarm.ts",
+    why: "a fiber that woke up late rings before anything can be read",
+    first: ["/alarm.test.ts"],
+    before: "sleep(Math.min(Math.max(0, now - planned), longestGrace))",
+    after: "sleep(0)"
+  },
+  {
+    file: "alarm.ts",
+    why: "what falls due in another's grace has none",
+    first: ["/alarm.test.ts"],
+    before: "this.ring(this.host.now(), now)",
+    after: "this.ring(this.host.now(), this.host.now())"
+  },
+  {
+    file: "alarm.ts",
+    why: "what follows from a deadline begins in the past",
+    first: ["/alarm.test.ts"],
+    before: "this.ring(this.host.now(), now)",
+    after: "this.ring(now, now)"
   }
 ]

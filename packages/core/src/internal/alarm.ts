@@ -9,6 +9,9 @@ import type { Linked, List } from "./list.js"
 /** So many turns of the scheduler later a fiber is given up for which there is nothing to do. */
 const patience = 4
 
+/** A fiber that wakes up too late gives as much time again, at most so many milliseconds: by then a loop has turned. */
+const longestGrace = 10
+
 /**
  * Sleeps until the next deadline and rings. At most one fiber is asleep, however many deadlines there are: as they are
  * in order, one that goes to sleep too early for the present head wakes up, sees that, and sleeps on.
@@ -21,9 +24,9 @@ export class Alarm {
     overdue: (node: N, now: number) => void,
     atRest?: () => void
   ): Alarm {
-    return new Alarm(host, () => list.head?.deadline, (now) => {
+    return new Alarm(host, () => list.head?.deadline, (now, until) => {
       for (const node of list) {
-        if (node.deadline > now) break
+        if (node.deadline > until) break
         overdue(node, now)
       }
     }, atRest)
@@ -38,7 +41,8 @@ export class Alarm {
     private readonly host: Host,
     /** The next deadline; `undefined` or `Infinity` when there is none. */
     private readonly due: () => number | undefined,
-    private readonly ring: (now: number) => void,
+    /** Deals with the deadlines until a moment, which is in the past by the grace that they were given. */
+    private readonly ring: (now: number, until: number) => void,
     /** There has been nothing to wait for, for a while. */
     private readonly atRest: () => void = constVoid
   ) {}
@@ -76,7 +80,7 @@ export class Alarm {
   }
 
   private arm(): void {
-    const fiber = this.host.fork(this.watch)
+    const fiber = this.host.fork(this.watch(Infinity))
     this.fiber = fiber
     // It looks for itself as soon as it runs.
     this.until = -Infinity
@@ -88,16 +92,21 @@ export class Alarm {
     })
   }
 
-  private readonly watch: Effect.Effect<void> = Effect.suspend(() => {
-    const due = this.due() ?? Infinity
-    if (due === Infinity) return Effect.void
-    const now = this.host.now()
-    this.until = due
-    if (due > now) return Effect.flatMap(Effect.sleep(Duration.millis(Math.ceil(due - now))), () => this.watch)
-    // After a stall of the event loop timers fire before what has arrived meanwhile is read: one turn of grace.
-    return Effect.flatMap(Effect.sleep(0), () => {
-      this.ring(this.host.now())
-      return this.watch
+  /** It was to wake up at `planned`. */
+  private watch(planned: number): Effect.Effect<void> {
+    return Effect.suspend(() => {
+      const due = this.due() ?? Infinity
+      if (due === Infinity) return Effect.void
+      const now = this.host.now()
+      this.until = due
+      const sleep = (millis: number) => Effect.as(Effect.sleep(Duration.millis(millis)), now + millis)
+      if (due > now) return Effect.flatMap(sleep(Math.ceil(due - now)), (next) => this.watch(next))
+      // After a stall of the event loop timers fire before what has arrived meanwhile is read, and one that is started
+      // then can fire at once, too. So there is some grace, and only for what is due now: what falls due in it gets its own.
+      return Effect.flatMap(sleep(Math.min(Math.max(0, now - planned), longestGrace)), (next) => {
+        this.ring(this.host.now(), now)
+        return this.watch(next)
+      })
     })
-  })
+  }
 }

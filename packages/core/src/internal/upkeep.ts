@@ -49,7 +49,7 @@ export class Upkeep<C, E> {
     this.queue = new Alarm(
       host,
       () => state.turns.head?.waiter.deadline,
-      (now) => duties.run(Queue.expireWaiters(state, now))
+      (_now, until) => duties.run(Queue.expireWaiters(state, until))
     )
     this.pace = new Alarm(
       host,
