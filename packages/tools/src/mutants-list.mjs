@@ -770,28 +770,28 @@ export const mutants = [
     file: "transport/operation.ts",
     why: "what has arrived by the deadline is not looked at",
     first: ["/deadlines.test.ts"],
-    before: "if (transport.catchUp === undefined) tooLate()",
-    after: "if (transport !== undefined) tooLate()"
+    before: "if (transport.catchUp === undefined) this.operation.tooLate()",
+    after: "if (transport !== undefined) this.operation.tooLate()"
   },
   {
     file: "transport/operation.ts",
     why: "who has failed in time stays in line",
     first: ["/deadlines.test.ts"],
-    before: "      this.leave()\n      if (!this.isOver)",
-    after: "      if (!this.isOver)"
+    before: "    this.leave()\n    if (this.answered",
+    after: "    if (this.answered"
   },
   {
     file: "transport/operation.ts",
     why: "who was interrupted stays in line",
     first: ["/deadlines.test.ts"],
-    before: "      this.stop()\n      this.leave()\n",
-    after: "      this.stop()\n"
+    before: "      this.timer?.stop()\n      this.leave()\n",
+    after: "      this.timer?.stop()\n"
   },
   {
     file: "transport/operation.ts",
     why: "what has ended is still timed",
     first: ["/deadlines.test.ts"],
-    before: "    this.deadlines?.remove(this)\n",
+    before: "    this.deadlines.remove(this)\n",
     after: ""
   },
   {

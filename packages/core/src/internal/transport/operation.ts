@@ -15,27 +15,20 @@ import type { Writer } from "./outlet.js"
 
 type Answered<A> = Exit.Exit<A, ConnectionError>
 
-abstract class Operation<A> extends Continuation<A, ConnectionError, A, ConnectionError, never> implements Timed {
-  prev: Timed | undefined = undefined
-  next: Timed | undefined = undefined
-  list: List<any> | undefined = undefined
-  deadline = Infinity
-
+abstract class Operation<A> extends Continuation<A, ConnectionError, A, ConnectionError, never> {
   private resume: ((answered: Answered<A>) => void) | undefined = undefined
-  private deadlines: Deadlines | undefined = undefined
-  private stopCatchingUp: (() => void) | undefined = undefined
-  private isOver = false
-  private hasFailed = false
+  private answered: Answered<A> | undefined = undefined
+  private timer: Timer | undefined = undefined
 
   constructor(
     fiber: Holder,
-    protected readonly leased: LeasedConnection<any>,
-    private readonly kind: "read" | "write",
+    readonly leased: LeasedConnection<any>,
     private readonly timeout: number
   ) {
     super(fiber)
   }
 
+  abstract readonly kind: "read" | "write"
   /** Gets in line; it may be its turn at once. */
   protected abstract begin(): void
   /** Leaves the line. */
@@ -50,33 +43,19 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
     // The fiber may have stepped aside since it looked, and the connection may be somebody else's by now.
     if (this.leased.line.holder !== this.leased) return this.end(this.refuse("Released"))
     this.begin()
-    if (this.isOver || this.timeout === Infinity) return
-    this.deadlines = Deadlines.of(this.fiber, this.timeout)
-    this.deadlines.add(this)
+    if (this.answered === undefined && this.timeout !== Infinity) this.timer = new Timer(this, this.fiber, this.timeout)
   }
 
   protected end(answered: Answered<A>): void {
-    this.hasFailed = answered._tag === "Failure"
+    this.answered = answered
     this.resume!(answered)
-    this.stop()
+    this.timer?.stop()
   }
 
-  private stop(): void {
-    this.isOver = true
-    this.deadlines?.remove(this)
-    this.stopCatchingUp?.()
-  }
-
-  /** What has arrived by now is looked at first. */
-  overdue(): void {
-    const tooLate = () => {
-      const answered = this.refuse("Timeout")
-      this.leave()
-      if (!this.isOver) this.end(answered)
-    }
-    const { transport } = this.leased.line
-    if (transport.catchUp === undefined) tooLate()
-    else this.stopCatchingUp = transport.catchUp(tooLate)
+  tooLate(): void {
+    const answered = this.refuse("Timeout")
+    this.leave()
+    if (this.answered === undefined) this.end(answered)
   }
 
   private refuse(reason: "Released" | "Timeout"): Answered<never> {
@@ -85,15 +64,42 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
 
   onFailure(cause: Cause.Cause<ConnectionError>): Answered<never> {
     // Interrupted; perhaps with the bytes on their way to this fiber: then they are lost to it.
-    if (this.resume !== undefined && !this.hasFailed) {
-      this.stop()
+    if (this.resume !== undefined && this.answered?._tag !== "Failure") {
+      this.timer?.stop()
       this.leave()
     }
     return Exit.failCause(cause)
   }
 
-  onSuccess(value: A): Answered<A> {
-    return Exit.succeed(value)
+  onSuccess(): Answered<A> {
+    return this.answered!
+  }
+}
+
+/** The deadline of an operation. */
+class Timer implements Timed {
+  prev: Timed | undefined = undefined
+  next: Timed | undefined = undefined
+  list: List<any> | undefined = undefined
+  deadline = Infinity
+  private readonly deadlines: Deadlines
+  private stopCatchingUp: (() => void) | undefined = undefined
+
+  constructor(private readonly operation: Operation<any>, fiber: Holder, timeout: number) {
+    this.deadlines = Deadlines.of(fiber, timeout)
+    this.deadlines.add(this)
+  }
+
+  stop(): void {
+    this.deadlines.remove(this)
+    this.stopCatchingUp?.()
+  }
+
+  /** What has arrived by now is looked at first. */
+  overdue(): void {
+    const { transport } = this.operation.leased.line
+    if (transport.catchUp === undefined) this.operation.tooLate()
+    else this.stopCatchingUp = transport.catchUp(() => this.operation.tooLate())
   }
 }
 
@@ -102,7 +108,11 @@ const awaited = <A>(operation: Operation<A>): Effect.Effect<A, ConnectionError> 
 
 export class Reading<A> extends Operation<A> implements Reader<A> {
   constructor(fiber: Holder, leased: LeasedConnection<any>, readonly decoder: Decoder<A>, timeout: number) {
-    super(fiber, leased, "read", timeout)
+    super(fiber, leased, timeout)
+  }
+
+  get kind(): "read" {
+    return "read"
   }
 
   protected begin(): void {
@@ -126,7 +136,11 @@ export class Writing extends Operation<void> implements Writer {
     public written: boolean,
     timeout: number
   ) {
-    super(fiber, leased, "write", timeout)
+    super(fiber, leased, timeout)
+  }
+
+  get kind(): "write" {
+    return "write"
   }
 
   protected begin(): void {
