@@ -176,8 +176,8 @@ const ours = (name: string, options: Partial<TcpPool.Options>) =>
 
 const plain = ours("socketpool use", {})
 
-/** None of the others has one. */
-const timed = ours("socketpool use, a timeout on every read and write", { timeout: "10 seconds" })
+/** On every read and write; none of the others has one. */
+const timed = ours("socketpool use, with timeouts", { timeout: "10 seconds" })
 
 const exchanged = (line: Line, data: Uint8Array) =>
   Effect.async<void>((resume) => line.ask(data, () => resume(Effect.void)))
