@@ -64,9 +64,12 @@ const surroundings: Record<string, (effect: Effect.Effect<unknown, unknown>) => 
   "within another": (effect) => guardedWith([])(effect)
 }
 
-type Way = typeof guarded
+type Way = typeof inMask
 
-const guardedWith = (heard: Array<unknown>, way: Way = guarded) => (effect: Effect.Effect<unknown, unknown>) =>
+/** For a body that works on nothing besides. */
+const guardedPlainly: Way = (body) => guarded(body, undefined, undefined, undefined)
+
+const guardedWith = (heard: Array<unknown>, way: Way = guardedPlainly) => (effect: Effect.Effect<unknown, unknown>) =>
   way<unknown, unknown, never>((fiber, guard) => guard.run(() => effect, undefined, new Note(fiber, heard)))
 
 const twoGuarded = (heard: Array<unknown>, way: Way) => (effect: Effect.Effect<unknown, unknown>) =>
@@ -90,7 +93,7 @@ describe("a guarded effect", () => {
     "that ends with $what, $where, is heard of once, as in a mask",
     (one) =>
       Effect.gen(function*() {
-        const framed = yield* outcome(guarded, guardedWith, one)
+        const framed = yield* outcome(guardedPlainly, guardedWith, one)
         expect(framed.heard).toHaveLength(1)
         expect(framed).toEqual(yield* outcome(inMask, guardedWith, one))
       })
@@ -100,20 +103,20 @@ describe("a guarded effect", () => {
     "that ends with $what, $where, goes on with another as in a mask",
     (one) =>
       Effect.gen(function*() {
-        const framed = yield* outcome(guarded, twoGuarded, one)
+        const framed = yield* outcome(guardedPlainly, twoGuarded, one)
         expect(framed.heard).toHaveLength(1)
         expect(framed).toEqual(yield* outcome(inMask, twoGuarded, one))
       })
   )
 
   it.effect("is guarded by a frame, with this version of Effect", () =>
-    guarded<void, never, never>((_, guard) => {
+    guardedPlainly<void, never, never>((_, guard) => {
       expect(guard).toBe(frame)
       return Effect.void
     }))
 
   it.effect("is guarded by the mask where its fiber could be given to another", () =>
-    Effect.flatMap(Effect.step(guarded<Guard, never, never>((_, guard) => Effect.succeed(guard))), (step) => {
+    Effect.flatMap(Effect.step(guardedPlainly<Guard, never, never>((_, guard) => Effect.succeed(guard))), (step) => {
       const guard = Exit.isExit(step) && Exit.isSuccess(step) ? step.value : undefined
       expect(guard).toHaveProperty("run")
       expect(guard).not.toBe(frame)
@@ -154,7 +157,7 @@ describe("a guarded effect", () => {
 })
 
 /** The guard that a fiber of this version of Effect is given. */
-const frame: Guard = Effect.runSync(guarded<Guard, never, never>((_, guard) => Effect.succeed(guard)))
+const frame: Guard = Effect.runSync(guardedPlainly<Guard, never, never>((_, guard) => Effect.succeed(guard)))
 
 describe("a guard that does not do what the mask does", () => {
   it("is found out", () => {

@@ -1,19 +1,26 @@
 // Where a frame of the pool's own cannot be trusted, `use` has Effect's public interface alone: the same proofs for that.
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, RuntimeFlags } from "effect"
 import { vi } from "vitest"
 import type * as Guard from "../src/internal/guard.js"
-import { guarded, inMask } from "../src/internal/guard.js"
+import { guarded } from "../src/internal/guard.js"
 
 vi.mock("../src/internal/guard.js", async (original) => {
   const guard = await original<typeof Guard>()
-  return { ...guard, guarded: guard.inMask }
+  const masked: typeof Guard.guarded = (body, x, y, z) => guard.inMask((fiber, by) => body(fiber, by, x, y, z))
+  return { ...guard, guarded: masked }
 })
 
 describe("by the public interface", async () => {
   it.effect("is how everything is guarded here", () =>
-    Effect.sync(() => {
-      expect(guarded).toBe(inMask)
+    Effect.gen(function*() {
+      const isOpen = guarded(
+        () => Effect.map(Effect.getRuntimeFlags, RuntimeFlags.interruptible),
+        undefined,
+        undefined,
+        undefined
+      )
+      expect(yield* Effect.interruptible(isOpen)).toBe(false)
     }))
 
   await import("./interruption.test.js")

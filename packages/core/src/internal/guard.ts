@@ -123,9 +123,19 @@ type Body<A, E, R> = (fiber: Holder, guard: Guard) => Effect.Effect<A, E, R>
 export const inMask = <A, E, R>(body: Body<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) => Effect.withFiberRuntime((fiber) => body(fiber, masked(restore))))
 
-/** For what goes from one guarded effect to the next, and does nothing in between that takes another step. */
-export const guarded = <A, E, R>(body: Body<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => canFrame(fiber) ? body(fiber, framed) : inMask(body))
+/**
+ * For what goes from one guarded effect to the next, and does nothing in between that takes another step. What the body
+ * works on is given apart from it, as that spares a closure.
+ */
+export const guarded = <X, Y, Z, A, E, R>(
+  body: (fiber: Holder, guard: Guard, x: X, y: Y, z: Z) => Effect.Effect<A, E, R>,
+  x: X,
+  y: Y,
+  z: Z
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) =>
+    canFrame(fiber) ? body(fiber, framed, x, y, z) : inMask((fiber, guard) => body(fiber, guard, x, y, z))
+  )
 
 let isTrusted: boolean | undefined = undefined
 

@@ -200,22 +200,28 @@ const hold = <C, A, E, R>(
   return guard.run(f, connection, new Holding<C, A, E>(engine, lease))
 }
 
+const used = <C, E, A, E2, R>(
+  fiber: Holder,
+  guard: Guard,
+  engine: Engine<C, E>,
+  f: (connection: C) => Effect.Effect<A, E2, R>
+): Effect.Effect<A, E | E2 | BorrowError, R> => {
+  const lease = engine.lender.borrow(fiber)
+  if (lease !== undefined) return hold(engine, guard, lease, 0, f)
+  return queueUp(
+    engine,
+    fiber,
+    undefined,
+    guard,
+    (lease, waitedMillis) => hold(engine, guard, lease, waitedMillis, f)
+  )
+}
+
 /** A lease for as long as one effect runs. */
 export const use = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   f: (connection: C) => Effect.Effect<A, E2, R>
-): Effect.Effect<A, E | E2 | BorrowError, R> =>
-  guarded<A, E | E2 | BorrowError, R>((fiber, guard) => {
-    const lease = engine.lender.borrow(fiber)
-    if (lease !== undefined) return hold(engine, guard, lease, 0, f)
-    return queueUp(
-      engine,
-      fiber,
-      undefined,
-      guard,
-      (lease, waitedMillis) => hold(engine, guard, lease, waitedMillis, f)
-    )
-  })
+): Effect.Effect<A, E | E2 | BorrowError, R> => guarded(used<C, E, A, E2, R>, engine, f, undefined)
 
 /** A lease until the scope of the caller closes. */
 export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowError, Scope.Scope> =>

@@ -48,6 +48,8 @@ export type Phase = "Opening" | "Aborting" | "Idle" | "Taken" | "InUse" | "Closi
 /** The fiber that asked for a lease. */
 export type Holder = RuntimeFiber<any, any>
 
+export const noLeases: ReadonlyArray<never> = []
+
 /** One place of capacity. */
 export class Slot<C> implements Linked<Slot<C>> {
   prev: Slot<C> | undefined = undefined
@@ -57,8 +59,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   phase: Phase = "Opening"
   /** What `open` gave; there from `Idle` or `InUse` on. */
   connection: C | undefined = undefined
-  /** Its leases that have not ended. */
-  readonly leases: Array<Lease<C>> = []
+  /** Its leases that have not ended. Never changed but replaced: idle connections share an empty list. */
+  leases: ReadonlyArray<Lease<C>> = noLeases
   /** When the present phase began: the open, or the idle spell. */
   since: number
   /** When the present phase must end, if it is one that has a limit. */

@@ -1,7 +1,7 @@
 /** Transitions: connections go to holders and come back. */
 import type { AnySpan } from "effect/Tracer"
 import type { CloseReason } from "../../PoolStats.js"
-import { type Command, type Holder, Lease, type Slot, type State, type Waiter } from "../state.js"
+import { type Command, type Holder, Lease, noLeases, type Slot, type State, type Waiter } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { enqueue, leave, refuse } from "./queue.js"
@@ -28,7 +28,7 @@ const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   slot.phase = "InUse"
   slot.answered = false
   slot.uses++
-  slot.leases.push(lease)
+  slot.leases = slot.leases.length === 0 ? [lease] : [...slot.leases, lease]
   state.held.push(lease)
   if (state.limits.concurrency === 1) return
   state.spare.remove(slot)
@@ -146,10 +146,8 @@ export const suspect = <C>(state: State<C>, lease: Lease<C>): void => {
 
 const detach = <C>(lease: Lease<C>): void => {
   lease.list?.remove(lease)
-  const { leases } = lease.slot
-  const at = leases.indexOf(lease)
-  const last = leases.pop()!
-  if (last !== lease) leases[at] = last
+  const { slot } = lease
+  slot.leases = slot.leases.length === 1 ? noLeases : slot.leases.filter((other) => other !== lease)
 }
 
 /** Ends a returned lease: its slot goes to the oldest waiter, becomes idle, or retires. */

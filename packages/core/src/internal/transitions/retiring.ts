@@ -1,6 +1,6 @@
 /** Transitions: a connection closes, with a reason, and its place becomes free. */
 import type { CloseReason } from "../../PoolStats.js"
-import type { Command, Lease, Slot, State } from "../state.js"
+import { type Command, type Lease, noLeases, type Slot, type State } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand, setBack } from "./demand.js"
 
@@ -26,7 +26,7 @@ export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, n
     lease.phase = "Ended"
     if (held) commands.push({ _tag: "Ended", lease })
   }
-  slot.leases.length = 0
+  slot.leases = noLeases
   commands.push({ _tag: "Close", slot })
   const diedUnused = !slot.used && (reason === "Disconnected" || reason === "Unclean")
   if (diedUnused && state.phase === "Running") commands.push(...setBack(state, undefined))

@@ -13,7 +13,8 @@ import type { Address, Connection, OperationOptions } from "../../Connection.js"
 import { ConnectionError } from "../../ConnectionError.js"
 import { atMost, type Decoder, exactly, until } from "../../Framing.js"
 import type { Transport, Unreadable, Unwritable } from "../../Transport.js"
-import { guarded } from "../guard.js"
+import { type Guard, guarded } from "../guard.js"
+import type { Holder } from "../state.js"
 import * as Utf8 from "../utf8.js"
 import type { Answer } from "./inlet.js"
 import type { Line } from "./line.js"
@@ -37,16 +38,24 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
   // --- Writing ------------------------------------------------------------------------------------------------------
 
   send(data: Uint8Array | string, options?: OperationOptions): Effect.Effect<void, ConnectionError> {
-    return guarded((fiber, guard) => {
-      const timeout = this.timeout(options)
-      const { outlet } = this.line
-      const unfit = this.unfit(outlet.failure)
-      if (unfit !== undefined) return Effect.fail(this.error("write", unfit))
-      if (data.length === 0) return Effect.void
-      const written = outlet.canWrite
-      if (written && outlet.writeNow(data)) return Effect.void
-      return new Writing(fiber, this, data, written, timeout).run(guard)
-    })
+    return guarded(sent, this, data, options)
+  }
+
+  /** For its operations. */
+  write(
+    fiber: Holder,
+    guard: Guard,
+    data: Uint8Array | string,
+    options: OperationOptions | undefined
+  ): Effect.Effect<void, ConnectionError> {
+    const timeout = this.timeout(options)
+    const { outlet } = this.line
+    const unfit = this.unfit(outlet.failure)
+    if (unfit !== undefined) return Effect.fail(this.error("write", unfit))
+    if (data.length === 0) return Effect.void
+    const written = outlet.canWrite
+    if (written && outlet.writeNow(data)) return Effect.void
+    return new Writing(fiber, this, data, written, timeout).run(guard)
   }
 
   get sink(): Sink.Sink<void, Uint8Array | string, never, ConnectionError> {
@@ -63,49 +72,52 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
       const unfit = this.unfit(outlet.failure)
       if (unfit !== undefined) return Effect.fail(this.error("write", unfit))
       if (outlet.canWrite) return Effect.sync(() => this.line.shutdown())
-      const turn = guarded((fiber, guard) => new Writing(fiber, this, "", false, this.line.timeout).run(guard))
-      return Effect.andThen(turn, this.endSending())
+      return Effect.andThen(guarded(turn, this, undefined, undefined), this.endSending())
     })
   }
 
   // --- Reading ------------------------------------------------------------------------------------------------------
 
   recv(maxBytes: number = defaultMaxBytes, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.read(() => atMost(count("recv", "maxBytes", maxBytes, 1)), options)
+    return guarded(received, this, () => atMost(count("recv", "maxBytes", maxBytes, 1)), options)
   }
 
   recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.read(() => exactly(count("recvExactly", "bytes", bytes, 0)), options)
+    return guarded(received, this, () => exactly(count("recvExactly", "bytes", bytes, 0)), options)
   }
 
   recvUntil(
     delimiter: Uint8Array | string,
     options: OperationOptions & { readonly maxBytes?: number } = {}
   ): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.read(() => {
+    const decoder = () => {
       const bytes = typeof delimiter === "string" ? Utf8.encode(delimiter) : delimiter
       if (bytes.length === 0) throw new RangeError("recvUntil: delimiter must not be empty")
       const maxBytes = count("recvUntil", "maxBytes", options.maxBytes ?? defaultMaxFrame, bytes.length)
       return until(bytes, maxBytes)
-    }, options)
+    }
+    return guarded(received, this, decoder, options)
   }
 
   recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError> {
-    return this.read(decoder, options)
+    return guarded(received<A>, this, decoder, options)
   }
 
   get stream(): Stream.Stream<Uint8Array, ConnectionError> {
     return Stream.repeatEffectOption(Effect.mapError(this.recv(streamBytes), endsStream))
   }
 
-  private read<A>(make: () => Decoder<A>, options: OperationOptions | undefined): Effect.Effect<A, ConnectionError> {
-    return guarded((fiber, guard) => {
-      const decoder = make()
-      const timeout = this.timeout(options)
-      if (this.line.holder !== this) return Effect.fail(this.error("read", { reason: "Released" }))
-      const answer = this.line.inlet.tryRead(decoder)
-      return answer === undefined ? new Reading(fiber, this, decoder, timeout).run(guard) : this.answered(answer)
-    })
+  /** For its operations. */
+  read<A>(
+    fiber: Holder,
+    guard: Guard,
+    decoder: Decoder<A>,
+    options: OperationOptions | undefined
+  ): Effect.Effect<A, ConnectionError> {
+    const timeout = this.timeout(options)
+    if (this.line.holder !== this) return Effect.fail(this.error("read", { reason: "Released" }))
+    const answer = this.line.inlet.tryRead(decoder)
+    return answer === undefined ? new Reading(fiber, this, decoder, timeout).run(guard) : this.answered(answer)
   }
 
   /** For its operations, as the holder hears of it. */
@@ -191,6 +203,28 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
     return this.toJSON()
   }
 }
+
+// What its effects do. They are no closures, as these would cost as much as the rest.
+
+const sent = (
+  fiber: Holder,
+  guard: Guard,
+  connection: LeasedConnection<any>,
+  data: Uint8Array | string,
+  options: OperationOptions | undefined
+) => connection.write(fiber, guard, data, options)
+
+const received = <A>(
+  fiber: Holder,
+  guard: Guard,
+  connection: LeasedConnection<any>,
+  make: () => Decoder<A>,
+  options: OperationOptions | undefined
+) => connection.read(fiber, guard, make(), options)
+
+/** Nothing to write, but in line. */
+const turn = (fiber: Holder, guard: Guard, connection: LeasedConnection<any>) =>
+  new Writing(fiber, connection, "", false, connection.line.timeout).run(guard)
 
 /** Between two reads, the end of the stream is no error. */
 const endsStream = (error: ConnectionError): Option.Option<ConnectionError> =>
