@@ -444,7 +444,7 @@ export const mutants = [
   {
     file: "lives.ts",
     why: "an onRelease that hangs goes on after its connection has closed",
-    before: "for (const helper of life.helpers) stop(helper)",
+    before: "for (const helper of life.helpers ?? []) stop(helper)",
     after: ""
   },
   {
@@ -468,8 +468,8 @@ export const mutants = [
   {
     file: "alarm.ts",
     why: "a stall of the event loop times out what has been answered",
-    before: "return Effect.flatMap(Effect.sleep(0), () => {",
-    after: "return Effect.flatMap(Effect.void, () => {"
+    before: "return Effect.flatMap(sleep(Math.min(Math.max(0, now - planned), longestGrace)), (next) => {",
+    after: "return Effect.flatMap(Effect.succeed(now), (next) => {"
   },
   {
     file: "readiness.ts",

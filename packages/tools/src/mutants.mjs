@@ -4,6 +4,7 @@
  *
  *     node packages/tools/src/mutants.mjs            all of them
  *     node packages/tools/src/mutants.mjs queue 12   those whose number or place contains one of the words
+ *     node packages/tools/src/mutants.mjs --places   only looks whether what they replace is still there
  *
  * The working tree is changed while it runs and restored after each mutant, also on Ctrl-C.
  */
@@ -74,9 +75,22 @@ const killer = async (first = quick) =>
     await firstFailure(long, 8 * minute)
 
 const words = process.argv.slice(2)
+const isChosen = (label) => words.some((word) => label.split(/[ /.]/).includes(word))
 const chosen = mutants
   .map((mutant, index) => ({ ...mutant, label: `${index + 1} ${mutant.file}` }))
-  .filter(({ label }) => words.length === 0 || words.some((word) => label.split(/[ /.]/).includes(word)))
+  .filter(({ label }) => words.length === 0 || words.includes("--places") || isChosen(label))
+
+const at = (file) => path.join(source, file)
+const text = (file) => fs.readFileSync(at(file), "utf8")
+const misplaced = chosen.flatMap(({ before, file, label }) => {
+  const places = text(file).split(before).length - 1
+  return places === 1 ? [] : [`${label}: "${before}" stands there ${places} times`]
+})
+if (misplaced.length > 0) {
+  console.error(`mutants have to be written anew:\n  ${misplaced.join("\n  ")}`)
+  process.exit(1)
+}
+if (words.includes("--places")) process.exit()
 
 let restore = () => {}
 process.on("exit", () => restore())
@@ -85,12 +99,9 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
 const survivors = []
 const start = performance.now()
 for (const { after, before, file, first, label, why } of chosen) {
-  const at = path.join(source, file)
-  const text = fs.readFileSync(at, "utf8")
-  const places = text.split(before).length - 1
-  if (places !== 1) throw new Error(`${label}: "${before}" stands there ${places} times`)
-  restore = () => fs.writeFileSync(at, text)
-  fs.writeFileSync(at, text.replace(before, () => after))
+  const whole = text(file)
+  restore = () => fs.writeFileSync(at(file), whole)
+  fs.writeFileSync(at(file), whole.replace(before, () => after))
   const name = await killer(first)
   restore()
   restore = () => {}
