@@ -6,7 +6,7 @@ import { check } from "./check.js"
 import { serve, serveEcho } from "./child.js"
 import { document, report } from "./report.js"
 import { echoes } from "./subjects/echoes.js"
-import { subjects } from "./subjects/index.js"
+import { everybody } from "./subjects/index.js"
 import { machine } from "./versions.js"
 import type { Table, Workload } from "./workload.js"
 import { echo } from "./workloads/echo.js"
@@ -60,7 +60,7 @@ const write = (measured: ReadonlyArray<Result>): void => {
   )
   fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true })
-  const about = { machine, subjects: [...subjects, ...echoes].map(({ from, name }) => ({ name, from })) }
+  const about = { machine, subjects: [...everybody, ...echoes].map(({ from, name }) => ({ name, from })) }
   fs.writeFileSync(raw, `${JSON.stringify({ ...about, results }, undefined, 2)}\n`)
   for (const { name, tables } of results) {
     for (const table of tables) fs.writeFileSync(path.join(folder, fileName(name, table.title)), chart(table))
@@ -98,6 +98,6 @@ const main = async (words: ReadonlyArray<string>): Promise<void> => {
 }
 
 const [, , kind, name] = process.argv
-if (kind === "--subject") serve(subjects.find((subject) => subject.name === name)!)
+if (kind === "--subject") serve(everybody.find((subject) => subject.name === name)!)
 else if (kind === "--echo") serveEcho(echoes.find((subject) => subject.name === name)!)
 else await main(process.argv.slice(2))

@@ -207,6 +207,23 @@ const bareScoped = bare("scoped with a finalizer over an array", (idle) => {
   return (work) => Effect.scoped(Effect.flatMap(Effect.acquireRelease(pop, push), work))
 })
 
+/** What fibers cost that wait once: in line before an array, without a way to leave it or to fail. */
+const fibersInLine = bare("fibers in line for an array", (idle) => {
+  const waiting: Array<(thing: Effect.Effect<Thing>) => void> = []
+  let served = 0
+  const pop = Effect.suspend(() => {
+    const thing = idle.pop()
+    return thing === undefined ? Effect.async<Thing>((resume) => void waiting.push(resume)) : Effect.succeed(thing)
+  })
+  const push = (thing: Thing) => {
+    if (served < waiting.length) return waiting[served++]!(Effect.succeed(thing))
+    idle.push(thing)
+    waiting.length = served = 0
+  }
+  return (work) => Effect.flatMap(pop, (thing) => Effect.map(work(), () => push(thing)))
+})
+
 export const ourPools = [use, get, acquire]
 export const effect3Pools = [plain3, ttl3, limited3]
 export const bareEffects = [bareUse, bareScoped]
+export const linesOfFibers = [fibersInLine]

@@ -1,9 +1,10 @@
-/** All subjects. */
+/** Who is compared. */
 import type { Subject } from "../subject.js"
 import { effect4Pools } from "./effect4.js"
-import { bareEffects, effect3Pools, ourPools } from "./effects.js"
+import { bareEffects, effect3Pools, linesOfFibers, ourPools } from "./effects.js"
 import { arrays, promisePools } from "./promises.js"
 
+/** Those that borrow where nobody has to wait. */
 export const subjects: ReadonlyArray<Subject> = [
   ...ourPools,
   ...effect3Pools,
@@ -13,7 +14,12 @@ export const subjects: ReadonlyArray<Subject> = [
   ...arrays
 ]
 
-/** Those in which borrowers can wait. */
+/** Those in which borrowers can wait as in a pool. */
 export const pools = subjects.filter(({ kind }) => kind !== "limit")
 
+/** Those in which borrowers can wait at all. */
+export const queues = [...pools, ...linesOfFibers]
+
 export const yardstick = "socketpool use"
+
+export const everybody: ReadonlyArray<Subject> = [...subjects, ...linesOfFibers]

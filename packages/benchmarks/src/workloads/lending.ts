@@ -2,7 +2,7 @@
 import { withRemotes } from "../remote.js"
 import { calibrated, type Effort, type Figure, sampled } from "../rounds.js"
 import type { Subject } from "../subject.js"
-import { pools, subjects, yardstick } from "../subjects/index.js"
+import { pools, queues, subjects, yardstick } from "../subjects/index.js"
 import type { Table, Workload } from "../workload.js"
 
 interface Crowd {
@@ -113,7 +113,7 @@ export const deepQueue: Workload = {
     const tables: Array<Table> = []
     for (const borrowers of [100, 10_000, 100_000]) {
       // Those whose cost grows with the queue would take minutes.
-      const able = borrowers > 100 ? pools.filter(({ isSlowInQueues }) => !isSlowInQueues) : pools
+      const able = borrowers > 100 ? queues.filter(({ isSlowInQueues }) => !isSlowInQueues) : queues
       const rows = await withRemotes(able, async (remotes) => {
         const times = Math.max(1, Math.round(20_000 / borrowers))
         for (const { open } of remotes) await open(8)
