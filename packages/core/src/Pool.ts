@@ -7,6 +7,8 @@ import * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
 import * as Layer from "effect/Layer"
 import type * as EffectPool from "effect/Pool"
 import type * as Runtime from "effect/Runtime"
@@ -18,9 +20,12 @@ import type { ConnectError } from "./ConnectionError.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
 import { Engine } from "./internal/engine.js"
 import { resolve } from "./internal/options.js"
+import * as Registry from "./internal/registry.js"
 import * as Verbs from "./internal/verbs.js"
+import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
+import type { PoolLease } from "./PoolLease.js"
 import type { PoolStats } from "./PoolStats.js"
 
 /**
@@ -92,6 +97,12 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   drop(connection: C): Effect.Effect<void, ConnectionNotFoundError>
 
   /**
+   * `drop` by the number that the pool has given the connection, as its events and `leases` tell it: for operators, who
+   * see numbers. Fails with `ConnectionNotFoundError` when no open connection has it.
+   */
+  dropById(id: number): Effect.Effect<void, ConnectionNotFoundError>
+
+  /**
    * Closes a leased connection and opens another in its place, for the same lease: what ended the lease of the old one
    * ends that of the new one. For a connection that its holder has found broken, or that must be a fresh one. It goes
    * before those who wait in the queue, and takes as long as an open, at most `acquireTimeout`.
@@ -154,6 +165,21 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
    * the oldest events, at most 1,024 are kept for it; it never slows the pool. Without a subscriber events cost nothing.
    */
   readonly events: Stream.Stream<PoolEvent>
+
+  /**
+   * `events` without `Borrowed` and `Released`: what an operator wants to hear of. A subscriber costs the borrowers
+   * nothing.
+   */
+  readonly notices: Stream.Stream<PoolEvent>
+
+  /** The leases that are held now, longest first: who has what. */
+  readonly leases: Effect.Effect<ReadonlyArray<PoolLease>>
+
+  /**
+   * How large the pool should be, by the arrivals, holds and waits since it was made. `PoolAdvice.advise` takes a part of
+   * that time.
+   */
+  readonly advise: Effect.Effect<PoolAdvice>
 }
 
 /**
@@ -170,8 +196,17 @@ export interface PoolOptions<C, E, R> {
    */
   readonly open: Effect.Effect<C, E, R | Scope.Scope>
 
-  /** The pool's name in errors and logs. Default: `pool-1`, `pool-2` … */
+  /**
+   * The pool's name in errors, logs, metrics and traces; the figures of pools of one name are added up. Default: `pool-1`,
+   * `pool-2` …, the first that no other pool has.
+   */
   readonly name?: string
+
+  /**
+   * What spans say of the pool besides its name, such as `server.address`; pools of sockets say that by themselves.
+   * Nothing secret belongs here. Default: nothing.
+   */
+  readonly attributes?: Readonly<Record<string, string | number | boolean>>
 
   /**
    * The most connections there may be at once, in whatever state: a connection counts from the decision to open it
@@ -347,20 +382,28 @@ const make = <C, E = never, R = never>(
   options: PoolOptions<C, E, R>
 ): Effect.Effect<ConnectionPool<C, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
-    const resolved = yield* Effect.sync(() => resolve(options))
     const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope> | Scope.Scope>()
     const clock = yield* Effect.clock
-    const open = Effect.mapInputContext(
-      resolved.open,
-      (scope: Context.Context<Scope.Scope>) => Context.merge(runtime.context, scope) as Context.Context<R | Scope.Scope>
+    return yield* Effect.acquireRelease(
+      Effect.sync(() => {
+        const resolved = resolve(options)
+        const open = Effect.mapInputContext(
+          resolved.open,
+          (scope: Context.Context<Scope.Scope>) =>
+            Context.merge(runtime.context, scope) as Context.Context<R | Scope.Scope>
+        )
+        const engine = new Engine<C, E>({ ...resolved, open }, runtime as Runtime.Runtime<never>, clock)
+        const pool = new ConnectionPoolImpl(engine)
+        Registry.enter(pool, engine.state, metricTags(runtime.fiberRefs))
+        Verbs.start(engine)
+        return pool
+      }),
+      (pool) => pool.close
     )
-    const engine = yield* Effect.acquireRelease(
-      Effect.sync(() => new Engine<C, E>({ ...resolved, open }, runtime as Runtime.Runtime<never>, clock)),
-      (engine) => Verbs.close(engine)
-    )
-    Verbs.start(engine)
-    return new ConnectionPoolImpl(engine)
   })
+
+const metricTags = (fiberRefs: FiberRefs.FiberRefs): ReadonlyArray<readonly [key: string, value: string]> =>
+  FiberRefs.getOrDefault(fiberRefs, FiberRef.currentMetricLabels).map(({ key, value }) => [key, value] as const)
 
 /**
  * The surface of a pool as a service: each accessor does what the pool's own member of that name does.
@@ -380,6 +423,7 @@ export interface Accessors<Self, C, E> {
   ) => Effect.Effect<C, E | BorrowError, Self>
   readonly release: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
   readonly drop: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
+  readonly dropById: (id: number) => Effect.Effect<void, ConnectionNotFoundError, Self>
   readonly reconnect: (connection: C) => Effect.Effect<C, E | BorrowError | ConnectionNotFoundError, Self>
   readonly invalidate: (connection: C) => Effect.Effect<void, never, Self>
   readonly dropExpired: Effect.Effect<number, never, Self>
@@ -390,6 +434,9 @@ export interface Accessors<Self, C, E> {
   readonly size: Effect.Effect<number, never, Self>
   readonly stats: Effect.Effect<PoolStats, never, Self>
   readonly events: Stream.Stream<PoolEvent, never, Self>
+  readonly notices: Stream.Stream<PoolEvent, never, Self>
+  readonly leases: Effect.Effect<ReadonlyArray<PoolLease>, never, Self>
+  readonly advise: Effect.Effect<PoolAdvice, never, Self>
 
   /** The pool as a layer; it closes with the layer. Wrong options are a defect. */
   readonly layer: <R>(options: PoolOptions<C, E, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
@@ -441,6 +488,7 @@ const Service = <Self>() => <const Id extends string>(id: Id) => <C, E = never>(
     acquireWith: (options) => Effect.flatMap(tag, (pool) => pool.acquireWith(options)),
     release: (connection) => Effect.flatMap(tag, (pool) => pool.release(connection)),
     drop: (connection) => Effect.flatMap(tag, (pool) => pool.drop(connection)),
+    dropById: (id) => Effect.flatMap(tag, (pool) => pool.dropById(id)),
     reconnect: (connection) => Effect.flatMap(tag, (pool) => pool.reconnect(connection)),
     invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
     dropExpired: Effect.flatMap(tag, (pool) => pool.dropExpired),
@@ -451,6 +499,9 @@ const Service = <Self>() => <const Id extends string>(id: Id) => <C, E = never>(
     size: Effect.flatMap(tag, (pool) => pool.size),
     stats: Effect.flatMap(tag, (pool) => pool.stats),
     events: Stream.unwrap(Effect.map(tag, (pool) => pool.events)),
+    notices: Stream.unwrap(Effect.map(tag, (pool) => pool.notices)),
+    leases: Effect.flatMap(tag, (pool) => pool.leases),
+    advise: Effect.flatMap(tag, (pool) => pool.advise),
     layer: (options) => Layer.scoped(tag, make(options))
   }
   return Object.assign(tag, accessors) as unknown as ServiceClass<Self, Id, C, E>
@@ -484,6 +535,11 @@ export class Pool extends Service<Pool>()("@socketpool/core/Pool")<Connection, C
    * Wrong options are a defect (`RangeError`) that names the option, the value and the rule.
    */
   static readonly make = make
+
+  /**
+   * All pools of this process that have not closed, the oldest first: for those who watch over them.
+   */
+  static readonly running: Effect.Effect<ReadonlyArray<ConnectionPool<any, unknown>>> = Effect.sync(Registry.pools)
 
   // `Context.Tag` declares a member of this name that exists in types only; both meanings hold.
   static override readonly Service = Service as typeof Service & ConnectionPool<Connection, ConnectError>

@@ -43,7 +43,29 @@ export const CloseReason = Schema.Literal(
 export type CloseReason = typeof CloseReason.Type
 
 /**
- * Durations of one kind, in milliseconds. The percentiles are upper bounds that are at most 19 % too high; they and
+ * Why somebody who asked for a connection got none: the reasons of `PoolExhaustedError`, `OpenFailed` when opening one
+ * failed, in whatever way, and `PoolClosed` when the pool was closing or closed.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const BorrowFailure = Schema.Literal(
+  "Timeout",
+  "QueueFull",
+  "NoWait",
+  "SelfDeadlock",
+  "OpenFailed",
+  "PoolClosed"
+)
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type BorrowFailure = typeof BorrowFailure.Type
+
+/**
+ * Durations of one kind, in milliseconds. The percentiles are upper bounds that are at most 18 % too high; they and
  * `max` are 0 when nothing was measured yet.
  *
  * @since 0.1.0
@@ -75,6 +97,8 @@ export type TimeSummary = typeof TimeSummary.Type
  * @category models
  */
 export const PoolStats = Schema.Struct({
+  /** How long ago the pool was made, in milliseconds. */
+  ageMillis: Schema.Number,
   /** The most connections there may be at once, in whatever state. */
   maxConnections: Schema.Number,
   /** The floor that is kept open. */
@@ -112,6 +136,8 @@ export const PoolStats = Schema.Struct({
   exhausted: Schema.Number,
   /** How many of them waited for as long as they would: reason `Timeout`. */
   timedOut: Schema.Number,
+  /** Borrows and calls of `reconnect` so far that got no connection, by reason. */
+  failed: Schema.Record({ key: BorrowFailure, value: Schema.Number }),
   /** Borrowers so far that were interrupted while they waited. */
   cancelled: Schema.Number,
   /** Leases so far that were held for longer than `leakThreshold`. */

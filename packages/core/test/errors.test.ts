@@ -35,6 +35,7 @@ const afterFailure = (failure: unknown) =>
   })
 
 const stats: PoolStats = {
+  ageMillis: 0,
   maxConnections: 4,
   minConnections: 1,
   opening: 1,
@@ -63,6 +64,7 @@ const stats: PoolStats = {
   waited: 50,
   exhausted: 5,
   timedOut: 4,
+  failed: { Timeout: 4, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, OpenFailed: 0, PoolClosed: 0 },
   cancelled: 1,
   leaksSuspected: 0,
   waitTime: { count: 100, totalMillis: 50, maxMillis: 3, p50Millis: 0, p95Millis: 1, p99Millis: 2 },

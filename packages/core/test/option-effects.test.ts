@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Schedule, TestClock } from "effect"
-import { forkSettled, id, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
+import { forkSettled, id, type Options, type Script, settled, setup, spansOf, type TestPool, warmUp } from "./setup.js"
 
 interface World {
   readonly connector: ScriptedConnector.ScriptedConnector
@@ -56,6 +56,16 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     see: ({ pool }) => Effect.succeed(pool.name === "orders"),
     without: false,
     with: true
+  },
+  attributes: {
+    set: { attributes: { "server.address": "db.internal" } },
+    see: ({ pool }) =>
+      Effect.map(
+        spansOf(pool.use(id)),
+        ([connect]) => connect?.attributes.get("server.address")
+      ),
+    without: undefined,
+    with: "db.internal"
   },
   maxConnections: {
     set: { maxConnections: 7 },

@@ -22,6 +22,7 @@ describe("stats", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 7 })
       assert.deepStrictEqual(yield* pool.stats, {
+        ageMillis: 0,
         maxConnections: 7,
         minConnections: 0,
         opening: 0,
@@ -39,6 +40,7 @@ describe("stats", () => {
         waited: 0,
         exhausted: 0,
         timedOut: 0,
+        failed: { Timeout: 0, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, OpenFailed: 0, PoolClosed: 0 },
         cancelled: 0,
         leaksSuspected: 0,
         waitTime: noTime,

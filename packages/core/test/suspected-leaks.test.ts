@@ -5,35 +5,35 @@ import { Duration, Effect, Fiber, type Layer, Logger, LogLevel, TestClock } from
 import { listen } from "./events.js"
 import { audited, countingClock, forkSettled, id, lineUp, type Options, type Script, settled, setup } from "./setup.js"
 
-/** Runs a test over a pool that suspects a leak after a minute; notes the events and warnings. */
+/** Runs a test over a pool that suspects a leak after a minute; notes the events and what is logged. */
 const suspicious = <A, E, R>(
   test: (made: Effect.Effect.Success<ReturnType<typeof setupHeard>>) => Effect.Effect<A, E, R>,
   options: Options = {},
   script: Script = {}
 ) => {
-  const warnings: Array<string> = []
+  const logged: Array<string> = []
   const layer: Layer.Layer<never> = Logger.add(Logger.make(({ logLevel, message }) => {
-    if (LogLevel.greaterThanEqual(logLevel, LogLevel.Warning)) warnings.push(String(message))
+    if (LogLevel.greaterThanEqual(logLevel, LogLevel.Info)) logged.push(String(message))
   }))
-  return Effect.provide(Effect.flatMap(setupHeard(warnings, options, script), test), layer)
+  return Effect.provide(Effect.flatMap(setupHeard(logged, options, script), test), layer)
 }
 
-const setupHeard = (warnings: ReadonlyArray<string>, options: Options, script: Script) =>
+const setupHeard = (logged: ReadonlyArray<string>, options: Options, script: Script) =>
   Effect.gen(function*() {
     const made = yield* setup({ name: "orders", leakThreshold: "1 minute", ...options }, script)
     const { events } = yield* listen(made.pool)
     const leaks = () => events.filter((event) => event._tag === "LeakSuspected" || event._tag === "LeakReturned")
-    return { ...made, leaks, warnings }
+    return { ...made, leaks, logged }
   })
 
 describe("a lease held for longer than leakThreshold", () => {
   it.scoped("is told once, by an event and a warning that name who took it and when", () =>
-    suspicious(({ leaks, pool, warnings }) =>
+    suspicious(({ leaks, pool, logged }) =>
       Effect.gen(function*() {
         yield* TestClock.adjust("5 seconds")
         const holder = yield* forkSettled(Effect.withSpan(pool.use(() => Effect.sleep("3 minutes")), "checkout"))
         yield* TestClock.adjust("59999 millis")
-        assert.deepStrictEqual([leaks(), warnings], [[], []])
+        assert.deepStrictEqual([leaks(), logged], [[], []])
         yield* TestClock.adjust("1 millis")
         const fiber = `#${holder.id().id}`
         const expected = {
@@ -46,17 +46,17 @@ describe("a lease held for longer than leakThreshold", () => {
         assert.deepStrictEqual(leaks() as ReadonlyArray<unknown>, [expected])
         yield* TestClock.adjust("1 minute")
         assert.lengthOf(leaks(), 1)
-        assert.lengthOf(warnings, 1)
-        assert.include(warnings[0], `Pool "orders"`)
-        assert.include(warnings[0], `fiber ${fiber} in span "checkout"`)
-        assert.include(warnings[0], "1970-01-01T00:00:05.000Z")
+        assert.lengthOf(logged, 1)
+        assert.include(logged[0], `Pool "orders"`)
+        assert.include(logged[0], `fiber ${fiber} in span "checkout"`)
+        assert.include(logged[0], "1970-01-01T00:00:05.000Z")
         yield* TestClock.adjust("1 minute")
         yield* Fiber.join(holder)
       })
     ))
 
   it.scoped("is told a second time when it has come back", () =>
-    suspicious(({ leaks, pool, warnings }) =>
+    suspicious(({ leaks, pool, logged }) =>
       Effect.gen(function*() {
         const connection = yield* pool.acquire
         yield* TestClock.adjust("90 seconds")
@@ -65,9 +65,9 @@ describe("a lease held for longer than leakThreshold", () => {
         const returned = leaks()[1]!
         assert.deepInclude(returned, { _tag: "LeakReturned", at: 90_000, connection: 1 })
         assert.strictEqual("holder" in returned && returned.holder.heldMillis, 90_000)
-        assert.lengthOf(warnings, 2)
-        assert.include(warnings[1], "come back")
-        assert.include(warnings[1], "90000 ms")
+        assert.lengthOf(logged, 2)
+        assert.include(logged[1], "come back")
+        assert.include(logged[1], "90000 ms")
       })
     ))
 
@@ -178,12 +178,12 @@ describe("a lease held for longer than leakThreshold", () => {
 
 describe("no leak is suspected", () => {
   it.scoped("of leases that end in time, however many follow one another", () =>
-    suspicious(({ leaks, pool, warnings }) =>
+    suspicious(({ leaks, pool, logged }) =>
       Effect.gen(function*() {
         const holder = yield* forkSettled(Effect.repeatN(pool.use(() => Effect.sleep("50 seconds")), 3))
         yield* TestClock.adjust("200 seconds")
         yield* Fiber.join(holder)
-        assert.deepStrictEqual([leaks(), warnings, (yield* pool.stats).leaksSuspected], [[], [], 0])
+        assert.deepStrictEqual([leaks(), logged, (yield* pool.stats).leaksSuspected], [[], [], 0])
       })
     ))
 
@@ -209,12 +209,12 @@ describe("no leak is suspected", () => {
     ))
 
   it.scoped("unless leakThreshold is set", () =>
-    suspicious(({ leaks, pool, warnings }) =>
+    suspicious(({ leaks, pool, logged }) =>
       Effect.gen(function*() {
         const connection = yield* pool.acquire
         yield* TestClock.adjust("5 minutes")
         yield* pool.release(connection)
-        assert.deepStrictEqual([leaks(), warnings], [[], []])
+        assert.deepStrictEqual([leaks(), logged], [[], []])
       }), { leakThreshold: Infinity }))
 
   it.scoped("and no timer runs while nothing is leased", () =>

@@ -3,6 +3,7 @@ import type { PoolStats } from "@socketpool/core"
 const noTime = { count: 0, totalMillis: 0, maxMillis: 0, p50Millis: 0, p95Millis: 0, p99Millis: 0 }
 
 export const emptyStats: PoolStats = {
+  ageMillis: 0,
   maxConnections: 8,
   minConnections: 0,
   opening: 0,
@@ -31,6 +32,7 @@ export const emptyStats: PoolStats = {
   waited: 0,
   exhausted: 0,
   timedOut: 0,
+  failed: { Timeout: 0, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, OpenFailed: 0, PoolClosed: 0 },
   cancelled: 0,
   leaksSuspected: 0,
   waitTime: noTime,

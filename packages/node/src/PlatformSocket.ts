@@ -220,7 +220,10 @@ export const makePool = (
     const open = opener(options, "PlatformSocket.makePool")
     return poolOf<Connection, Transport.LeasedConnection<PlatformTransport>>(
       options,
-      options.address ?? defaultAddress,
+      {
+        name: options.address ?? defaultAddress,
+        attributes: options.address === undefined ? {} : { "server.address": options.address }
+      },
       (finish) => open(options.socket, finish)
     )
   })

@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import { dial } from "./internal/dial.js"
 import { TcpHandle } from "./internal/handles.js"
 import { tcpRoute } from "./internal/route.js"
-import { layerOf, poolOf } from "./internal/socketPool.js"
+import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
 /**
@@ -44,7 +44,7 @@ export const make = (
     const route = tcpRoute(options, "TcpPool")
     return poolOf<TcpConnection.TcpConnection, TcpHandle>(
       options,
-      `tcp://${route.address}`,
+      { name: `tcp://${route.address}`, attributes: serverAttributes(route.peer) },
       (finish) => dial(route, TcpHandle.of, finish)
     )
   })

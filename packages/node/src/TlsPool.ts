@@ -12,7 +12,7 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { secureDialer } from "./internal/secure.js"
-import { layerOf, poolOf } from "./internal/socketPool.js"
+import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as TlsConnection from "./TlsConnection.js"
 
 /**
@@ -57,8 +57,8 @@ export const make = (
   options: Options
 ): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const { address, dial } = secureDialer(options, "TlsPool")
-    return poolOf(options, `tls://${address}`, dial)
+    const { address, dial, peer } = secureDialer(options, "TlsPool")
+    return poolOf(options, { name: `tls://${address}`, attributes: serverAttributes(peer) }, dial)
   })
 
 /**

@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
 import { dial } from "./internal/dial.js"
 import { UnixHandle } from "./internal/handles.js"
 import { unixRoute } from "./internal/route.js"
-import { layerOf, poolOf } from "./internal/socketPool.js"
+import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as UnixConnection from "./UnixConnection.js"
 
 /**
@@ -38,7 +38,7 @@ export const make = (
     const route = unixRoute(options, "UnixPool")
     return poolOf<UnixConnection.UnixConnection, UnixHandle>(
       options,
-      `unix:${route.address}`,
+      { name: `unix:${route.address}`, attributes: serverAttributes(route.peer) },
       (finish) => dial(route, UnixHandle.of, finish)
     )
   })

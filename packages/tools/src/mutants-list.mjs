@@ -431,14 +431,14 @@ export const mutants = [
   {
     file: "lives.ts",
     why: "what an open gave too late stays open",
-    before: "if (!this.listener.opened(slot, connection, drawn)) return this.closeScope(scope)",
+    before: "if (!this.listener.opened(slot, connection, drawn)) return this.closeScope(slot, scope)",
     after: "if (!this.listener.opened(slot, connection, drawn)) return Effect.void"
   },
   {
     file: "lives.ts",
     why: "what a failed open left behind is not cleaned up",
     before:
-      "            this.listener.openFailed(slot, notInterrupted(cause))\n            return this.closeScope(scope)",
+      "            this.listener.openFailed(slot, notInterrupted(cause))\n            return this.closeScope(slot, scope)",
     after: "            this.listener.openFailed(slot, notInterrupted(cause))\n            return Effect.void"
   },
   {
@@ -486,8 +486,8 @@ export const mutants = [
   {
     file: "histogram.ts",
     why: "percentiles are one bucket too low",
-    before: "Math.min(upperBound(bucket), this.max)",
-    after: "upperBound(bucket - 1)"
+    before: "if (seen >= rank) return Math.min(bounds[bucket]!, this.max)",
+    after: "if (seen >= rank) return bounds[Math.max(0, bucket - 1)]!"
   },
   {
     file: "transport/inlet.ts",
@@ -849,5 +849,153 @@ export const mutants = [
     first: ["/alarm.test.ts"],
     before: "this.ring(this.host.now(), now)",
     after: "this.ring(now, now)"
+  },
+  // --- What can be seen of it ---------------------------------------------------------------------------------------
+  {
+    file: "histogram.ts",
+    why: "a duration counts in the bucket above its bound",
+    first: ["/histogram.test.ts"],
+    before: "while (bounds[bucket]! < millis) bucket++",
+    after: "while (bounds[bucket]! <= millis) bucket++"
+  },
+  {
+    file: "histogram.ts",
+    why: "what took exactly as long as a bound is not counted up to it",
+    first: ["/histogram.test.ts"],
+    before: "bounds[bucket]! <= limit; bucket++",
+    after: "bounds[bucket]! < limit; bucket++"
+  },
+  {
+    file: "histogram.ts",
+    why: "the shortest of added durations is the first histogram's",
+    first: ["/histogram.test.ts"],
+    before: "this.min = this.count === 0 ? other.min : Math.min(this.min, other.min)",
+    after: "this.min = Math.min(this.min, other.min)"
+  },
+  {
+    file: "metrics/instruments.ts",
+    why: "expired connections that the floor still needs are not counted as idle",
+    first: ["/metrics.test.ts"],
+    before: "state.idle.length + state.outgoing.length",
+    after: "state.idle.length"
+  },
+  {
+    file: "metrics/instruments.ts",
+    why: "who reconnects is not counted among the pending",
+    first: ["/metrics.test.ts"],
+    before: "(state) => state.pending\n",
+    after: "(state) => state.waiters.length\n"
+  },
+  {
+    file: "metrics/instruments.ts",
+    why: "those who waited count twice",
+    first: ["/metrics.test.ts"],
+    before: "read: (state) => state.acquired - state.waited",
+    after: "read: (state) => state.acquired"
+  },
+  {
+    file: "metrics/source.ts",
+    why: "what a closed pool has counted is forgotten",
+    first: ["/metrics.test.ts"],
+    before: "this.past.set(line, ((this.past.get(line) as number) ?? 0) + line.read(state))",
+    after: "line.read(state)"
+  },
+  {
+    file: "metrics/source.ts",
+    why: "gauges of a closed pool stay",
+    first: ["/metrics.test.ts"],
+    before: "if (kind !== \"Counter\") continue",
+    after: ""
+  },
+  {
+    file: "metrics/source.ts",
+    why: "durations of a closed pool are forgotten",
+    first: ["/metrics.test.ts"],
+    before: "sum.add(timing.read(state))\n      this.past.set(timing, sum)",
+    after: "sum.add(timing.read(state))"
+  },
+  {
+    file: "metrics/effect.ts",
+    why: "counters are told as what may fall",
+    first: ["/metrics.test.ts"],
+    before: "incremental: kind === \"Counter\"",
+    after: "incremental: false"
+  },
+  {
+    file: "metrics/exposition.ts",
+    why: "a quote in a name breaks the text",
+    first: ["/metrics.test.ts"],
+    before: String.raw`.replaceAll("\"", "\\\"")`,
+    after: ""
+  },
+  {
+    file: "registry.ts",
+    why: "pools without a name never share one",
+    first: ["/metrics.test.ts"],
+    before: "let n = 1\n",
+    after: "let n = 1 + sources.size\n"
+  },
+  {
+    file: "engine.ts",
+    why: "a closed pool goes on running for those who watch",
+    first: ["/watching.test.ts"],
+    before: "      Registry.leave(state)\n",
+    after: ""
+  },
+  {
+    file: "journal.ts",
+    why: "notices tell of every lease",
+    first: ["/watching.test.ts"],
+    before: "if (told._tag !== \"Borrowed\" && told._tag !== \"Released\") this.rest",
+    after: "this.rest"
+  },
+  {
+    file: "verbs.ts",
+    why: "a connection that is being opened can be dropped by its number",
+    first: ["/watching.test.ts"],
+    before: "if (slot.id !== id || !isThere(slot)) continue",
+    after: "if (slot.id !== id) continue"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "who is turned away is not counted by reason",
+    first: ["/metrics.test.ts"],
+    before: "  state.failed[why]++\n",
+    after: ""
+  },
+  {
+    file: "lending.ts",
+    why: "a borrower's span does not end when he is interrupted",
+    first: ["/tracing.test.ts"],
+    before: "const exit = Exit.failCause(cause)\n    this.trace?.failed(exit)",
+    after: "const exit = Exit.failCause(cause)"
+  },
+  {
+    file: "lending.ts",
+    why: "a borrower's span does not end when he is served",
+    first: ["/tracing.test.ts"],
+    before: "      this.trace?.served(lease.slot.id)\n",
+    after: ""
+  },
+  {
+    file: "tracing.ts",
+    why: "an open is a part of the trace of whoever made the pool",
+    first: ["/tracing.test.ts"],
+    before: "      root: true,\n",
+    after: ""
+  },
+  {
+    file: "tracing.ts",
+    why: "where tracing is switched off there are spans",
+    first: ["/tracing.test.ts"],
+    before: " && fiber.getFiberRef(FiberRef.currentTracerEnabled)",
+    after: ""
+  },
+  {
+    file: "engine.ts",
+    why: "an open is linked to the next waiter",
+    first: ["/tracing.test.ts"],
+    before: "if (before-- === 0) return waiter.span",
+    after: "if (before-- === 1) return waiter.span"
   }
 ]

@@ -7,6 +7,7 @@ import * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ConnectionPool } from "../Pool.js"
+import * as PoolAdvice from "../PoolAdvice.js"
 import {
   type BorrowError,
   ConnectionNotFoundError,
@@ -14,11 +15,12 @@ import {
   type PoolClosedError
 } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
+import type { PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
 import type { Engine } from "./engine.js"
 import * as Lending from "./lending.js"
 import { callTimeout } from "./options.js"
-import { snapshot } from "./snapshot.js"
+import { leases, snapshot } from "./snapshot.js"
 import * as Verbs from "./verbs.js"
 
 const variance = {
@@ -40,6 +42,9 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
   readonly size: Effect.Effect<number>
   readonly stats: Effect.Effect<PoolStats>
   readonly events: Stream.Stream<PoolEvent>
+  readonly notices: Stream.Stream<PoolEvent>
+  readonly leases: Effect.Effect<ReadonlyArray<PoolLease>>
+  readonly advise: Effect.Effect<PoolAdvice.PoolAdvice>
   readonly #engine: Engine<C, E>
 
   constructor(engine: Engine<C, E>) {
@@ -53,8 +58,14 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
     this.awaitReady = Lending.awaitReady(engine)
     this.close = Verbs.close(engine)
     this.size = Effect.sync(() => engine.state.open)
-    this.stats = Effect.sync(() => snapshot(engine.state))
+    this.stats = Effect.sync(() => snapshot(engine.state, engine.now()))
     this.events = engine.journal.events
+    this.notices = engine.journal.notices
+    this.leases = Effect.sync(() => leases(engine.state, engine.now()))
+    this.advise = Effect.map(
+      this.stats,
+      (stats) => PoolAdvice.advise({ stats, concurrency: engine.options.concurrency })
+    )
   }
 
   commit(): Effect.Effect<C, E | BorrowError, Scope.Scope> {
@@ -79,6 +90,10 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
     return Effect.suspend(() => Verbs.drop(this.#engine, connection) ? Effect.void : this.notFound("drop"))
   }
 
+  dropById(id: number): Effect.Effect<void, ConnectionNotFoundError> {
+    return Effect.suspend(() => Verbs.dropById(this.#engine, id) ? Effect.void : this.notFound("drop"))
+  }
+
   reconnect(connection: C): Effect.Effect<C, E | BorrowError | ConnectionNotFoundError> {
     return Lending.reconnect(this.#engine, connection)
   }
@@ -96,7 +111,7 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
   }
 
   toJSON(): unknown {
-    return { _id: "@socketpool/core/Pool", name: this.name, stats: snapshot(this.#engine.state) }
+    return { _id: "@socketpool/core/Pool", name: this.name, stats: snapshot(this.#engine.state, this.#engine.now()) }
   }
 
   override toString(): string {

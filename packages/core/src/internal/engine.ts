@@ -11,6 +11,7 @@ import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
 import type * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
+import type { AnySpan } from "effect/Tracer"
 import type { CloseReason } from "../PoolStats.js"
 import { Directory } from "./directory.js"
 import { Hooks } from "./hooks.js"
@@ -20,7 +21,9 @@ import { Lender } from "./lender.js"
 import { Lives } from "./lives.js"
 import type { Resolved } from "./options.js"
 import { Readiness } from "./readiness.js"
+import * as Registry from "./registry.js"
 import { type Setback, type Slot, State, type Waiter } from "./state.js"
+import * as Tracing from "./tracing.js"
 import type { Commands } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
@@ -40,6 +43,9 @@ export class Engine<C, E> {
   /** Completes when a closing pool is empty. */
   readonly done = Deferred.unsafeMake<void>(FiberId.none)
 
+  /** What spans say of the pool. */
+  readonly attributes: Tracing.Attributes
+
   readonly lender: Lender<C, E>
 
   readonly host: Host.Host
@@ -52,8 +58,9 @@ export class Engine<C, E> {
     runtime: Runtime.Runtime<never>,
     clock: Clock.Clock
   ) {
-    const state = new State<C>(options)
+    this.attributes = { "db.client.connection.pool.name": options.name, ...options.attributes }
     const host = Host.make(options.name, runtime, clock)
+    const state = new State<C>(options, host.now())
     this.state = state
     this.host = host
     this.journal = new Journal(options.name, host, state)
@@ -62,7 +69,8 @@ export class Engine<C, E> {
     this.lender = new Lender(this)
     this.lives = new Lives(
       host,
-      options.open,
+      (slot) =>
+        Tracing.connect(options.open, { ...this.attributes, "socketpool.connection.id": slot.id }, this.causeOf(slot)),
       options.closed,
       options.ttlJitter > 0 && options.connectionTTL !== Infinity,
       {
@@ -132,6 +140,7 @@ export class Engine<C, E> {
     this.readiness.refresh()
     if (state.phase === "Draining" && state.slots.size === 0) {
       Whole.closed(state)
+      Registry.leave(state)
       this.journal.tell(() => ({ _tag: "PoolClosed" }))
       Deferred.unsafeDone(this.done, Exit.void)
     }
@@ -145,6 +154,20 @@ export class Engine<C, E> {
   }
 
   // --- What happens to connections ----------------------------------------------------------------------------------
+
+  /** The span of the request that a connection is opened for: the first open is for the oldest waiter, and so on. */
+  private causeOf(slot: Slot<C>): AnySpan | undefined {
+    const { movers, opening, waiters } = this.state
+    let before = 0
+    for (const other of opening) {
+      if (other === slot) break
+      before++
+    }
+    for (const list of [movers, waiters]) {
+      for (const waiter of list) if (before-- === 0) return waiter.span
+    }
+    return undefined
+  }
 
   private opened(slot: Slot<C>, connection: C, drawn: number): boolean {
     if (slot.phase !== "Opening") return false
@@ -166,13 +189,13 @@ export class Engine<C, E> {
       Cause.fail(new Error(`opening took longer than ${this.options.connectTimeout} ms`))
     this.lastConnectError = Option.some(Cause.squash(cause))
     this.journal.openFailed(slot, cause)
-    if (this.state.pending === 0) this.host.report("a connection could not be opened in the background", cause)
+    if (this.state.pending === 0) this.host.warn("a connection could not be opened in the background", cause, slot)
     this.run(Opening.openFailed(this.state, slot, setback, inFlight, this.now()))
     this.watch()
   }
 
   private validate(slot: Slot<C>): void {
-    this.lives.ask(slot, this.hooks.validate(slot.connection!), (exit) => {
+    this.lives.ask(slot, this.hooks.validate(slot), (exit) => {
       if (slot.list !== this.state.validating) return
       if (exit._tag === "Failure" || !exit.value) return this.failed(slot)
       const now = this.now()
@@ -208,7 +231,7 @@ export class Engine<C, E> {
 
   private closeTimedOut(slot: Slot<C>): void {
     const after = `within ${this.options.closeTimeout} ms`
-    this.host.report(`a connection has not closed ${after}; its place is given to another`, Cause.empty)
+    this.host.warn(`a connection has not closed ${after}; its place is given to another`, Cause.empty, slot)
     this.gone(slot)
   }
 

@@ -1,35 +1,91 @@
 /**
  * Durations counted in buckets, so that percentiles cost a fixed amount of memory and recording one costs no allocation.
  *
- * Four buckets per doubling, as in log-linear histograms (HdrHistogram): an upper bound is at most 2^(1/4) − 1 = 19 %
- * above what it stands for.
+ * The buckets' bounds are round decimal numbers, twenty per decade, so that any of the bounds that monitoring uses is one
+ * of them and can be counted exactly. A percentile is the upper bound of a bucket: at most 18 % above what it stands for.
+ *
+ * Finding a bucket takes no logarithm: the upper bits of a number's binary representation are its power of two and
+ * which eighth of the way to the next it is in, and a table says where to begin for each such eighth, as in HdrHistogram
+ * (which is linear within powers of two).
  */
 import type { TimeSummary } from "../PoolStats.js"
 
-/** The first bucket begins here, in milliseconds: a nanosecond. What is shorter counts as nothing. */
-const smallest = 1e-6
-const perDoubling = 4
-/** 2^50 ns are thirteen days; what is longer counts in the last bucket. */
-const buckets = 50 * perDoubling + 2
+const mantissas = [1, 1.1, 1.2, 1.4, 1.6, 1.8, 2, 2.25, 2.5, 2.75, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 7.5, 8.5]
+/** In milliseconds: from a nanosecond, what is shorter counts as nothing, to eleven days, what is longer counts as that. */
+const decades = Array.from({ length: 15 }, (_, i) => i - 6)
 
-/** Bucket 0 is for what took no time. */
-const bucketOf = (millis: number): number =>
-  millis < smallest ? 0 : Math.min(1 + Math.ceil(Math.log2(millis / smallest) * perDoubling), buckets - 1)
+/** The upper bounds of the buckets, in milliseconds; the first is for what took no time. */
+const bounds = Float64Array.from([
+  0,
+  ...decades.flatMap((decade) => mantissas.map((mantissa) => Number(`${mantissa}e${decade}`))),
+  Infinity
+])
+const smallest = bounds[1]!
 
-const upperBound = (bucket: number): number => bucket === 0 ? 0 : smallest * 2 ** ((bucket - 1) / perDoubling)
+const double = new Float64Array(1)
+const halves = new Uint32Array(double.buffer)
+const upperHalf = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0
+
+/** The power of two of a positive number and its eighth, as one whole number that grows with it. */
+const eighthOf = (positive: number): number => {
+  double[0] = positive
+  return halves[upperHalf]! >>> 17
+}
+
+const firstEighth = eighthOf(smallest)
+/** For each eighth, the first bucket that a number in it can be in. */
+const starts = new Uint16Array(eighthOf(bounds[bounds.length - 2]!) - firstEighth + 1)
+for (let bucket = bounds.length - 2; bucket > 0; bucket--) {
+  const from = bucket === 1 ? firstEighth : eighthOf(bounds[bucket - 1]!)
+  for (let eighth = from; eighth <= eighthOf(bounds[bucket]!); eighth++) starts[eighth - firstEighth] = bucket
+}
+
+const bucketOf = (millis: number): number => {
+  if (!(millis >= smallest)) return 0
+  const eighth = eighthOf(millis) - firstEighth
+  let bucket = eighth < starts.length ? starts[eighth]! : bounds.length - 1
+  while (bounds[bucket]! < millis) bucket++
+  return bucket
+}
 
 export class Histogram {
   private counts: Float64Array | undefined = undefined
-  private count = 0
-  private total = 0
-  private max = 0
+  count = 0
+  total = 0
+  /** 0 when there is none. */
+  min = 0
+  max = 0
 
   record(millis: number): void {
+    if (millis > this.max) this.max = millis
+    if (millis < this.min || this.count === 0) this.min = millis
     this.count++
     this.total += millis
-    if (millis > this.max) this.max = millis
-    this.counts ??= new Float64Array(buckets)
+    this.counts ??= new Float64Array(bounds.length)
     this.counts[bucketOf(millis)]!++
+  }
+
+  /** Adds what another one has counted. */
+  add(other: Histogram): void {
+    if (other.counts === undefined) return
+    this.max = Math.max(this.max, other.max)
+    this.min = this.count === 0 ? other.min : Math.min(this.min, other.min)
+    this.count += other.count
+    this.total += other.total
+    this.counts ??= new Float64Array(bounds.length)
+    for (let bucket = 0; bucket < bounds.length; bucket++) this.counts[bucket]! += other.counts[bucket]!
+  }
+
+  /** How many took no longer than each of these milliseconds, which must be bounds, and grow. */
+  upTo(limits: ReadonlyArray<number>): Array<number> {
+    const { counts } = this
+    if (counts === undefined) return limits.map(() => 0)
+    let seen = 0
+    let bucket = 0
+    return limits.map((limit) => {
+      for (; bucket < bounds.length && bounds[bucket]! <= limit; bucket++) seen += counts[bucket]!
+      return seen
+    })
   }
 
   /** How long the given fraction of the durations took at most. */
@@ -37,9 +93,9 @@ export class Histogram {
     if (this.counts === undefined) return 0
     const rank = Math.ceil(this.count * fraction)
     let seen = 0
-    for (let bucket = 0; bucket < buckets - 1; bucket++) {
+    for (let bucket = 0; bucket < bounds.length; bucket++) {
       seen += this.counts[bucket]!
-      if (seen >= rank) return Math.min(upperBound(bucket), this.max)
+      if (seen >= rank) return Math.min(bounds[bucket]!, this.max)
     }
     return this.max
   }

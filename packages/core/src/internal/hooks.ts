@@ -37,17 +37,17 @@ export class Hooks<C> {
       if (isConnected !== undefined && !isConnected(slot.connection!)) return "Disconnected"
       if (isExpired !== undefined && isExpired(slot.connection!)) return "Expired"
     } catch (defect) {
-      this.host.report("isConnected or isExpired died", Cause.die(defect))
+      this.host.warn("isConnected or isExpired died", Cause.die(defect), slot)
       return "Invalid"
     }
     return undefined
   }
 
   /** Whether a connection says that it works. It has no other way to fail than to say no. */
-  validate(connection: C): Effect.Effect<boolean> {
-    return Effect.matchCause(Effect.suspend(() => this.options.validate!(connection)), {
+  validate(slot: Slot<C>): Effect.Effect<boolean> {
+    return Effect.matchCause(Effect.suspend(() => this.options.validate!(slot.connection!)), {
       onFailure: (cause) => {
-        if (Cause.isDie(cause)) this.host.report("validate died", cause)
+        if (Cause.isDie(cause)) this.host.warn("validate died", cause, slot)
         return false
       },
       onSuccess: (works) => works === true

@@ -6,6 +6,7 @@ import type * as Fiber from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
 import * as FiberRefs from "effect/FiberRefs"
+import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 
@@ -18,9 +19,13 @@ export interface Host {
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
   /** Runs a task in a later turn of the scheduler. */
   readonly later: (task: () => void) => void
-  /** Logs what nobody else hears of. */
-  readonly report: (message: string, cause: Cause.Cause<unknown>) => void
+  /** Logs what nobody else hears of, and what it is about: a healthy pool is silent. */
+  readonly warn: Log
+  /** Logs that something that was warned of is over. */
+  readonly inform: Log
 }
+
+type Log = (message: string, cause: Cause.Cause<unknown>, slot?: { readonly id: number }) => void
 
 /** Stops a fiber without waiting for it. */
 export const stop = (fiber: Fiber.RuntimeFiber<any, any> | undefined): void =>
@@ -29,13 +34,20 @@ export const stop = (fiber: Fiber.RuntimeFiber<any, any> | undefined): void =>
 export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock.Clock): Host => {
   const own = interruptible(runtime)
   const scheduler = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
+  const log = (level: LogLevel.LogLevel): Log => (message, cause, slot) =>
+    void fork(Effect.annotateLogs(Effect.logWithLevel(level, `Pool "${name}": ${message}`, cause), {
+      module: "socketpool",
+      pool: name,
+      ...(slot === undefined ? {} : { connection: slot.id })
+    }))
   const fork: Host["fork"] = (effect) => Runtime.runFork(own, effect, { immediate: false })
   return {
     now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
     wallTime: () => clock.unsafeCurrentTimeMillis(),
     fork,
     later: (task) => scheduler.scheduleTask(task, 0),
-    report: (message, cause) => void fork(Effect.logWarning(`Pool "${name}": ${message}`, cause))
+    warn: log(LogLevel.Warning),
+    inform: log(LogLevel.Info)
   }
 }
 

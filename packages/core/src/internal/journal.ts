@@ -16,12 +16,13 @@ const kept = 1_024
 /** What an event says besides the pool and the time. */
 type Told = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
 
-export class Journal<C> {
+/** Those who listen to the same. */
+class Channel {
   private readonly hub = Effect.runSync(PubSub.sliding<PoolEvent>(kept))
   private subscribers = 0
   readonly events: Stream.Stream<PoolEvent>
 
-  constructor(private readonly pool: string, private readonly host: Host, state: State<C>) {
+  constructor(state: State<any>) {
     this.events = Stream.unwrapScoped(Effect.gen(this, function*() {
       const subscription = yield* Effect.acquireRelease(
         Effect.tap(PubSub.subscribe(this.hub), () => this.subscribers++),
@@ -32,10 +33,36 @@ export class Journal<C> {
     }))
   }
 
-  tell(event: () => Told): void {
-    if (this.subscribers === 0) return
+  get isIdle(): boolean {
+    return this.subscribers === 0
+  }
+
+  publish(event: PoolEvent): void {
+    if (this.isIdle) return
     // `unsafeOffer` would drop the newest event when a subscriber is slow, not the oldest.
-    Effect.runSync(PubSub.publish(this.hub, { ...event(), pool: this.pool, at: this.host.wallTime() } as PoolEvent))
+    Effect.runSync(PubSub.publish(this.hub, event))
+  }
+}
+
+export class Journal<C> {
+  private readonly everything: Channel
+  /** For those who do not want to hear of every lease. */
+  private readonly rest: Channel
+  readonly events: Stream.Stream<PoolEvent>
+  readonly notices: Stream.Stream<PoolEvent>
+
+  constructor(private readonly pool: string, private readonly host: Host, state: State<C>) {
+    this.everything = new Channel(state)
+    this.rest = new Channel(state)
+    this.events = this.everything.events
+    this.notices = this.rest.events
+  }
+
+  tell(event: () => Told): void {
+    if (this.everything.isIdle && this.rest.isIdle) return
+    const told = { ...event(), pool: this.pool, at: this.host.wallTime() } as PoolEvent
+    this.everything.publish(told)
+    if (told._tag !== "Borrowed" && told._tag !== "Released") this.rest.publish(told)
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {
@@ -51,7 +78,7 @@ export class Journal<C> {
   }
 
   borrowed(lease: Lease<C>, waitedMillis: number): void {
-    if (this.subscribers === 0) return
+    if (this.everything.isIdle) return
     this.tell(() => ({
       _tag: "Borrowed",
       connection: lease.slot.id,
@@ -62,20 +89,24 @@ export class Journal<C> {
 
   /** A lease that its holder had taken up has ended. */
   released(lease: Lease<C>, now: number): void {
-    if (this.subscribers > 0) {
+    if (!this.everything.isIdle) {
       this.tell(() => ({ _tag: "Released", connection: lease.slot.id, holder: holderOf(lease, now) }))
     }
     if (!lease.suspected) return
     const holder = holderOf(lease, now)
     this.tell(() => ({ _tag: "LeakReturned", connection: lease.slot.id, holder }))
-    this.host.report(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty)
+    this.host.inform(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty, lease.slot)
   }
 
   leakSuspected(lease: Lease<C>, now: number): void {
     const holder = holderOf(lease, now)
     this.tell(() => ({ _tag: "LeakSuspected", connection: lease.slot.id, holder }))
     const taken = DateTime.formatIso(DateTime.unsafeMake(this.host.wallTime() - (now - lease.since)))
-    this.host.report(`a leak is suspected: a lease is held by ${describeHolder(holder)}, since ${taken}`, Cause.empty)
+    this.host.warn(
+      `a leak is suspected: a lease is held by ${describeHolder(holder)}, since ${taken}`,
+      Cause.empty,
+      lease.slot
+    )
   }
 
   exhausted(reason: PoolExhaustedError["reason"], waitedMillis: number): void {

@@ -124,9 +124,14 @@ export class Lender<C, E> {
 
   /** Turns a borrower away who cannot wait, and lets the pool open a connection that the next one may find. */
   turnAway(reason: PoolExhaustedError["reason"]): void {
-    Queue.turnAway(this.state)
+    Queue.turnAway(this.state, reason)
     this.engine.journal.exhausted(reason, 0)
     this.engine.run(Demand.anticipate(this.state, this.engine.now()))
+  }
+
+  /** Turns a borrower away who comes when the pool is closing. */
+  tooLate(): void {
+    Queue.turnAway(this.state, "PoolClosed")
   }
 
   /** A borrower went away while it waited: takes it out of the queue, or gives back what it has been handed. */
@@ -200,7 +205,7 @@ export class Lender<C, E> {
   /** Does what `onRelease` has answered, as far as the connection is still fit. */
   private obey(lease: Lease<C>, verdict: Exit.Exit<Verdict>, unfit: CloseReason | undefined, now: number): void {
     if (verdict._tag === "Failure") {
-      this.engine.host.report("onRelease died", verdict.cause)
+      this.engine.host.warn("onRelease died", verdict.cause, lease.slot)
       this.settle(lease, "Invalid", now)
     } else {
       this.settle(lease, verdict.value === "keep" ? unfit : "Unclean", now)

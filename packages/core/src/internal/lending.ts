@@ -15,6 +15,7 @@ import type { Engine } from "./engine.js"
 import { Continuation, type Guard, guarded, inMask } from "./guard.js"
 import { heldBy, longestHolders, snapshot } from "./snapshot.js"
 import { type Holder, type Lease, type Setback, Waiter } from "./state.js"
+import * as Tracing from "./tracing.js"
 import { waitsForItself } from "./transitions/queue.js"
 import { leaseOf } from "./verbs.js"
 
@@ -23,6 +24,12 @@ type WaitError = BorrowError | ConnectionNotFoundError
 
 const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError =>
   new PoolClosedError({ pool: engine.options.name }, { disableValidation: true })
+
+/** Turns away who asks when the pool is closing. */
+const tooLate = <C, E>(engine: Engine<C, E>): PoolClosedError => {
+  engine.lender.tooLate()
+  return closedError(engine)
+}
 
 const exhaustedError = <C, E>(
   engine: Engine<C, E>,
@@ -36,7 +43,7 @@ const exhaustedError = <C, E>(
       reason,
       waitedMillis,
       heldByCaller: heldBy(engine.state, caller),
-      stats: snapshot(engine.state),
+      stats: snapshot(engine.state, engine.now()),
       longestHolders: longestHolders(engine.state, engine.now()),
       ...(engine.lastConnectError._tag === "Some" ? { lastConnectError: engine.lastConnectError.value } : {})
     },
@@ -96,6 +103,7 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
     private readonly waiter: Waiter<C>,
     private readonly guard: Guard,
     private readonly stopTimer: () => void,
+    private readonly trace: Tracing.Wait | undefined,
     private readonly then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
   ) {
     super(waiter.holder)
@@ -108,7 +116,9 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
   onFailure(cause: Cause.Cause<E | WaitError>): Effect.Effect<never, E | WaitError> {
     this.stopTimer()
     this.engine.lender.withdraw(this.waiter)
-    return Effect.failCause(cause)
+    const exit = Exit.failCause(cause)
+    this.trace?.failed(exit)
+    return exit
   }
 
   onSuccess(): Effect.Effect<A, E | E2 | WaitError, R> {
@@ -116,15 +126,18 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
     if (engine.lender.claim(waiter)) {
       this.stopTimer()
       const lease = waiter.lease!
+      this.trace?.served(lease.slot.id)
       return this.then(lease, lease.since - waiter.since)
     }
     const waitsOn = waiter.moving === undefined || waiter.moving.phase === "Moving"
     if (engine.state.phase === "Running" && waitsOn) {
       engine.lender.requeue(waiter)
-      return new Waiting(engine, waiter, this.guard, this.stopTimer, this.then).begin()
+      return new Waiting(engine, waiter, this.guard, this.stopTimer, this.trace, this.then).begin()
     }
     this.stopTimer()
-    return Effect.fail(engine.state.phase === "Running" ? notFound(engine) : closedError(engine))
+    const exit = Exit.fail(engine.state.phase === "Running" ? notFound(engine) : tooLate(engine))
+    this.trace?.failed(exit)
+    return exit
   }
 }
 
@@ -155,7 +168,7 @@ const queueUp = <C, E, A, E2, R>(
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
   const { options, state } = engine
-  if (state.phase !== "Running") return Effect.fail(closedError(engine))
+  if (state.phase !== "Running") return Effect.fail(tooLate(engine))
   const timeout = ownTimeout ?? options.acquireTimeout
   const refusal = timeout === 0
     ? "NoWait"
@@ -172,8 +185,10 @@ const queueUp = <C, E, A, E2, R>(
   const now = engine.now()
   const waiter = new Waiter<C>(holder, holder.currentSpan, now, now + timeout, ownTimeout !== undefined, undefined)
   engine.lender.enqueue(waiter, now)
-  return new Waiting(engine, waiter, guard, engine.lender.startTimer(waiter), then).begin() as // Nothing is reconnected.
-  Effect.Effect<A, E | E2 | BorrowError, R>
+  const stopTimer = engine.lender.startTimer(waiter)
+  const trace = Tracing.wait(holder, engine.attributes)
+  // Nothing is reconnected.
+  return new Waiting(engine, waiter, guard, stopTimer, trace, then).begin() as Effect.Effect<A, E | E2 | BorrowError, R>
 }
 
 /** Goes on with a lease of this fiber's. */
@@ -253,13 +268,14 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
   inMask<C, E | WaitError, never>((fiber, guard) => {
     const lease = leaseOf(engine, connection, fiber)
     if (lease === undefined) return Effect.fail(notFound(engine))
-    if (engine.state.phase !== "Running") return Effect.fail(closedError(engine))
+    if (engine.state.phase !== "Running") return Effect.fail(tooLate(engine))
     const now = engine.now()
     const waiter = new Waiter(fiber, fiber.currentSpan, now, now + engine.options.acquireTimeout, false, lease)
     engine.lender.move(lease, waiter, now)
     const present = (lease: Lease<C>) =>
       Effect.sync(() => engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0))
-    const next = new Waiting(engine, waiter, guard, constVoid, present).begin()
+    const trace = Tracing.wait(fiber, engine.attributes)
+    const next = new Waiting(engine, waiter, guard, constVoid, trace, present).begin()
     return Effect.onError(next, () => Effect.sync(() => engine.lender.end(lease, Exit.void)))
   })
 

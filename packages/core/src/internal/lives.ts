@@ -44,7 +44,7 @@ export class Lives<C, E> {
 
   constructor(
     private readonly host: Host,
-    private readonly connect: Effect.Effect<C, E, Scope.Scope>,
+    private readonly connect: (slot: Slot<C>) => Effect.Effect<C, E, Scope.Scope>,
     private readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined,
     /** Whether a random number is drawn for each connection. */
     private readonly draws: boolean,
@@ -54,17 +54,18 @@ export class Lives<C, E> {
   open(slot: Slot<C>): void {
     const life: Life = { scope: undefined, opener: undefined, watcher: undefined, helpers: undefined }
     this.lives.set(slot, life)
+    const connect = this.connect(slot)
     const opener = this.host.fork(Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.make(), (scope) => {
         life.scope = scope
-        return Effect.matchCauseEffect(restore(Effect.provideService(this.connect, Scope.Scope, scope)), {
+        return Effect.matchCauseEffect(restore(Effect.provideService(connect, Scope.Scope, scope)), {
           onFailure: (cause) => {
             this.listener.openFailed(slot, notInterrupted(cause))
-            return this.closeScope(scope)
+            return this.closeScope(slot, scope)
           },
           onSuccess: (connection) =>
             Effect.flatMap(this.draws ? Random.next : Effect.succeed(0), (drawn) => {
-              if (!this.listener.opened(slot, connection, drawn)) return this.closeScope(scope)
+              if (!this.listener.opened(slot, connection, drawn)) return this.closeScope(slot, scope)
               this.watch(slot, life, connection)
               return Effect.void
             })
@@ -124,7 +125,9 @@ export class Lives<C, E> {
   private closeNow(slot: Slot<C>, life: Life): void {
     stop(life.watcher)
     for (const helper of life.helpers ?? []) stop(helper)
-    this.host.fork(Effect.uninterruptible(this.closeScope(life.scope!))).addObserver(() => this.listener.gone(slot))
+    this.host.fork(Effect.uninterruptible(this.closeScope(slot, life.scope!))).addObserver(() =>
+      this.listener.gone(slot)
+    )
   }
 
   /** Nothing of the slot is of interest any more. */
@@ -138,16 +141,16 @@ export class Lives<C, E> {
     if (closed === undefined) return
     life.watcher = this.host.fork(Effect.suspend(() => closed(connection)))
     life.watcher.addObserver((exit) => {
-      if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.host.report("closed died", exit.cause)
+      if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.host.warn("closed died", exit.cause, slot)
       this.listener.died(slot, exit._tag === "Success" && exit.value === "Unclean" ? "Unclean" : "Disconnected")
     })
   }
 
   /** Runs a connection's finalizers. What dies in them is logged: the borrower has left and the pool goes on. */
-  private closeScope(scope: Scope.CloseableScope): Effect.Effect<void> {
+  private closeScope(slot: Slot<C>, scope: Scope.CloseableScope): Effect.Effect<void> {
     return Effect.catchAllCause(
       Scope.close(scope, Exit.void),
-      (cause) => Effect.sync(() => this.host.report("a connection's finalizer died", cause))
+      (cause) => Effect.sync(() => this.host.warn("a connection's finalizer died", cause, slot))
     )
   }
 }

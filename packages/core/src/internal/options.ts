@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { PoolOptions } from "../Pool.js"
+import { freeName } from "./registry.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {
@@ -36,6 +37,7 @@ export const defaultRetry: Schedule.Schedule<unknown> = Schedule.exponential("10
 export interface Resolved<C, E, R> extends Limits {
   readonly open: Effect.Effect<C, E, R>
   readonly name: string
+  readonly attributes: Readonly<Record<string, string | number | boolean>>
   readonly maxPending: number
   readonly acquireTimeout: number
   readonly connectionTTL: number
@@ -113,8 +115,6 @@ const isOptionalFunction = (value: unknown): boolean => value === undefined || t
 /** Only what an object itself says: a polluted prototype sets no option. */
 export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
 
-let unnamed = 0
-
 /** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
 export const resolve = <C, E, R>(given: PoolOptions<C, E, R>): Resolved<C, E, R> => {
   const options = own(given)
@@ -128,8 +128,17 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>): Resolved<C, E, R>
   const maxPending = countOrNone("maxPending", options.maxPending ?? defaults.maxPending, 0)
   const order = options.order ?? defaults.order
   check(order === "lifo" || order === "fifo", "order", order, `"lifo" or "fifo"`)
-  const name = options.name ?? `pool-${++unnamed}`
+  const name = options.name ?? freeName()
   check(typeof name === "string" && name.length > 0, "name", name, "a string that is not empty")
+  const attributes = own(options.attributes ?? {})
+  for (const [key, value] of Object.entries(attributes)) {
+    check(
+      typeof value === "string" || typeof value === "number" || typeof value === "boolean",
+      `attributes["${key}"]`,
+      value,
+      "a string, a number, true or false"
+    )
+  }
   const reapExpired = options.reapExpired ?? defaults.reapExpired
   check(typeof reapExpired === "boolean", "reapExpired", reapExpired, "true or false")
   for (const hook of ["isConnected", "isExpired", "closed", "validate", "lease", "onRelease"] as const) {
@@ -145,6 +154,7 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>): Resolved<C, E, R>
   return {
     open: options.open as Effect.Effect<C, E, R>,
     name,
+    attributes,
     max,
     min,
     initial,

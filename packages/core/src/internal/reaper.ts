@@ -34,7 +34,7 @@ export class Reaper {
       // The schedule came to its end, or died; it would do so again.
       this.fiber = undefined
       this.ended = true
-      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.host.report("the reapSchedule died", exit.cause)
+      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.host.warn("the reapSchedule died", exit.cause)
     })
   }
 

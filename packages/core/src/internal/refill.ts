@@ -61,7 +61,7 @@ export class Refill<E> {
         onSuccess: () => Effect.sync(() => this.wake(fiber)),
         onFailure: (cause) =>
           Effect.sync(() =>
-            this.host.report("the retry schedule ended; minConnections is filled again once an open succeeds", cause)
+            this.host.warn("the retry schedule ended; minConnections is filled again once an open succeeds", cause)
           )
       })
     )

@@ -1,10 +1,12 @@
 /** The state in numbers, counted from the state itself. */
 import type { LeaseHolder } from "../PoolError.js"
+import type { PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
 import { holderOf } from "./describe.js"
 import type { Holder, State } from "./state.js"
 
-export const snapshot = <C>(state: State<C>): PoolStats => ({
+export const snapshot = <C>(state: State<C>, now: number): PoolStats => ({
+  ageMillis: now - state.since,
   maxConnections: state.max,
   minConnections: state.min,
   opening: state.opening.length + state.aborting.length,
@@ -22,6 +24,7 @@ export const snapshot = <C>(state: State<C>): PoolStats => ({
   waited: state.waited,
   exhausted: state.exhausted,
   timedOut: state.timedOut,
+  failed: { ...state.failed },
   cancelled: state.cancelled,
   leaksSuspected: state.leaksSuspected,
   waitTime: state.waitTime.summary,
@@ -42,6 +45,14 @@ export const longestHolders = <C>(state: State<C>, now: number): ReadonlyArray<L
   }
   return longest
 }
+
+/** All leases that are held, longest first. */
+export const leases = <C>(state: State<C>, now: number): ReadonlyArray<PoolLease> =>
+  Array.from([...state.suspected, ...state.held], (lease) => ({
+    connection: lease.slot.id,
+    holder: holderOf(lease, now),
+    suspected: lease.suspected
+  })).sort((a, b) => b.holder.heldMillis - a.holder.heldMillis)
 
 /** How many leases a fiber holds. */
 export const heldBy = <C>(state: State<C>, holder: Holder): number => {

@@ -38,7 +38,7 @@
 import type { Cause } from "effect/Cause"
 import type { RuntimeFiber } from "effect/Fiber"
 import type { AnySpan } from "effect/Tracer"
-import type { CloseReason } from "../PoolStats.js"
+import type { BorrowFailure, CloseReason } from "../PoolStats.js"
 import { Histogram } from "./histogram.js"
 import { type Linked, List } from "./list.js"
 
@@ -236,6 +236,14 @@ export class State<C> {
   waited = 0
   exhausted = 0
   timedOut = 0
+  readonly failed: Record<BorrowFailure, number> = {
+    Timeout: 0,
+    QueueFull: 0,
+    NoWait: 0,
+    SelfDeadlock: 0,
+    OpenFailed: 0,
+    PoolClosed: 0
+  }
   cancelled = 0
   leaksSuspected = 0
   opened = 0
@@ -256,7 +264,7 @@ export class State<C> {
   readonly useTime = new Histogram()
   readonly openTime = new Histogram()
 
-  constructor(readonly limits: Limits) {
+  constructor(readonly limits: Limits, /** When the pool was made. */ readonly since = 0) {
     this.max = limits.max
     this.min = limits.min
     this.warm = limits.initial

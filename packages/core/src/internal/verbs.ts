@@ -39,6 +39,15 @@ export const drop = <C, E>(engine: Engine<C, E>, connection: C): boolean => {
   return true
 }
 
+export const dropById = <C, E>(engine: Engine<C, E>, id: number): boolean => {
+  for (const slot of engine.state.slots) {
+    if (slot.id !== id || !isThere(slot)) continue
+    engine.run(Retiring.retire(engine.state, slot, "Dropped", engine.now()))
+    return true
+  }
+  return false
+}
+
 export const invalidate = <C, E>(engine: Engine<C, E>, connection: C): void => {
   const slot = find(engine, connection)
   if (slot !== undefined) engine.run(Retiring.condemn(engine.state, slot, "Invalid", engine.now()))

@@ -225,7 +225,7 @@ export class Driver {
       const isDeadlock = transitions.waitsForItself(state, holder)
       if (isDeadlock) this.met.ownDeadlocks++
       if (state.waiters.length >= this.maxPending || isDeadlock) {
-        transitions.turnAway(state)
+        transitions.turnAway(state, "NoWait")
         this.reference.turnedAway = true
         this.run(transitions.anticipate(state, now))
         this.reference.turnedAway = false

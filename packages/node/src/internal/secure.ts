@@ -1,4 +1,5 @@
 /** TLS over a socket that is connected. */
+import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as Effect from "effect/Effect"
@@ -79,6 +80,7 @@ const context = (options: tls.SecureContextOptions): tls.SecureContext => {
  */
 export const secureDialer = (given: Options, of: string): {
   readonly address: string
+  readonly peer: Address
   readonly dial: (
     finish: (line: SecureLine) => Effect.Effect<SecureLine, ConnectError>
   ) => Effect.Effect<SecureLine, ConnectError, Scope.Scope>
@@ -88,6 +90,7 @@ export const secureDialer = (given: Options, of: string): {
   const security = secure(given)
   return {
     address: route.address,
+    peer: route.peer,
     dial: (finish) =>
       dial(
         route,

@@ -1,4 +1,5 @@
 /** What the pools of all sockets have in common. */
+import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type { LeasedConnection, Line } from "@socketpool/core/Transport"
@@ -10,16 +11,26 @@ import type * as Scope from "effect/Scope"
 /** What is still to be done with a connection before it is ready; the deadline of its open counts for that as well. */
 type Finish<H> = (line: Line<any, H>) => Effect.Effect<Line<any, H>, ConnectError>
 
+/** What spans say of the peer, by OpenTelemetry's names for it. */
+export const serverAttributes = (
+  peer: Address
+): Readonly<Record<string, string | number>> =>
+  peer._tag === "TcpAddress"
+    ? { "server.address": peer.hostname, "server.port": peer.port, "network.transport": "tcp" }
+    : { "server.address": peer.path, "network.transport": "unix" }
+
 /** A pool of what `open` opens. */
 export const poolOf = <C, H extends C & LeasedConnection<any>>(
   options: TransportPool.Options<C>,
-  name: string,
+  /** The peer as the pool is called by default, and as spans tell it. */
+  peer: { readonly name: string; readonly attributes: NonNullable<TransportPool.Options<C>["attributes"]> },
   open: (finish: Finish<H>) => Effect.Effect<Line<any, H>, ConnectError, Scope.Scope>
 ): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> =>
   TransportPool.make<H>({
     // Whoever can do with a C can do with an H.
     ...options as unknown as TransportPool.Options<H>,
-    name: options.name ?? name,
+    name: options.name ?? peer.name,
+    attributes: { ...peer.attributes, ...options.attributes },
     open
     // Borrowers see the interface; whatever they give back is looked up by identity.
   }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>

@@ -1,4 +1,5 @@
 /** Transitions: borrowers that wait. */
+import type { BorrowFailure } from "../../PoolStats.js"
 import type { Command, Holder, Refusal, State, Waiter } from "../state.js"
 import { both, type Commands, nothing } from "./commands.js"
 import { demand, isHeldBack } from "./demand.js"
@@ -55,15 +56,24 @@ export const withdraw = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
   return true
 }
 
-/** A borrower was turned away without waiting. */
-export const turnAway = <C>(state: State<C>): void => {
-  state.exhausted++
+/** A borrower was turned away, mostly without waiting. */
+export const turnAway = <C>(state: State<C>, why: BorrowFailure): void => {
+  state.failed[why]++
+  if (why !== "PoolClosed") state.exhausted++
+}
+
+const failure: { readonly [Tag in Exclude<Refusal["_tag"], "LeaseEnded">]: BorrowFailure } = {
+  AcquireTimeout: "Timeout",
+  ConnectTimeout: "OpenFailed",
+  OpenFailed: "OpenFailed",
+  PoolClosed: "PoolClosed"
 }
 
 /** Tells a waiter that it gets no connection. */
 export const refuse = <C>(state: State<C>, waiter: Waiter<C>, refusal: Refusal): Command<C> => {
   leave(state, waiter)
   waiter.refusal = refusal
+  if (refusal._tag !== "LeaseEnded") state.failed[failure[refusal._tag]]++
   if (refusal._tag === "AcquireTimeout") {
     state.exhausted++
     state.timedOut++

@@ -1,0 +1,189 @@
+/**
+ * What is measured of a pool, each figure read from its state when somebody collects it: lending costs nothing more.
+ *
+ * `db.client.connection.*` are OpenTelemetry's, with its meanings: https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
+ */
+import { BorrowFailure, CloseReason } from "../../PoolStats.js"
+import type { Histogram } from "../histogram.js"
+import type { State } from "../state.js"
+
+/** A dimension besides the pool's name. */
+export type Dimension = "state" | "reason" | "outcome"
+
+/** One line of an instrument. */
+export interface Series {
+  readonly labels: { readonly [D in Dimension]?: string }
+  readonly read: (state: State<any>) => number
+}
+
+export interface Count {
+  /** What may fall, and is 0 when the pool has closed, or what only grows. */
+  readonly kind: "UpDownCounter" | "Counter"
+  readonly name: string
+  readonly unit: string
+  readonly description: string
+  readonly series: ReadonlyArray<Series>
+}
+
+/** Durations in seconds. */
+export interface Times {
+  readonly kind: "Histogram"
+  readonly name: string
+  readonly unit: "s"
+  readonly description: string
+  readonly read: (state: State<any>) => Histogram
+}
+
+export type Instrument = Count | Times
+
+const one = (read: Series["read"]): Count["series"] => [{ labels: {}, read }]
+
+const count = (
+  kind: Count["kind"],
+  name: string,
+  unit: string,
+  description: string,
+  series: Count["series"] | Series["read"]
+): Count => ({ kind, name, unit, description, series: typeof series === "function" ? one(series) : series })
+
+const times = (name: string, description: string, read: Times["read"]): Times => ({
+  kind: "Histogram",
+  name,
+  unit: "s",
+  description,
+  read
+})
+
+const idle = (state: State<any>): number => state.idle.length + state.outgoing.length
+
+export const counts: ReadonlyArray<Count> = [
+  count("UpDownCounter", "db.client.connection.count", "{connection}", "Open connections, idle and in use.", [
+    { labels: { state: "idle" }, read: idle },
+    { labels: { state: "used" }, read: (state) => state.inUse }
+  ]),
+  count(
+    "UpDownCounter",
+    "db.client.connection.idle.max",
+    "{connection}",
+    "The most idle connections there may be.",
+    (state) => state.max
+  ),
+  count(
+    "UpDownCounter",
+    "db.client.connection.idle.min",
+    "{connection}",
+    "The floor of connections that is kept open.",
+    (state) => state.min
+  ),
+  count(
+    "UpDownCounter",
+    "db.client.connection.max",
+    "{connection}",
+    "The most connections there may be.",
+    (state) => state.max
+  ),
+  count(
+    "UpDownCounter",
+    "db.client.connection.pending_requests",
+    "{request}",
+    "Requests that wait for a connection.",
+    (state) => state.pending
+  ),
+  count(
+    "Counter",
+    "db.client.connection.timeouts",
+    "{timeout}",
+    "Requests that got no connection in time.",
+    (state) => state.timedOut
+  ),
+  count(
+    "UpDownCounter",
+    "socketpool.connection.opening",
+    "{connection}",
+    "Opens in flight, and failed ones that are being cleaned up.",
+    (state) => state.opening.length + state.aborting.length
+  ),
+  count(
+    "UpDownCounter",
+    "socketpool.connection.closing",
+    "{connection}",
+    "Connections whose close has not finished.",
+    (state) => state.closing.length
+  ),
+  count(
+    "UpDownCounter",
+    "socketpool.connection.validating",
+    "{connection}",
+    "Connections in use that are only asked whether they still work.",
+    (state) => state.validating.length
+  ),
+  count("Counter", "socketpool.connection.opened", "{connection}", "Connections opened.", (state) => state.opened),
+  count(
+    "Counter",
+    "socketpool.connection.open_failures",
+    "{connection}",
+    "Opens that gave no connection.",
+    (state) => state.openFailed
+  ),
+  count(
+    "Counter",
+    "socketpool.connection.closed",
+    "{connection}",
+    "Connections closed, by reason.",
+    CloseReason.literals.map((reason) => ({ labels: { reason }, read: (state) => state.closed[reason] }))
+  ),
+  count("Counter", "socketpool.acquire", "{request}", "Requests for a connection that have ended, by outcome.", [
+    { labels: { outcome: "Immediate" }, read: (state) => state.acquired - state.waited },
+    { labels: { outcome: "Waited" }, read: (state) => state.waited },
+    ...BorrowFailure.literals.map((outcome) => ({
+      labels: { outcome },
+      read: (state: State<any>) => state.failed[outcome]
+    })),
+    { labels: { outcome: "Cancelled" }, read: (state) => state.cancelled }
+  ]),
+  count("UpDownCounter", "socketpool.lease.held", "{lease}", "Leases that are held.", (state) => state.leased),
+  count(
+    "UpDownCounter",
+    "socketpool.lease.suspected",
+    "{lease}",
+    "Leases that are held for longer than leakThreshold.",
+    (state) => state.suspected.length
+  ),
+  count(
+    "Counter",
+    "socketpool.lease.leaks",
+    "{lease}",
+    "Leases that were held for longer than leakThreshold.",
+    (state) => state.leaksSuspected
+  )
+]
+
+export const timings: ReadonlyArray<Times> = [
+  times("db.client.connection.create_time", "The time it took to open a connection.", (state) => state.openTime),
+  times("db.client.connection.wait_time", "The time it took to obtain a connection.", (state) => state.waitTime),
+  times("db.client.connection.use_time", "The time between lending and taking back.", (state) => state.useTime)
+]
+
+/**
+ * The upper bounds of histograms, in milliseconds: OpenTelemetry's (1, 5, 10, 50, 100, 500 ms, 1, 5, 10 s) and others
+ * between and below. Each is a bound of `Histogram` too, so that they count exactly.
+ */
+export const bounds: ReadonlyArray<number> = [
+  0.01,
+  0.1,
+  0.25,
+  0.5,
+  1,
+  2.5,
+  5,
+  10,
+  25,
+  50,
+  100,
+  250,
+  500,
+  1_000,
+  2_500,
+  5_000,
+  10_000
+]

@@ -1,0 +1,47 @@
+/** The figures of all pools of one name, those that have closed included. */
+import { Histogram } from "../histogram.js"
+import type { State } from "../state.js"
+import { counts, type Series, type Times, timings } from "./instruments.js"
+
+export class Source {
+  private readonly states = new Set<State<any>>()
+  /** What pools that have closed have counted. */
+  private readonly past = new Map<Series | Times, number | Histogram>()
+
+  constructor(
+    readonly name: string,
+    /** What `Effect.tagMetrics` said where the pools were made. */
+    readonly tags: ReadonlyArray<readonly [key: string, value: string]>
+  ) {}
+
+  enter(state: State<any>): void {
+    this.states.add(state)
+  }
+
+  leave(state: State<any>): void {
+    if (!this.states.delete(state)) return
+    for (const { kind, series } of counts) {
+      if (kind !== "Counter") continue
+      for (const line of series) this.past.set(line, ((this.past.get(line) as number) ?? 0) + line.read(state))
+    }
+    for (const timing of timings) {
+      const sum = (this.past.get(timing) as Histogram) ?? new Histogram()
+      sum.add(timing.read(state))
+      this.past.set(timing, sum)
+    }
+  }
+
+  count(series: Series): number {
+    let sum = (this.past.get(series) as number) ?? 0
+    for (const state of this.states) sum += series.read(state)
+    return sum
+  }
+
+  times(timing: Times): Histogram {
+    const past = this.past.get(timing) as Histogram | undefined
+    const sum = new Histogram()
+    if (past !== undefined) sum.add(past)
+    for (const state of this.states) sum.add(timing.read(state))
+    return sum
+  }
+}

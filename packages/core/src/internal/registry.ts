@@ -1,0 +1,54 @@
+/** All pools of the process that have not closed, and the figures of all that there have been. */
+import * as GlobalValue from "effect/GlobalValue"
+import type { ConnectionPool } from "../Pool.js"
+import { expose } from "./metrics/effect.js"
+import { Source } from "./metrics/source.js"
+import type { State } from "./state.js"
+
+interface Entry {
+  readonly pool: ConnectionPool<any, unknown>
+  readonly source: Source
+}
+
+/** One of each for the process, however often this module is loaded. */
+const running = GlobalValue.globalValue(
+  Symbol.for("@socketpool/core/registry/running"),
+  () => new Map<State<any>, Entry>()
+)
+const sources = GlobalValue.globalValue(
+  Symbol.for("@socketpool/core/registry/sources"),
+  () => new Map<string, Source>()
+)
+
+const sourceOf = (name: string, tags: Source["tags"]): Source => {
+  const key = JSON.stringify([name, tags])
+  const known = sources.get(key)
+  if (known !== undefined) return known
+  const source = new Source(name, tags)
+  sources.set(key, source)
+  expose(source)
+  return source
+}
+
+export const enter = (pool: ConnectionPool<any, any>, state: State<any>, tags: Source["tags"]): void => {
+  const source = sourceOf(pool.name, tags)
+  source.enter(state)
+  running.set(state, { pool, source })
+}
+
+export const leave = (state: State<any>): void => {
+  running.get(state)?.source.leave(state)
+  running.delete(state)
+}
+
+export const pools = (): ReadonlyArray<ConnectionPool<any, unknown>> => Array.from(running.values(), ({ pool }) => pool)
+
+export const allSources = (): ReadonlyArray<Source> => [...sources.values()]
+
+/** `pool-1`, or the next that no running pool has: names, and with them figures, do not grow without end. */
+export const freeName = (): string => {
+  const taken = new Set(pools().map(({ name }) => name))
+  let n = 1
+  while (taken.has(`pool-${n}`)) n++
+  return `pool-${n}`
+}

@@ -1,0 +1,83 @@
+/**
+ * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Where nobody has set a
+ * tracer there are none.
+ */
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as FiberRef from "effect/FiberRef"
+import * as Option from "effect/Option"
+import * as Tracer from "effect/Tracer"
+import type { Holder } from "./state.js"
+
+export type Attributes = Readonly<Record<string, string | number | boolean>>
+
+/** The tracer of fibers to which none was given: it keeps nothing. */
+let none: Tracer.Tracer | undefined = undefined
+
+const isTraced = (fiber: Holder): boolean =>
+  fiber.currentTracer !== (none ??= Effect.runSync(Effect.tracer)) && fiber.getFiberRef(FiberRef.currentTracerEnabled)
+
+/** The nearest span that is meant to be a parent. */
+const parentOf = (span: Tracer.AnySpan | undefined): Option.Option<Tracer.AnySpan> => {
+  if (span === undefined) return Option.none()
+  if (!Context.get(span.context, Tracer.DisablePropagation)) return Option.some(span)
+  return span._tag === "Span" ? parentOf(Option.getOrUndefined(span.parent)) : Option.none()
+}
+
+const now = (fiber: Holder): bigint =>
+  fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
+    ? Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeNanos()
+    : BigInt(0)
+
+/** The span of one borrower's wait. */
+export interface Wait {
+  readonly served: (connection: number) => void
+  readonly failed: (exit: Exit.Exit<unknown, unknown>) => void
+}
+
+/**
+ * Begins the span of a borrower's wait, as `Effect.useSpan` would: begun and ended in the middle of the steps that it is
+ * about, it must not take any of its own.
+ */
+export const wait = (fiber: Holder, attributes: Attributes): Wait | undefined => {
+  if (!isTraced(fiber)) return undefined
+  const span = fiber.currentTracer.span(
+    "Pool.acquire",
+    parentOf(fiber.currentSpan),
+    Context.empty(),
+    [...fiber.getFiberRef(FiberRef.currentTracerSpanLinks)],
+    now(fiber),
+    "internal"
+  )
+  for (const [key, value] of fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)) span.attribute(key, value)
+  for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
+  return {
+    served: (connection) => {
+      span.attribute("socketpool.connection.id", connection)
+      span.end(now(fiber), Exit.void)
+    },
+    failed: (exit) => span.end(now(fiber), exit)
+  }
+}
+
+/**
+ * Puts an open into a span of its own: a root, as the connection outlives the request that it is opened for, with a link
+ * to that request.
+ */
+export const connect = <A, E, R>(
+  open: Effect.Effect<A, E, R>,
+  attributes: Attributes,
+  cause: Tracer.AnySpan | undefined
+): Effect.Effect<A, E, R> =>
+  Effect.withFiberRuntime((fiber) => {
+    if (!isTraced(fiber)) return open
+    return Effect.withSpan(open, "Pool.connect", {
+      root: true,
+      kind: "client",
+      links: cause === undefined ? [] : [{ _tag: "SpanLink", span: cause, attributes: {} }],
+      attributes,
+      captureStackTrace: false
+    }) as Effect.Effect<A, E, R>
+  })

@@ -1,0 +1,159 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pool, PoolAdvice, type PoolStats } from "@socketpool/core"
+import { Rng } from "@socketpool/testing"
+import { Effect, Fiber, Schema, TestClock } from "effect"
+import { forkSettled, id, setup, warmUp } from "./setup.js"
+
+/** The statistics of a pool that was asked so often a second, for leases so long, for so many seconds. */
+const measured = (
+  base: PoolStats,
+  { holdMillis, perSecond, seconds, ...rest }:
+    & { readonly perSecond: number; readonly holdMillis: number; readonly seconds: number }
+    & Partial<PoolStats>
+): PoolStats => {
+  const requests = perSecond * seconds
+  return {
+    ...base,
+    ageMillis: seconds * 1_000,
+    acquired: requests,
+    useTime: { ...base.useTime, count: requests, totalMillis: requests * holdMillis },
+    ...rest
+  }
+}
+
+const base = Effect.scoped(Effect.flatMap(Pool.make({ open: Effect.void, maxConnections: 10 }), (pool) => pool.stats))
+
+const advice = (figures: Parameters<typeof measured>[1], concurrency = 1) =>
+  Effect.map(base, (base) => PoolAdvice.advise({ stats: measured(base, figures), concurrency }))
+
+/** Which fraction of those who come has to wait, when arrivals and holds are random: played, not computed. */
+const playedWaits = (rng: Rng.Rng, servers: number, load: number, arrivals: number) => {
+  const free = Array.from({ length: servers }, () => 0)
+  let now = 0
+  let waited = 0
+  for (let i = 0; i < arrivals; i++) {
+    now += -Math.log(1 - rng.next()) / load
+    const next = free.indexOf(Math.min(...free))
+    if (free[next]! > now) waited++
+    free[next] = Math.max(free[next]!, now) - Math.log(1 - rng.next())
+  }
+  return waited / arrivals
+}
+
+describe("advice", () => {
+  it.effect("follows from arrivals and holds by Little's law", () =>
+    Effect.gen(function*() {
+      const { arrivalsPerSecond, holdMillis, isFounded, load, measuredMillis, utilization } = yield* advice({
+        perSecond: 40,
+        holdMillis: 50,
+        seconds: 100
+      })
+      assert.deepStrictEqual(
+        { arrivalsPerSecond, holdMillis, isFounded, load, measuredMillis, utilization },
+        { arrivalsPerSecond: 40, holdMillis: 50, isFounded: true, load: 2, measuredMillis: 100_000, utilization: 0.2 }
+      )
+    }))
+
+  // Load 1: Erlang's tables give C(4, 1) = 0.0204 and C(5, 1) = 0.0038.
+  it.effect("is the least size with which 1 % have to wait", () =>
+    Effect.gen(function*() {
+      assert.strictEqual((yield* advice({ perSecond: 10, holdMillis: 100, seconds: 100 })).maxConnections, 5)
+    }))
+
+  for (const load of [0.2, 3, 12]) {
+    it.effect(`is what a played queue bears out, with a load of ${load}`, () =>
+      Effect.gen(function*() {
+        const { maxConnections } = yield* advice({ perSecond: load * 10, holdMillis: 100, seconds: 1_000 })
+        const waits = (servers: number) => playedWaits(Rng.make(7), servers, load, 400_000)
+        assert.isAtMost(waits(maxConnections), 0.011)
+        assert.isAtLeast(waits(maxConnections - 1), 0.0105)
+      }))
+  }
+
+  it.effect("counts those who got none among the arrivals", () =>
+    Effect.gen(function*() {
+      const { failed: none } = yield* base
+      const { arrivalsPerSecond, failed, reasons } = yield* advice({
+        perSecond: 10,
+        holdMillis: 100,
+        seconds: 100,
+        failed: { ...none, Timeout: 900, OpenFailed: 100 }
+      })
+      assert.deepStrictEqual([arrivalsPerSecond, failed], [20, 0.5])
+      assert.include(reasons.join("\n"), "50 % of the requests got no connection, most of them with Timeout.")
+    }))
+
+  it.effect("shares connections among the leases that each can have", () =>
+    Effect.gen(function*() {
+      const figures = { perSecond: 10, holdMillis: 100, seconds: 100 }
+      assert.strictEqual((yield* advice(figures, 3)).maxConnections, 2)
+      assert.strictEqual((yield* advice(figures, 5)).maxConnections, 1)
+    }))
+
+  it.effect("keeps connections open that take longer to open than they are held", () =>
+    Effect.gen(function*() {
+      const { openTime } = yield* base
+      const figures = { perSecond: 40, holdMillis: 50, seconds: 100 }
+      const slow = { ...openTime, count: 10, totalMillis: 2_000 }
+      const quick = { ...openTime, count: 10, totalMillis: 20 }
+      assert.strictEqual((yield* advice({ ...figures, openTime: slow })).minConnections, 2)
+      assert.strictEqual((yield* advice({ ...figures, openTime: quick })).minConnections, 0)
+    }))
+
+  it.effect("tells bursts and leaks from a lack of connections", () =>
+    Effect.gen(function*() {
+      const { reasons } = yield* advice({
+        perSecond: 10,
+        holdMillis: 100,
+        seconds: 100,
+        waited: 200,
+        leaksSuspected: 3
+      })
+      assert.include(reasons.join("\n"), "came in bursts")
+      assert.include(reasons.join("\n"), "look for those first")
+    }))
+
+  it.effect("is about the time since earlier statistics, if they are given", () =>
+    Effect.gen(function*() {
+      const earlier = measured(yield* base, { perSecond: 1, holdMillis: 1_000, seconds: 1_000 })
+      const later: PoolStats = {
+        ...earlier,
+        ageMillis: earlier.ageMillis + 10_000,
+        acquired: earlier.acquired + 400,
+        useTime: { ...earlier.useTime, count: 1_400, totalMillis: earlier.useTime.totalMillis + 20_000 }
+      }
+      const { arrivalsPerSecond, holdMillis, load } = PoolAdvice.advise({ stats: later, since: earlier })
+      assert.deepStrictEqual({ arrivalsPerSecond, holdMillis, load }, {
+        arrivalsPerSecond: 40,
+        holdMillis: 50,
+        load: 2
+      })
+    }))
+
+  it.scoped("is what is set as long as too little was measured, and says so", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 7, minConnections: 2 })
+      const first = yield* pool.advise
+      assert.deepInclude(first, { isFounded: false, maxConnections: 7, minConnections: 2 })
+      assert.match(first.reasons.join("\n"), /Only 0 requests were measured/)
+      yield* Effect.repeatN(pool.use(id), 98)
+      assert.isFalse((yield* pool.advise).isFounded)
+    }))
+
+  it.scoped("of a pool is about its own life and concurrency", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 4, concurrency: 2 })
+      yield* warmUp(pool, 1)
+      for (let i = 0; i < 200; i++) {
+        const user = yield* forkSettled(pool.use(() => Effect.sleep("10 millis")))
+        yield* TestClock.adjust("10 millis")
+        yield* Fiber.join(user)
+      }
+      const found = yield* pool.advise
+      assert.approximately(found.load, 1, 0.01)
+      assert.approximately(found.utilization, 1 / 8, 0.01)
+      assert.strictEqual(found.maxConnections, 3)
+      const encoded = yield* Schema.encode(PoolAdvice.PoolAdvice)(found)
+      assert.deepStrictEqual(yield* Schema.decode(PoolAdvice.PoolAdvice)(encoded), found)
+    }))
+})

@@ -1,0 +1,413 @@
+import { Metrics, Resource } from "@effect/opentelemetry"
+import { assert, describe, it } from "@effect/vitest"
+import {
+  AggregationTemporality,
+  type DataPoint,
+  type Histogram,
+  InMemoryMetricExporter,
+  PeriodicExportingMetricReader
+} from "@opentelemetry/sdk-metrics"
+import { Pool, PoolMetrics, type PoolStats } from "@socketpool/core"
+import { Rng, ScriptedConnector } from "@socketpool/testing"
+import { Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Scope, TestClock } from "effect"
+import { forkSettled, id, setup, warmUp } from "./setup.js"
+
+let pools = 0
+/** A name that no other test has, as figures of one name are added up. */
+const freshName = () => `metrics-${++pools}`
+
+/** Everything that Effect's metrics say of pools of this name, by name and attributes; the unit left out. */
+const collected = (name: string) => {
+  const found: Record<string, number> = {}
+  for (const { metricKey, metricState } of Metric.unsafeSnapshot()) {
+    const tags = Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value]))
+    if (tags["db.client.connection.pool.name"] !== name) continue
+    const { "db.client.connection.pool.name": _name, unit: _unit, ...rest } = tags
+    const line = [metricKey.name, ...Object.values(rest)].join(" ")
+    const { count } = metricState as unknown as { count: number }
+    assert.isUndefined(found[line], `${line} is there twice`)
+    found[line] = count
+  }
+  return found
+}
+
+/** What the metrics must say by the statistics. */
+const expected = (stats: PoolStats): Record<string, number> => ({
+  "db.client.connection.count idle": stats.idle,
+  "db.client.connection.count used": stats.inUse,
+  "db.client.connection.idle.max": stats.maxConnections,
+  "db.client.connection.idle.min": stats.minConnections,
+  "db.client.connection.max": stats.maxConnections,
+  "db.client.connection.pending_requests": stats.pending + stats.reconnecting,
+  "db.client.connection.timeouts": stats.timedOut,
+  "db.client.connection.create_time": stats.openTime.count,
+  "db.client.connection.wait_time": stats.waitTime.count,
+  "db.client.connection.use_time": stats.useTime.count,
+  "socketpool.connection.opening": stats.opening,
+  "socketpool.connection.closing": stats.closing,
+  "socketpool.connection.validating": stats.validating,
+  "socketpool.connection.opened": stats.opened,
+  "socketpool.connection.open_failures": stats.openFailed,
+  ...Object.fromEntries(
+    Object.entries(stats.closed).map(([reason, count]) => [`socketpool.connection.closed ${reason}`, count])
+  ),
+  "socketpool.acquire Immediate": stats.acquired - stats.waited,
+  "socketpool.acquire Waited": stats.waited,
+  ...Object.fromEntries(
+    Object.entries(stats.failed).map(([outcome, count]) => [`socketpool.acquire ${outcome}`, count])
+  ),
+  "socketpool.acquire Cancelled": stats.cancelled,
+  "socketpool.lease.held": stats.leased,
+  "socketpool.lease.suspected": 0,
+  "socketpool.lease.leaks": stats.leaksSuspected
+})
+
+describe("the metrics of a pool", () => {
+  it.scoped("say what the statistics say, in every state that a pool can be in", () =>
+    Effect.gen(function*() {
+      const name = freshName()
+      const { pool } = yield* setup({ name, maxConnections: 4, minConnections: 1, acquireTimeout: "1 second" }, {
+        open: (attempt) => attempt === 4 ? { slow: "1 minute" } : "ok",
+        close: () => ({ slow: "1 second" })
+      })
+      const agrees = Effect.map(pool.stats, (stats) => assert.deepStrictEqual(collected(name), expected(stats)))
+      yield* agrees
+      const [a, b] = [yield* pool.acquire, yield* pool.acquire]
+      yield* agrees
+      yield* pool.release(a)
+      yield* pool.drop(b)
+      yield* agrees
+      const crowd = yield* Effect.forEach(
+        [1, 2, 3, 4, 5, 6],
+        () => forkSettled(Effect.exit(pool.use(() => Effect.never)))
+      )
+      yield* agrees
+      yield* TestClock.adjust("2 seconds")
+      yield* agrees
+      yield* Fiber.interruptAll(crowd)
+      yield* agrees
+      yield* TestClock.adjust("1 hour")
+      yield* agrees
+      const stats = yield* pool.stats
+      assert.isAbove(stats.timedOut, 0)
+      assert.isAbove(stats.waited, 0)
+    }))
+
+  // On the live clock: the test's keeps every sleep that was given up, and takes a millisecond for each.
+  it.live("equal a recount after 100,000 random operations", () =>
+    Effect.gen(function*() {
+      const name = freshName()
+      const seed = Number(process.env["SOCKETPOOL_SEED"] ?? Date.now() % 2 ** 31)
+      const rng = Rng.make(seed)
+      const books = { acquired: 0, ended: 0, failed: 0, closed: 0, cancelled: 0 }
+      const connector = ScriptedConnector.make({
+        open: () => rng.chance(0.1) ? "fail" : "ok"
+      })
+      const scope = yield* Scope.make()
+      const isExpired = () => rng.chance(0.05)
+      const pool = yield* Scope.extend(
+        Pool.make({ open: connector.open, name, maxConnections: 5, maxPending: 3, isExpired }),
+        scope
+      )
+      const held: Array<ScriptedConnector.ScriptedConnection> = []
+      const waiting = new Set<Fiber.RuntimeFiber<void>>()
+      const borrow = Effect.matchEffect(pool.acquire, {
+        onSuccess: (connection) =>
+          Effect.sync(() => {
+            books.acquired++
+            held.push(connection)
+          }),
+        onFailure: () => Effect.sync(() => void books.failed++)
+      })
+      const recount = () => {
+        const found = collected(name)
+        const sum = (start: string, ...without: ReadonlyArray<string>) =>
+          Object.entries(found)
+            .filter(([line]) => line.startsWith(start) && !without.includes(line))
+            .reduce((total, [, count]) => total + count, 0)
+        assert.deepStrictEqual(
+          {
+            held: found["socketpool.lease.held"],
+            used: found["db.client.connection.count used"],
+            open: sum("db.client.connection.count") + found["socketpool.connection.closing"]!,
+            pending: found["db.client.connection.pending_requests"],
+            opened: found["socketpool.connection.opened"],
+            openFailures: found["socketpool.connection.open_failures"],
+            closed: sum("socketpool.connection.closed"),
+            acquired: found["socketpool.acquire Immediate"]! + found["socketpool.acquire Waited"]!,
+            waits: found["db.client.connection.wait_time"],
+            uses: found["db.client.connection.use_time"],
+            failed: sum(
+              "socketpool.acquire",
+              "socketpool.acquire Immediate",
+              "socketpool.acquire Waited",
+              "socketpool.acquire Cancelled"
+            ),
+            cancelled: found["socketpool.acquire Cancelled"]
+          },
+          {
+            held: held.length,
+            used: held.length,
+            open: connector.live,
+            pending: waiting.size,
+            opened: connector.opened,
+            openFailures: connector.attempts - connector.opened,
+            closed: connector.closed,
+            acquired: books.acquired,
+            waits: books.acquired,
+            uses: books.ended,
+            failed: books.failed,
+            cancelled: books.cancelled
+          },
+          `replay with SOCKETPOOL_SEED=${seed}`
+        )
+      }
+      // Nobody sleeps, so that a few turns bring everything to rest.
+      const calm = Effect.repeatN(Effect.yieldNow(), 30)
+      const end = (how: (connection: ScriptedConnector.ScriptedConnection) => Effect.Effect<void, unknown>) =>
+        Effect.suspend(() => {
+          const [connection] = held.splice(rng.between(0, held.length - 1), 1)
+          books.ended++
+          return Effect.orDie(how(connection!))
+        })
+      for (let step = 1; step <= 100_000; step++) {
+        const dice = rng.next()
+        if (dice < 0.5) {
+          const fiber = yield* Effect.fork(borrow)
+          waiting.add(fiber)
+          fiber.addObserver(() => waiting.delete(fiber))
+        } else if (dice < 0.9 && held.length > 0) {
+          yield* end((connection) => rng.chance(0.8) ? pool.release(connection) : pool.drop(connection))
+        } else if (dice < 0.92 && waiting.size > 0) {
+          yield* calm
+          const [fiber] = waiting
+          if (fiber !== undefined) {
+            yield* Fiber.interrupt(fiber)
+            books.cancelled++
+          }
+        } else if (dice < 0.94) {
+          yield* pool.clear
+        }
+        if (step % 50 === 0) {
+          yield* calm
+          recount()
+        }
+      }
+      yield* Effect.forEach([...waiting], (fiber) => Effect.as(Fiber.interrupt(fiber), books.cancelled++))
+      while (held.length > 0) yield* end((connection) => pool.release(connection))
+      yield* Scope.close(scope, Exit.void)
+      recount()
+      assert.strictEqual(connector.live, 0)
+      assert.isAbove(books.failed, 100)
+      assert.isAbove(books.cancelled, 100)
+    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)), { timeout: 120_000 })
+  it.scoped("of several pools stay apart; those of one name are added up", () =>
+    Effect.gen(function*() {
+      const [ours, theirs] = [freshName(), freshName()]
+      const { pool: first } = yield* setup({ name: ours })
+      const { pool: second } = yield* setup({ name: ours })
+      const { pool: other } = yield* setup({ name: theirs })
+      yield* warmUp(first, 2)
+      yield* warmUp(second, 3)
+      yield* warmUp(other, 4)
+      const opened = (name: string) => collected(name)["socketpool.connection.opened"]
+      assert.deepStrictEqual([opened(ours), opened(theirs)], [5, 4])
+    }))
+
+  it.scoped("carry the tags of where the pool was made, which keep pools of one name apart", () =>
+    Effect.gen(function*() {
+      const name = freshName()
+      const { pool } = yield* Effect.tagMetrics(setup({ name }), "tenant", "acme")
+      yield* setup({ name })
+      yield* warmUp(pool, 2)
+      const { "socketpool.connection.opened": without, "socketpool.connection.opened acme": tagged } = collected(name)
+      assert.deepStrictEqual([without, tagged], [0, 2])
+    }))
+
+  it.effect("of a closed pool are what it has counted, and zeros; another of its name goes on from there", () =>
+    Effect.gen(function*() {
+      const name = freshName()
+      const used = (times: number) =>
+        Effect.scoped(Effect.flatMap(setup({ name }), ({ pool }) => Effect.repeatN(pool.use(id), times - 1)))
+      yield* used(3)
+      const counts = [
+        "socketpool.connection.opened",
+        "socketpool.connection.closed PoolClosed",
+        "socketpool.acquire Immediate",
+        "socketpool.acquire Waited",
+        "db.client.connection.use_time",
+        "db.client.connection.wait_time",
+        "db.client.connection.create_time"
+      ]
+      const after = collected(name)
+      assert.deepStrictEqual(counts.map((line) => after[line]), [1, 1, 2, 1, 3, 3, 1])
+      const rest = Object.entries(after).filter(([line, count]) => !counts.includes(line) && count !== 0)
+      assert.deepStrictEqual(rest, [])
+      yield* used(2)
+      const later = collected(name)
+      assert.deepStrictEqual(counts.map((line) => later[line]), [2, 2, 3, 2, 5, 5, 2])
+    }))
+
+  it.scoped("do not grow in number with pools that have no name of their own", () =>
+    Effect.gen(function*() {
+      const pool = Effect.map(setup(), ({ pool }) => pool.name)
+      const first = yield* Effect.scoped(pool)
+      const before = Metric.unsafeSnapshot().length
+      const again = yield* Effect.scoped(pool)
+      assert.strictEqual(again, first)
+      assert.strictEqual(Metric.unsafeSnapshot().length, before)
+      const names = yield* Effect.all([pool, pool, pool])
+      assert.strictEqual(new Set(names).size, 3)
+    }))
+})
+
+describe("exported by @effect/opentelemetry", () => {
+  const exported = <A, E, R>(run: (read: Effect.Effect<Map<string, Instrument>>) => Effect.Effect<A, E, R>) => {
+    const reader = new PeriodicExportingMetricReader({
+      exporter: new InMemoryMetricExporter(AggregationTemporality.CUMULATIVE)
+    })
+    const read = Effect.map(Effect.promise(() => reader.collect()), ({ resourceMetrics }) =>
+      new Map(
+        resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics).map((metric) => [
+          metric.descriptor.name,
+          metric as unknown as Instrument
+        ])
+      ))
+    const exporter = Metrics.layer(() => reader).pipe(
+      Layer.provide(Resource.layer({ serviceName: "test" }))
+    )
+    return Effect.provide(run(read), exporter)
+  }
+
+  interface Instrument {
+    readonly descriptor: { readonly type: string; readonly unit: string; readonly description: string }
+    readonly isMonotonic?: boolean
+    readonly dataPoints: ReadonlyArray<DataPoint<number> | DataPoint<Histogram>>
+  }
+
+  /** The values of an instrument for one pool, by its attributes. */
+  const of = (name: string, instrument: Instrument | undefined) =>
+    instrument!.dataPoints.filter(({ attributes }) => attributes["db.client.connection.pool.name"] === name)
+
+  it.scoped("are instruments of OpenTelemetry's kinds, units and attributes", () =>
+    exported((read) =>
+      Effect.gen(function*() {
+        const name = freshName()
+        const { pool } = yield* setup({ name, maxConnections: 2 })
+        yield* warmUp(pool, 2)
+        const lent = yield* pool.acquire
+        const found = yield* read
+        const kinds = ["count", "idle.max", "idle.min", "max", "pending_requests"].map((last) => {
+          const { descriptor, isMonotonic } = found.get(`db.client.connection.${last}`)!
+          return [last, descriptor.type, isMonotonic, descriptor.unit]
+        })
+        assert.deepStrictEqual(kinds, [
+          ["count", "UP_DOWN_COUNTER", false, "{connection}"],
+          ["idle.max", "UP_DOWN_COUNTER", false, "{connection}"],
+          ["idle.min", "UP_DOWN_COUNTER", false, "{connection}"],
+          ["max", "UP_DOWN_COUNTER", false, "{connection}"],
+          ["pending_requests", "UP_DOWN_COUNTER", false, "{request}"]
+        ])
+        const timeouts = found.get("db.client.connection.timeouts")!
+        assert.deepStrictEqual(
+          [timeouts.descriptor.type, timeouts.isMonotonic, timeouts.descriptor.unit],
+          ["COUNTER", true, "{timeout}"]
+        )
+        for (const last of ["create_time", "wait_time", "use_time"]) {
+          const { descriptor } = found.get(`db.client.connection.${last}`)!
+          assert.deepStrictEqual([descriptor.type, descriptor.unit], ["HISTOGRAM", "s"])
+        }
+        assert.deepStrictEqual(
+          of(name, found.get("db.client.connection.count")).map(({ attributes, value }) => [
+            attributes["db.client.connection.state"],
+            value
+          ]),
+          [["idle", 1], ["used", 1]]
+        )
+        const ours = [...found].filter(([instrument]) => /^(db\.client|socketpool)\./.test(instrument))
+        assert.strictEqual(ours.length, 19)
+        for (const [, { descriptor }] of ours) assert.isNotEmpty(descriptor.description)
+        yield* pool.release(lent)
+      })
+    ))
+
+  it.scoped("count durations in seconds, each in its bucket", () =>
+    exported((read) =>
+      Effect.gen(function*() {
+        const name = freshName()
+        const { pool } = yield* setup({ name })
+        yield* warmUp(pool, 1)
+        for (const hold of ["5 millis", "6 millis", "10 millis", "1 second", "1 minute"] as const) {
+          const user = yield* forkSettled(pool.use(() => Effect.sleep(hold)))
+          yield* TestClock.adjust(hold)
+          yield* Fiber.join(user)
+        }
+        const found = yield* read
+        const { buckets, count, max, min, sum } = of(name, found.get("db.client.connection.use_time"))[0]!
+          .value as Histogram
+        const full = buckets.counts.flatMap((count, i) => count === 0 ? [] : [[buckets.boundaries[i], count]])
+        // The first is the hold of `warmUp`.
+        assert.deepStrictEqual(full, [[0.00001, 1], [0.005, 1], [0.01, 2], [1, 1], [undefined, 1]])
+        assert.deepStrictEqual({ count, max, min }, { count: 6, max: 60, min: 0 })
+        assert.approximately(sum!, 61.021, 1e-9)
+      })
+    ))
+
+  it.scoped("return to zero when the pool has closed, but for what only grows", () =>
+    exported((read) =>
+      Effect.gen(function*() {
+        const name = freshName()
+        yield* Effect.scoped(Effect.flatMap(setup({ name, minConnections: 2 }), ({ pool }) => pool.use(id)))
+        const found = yield* read
+        const rest = [...found.values()]
+          .filter(({ descriptor }) => descriptor.type === "UP_DOWN_COUNTER")
+          .flatMap((instrument) => of(name, instrument).map(({ value }) => value))
+        assert.deepStrictEqual(rest, Array.from({ length: 11 }, () => 0))
+      })
+    ))
+})
+
+describe("in Prometheus' text format", () => {
+  const lines = (name: string) =>
+    Effect.map(PoolMetrics.prometheus, (text) => text.split("\n").filter((line) => line.includes(`"${name}"`)))
+
+  it.scoped("say the same", () =>
+    Effect.gen(function*() {
+      const name = freshName()
+      const { pool } = yield* setup({ name, maxConnections: 3 })
+      yield* warmUp(pool, 2)
+      const lent = yield* pool.acquire
+      const found = yield* lines(name)
+      const wanted = [
+        `db_client_connections{pool_name="${name}",state="idle"} 1`,
+        `db_client_connections{pool_name="${name}",state="used"} 1`,
+        `db_client_connection_max{pool_name="${name}"} 3`,
+        `db_client_connection_timeouts_total{pool_name="${name}"} 0`,
+        `socketpool_connection_closed_total{pool_name="${name}",reason="Dropped"} 0`,
+        `socketpool_acquire_total{pool_name="${name}",outcome="Waited"} 2`,
+        `db_client_connection_wait_time_seconds_bucket{pool_name="${name}",le="+Inf"} 3`,
+        `db_client_connection_wait_time_seconds_count{pool_name="${name}"} 3`
+      ]
+      assert.includeMembers(found, wanted)
+      yield* pool.release(lent)
+    }))
+
+  it.scoped("escape what a name or a tag may hold", () =>
+    Effect.gen(function*() {
+      const name = freshName()
+      const tags = setup({ name: `${name} "quoted" \\ \n` }).pipe(
+        Effect.tagMetrics("pool.name", "mine"),
+        Effect.tagMetrics("1st-label", "yours")
+      )
+      yield* tags
+      const text = yield* PoolMetrics.prometheus
+      const line = text.split("\n").find((line) =>
+        line.startsWith("db_client_connection_max") && line.includes(`${name} `)
+      )
+      assert.strictEqual(
+        line,
+        `db_client_connection_max{pool_name="${name} \\"quoted\\" \\\\ \\n",` +
+          `_1st_label="yours",exported_pool_name="mine"} 200`
+      )
+    }))
+})

@@ -1,0 +1,242 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pool } from "@socketpool/core"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Cause, Effect, Exit, Fiber, Option, TestClock, type Tracer } from "effect"
+import { forkSettled, id, keepingTracer, settled, setup, spansOf, warmUp } from "./setup.js"
+
+const named = (spans: ReadonlyArray<Tracer.Span>, name: string) => spans.filter((span) => span.name === name)
+
+const parentName = (span: Tracer.Span) =>
+  Option.getOrNull(Option.map(span.parent, (parent) => parent._tag === "Span" ? parent.name : "external"))
+
+const linked = (span: Tracer.Span) => span.links.map(({ span }) => span._tag === "Span" ? span.name : "external")
+
+/** How a span has ended. */
+const ending = (span: Tracer.Span): Exit.Exit<unknown, unknown> => {
+  assert(span.status._tag === "Ended", `${span.name} has not ended`)
+  return span.status.exit
+}
+
+const lasted = (span: Tracer.Span) => {
+  assert(span.status._tag === "Ended", `${span.name} has not ended`)
+  return Number(span.status.endTime - span.status.startTime) / 1e6
+}
+
+/** A pool that is made where a tracer is set, with what the tracer has kept. */
+const traced = (...[options, script]: Parameters<typeof setup>) => {
+  const { spans, tracer } = keepingTracer()
+  return Effect.map(Effect.withTracer(setup(options, script), tracer), ({ connector, pool }) => ({
+    connector,
+    pool,
+    spans,
+    /** As a request of that name, seen by the same tracer. */
+    request: <A, E, R>(name: string, effect: Effect.Effect<A, E, R>) =>
+      Effect.withTracer(Effect.withSpan(effect, name), tracer)
+  }))
+}
+
+describe("the span Pool.acquire", () => {
+  it.scoped("is not there when a connection is at hand", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      yield* warmUp(pool, 1)
+      const spans = yield* spansOf(Effect.withSpan(
+        Effect.all([pool.use(id), Effect.scoped(pool.get), Effect.flatMap(pool.acquire, pool.release.bind(pool))]),
+        "request"
+      ))
+      assert.deepStrictEqual(spans.map(({ name }) => name), ["request"])
+    }))
+
+  it.scoped("is not there without a tracer, or where tracing is switched off", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const spans = yield* spansOf(Effect.withTracerEnabled(Effect.withSpan(pool.use(id), "request"), false))
+      assert.deepStrictEqual(spans, [])
+      assert.strictEqual(yield* pool.use(id), 1)
+    }))
+
+  it.scoped("lasts for as long as the borrower waits, and is a child of its request", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup(
+        { maxConnections: 1, name: "orders", attributes: { "server.address": "db" } }
+      )
+      yield* warmUp(pool, 1)
+      const holder = yield* forkSettled(pool.use(() => Effect.sleep("3 seconds")))
+      const waiter = yield* forkSettled(spansOf(Effect.withSpan(pool.use(() => Effect.sleep("5 seconds")), "request")))
+      yield* TestClock.adjust("3 seconds")
+      yield* TestClock.adjust("5 seconds")
+      const spans = yield* Fiber.join(waiter)
+      yield* Fiber.join(holder)
+      const [acquire] = named(spans, "Pool.acquire")
+      assert(acquire !== undefined)
+      assert.strictEqual(parentName(acquire), "request")
+      assert.strictEqual(lasted(acquire), 3_000)
+      assert.isTrue(Exit.isSuccess(ending(acquire)))
+      assert.deepStrictEqual(Object.fromEntries(acquire.attributes), {
+        "db.client.connection.pool.name": "orders",
+        "server.address": "db",
+        "socketpool.connection.id": 1
+      })
+    }))
+
+  for (const way of ["use", "get", "acquire", "acquireWith", "reconnect"] as const) {
+    it.scoped(`is there for ${way} when a connection has to be opened`, () =>
+      Effect.gen(function*() {
+        const { pool } = yield* setup()
+        const verbs = {
+          use: pool.use(id),
+          get: Effect.scoped(pool.get),
+          acquire: Effect.flatMap(pool.acquire, (connection) => pool.release(connection)),
+          acquireWith: Effect.flatMap(
+            pool.acquireWith({ timeout: "1 second" }),
+            (connection) => pool.release(connection)
+          ),
+          reconnect: pool.use((connection) => Effect.withTracerEnabled(pool.reconnect(connection), true))
+        }
+        const spans = yield* spansOf(
+          way === "reconnect" ? Effect.withTracerEnabled(verbs[way], false) : verbs[way]
+        )
+        assert.deepStrictEqual(spans.map((span) => [span.name, parentName(span), Exit.isSuccess(ending(span))]), [
+          ["Pool.acquire", null, true]
+        ])
+      }))
+  }
+
+  it.scoped("ends with the failure of who waits in vain", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1, acquireTimeout: "1 second" })
+      const holder = yield* forkSettled(pool.use(() => Effect.never))
+      const waiter = yield* forkSettled(spansOf(Effect.exit(pool.use(id))))
+      yield* TestClock.adjust("2 seconds")
+      const [acquire] = yield* Fiber.join(waiter)
+      const exit = ending(acquire!)
+      assert(Exit.isFailure(exit))
+      assert.propertyVal(Option.getOrThrow(Cause.failureOption(exit.cause)), "_tag", "PoolExhaustedError")
+      yield* Fiber.interrupt(holder)
+    }))
+
+  it.scoped("ends when its borrower is interrupted", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1 })
+      const { spans, tracer } = keepingTracer()
+      const holder = yield* forkSettled(pool.use(() => Effect.never))
+      const waiter = yield* forkSettled(Effect.withTracer(pool.use(id), tracer))
+      yield* Fiber.interrupt(waiter)
+      const exit = ending(spans[0]!)
+      assert(Exit.isFailure(exit))
+      assert.isTrue(Cause.isInterruptedOnly(exit.cause))
+      yield* Fiber.interrupt(holder)
+    }))
+
+  it.scoped("is one for a borrower whose connection was lost between the hand-off and its next step", () =>
+    Effect.gen(function*() {
+      const { connector, pool } = yield* setup({ maxConnections: 1 })
+      const lent = yield* pool.acquire
+      const waiter = yield* forkSettled(spansOf(pool.use(id)))
+      yield* Effect.zipRight(pool.release(lent), pool.drop(lent))
+      yield* settled
+      const spans = yield* Fiber.join(waiter)
+      assert.deepStrictEqual(spans.map((span) => span.attributes.get("socketpool.connection.id")), [2])
+      assert.strictEqual(connector.opened, 2)
+    }))
+
+  it.scoped("takes the annotations and links of its fiber", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup()
+      const [request, acquire] = yield* spansOf(
+        pool.use(id).pipe(
+          Effect.annotateSpans("tenant", "acme"),
+          (use) => Effect.flatMap(Effect.makeSpan("other"), (other) => Effect.linkSpans(use, other))
+        )
+      )
+      assert.strictEqual(acquire!.attributes.get("tenant"), "acme")
+      assert.deepStrictEqual(linked(acquire!), [request!.name])
+    }))
+})
+
+describe("the span Pool.connect", () => {
+  it.scoped("is a root, with a link to the request that caused it", () =>
+    Effect.gen(function*() {
+      const { pool, request, spans } = yield* traced({ name: "orders", attributes: { "server.port": 5432 } }, {
+        open: () => ({ slow: "2 seconds" })
+      })
+      const borrower = yield* forkSettled(request("GET /orders", pool.use(id)))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(borrower)
+      const [connect] = named(spans, "Pool.connect")
+      assert(connect !== undefined)
+      assert.strictEqual(parentName(connect), null)
+      assert.deepStrictEqual(linked(connect), ["GET /orders"])
+      assert.strictEqual(lasted(connect), 2_000)
+      assert.strictEqual(connect.kind, "client")
+      assert.deepStrictEqual(Object.fromEntries(connect.attributes), {
+        "db.client.connection.pool.name": "orders",
+        "server.port": 5432,
+        "socketpool.connection.id": 1
+      })
+    }))
+
+  it.scoped("is linked to the request that it is for, when several wait", () =>
+    Effect.gen(function*() {
+      const { pool, request, spans } = yield* traced({ maxConnecting: 2 }, { open: () => ({ slow: "1 second" }) })
+      const borrowers = yield* Effect.forEach(
+        ["a", "b", "c"],
+        (name) => forkSettled(request(name, pool.use(() => Effect.never)))
+      )
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(named(spans, "Pool.connect").map(linked), [["a"], ["b"], ["c"]])
+      yield* Fiber.interruptAll(borrowers)
+    }))
+
+  it.scoped("has no link when nobody asked", () =>
+    Effect.gen(function*() {
+      const { spans } = yield* traced({ minConnections: 2 })
+      yield* settled
+      assert.deepStrictEqual(spans.map((span) => [span.name, parentName(span), linked(span)]), [
+        ["Pool.connect", null, []],
+        ["Pool.connect", null, []]
+      ])
+    }))
+
+  it.scoped("is the parent of what opening does, and of no query", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = keepingTracer()
+      const open = Effect.acquireRelease(
+        Effect.withSpan(Effect.succeed({}), "handshake"),
+        () => Effect.withSpan(Effect.void, "goodbye")
+      )
+      const use = Effect.scoped(
+        Effect.flatMap(Pool.make({ open }), (pool) => pool.use(() => Effect.withSpan(Effect.void, "query")))
+      )
+      yield* Effect.withTracer(Effect.withSpan(use, "request"), tracer)
+      assert.deepStrictEqual(
+        spans.map((span) => [span.name, parentName(span)]).sort(),
+        [
+          ["Pool.acquire", "request"],
+          ["Pool.connect", null],
+          ["goodbye", "Pool.connect"],
+          ["handshake", "Pool.connect"],
+          ["query", "request"],
+          ["request", null]
+        ]
+      )
+    }))
+
+  it.scoped("ends with the failure of the open", () =>
+    Effect.gen(function*() {
+      const { pool, spans } = yield* traced({}, { open: () => "fail" })
+      yield* Effect.exit(pool.use(id))
+      const exit = ending(named(spans, "Pool.connect")[0]!)
+      assert(Exit.isFailure(exit))
+      assert.instanceOf(Option.getOrThrow(Cause.failureOption(exit.cause)), ScriptedConnector.ScriptedOpenError)
+    }))
+
+  it.scoped("ends when the open takes too long", () =>
+    Effect.gen(function*() {
+      const { pool, spans } = yield* traced({ connectTimeout: "1 second" }, { open: () => "never" })
+      const borrower = yield* forkSettled(Effect.exit(pool.use(id)))
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(borrower)
+      assert.isAtLeast(lasted(named(spans, "Pool.connect")[0]!), 1_000)
+    }))
+})
