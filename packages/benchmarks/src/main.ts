@@ -10,7 +10,7 @@ import { everybody } from "./subjects/index.js"
 import { machine } from "./versions.js"
 import type { Table, Workload } from "./workload.js"
 import { echo } from "./workloads/echo.js"
-import { contended, deepQueue, fairness, live, timeouts, uncontended } from "./workloads/lending.js"
+import { contended, deepQueue, fairness, live, timeouts, uncontended, watched } from "./workloads/lending.js"
 import { cancelling, memory, outage, reaping, spike } from "./workloads/special.js"
 
 const workloads: ReadonlyArray<Workload> = [
@@ -18,6 +18,7 @@ const workloads: ReadonlyArray<Workload> = [
   contended,
   timeouts,
   live,
+  watched,
   deepQueue,
   fairness,
   cancelling,

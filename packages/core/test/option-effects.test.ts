@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { ScriptedConnector } from "@socketpool/testing"
+import { ScriptedConnector, Spans } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Schedule, TestClock } from "effect"
-import { forkSettled, id, type Options, type Script, settled, setup, spansOf, type TestPool, warmUp } from "./setup.js"
+import { forkSettled, id, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 interface World {
   readonly connector: ScriptedConnector.ScriptedConnector
@@ -61,7 +61,7 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     set: { attributes: { "server.address": "db.internal" } },
     see: ({ pool }) =>
       Effect.map(
-        spansOf(pool.use(id)),
+        Spans.during(pool.use(id)),
         ([connect]) => connect?.attributes.get("server.address")
       ),
     without: undefined,

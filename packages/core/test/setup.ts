@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Clock, Effect, type Fiber, TestClock, Tracer, type Types } from "effect"
+import { Clock, Effect, type Fiber, TestClock } from "effect"
 
 export type Connection = ScriptedConnector.ScriptedConnection
 type OpenError = ScriptedConnector.ScriptedOpenError
@@ -141,45 +141,3 @@ export const clockLike = (clock: Clock.Clock): Clock.Clock => ({
   currentTimeNanos: clock.currentTimeNanos,
   sleep: (duration) => clock.sleep(duration)
 })
-
-/** A tracer that keeps every span it has begun, in their order. */
-export const keepingTracer = () => {
-  const spans: Array<Tracer.Span> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      const events: Array<string> = []
-      const span: Types.Mutable<Tracer.Span> = {
-        _tag: "Span",
-        spanId: `${spans.length}`,
-        traceId: "trace",
-        sampled: true,
-        name,
-        parent,
-        context,
-        links,
-        kind,
-        attributes,
-        status: { _tag: "Started", startTime },
-        end: (endTime, exit) => {
-          assert.strictEqual(span.status._tag, "Started")
-          span.status = { _tag: "Ended", startTime, endTime, exit }
-        },
-        attribute: (key, value) => void attributes.set(key, value),
-        event: (name) => void events.push(name),
-        addLinks: (more) => void (span.links = [...span.links, ...more])
-      }
-      spans.push(span)
-      return span
-    },
-    context: (run) => run()
-  })
-  return { spans, tracer }
-}
-
-/** The spans that come into being while an effect runs. */
-export const spansOf = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<Tracer.Span>, E, R> =>
-  Effect.suspend(() => {
-    const { spans, tracer } = keepingTracer()
-    return Effect.as(Effect.withTracer(effect, tracer), spans)
-  })

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { ScriptedConnector } from "@socketpool/testing"
+import { ScriptedConnector, Spans } from "@socketpool/testing"
 import { Cause, Effect, Exit, Fiber, Option, TestClock, type Tracer } from "effect"
-import { forkSettled, id, keepingTracer, settled, setup, spansOf, warmUp } from "./setup.js"
+import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
 const named = (spans: ReadonlyArray<Tracer.Span>, name: string) => spans.filter((span) => span.name === name)
 
@@ -24,7 +24,7 @@ const lasted = (span: Tracer.Span) => {
 
 /** A pool that is made where a tracer is set, with what the tracer has kept. */
 const traced = (...[options, script]: Parameters<typeof setup>) => {
-  const { spans, tracer } = keepingTracer()
+  const { spans, tracer } = Spans.recorder()
   return Effect.map(Effect.withTracer(setup(options, script), tracer), ({ connector, pool }) => ({
     connector,
     pool,
@@ -40,7 +40,7 @@ describe("the span Pool.acquire", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup()
       yield* warmUp(pool, 1)
-      const spans = yield* spansOf(Effect.withSpan(
+      const spans = yield* Spans.during(Effect.withSpan(
         Effect.all([pool.use(id), Effect.scoped(pool.get), Effect.flatMap(pool.acquire, pool.release.bind(pool))]),
         "request"
       ))
@@ -50,7 +50,7 @@ describe("the span Pool.acquire", () => {
   it.scoped("is not there without a tracer, or where tracing is switched off", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
-      const spans = yield* spansOf(Effect.withTracerEnabled(Effect.withSpan(pool.use(id), "request"), false))
+      const spans = yield* Spans.during(Effect.withTracerEnabled(Effect.withSpan(pool.use(id), "request"), false))
       assert.deepStrictEqual(spans, [])
       assert.strictEqual(yield* pool.use(id), 1)
     }))
@@ -62,7 +62,9 @@ describe("the span Pool.acquire", () => {
       )
       yield* warmUp(pool, 1)
       const holder = yield* forkSettled(pool.use(() => Effect.sleep("3 seconds")))
-      const waiter = yield* forkSettled(spansOf(Effect.withSpan(pool.use(() => Effect.sleep("5 seconds")), "request")))
+      const waiter = yield* forkSettled(
+        Spans.during(Effect.withSpan(pool.use(() => Effect.sleep("5 seconds")), "request"))
+      )
       yield* TestClock.adjust("3 seconds")
       yield* TestClock.adjust("5 seconds")
       const spans = yield* Fiber.join(waiter)
@@ -93,7 +95,7 @@ describe("the span Pool.acquire", () => {
           ),
           reconnect: pool.use((connection) => Effect.withTracerEnabled(pool.reconnect(connection), true))
         }
-        const spans = yield* spansOf(
+        const spans = yield* Spans.during(
           way === "reconnect" ? Effect.withTracerEnabled(verbs[way], false) : verbs[way]
         )
         assert.deepStrictEqual(spans.map((span) => [span.name, parentName(span), Exit.isSuccess(ending(span))]), [
@@ -106,7 +108,7 @@ describe("the span Pool.acquire", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1, acquireTimeout: "1 second" })
       const holder = yield* forkSettled(pool.use(() => Effect.never))
-      const waiter = yield* forkSettled(spansOf(Effect.exit(pool.use(id))))
+      const waiter = yield* forkSettled(Spans.during(Effect.exit(pool.use(id))))
       yield* TestClock.adjust("2 seconds")
       const [acquire] = yield* Fiber.join(waiter)
       const exit = ending(acquire!)
@@ -118,7 +120,7 @@ describe("the span Pool.acquire", () => {
   it.scoped("ends when its borrower is interrupted", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
-      const { spans, tracer } = keepingTracer()
+      const { spans, tracer } = Spans.recorder()
       const holder = yield* forkSettled(pool.use(() => Effect.never))
       const waiter = yield* forkSettled(Effect.withTracer(pool.use(id), tracer))
       yield* Fiber.interrupt(waiter)
@@ -132,7 +134,7 @@ describe("the span Pool.acquire", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxConnections: 1 })
       const lent = yield* pool.acquire
-      const waiter = yield* forkSettled(spansOf(pool.use(id)))
+      const waiter = yield* forkSettled(Spans.during(pool.use(id)))
       yield* Effect.zipRight(pool.release(lent), pool.drop(lent))
       yield* settled
       const spans = yield* Fiber.join(waiter)
@@ -143,7 +145,7 @@ describe("the span Pool.acquire", () => {
   it.scoped("takes the annotations and links of its fiber", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
-      const [request, acquire] = yield* spansOf(
+      const [request, acquire] = yield* Spans.during(
         pool.use(id).pipe(
           Effect.annotateSpans("tenant", "acme"),
           (use) => Effect.flatMap(Effect.makeSpan("other"), (other) => Effect.linkSpans(use, other))
@@ -200,7 +202,7 @@ describe("the span Pool.connect", () => {
 
   it.scoped("is the parent of what opening does, and of no query", () =>
     Effect.gen(function*() {
-      const { spans, tracer } = keepingTracer()
+      const { spans, tracer } = Spans.recorder()
       const open = Effect.acquireRelease(
         Effect.withSpan(Effect.succeed({}), "handshake"),
         () => Effect.withSpan(Effect.void, "goodbye")

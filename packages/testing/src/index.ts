@@ -33,4 +33,8 @@ export * as Simulation from "./Simulation.js"
 /**
  * @since 0.1.0
  */
+export * as Spans from "./Spans.js"
+/**
+ * @since 0.1.0
+ */
 export * as SteppingScheduler from "./SteppingScheduler.js"

@@ -1,6 +1,19 @@
 /** Pools for Effect programs, ours among them, and what is the least that one can do. */
-import { type ConnectionPool, Pool } from "@socketpool/core"
-import { Deferred, Duration, Effect, Exit, Fiber, Pool as EffectPool, Schedule, Scope } from "effect"
+import { type ConnectionPool, Pool, PoolMetrics } from "@socketpool/core"
+import {
+  Deferred,
+  Duration,
+  Effect,
+  Exit,
+  Fiber,
+  identity,
+  Metric,
+  Pool as EffectPool,
+  Schedule,
+  Scope,
+  Stream,
+  Tracer
+} from "effect"
 import { longestPause, until } from "../probes.js"
 import { type Connector, type Lending, type Load, type Subject, type Thing, things } from "../subject.js"
 import { version } from "../versions.js"
@@ -13,7 +26,11 @@ const nothing: Work = Effect.void
 const step: Work = Effect.yieldNow()
 
 /** Borrowers, each in a fiber of its own. */
-const lending = (lease: Lease, close: () => Promise<unknown>): Lending => ({
+const lending = (
+  lease: Lease,
+  close: () => Promise<unknown>,
+  around: (run: Effect.Effect<void>) => Effect.Effect<void> = identity
+): Lending => ({
   close,
   run: (load: Load) => {
     const { borrowers, gate, retryMillis, steps } = load
@@ -23,7 +40,8 @@ const lending = (lease: Lease, close: () => Promise<unknown>): Lending => ({
       : (work) => Effect.retry(lease(work), Schedule.spaced(retryMillis))
     const borrower = (number: number) => Effect.suspend(() => Effect.whileLoop(leaseLoop(load, number, work, take)))
     const all = Array.from({ length: borrowers }, (_, number) => borrower(number))
-    return Effect.runPromise(Effect.all(all, { concurrency: "unbounded", discard: true }) as Effect.Effect<void>)
+    const run = Effect.all(all, { concurrency: "unbounded", discard: true }) as Effect.Effect<void>
+    return Effect.runPromise(around(run))
   },
   cancel: (waiters) =>
     Effect.runPromise(
@@ -106,6 +124,43 @@ const ours = (name: string, lease: (pool: ConnectionPool<Thing, unknown>) => Lea
 })
 
 const use = ours("use", (pool) => (work) => pool.use(work))
+
+/** Everything that can be switched on to look at a pool: a tracer, exports each second, somebody who listens. */
+const watched: Subject = {
+  ...use,
+  name: "socketpool use, watched",
+  open: async (size, timeout) => {
+    const { close, pool } = await made(
+      Effect.gen(function*() {
+        const pool = yield* Pool.make({
+          open: open(things()),
+          name: "watched",
+          maxConnections: size,
+          maxPending: Infinity,
+          acquireTimeout: timeout ?? Duration.infinity,
+          leakThreshold: "1 minute"
+        })
+        const look = Effect.all([pool.stats, pool.leases, pool.advise, PoolMetrics.prometheus])
+        yield* Effect.forkScoped(
+          Effect.schedule(Effect.zipRight(look, Effect.sync(Metric.unsafeSnapshot)), everySecond)
+        )
+        yield* Effect.forkScoped(Stream.runDrain(pool.notices))
+        return pool
+      })
+    )
+    await Effect.runPromise(warm(size, pool.get))
+    const use: Lease = (work) => pool.use(work)
+    return lending(use, close, (run) => Effect.withTracer(Effect.withSpan(run, "request"), collecting))
+  }
+}
+
+const everySecond = Schedule.spaced("1 second")
+
+/** A tracer that is not Effect's own, so that spans are made. */
+const collecting: Tracer.Tracer = (() => {
+  const { context, span } = Effect.runSync(Effect.tracer)
+  return Tracer.make({ span, context })
+})()
 
 const get = ours("get, scoped", (pool) => (work) => Effect.scoped(Effect.flatMap(pool.get, work)))
 
@@ -226,4 +281,6 @@ const fibersInLine = bare("fibers in line for an array", (idle) => {
 export const ourPools = [use, get, acquire]
 export const effect3Pools = [plain3, ttl3, limited3]
 export const bareEffects = [bareUse, bareScoped]
+/** The same pool, with nobody looking and with everybody. */
+export const inView = [use, watched]
 export const linesOfFibers = [fibersInLine]

@@ -1,7 +1,7 @@
 /** Who is compared. */
 import type { Subject } from "../subject.js"
 import { effect4Pools } from "./effect4.js"
-import { bareEffects, effect3Pools, linesOfFibers, ourPools } from "./effects.js"
+import { bareEffects, effect3Pools, inView, linesOfFibers, ourPools } from "./effects.js"
 import { arrays, promisePools } from "./promises.js"
 
 /** Those that borrow where nobody has to wait. */
@@ -22,4 +22,7 @@ export const queues = [...pools, ...linesOfFibers]
 
 export const yardstick = "socketpool use"
 
-export const everybody: ReadonlyArray<Subject> = [...subjects, ...linesOfFibers]
+/** Ours alone, with nobody looking and with all eyes on it. */
+export { inView }
+
+export const everybody: ReadonlyArray<Subject> = [...new Set([...subjects, ...linesOfFibers, ...inView])]

@@ -2,7 +2,7 @@
 import { withRemotes } from "../remote.js"
 import { calibrated, type Effort, type Figure, sampled } from "../rounds.js"
 import type { Subject } from "../subject.js"
-import { pools, queues, subjects, yardstick } from "../subjects/index.js"
+import { inView, pools, queues, subjects, yardstick } from "../subjects/index.js"
 import type { Table, Workload } from "../workload.js"
 
 interface Crowd {
@@ -77,6 +77,14 @@ export const timeouts = lending(
   "the same with a timeout on every borrow, where there is such a thing",
   pools.filter(({ canTimeOut }) => canTimeOut),
   [{ borrowers: 1, size: 1, timeout: minute }, { ...crowds[0], timeout: minute }]
+)
+
+export const watched = lending(
+  "watched",
+  "what it costs to be looked at: a tracer, metrics and statistics read each second, a listener, a leak threshold",
+  inView,
+  [{ borrowers: 1, size: 1 }, { borrowers: 1, size: 1_000 }, ...crowds],
+  "Who waits gets a span, who does not wait gets none."
 )
 
 export const live = lending(

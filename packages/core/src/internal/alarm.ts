@@ -60,6 +60,14 @@ export class Alarm {
     }
   }
 
+  /**
+   * `refresh` after somebody has joined or left a list whose deadlines only grow: as long as the list is not empty, a
+   * fiber that is asleep wakes up early enough, and while it is looked whether the list stays empty, that is enough.
+   */
+  refreshFor(list: { readonly length: number }): void {
+    if (list.length > 0 ? this.fiber === undefined : this.resting === 0) this.refresh()
+  }
+
   private readonly rest = (): void => {
     if (--this.resting > 0) return this.host.later(this.rest)
     if (this.fiber === undefined || (this.due() ?? Infinity) !== Infinity) return

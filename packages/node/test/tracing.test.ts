@@ -1,0 +1,89 @@
+// Real sockets on loopback: what spans say of whom a pool connects to.
+import { Socket } from "@effect/platform"
+import { NodeSocket } from "@effect/platform-node"
+import { assert, describe, it } from "@effect/vitest"
+import type { Connection } from "@socketpool/core"
+import { PlatformSocket, TcpPool, TlsPool, UnixPool } from "@socketpool/node"
+import { Spans } from "@socketpool/testing"
+import { Effect, type Scope } from "effect"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as os from "node:os"
+import * as path from "node:path"
+import { echo, serve } from "./fixtures/server.js"
+import { ca, serveTls } from "./fixtures/tlsServer.js"
+
+const call = (connection: Connection) => Effect.zipRight(connection.send("x"), connection.recv())
+
+/** What the span of the first connect says, without the number of the connection. */
+const attributesOf = <C extends Connection>(
+  make: Effect.Effect<{ readonly use: (f: typeof call) => Effect.Effect<unknown, unknown> }, never, Scope.Scope>
+) =>
+  Effect.gen(function*() {
+    const spans = yield* Spans.during(Effect.scoped(Effect.flatMap(make, (pool) => pool.use(call))))
+    const connect = spans.find(({ name }) => name === "Pool.connect")!
+    const { "socketpool.connection.id": id, ...rest } = Object.fromEntries(connect.attributes)
+    assert.strictEqual(id, 1)
+    return rest
+  })
+
+const unixServer = Effect.acquireRelease(
+  Effect.promise(() =>
+    new Promise<{ readonly path: string; readonly close: () => void }>((done) => {
+      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-"))
+      const file = path.join(folder, "s")
+      const server = net.createServer(echo).listen(file, () =>
+        done({
+          path: file,
+          close: () => {
+            server.close()
+            fs.rmSync(folder, { recursive: true, force: true })
+          }
+        }))
+    })
+  ),
+  ({ close }) => Effect.sync(close)
+)
+
+describe("the spans of a pool of sockets name the server", () => {
+  it.scopedLive("over TCP", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve(echo)
+      assert.deepStrictEqual(yield* attributesOf(TcpPool.make({ host: "127.0.0.1", port, name: "orders" })), {
+        "db.client.connection.pool.name": "orders",
+        "server.address": "127.0.0.1",
+        "server.port": port,
+        "network.transport": "tcp"
+      })
+    }))
+
+  it.scopedLive("over TLS", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serveTls((socket) => void socket.pipe(socket))
+      assert.deepInclude(yield* attributesOf(TlsPool.make({ host: "localhost", port, ca })), {
+        "db.client.connection.pool.name": `tls://localhost:${port}`,
+        "server.address": "localhost",
+        "server.port": port
+      })
+    }))
+
+  it.scopedLive("over a Unix socket", () =>
+    Effect.gen(function*() {
+      const { path } = yield* unixServer
+      assert.deepInclude(yield* attributesOf(UnixPool.make({ path })), {
+        "server.address": path,
+        "network.transport": "unix"
+      })
+    }))
+
+  it.scopedLive("over a platform socket, if it has a name; and say what the user adds", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve(echo)
+      const pool = PlatformSocket.makePool({
+        socket: NodeSocket.makeNet({ host: "127.0.0.1", port }) as Effect.Effect<Socket.Socket>,
+        address: "quotes",
+        attributes: { "peer.service": "quotes-v2" }
+      })
+      assert.deepInclude(yield* attributesOf(pool), { "server.address": "quotes", "peer.service": "quotes-v2" })
+    }))
+})

@@ -1,0 +1,84 @@
+/**
+ * Spans that a test can look at.
+ *
+ * @since 0.1.0
+ */
+import * as Effect from "effect/Effect"
+import * as Tracer from "effect/Tracer"
+import type * as Types from "effect/Types"
+
+/**
+ * A tracer, and what it has begun so far, in that order.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Recorder {
+  readonly tracer: Tracer.Tracer
+  readonly spans: ReadonlyArray<Tracer.Span>
+}
+
+/**
+ * Makes a tracer that keeps every span. Ending one twice is a defect.
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const recorder = (): Recorder => {
+  const spans: Array<Tracer.Span> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      const span: Types.Mutable<Tracer.Span> = {
+        _tag: "Span",
+        spanId: `${spans.length + 1}`,
+        traceId: parent._tag === "Some" ? parent.value.traceId : `${spans.length + 1}`,
+        sampled: true,
+        name,
+        parent,
+        context,
+        links,
+        kind,
+        attributes,
+        status: { _tag: "Started", startTime },
+        end: (endTime, exit) => {
+          if (span.status._tag === "Ended") throw new Error(`the span ${name} has ended before`)
+          span.status = { _tag: "Ended", startTime, endTime, exit }
+        },
+        attribute: (key, value) => void attributes.set(key, value),
+        event: () => {},
+        addLinks: (more) => void (span.links = [...span.links, ...more])
+      }
+      spans.push(span)
+      return span
+    },
+    context: (run) => run()
+  })
+  return { spans, tracer }
+}
+
+/**
+ * The spans that come into being while an effect runs, in the fibers that it runs in and starts. What a pool does for it
+ * is seen by the tracer of where the pool was made.
+ *
+ * @example
+ * ```ts
+ * import { Spans } from "@socketpool/testing"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const spans = yield* Spans.during(Effect.withSpan(Effect.void, "request"))
+ *   return spans.map((span) => span.name) // ["request"]
+ * })
+ *
+ * Effect.runPromise(program)
+ * ```
+ *
+ * @since 0.1.0
+ * @category constructors
+ */
+export const during = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<Tracer.Span>, E, R> =>
+  Effect.suspend(() => {
+    const { spans, tracer } = recorder()
+    return Effect.as(Effect.withTracer(effect, tracer), spans)
+  })

@@ -1,0 +1,26 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Spans } from "@socketpool/testing"
+import { Effect, Exit, Option, TestClock } from "effect"
+
+describe("Spans", () => {
+  it.effect("keep what an effect and the fibers it starts have begun, in that order", () =>
+    Effect.gen(function*() {
+      const inner = Effect.withSpan(Effect.sleep("2 seconds"), "inner", { attributes: { size: 3 } })
+      const outer = Effect.withSpan(Effect.flatMap(Effect.fork(inner), (fiber) => fiber.await), "outer")
+      const running = yield* Effect.fork(Spans.during(outer))
+      yield* TestClock.adjust("2 seconds")
+      const [first, second, ...others] = yield* Effect.flatten(running.await)
+      assert.deepStrictEqual([first!.name, second!.name, others.length], ["outer", "inner", 0])
+      assert.deepStrictEqual(Option.getOrThrow(second!.parent), first)
+      assert.strictEqual(second!.traceId, first!.traceId)
+      assert.strictEqual(second!.attributes.get("size"), 3)
+      assert(second!.status._tag === "Ended")
+      assert.strictEqual(second!.status.endTime - second!.status.startTime, 2_000_000_000n)
+    }))
+
+  it("say so when one ends twice", () => {
+    const { spans, tracer } = Spans.recorder()
+    Effect.runSync(Effect.withTracer(Effect.withSpan(Effect.void, "once"), tracer))
+    assert.throws(() => spans[0]!.end(0n, Exit.void), "the span once has ended before")
+  })
+})
