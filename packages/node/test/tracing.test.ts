@@ -1,5 +1,5 @@
 // Real sockets on loopback: what spans say of whom a pool connects to.
-import { Socket } from "@effect/platform"
+import type { Socket } from "@effect/platform"
 import { NodeSocket } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import type { Connection } from "@socketpool/core"
