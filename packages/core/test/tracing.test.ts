@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { ScriptedConnector, Spans } from "@socketpool/testing"
-import { Cause, Effect, Exit, Fiber, Option, TestClock, type Tracer } from "effect"
+import { Cause, Effect, Exit, Fiber, Option, TestClock, Tracer } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
 const named = (spans: ReadonlyArray<Tracer.Span>, name: string) => spans.filter((span) => span.name === name)
@@ -154,6 +154,37 @@ describe("the span Pool.acquire", () => {
       assert.strictEqual(acquire!.attributes.get("tenant"), "acme")
       assert.deepStrictEqual(linked(acquire!), [request!.name])
     }))
+})
+
+describe("a tracer that dies", () => {
+  for (const when of ["when a span begins", "when one is described", "when one ends"] as const) {
+    it.scoped(`${when} takes no lease with it`, () =>
+      Effect.gen(function*() {
+        const { pool } = yield* setup({ maxConnections: 1, acquireTimeout: "1 second" })
+        const good = Spans.recorder().tracer
+        const die = (): never => {
+          throw new Error("the tracer is broken")
+        }
+        const tracer = Tracer.make({
+          context: good.context,
+          span: (...args) => {
+            if (when === "when a span begins") die()
+            const span = good.span(...args)
+            return Object.assign(span, when === "when one ends" ? { end: die } : { attribute: die })
+          }
+        })
+        const borrower = Effect.withTracer(Effect.exit(pool.use(() => Effect.sleep("800 millis"))), tracer)
+        const borrowers = yield* Effect.forEach([1, 2, 3], () => forkSettled(borrower))
+        yield* TestClock.adjust("2 seconds")
+        const exits = yield* Fiber.join(Fiber.all(borrowers))
+        assert.deepStrictEqual(exits.map((exit) => Exit.isSuccess(exit)), [true, true, false])
+        const interrupted = yield* forkSettled(borrower)
+        const late = yield* forkSettled(borrower)
+        yield* Fiber.interrupt(late)
+        yield* Fiber.interrupt(interrupted)
+        assert.deepInclude(yield* pool.stats, { leased: 0, pending: 0, timedOut: 1, cancelled: 1 })
+      }))
+  }
 })
 
 describe("the span Pool.connect", () => {

@@ -16,7 +16,7 @@ import { ca, serveTls } from "./fixtures/tlsServer.js"
 const call = (connection: Connection) => Effect.zipRight(connection.send("x"), connection.recv())
 
 /** What the span of the first connect says, without the number of the connection. */
-const attributesOf = <C extends Connection>(
+const attributesOf = (
   make: Effect.Effect<{ readonly use: (f: typeof call) => Effect.Effect<unknown, unknown> }, never, Scope.Scope>
 ) =>
   Effect.gen(function*() {

@@ -186,7 +186,7 @@ const queueUp = <C, E, A, E2, R>(
   const waiter = new Waiter<C>(holder, holder.currentSpan, now, now + timeout, ownTimeout !== undefined, undefined)
   engine.lender.enqueue(waiter, now)
   const stopTimer = engine.lender.startTimer(waiter)
-  const trace = Tracing.wait(holder, engine.attributes)
+  const trace = Tracing.wait(holder, engine.attributes, engine.host)
   // Nothing is reconnected.
   return new Waiting(engine, waiter, guard, stopTimer, trace, then).begin() as Effect.Effect<A, E | E2 | BorrowError, R>
 }
@@ -274,7 +274,7 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
     engine.lender.move(lease, waiter, now)
     const present = (lease: Lease<C>) =>
       Effect.sync(() => engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0))
-    const trace = Tracing.wait(fiber, engine.attributes)
+    const trace = Tracing.wait(fiber, engine.attributes, engine.host)
     const next = new Waiting(engine, waiter, guard, constVoid, trace, present).begin()
     return Effect.onError(next, () => Effect.sync(() => engine.lender.end(lease, Exit.void)))
   })

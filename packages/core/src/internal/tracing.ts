@@ -2,6 +2,7 @@
  * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Where nobody has set a
  * tracer there are none.
  */
+import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -9,6 +10,7 @@ import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
+import type { Host } from "./host.js"
 import type { Holder } from "./state.js"
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>
@@ -39,10 +41,30 @@ export interface Wait {
 
 /**
  * Begins the span of a borrower's wait, as `Effect.useSpan` would: begun and ended in the middle of the steps that it is
- * about, it must not take any of its own.
+ * about, it must not take any of its own. A tracer that dies says so in the log and takes no lease with it.
  */
-export const wait = (fiber: Holder, attributes: Attributes): Wait | undefined => {
+export const wait = (fiber: Holder, attributes: Attributes, host: Host): Wait | undefined => {
   if (!isTraced(fiber)) return undefined
+  const guarded = <A>(trace: () => A): A | undefined => {
+    try {
+      return trace()
+    } catch (defect) {
+      host.warn("the tracer died", Cause.die(defect))
+      return undefined
+    }
+  }
+  const span = guarded(() => begin(fiber, attributes))
+  return span && {
+    served: (connection) =>
+      guarded(() => {
+        span.attribute("socketpool.connection.id", connection)
+        span.end(now(fiber), Exit.void)
+      }),
+    failed: (exit) => guarded(() => span.end(now(fiber), exit))
+  }
+}
+
+const begin = (fiber: Holder, attributes: Attributes): Tracer.Span => {
   const span = fiber.currentTracer.span(
     "Pool.acquire",
     parentOf(fiber.currentSpan),
@@ -53,13 +75,7 @@ export const wait = (fiber: Holder, attributes: Attributes): Wait | undefined =>
   )
   for (const [key, value] of fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)) span.attribute(key, value)
   for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
-  return {
-    served: (connection) => {
-      span.attribute("socketpool.connection.id", connection)
-      span.end(now(fiber), Exit.void)
-    },
-    failed: (exit) => span.end(now(fiber), exit)
-  }
+  return span
 }
 
 /**
