@@ -9,7 +9,7 @@ import {
 } from "@opentelemetry/sdk-metrics"
 import { Pool, PoolMetrics, type PoolStats } from "@socketpool/core"
 import { Rng, ScriptedConnector } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Layer, Logger, LogLevel, Metric, Schedule, Scope, TestClock } from "effect"
 import { forkSettled, id, setup, warmUp } from "./setup.js"
 
 let pools = 0
@@ -91,6 +91,31 @@ describe("the metrics of a pool", () => {
       const stats = yield* pool.stats
       assert.isAbove(stats.timedOut, 0)
       assert.isAbove(stats.waited, 0)
+    }))
+
+  it.scoped("count as idle what has expired and waits for its replacement, and as pending who reconnects", () =>
+    Effect.gen(function*() {
+      const name = freshName()
+      const { pool } = yield* setup({
+        name,
+        maxConnections: 4,
+        minConnections: 2,
+        connectionTTL: "1 minute",
+        reapSchedule: Schedule.spaced("10 seconds"),
+        connectTimeout: "1 minute",
+        acquireTimeout: "1 minute"
+      }, { open: (attempt) => attempt > 2 ? { slow: "30 seconds" } : "ok" })
+      yield* TestClock.adjust("70 seconds")
+      const lines = ["count idle", "count used", "pending_requests"]
+      const figures = () => lines.map((line) => collected(name)[`db.client.connection.${line}`])
+      assert.deepStrictEqual(figures(), [2, 0, 0])
+      assert.strictEqual(collected(name)["socketpool.connection.opening"], 2)
+      yield* TestClock.adjust("30 seconds")
+      const holder = yield* forkSettled(pool.use((connection) => pool.reconnect(connection)))
+      assert.deepStrictEqual(figures(), [1, 0, 1])
+      yield* TestClock.adjust("30 seconds")
+      yield* Fiber.join(holder)
+      assert.deepStrictEqual(figures(), [2, 0, 0])
     }))
 
   // On the live clock: the test's keeps every sleep that was given up, and takes a millisecond for each.
