@@ -111,9 +111,9 @@ const closed = (server: http.Server): Effect.Effect<void> =>
  * import { Dashboard } from "@socketpool/dashboard"
  * import { Effect, Layer } from "effect"
  *
- * declare const app: Effect.Effect<never>
+ * const app = Effect.log("hello")
  *
- * const MainLive = Layer.merge(TcpPoolLive("localhost", 6379), Dashboard.layer())
+ * const MainLive = Layer.merge(TcpPoolLive("localhost", 6379), Dashboard.layer({ port: 0 }))
  *
  * NodeRuntime.runMain(Effect.provide(app, MainLive))
  * ```

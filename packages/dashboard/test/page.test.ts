@@ -5,7 +5,7 @@ import { Dashboard } from "@socketpool/dashboard"
 import { Cause, Effect, Exit, Fiber, Logger, LogLevel, Redacted, Schedule, Scope } from "effect"
 import type { Page } from "playwright-core"
 import { visit } from "./fixtures/browser.js"
-import { busyPool } from "./fixtures/busy.js"
+import { busyPool, Refused } from "./fixtures/busy.js"
 import { isMissing } from "./fixtures/programs.js"
 
 const token = "a-token-of-the-operators"
@@ -231,7 +231,7 @@ describe.skipIf(isMissing("chromium"))("the page", { timeout: 60_000 }, () => {
     Effect.gen(function*() {
       const evil = `<img src=x onerror="document.title='owned'">`
       const pool = yield* Pool.make({
-        open: Effect.fail(new Error(evil)).pipe(Effect.zipRight(Effect.void)),
+        open: Effect.fail(new Refused(evil)),
         name: `pool ${evil}`
       })
       const good = yield* Pool.make({ open: Effect.sync(() => ({})), name: "z" })

@@ -3,7 +3,7 @@ import { HttpRouter, HttpServer } from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { Dashboard, History, Prometheus, Snapshot } from "@socketpool/dashboard"
+import { Dashboard, History, pointOf, Prometheus, Snapshot } from "@socketpool/dashboard"
 import { Effect, Exit, Fiber, Logger, Redacted, Schema, Scope } from "effect"
 import * as http from "node:http"
 import * as net from "node:net"
@@ -106,6 +106,43 @@ describe("the server of the page", () => {
       const url = yield* served()
       const failure = yield* Effect.flip(served({ port: Number(new URL(url).port) }))
       assert.strictEqual(failure._tag, "ServeError")
+    }))
+})
+
+describe("the history", () => {
+  it.effect("has the figures of the statistics", () =>
+    Effect.gen(function*() {
+      const stats = yield* Effect.scoped(Effect.flatMap(Pool.make({ open: Effect.void }), (pool) => pool.stats))
+      const { failed, closed, useTime, waitTime } = stats
+      const point = pointOf(77, {
+        ...stats,
+        idle: 1,
+        inUse: 2,
+        opening: 3,
+        pending: 4,
+        maxConnections: 5,
+        acquired: 6,
+        waitTime: { ...waitTime, totalMillis: 7 },
+        useTime: { ...useTime, count: 8, totalMillis: 9 },
+        opened: 10,
+        closed: { ...closed, Used: 5, Stale: 6 },
+        failed: { ...failed, Timeout: 5, NoWait: 7 }
+      })
+      assert.deepStrictEqual(point, {
+        at: 77,
+        idle: 1,
+        inUse: 2,
+        opening: 3,
+        pending: 4,
+        maxConnections: 5,
+        acquired: 6,
+        waitedMillis: 7,
+        holds: 8,
+        heldMillis: 9,
+        opened: 10,
+        closed: 11,
+        failed: 12
+      })
     }))
 })
 

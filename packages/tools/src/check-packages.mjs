@@ -88,6 +88,10 @@ write("load.cjs", modules.map((module) => `require(${JSON.stringify(module)})\n`
 await run(process.execPath, ["load.mjs"], app)
 await run(process.execPath, ["load.cjs"], app)
 
+// The command is there, and does what it says.
+await run(path.join(app, "node_modules/.bin/socketpool"), ["--version"], app)
+await run(path.join(app, "node_modules/.bin/socketpool"), ["demo", "--seconds", "2", "--port", "0"], app)
+
 // What the packages keep to themselves stays closed.
 write(
   "internal.cjs",

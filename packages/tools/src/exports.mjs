@@ -26,17 +26,22 @@ const publishedExports = (modules) => ({
   "./internal/*": null
 })
 
-const publishConfig = (modules) => ({
+/** The program of a package that has one; its name is the project's. */
+const program = (dir) =>
+  fs.existsSync(path.join(dir, "src/internal/bin.ts")) ? { bin: { socketpool: "./dist/esm/internal/bin.js" } } : {}
+
+const publishConfig = (dir) => ({
   access: "public",
+  ...program(dir),
   main: "./dist/cjs/index.js",
   module: "./dist/esm/index.js",
   types: "./dist/cjs/index.d.ts",
-  exports: publishedExports(modules)
+  exports: publishedExports(publicModules(dir))
 })
 
 let failed = false
 for (const { dir, manifest } of published) {
-  const expected = { ...manifest, exports: sourceExports, publishConfig: publishConfig(publicModules(dir)) }
+  const expected = { ...manifest, exports: sourceExports, publishConfig: publishConfig(dir) }
   // The order of conditions and of subpaths matters, so the text is compared too.
   if (isDeepStrictEqual(manifest, expected) && JSON.stringify(manifest) === JSON.stringify(expected)) continue
   if (fix) {

@@ -1,0 +1,221 @@
+/** `socketpool bench`: load on a server, through a pool. */
+import type { Connection } from "@socketpool/core/Connection"
+import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import * as Clock from "effect/Clock"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
+import * as Schedule from "effect/Schedule"
+import { type Failure, unreachable, wrong } from "./failure.js"
+import { Samples, steps, type Summary } from "./samples.js"
+import { type Device, liveLine, paint, print, printJson, Screen } from "./screen.js"
+import * as Target from "./target.js"
+import { count, figure, span, table } from "./text.js"
+
+export interface Options {
+  readonly target: string
+  readonly connections: number
+  /** Closed loop: so many callers, each of which calls again when it has its answer. */
+  readonly concurrency: number
+  /** Open loop: so many calls a second, whether those before have ended or not. */
+  readonly rate: number | undefined
+  readonly duration: Duration.Duration
+  readonly payload: number
+  readonly send: string | undefined
+  readonly expect: "echo" | "lines"
+  readonly json: boolean
+}
+
+interface Run {
+  readonly calls: Samples
+  readonly waits: Samples
+  readonly uses: Samples
+  readonly failed: Map<string, number>
+  answered: number
+}
+
+const millis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
+
+const kindOf = (error: object): string => {
+  const { _tag, reason } = error as { readonly _tag?: string; readonly reason?: string }
+  return [_tag ?? "Error", reason].filter(Boolean).join(" ")
+}
+
+/** What is sent, with the escapes that a shell leaves alone. */
+const payloadOf = ({ payload, send }: Options): Uint8Array =>
+  new TextEncoder().encode(
+    send === undefined
+      ? `${"x".repeat(payload - 1)}\n`
+      : send.replaceAll("\\r", "\r").replaceAll("\\n", "\n").replaceAll("\\t", "\t")
+  )
+
+/** One call; it began when it was meant to, even if it could not begin then. */
+const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Run) => {
+  const payload = payloadOf(options)
+  const exchange = (connection: Connection) =>
+    Effect.zipRight(
+      connection.send(payload),
+      options.expect === "echo"
+        ? connection.recvExactly(payload.length)
+        : connection.recvUntil("\n", { maxBytes: 1_000_000 })
+    )
+  return (began: number) =>
+    pool.use((connection) =>
+      Effect.flatMap(millis, (served) => {
+        run.waits.add(served - began)
+        return Effect.zipLeft(exchange(connection), Effect.map(millis, (now) => run.uses.add(now - served)))
+      })
+    ).pipe(
+      Effect.matchEffect({
+        onFailure: (error) =>
+          Effect.sync(() => void run.failed.set(kindOf(error), (run.failed.get(kindOf(error)) ?? 0) + 1)),
+        onSuccess: () =>
+          Effect.map(millis, (now) => {
+            run.answered++
+            run.calls.add(now - began)
+          })
+      })
+    )
+}
+
+const closedLoop = (call: (began: number) => Effect.Effect<void>, callers: number, until: number) => {
+  const loop: Effect.Effect<void> = Effect.flatMap(
+    millis,
+    (now) => now >= until ? Effect.void : Effect.zipRight(call(now), loop)
+  )
+  return Effect.forEach(Array.from({ length: callers }), () => loop, { concurrency: "unbounded", discard: true })
+}
+
+/** Latency counts from when a call was meant to begin: one that had to wait for a stall to end took that long, too. */
+const openLoop = (call: (began: number) => Effect.Effect<void>, rate: number, from: number, until: number) =>
+  Effect.gen(function*() {
+    const fibers: Array<Fiber.RuntimeFiber<void>> = []
+    const all = Math.floor((until - from) / 1_000 * rate)
+    for (let begun = 0; begun < all;) {
+      const now = yield* millis
+      const due = Math.min(all, Math.floor((now - from) / 1_000 * rate) + 1)
+      for (; begun < due; begun++) fibers.push(yield* Effect.fork(call(from + begun / rate * 1_000)))
+      yield* Effect.sleep(Math.max(0, from + begun / rate * 1_000 - now))
+    }
+    yield* Fiber.joinAll(fibers)
+  })
+
+export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
+  Effect.gen(function*() {
+    const target = yield* Target.parse(options.target)
+    const layer = Target.poolLayer(target, {
+      name: target.text,
+      maxConnections: options.connections,
+      maxPending: 1_000_000,
+      timeout: "10 seconds"
+    })
+    yield* Effect.provide(measured(target, options), layer)
+  })
+
+const measured = (target: Target.Target, options: Options) =>
+  Effect.gen(function*() {
+    const pool = yield* Pool
+    // Whoever cannot be reached at all is not worth ten seconds of failures.
+    yield* Effect.mapError(pool.use(() => Effect.void), (error) => unreachable(error.message))
+    const run: Run = { calls: new Samples(), waits: new Samples(), uses: new Samples(), failed: new Map(), answered: 0 }
+    const call = caller(pool, options, run)
+    const from = yield* millis
+    const until = from + Duration.toMillis(options.duration)
+    const load = options.rate === undefined
+      ? closedLoop(call, options.concurrency, until)
+      : openLoop(call, options.rate, from, until)
+    yield* Effect.scoped(Effect.zipRight(Effect.forkScoped(progress(run, from, until)), load))
+    const seconds = ((yield* millis) - from) / 1_000
+    const failed = [...run.failed.values()].reduce((a, b) => a + b, 0)
+    const result = {
+      target: target.text,
+      loop: options.rate === undefined ? "closed" : "open",
+      seconds,
+      answered: run.answered,
+      failed: Object.fromEntries(run.failed),
+      perSecond: run.answered / seconds,
+      callMillis: run.calls.summary,
+      waitMillis: run.waits.summary,
+      useMillis: run.uses.summary,
+      stats: yield* pool.stats,
+      advice: yield* pool.advise
+    }
+    const screen = yield* Screen
+    if (options.json) yield* printJson(result)
+    else yield* print(...report(screen, options, result, run.calls.sorted))
+    if (failed > 0) return yield* wrong(`${count(failed)} calls failed.`)
+  })
+
+const progress = (run: Run, from: number, until: number) =>
+  Effect.gen(function*() {
+    const { columns, hasBlocks } = yield* Screen
+    const draw = yield* liveLine
+    const show = Effect.flatMap(millis, (now) => {
+      const part = Math.min(1, (now - from) / (until - from))
+      const width = Math.max(10, Math.min(40, columns() - 45))
+      const full = Math.round(part * width)
+      const bar = (hasBlocks ? "█" : "#").repeat(full) + (hasBlocks ? "░" : ".").repeat(width - full)
+      const perSecond = run.answered / Math.max(0.001, (now - from) / 1_000)
+      return draw(`${bar} ${Math.round(part * 100)} %  ${count(perSecond)} answers/s`)
+    })
+    yield* Effect.repeat(show, Schedule.spaced("100 millis"))
+  })
+
+interface Result {
+  readonly loop: string
+  readonly target: string
+  readonly seconds: number
+  readonly answered: number
+  readonly failed: Readonly<Record<string, number>>
+  readonly perSecond: number
+  readonly callMillis: Summary
+  readonly waitMillis: Summary
+  readonly useMillis: Summary
+  readonly advice: { readonly reasons: ReadonlyArray<string> }
+}
+
+const report = (screen: Device, options: Options, result: Result, sorted: ReadonlyArray<number>) => {
+  const row = (name: string, { max, p50, p90, p99, p999 }: Summary) => [name, ...[p50, p90, p99, p999, max].map(span)]
+  const left = { align: "left" } as const
+  const right = { align: "right" } as const
+  const how = options.rate === undefined
+    ? `closed loop: ${options.concurrency} callers`
+    : `open loop: ${figure(options.rate)} calls/s, each counted from when it was meant to begin`
+  return [
+    paint(screen, `${result.target}: ${count(result.perSecond)} answers/s`, "bold"),
+    `${how}, over at most ${options.connections} connections, for ${figure(result.seconds)} s`,
+    "",
+    ...table(
+      [
+        { head: "", ...left },
+        { head: "50 %", ...right },
+        { head: "90 %", ...right },
+        { head: "99 %", ...right },
+        { head: "99.9 %", ...right },
+        { head: "longest", ...right }
+      ],
+      [
+        row("whole call", result.callMillis),
+        row("wait for a connection", result.waitMillis),
+        row("use", result.useMillis)
+      ]
+    ),
+    "",
+    ...chart(screen, sorted),
+    "",
+    `${count(result.answered)} answers`,
+    ...Object.entries(result.failed).map(([kind, n]) => paint(screen, `${count(n)} failed with ${kind}`, "bad")),
+    ...result.advice.reasons
+  ]
+}
+
+/** How many calls took how long: each line up to a time, the steps growing. */
+const chart = (screen: Device, sorted: ReadonlyArray<number>): ReadonlyArray<string> => {
+  const all = steps(sorted, 12)
+  const most = Math.max(...all.map(({ count }) => count), 1)
+  const width = Math.max(10, Math.min(50, screen.columns() - 30))
+  return all.map(({ count: n, upTo }) => {
+    const bar = (screen.hasBlocks ? "█" : "#").repeat(n === 0 ? 0 : Math.max(1, Math.round(n / most * width)))
+    return `${`<= ${span(upTo)}`.padStart(12)}  ${bar.padEnd(width)}  ${count(n)}`.trimEnd()
+  })
+}

@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+/** The `socketpool` command as a program. */
+import { main } from "./main.js"
+
+main(process.argv)

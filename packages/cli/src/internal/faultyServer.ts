@@ -1,0 +1,105 @@
+/** A TCP server on a loopback port that sends back whatever comes, and can be told to do worse. */
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as net from "node:net"
+
+/** What a server can do to its clients, from well to worst. */
+export const faults = ["none", "slow", "lossy", "stuck", "down"] as const
+export type Fault = typeof faults[number]
+
+export const meaning: { readonly [F in Fault]: string } = {
+  none: "answers at once",
+  slow: "answers after 200 ms",
+  lossy: "resets one connection in fifty, whenever something comes",
+  stuck: "takes what comes and never answers",
+  down: "is gone: nobody listens"
+}
+
+export interface FaultyServer {
+  readonly port: number
+  readonly fault: () => Fault
+  readonly turn: (fault: Fault) => Effect.Effect<void>
+  /** Destroys every connection; how many. */
+  readonly kill: Effect.Effect<number>
+  /** How many connections it has. */
+  readonly connections: () => number
+  readonly peak: () => number
+}
+
+const host = "127.0.0.1"
+const slowMillis = 200
+const lossIn = 50
+
+/** Below the ports that systems hand out to clients, which could otherwise connect to themselves while it is down. */
+const randomPort = (): number => 10_000 + Math.floor(Math.random() * 20_000)
+
+const listen = (server: net.Server, port: number): Effect.Effect<void, Error> =>
+  Effect.async((resume) => {
+    const settle = (answer: Effect.Effect<void, Error>) => {
+      server.off("error", onError).off("listening", onListening)
+      resume(answer)
+    }
+    const onError = (error: Error) => settle(Effect.fail(error))
+    const onListening = () => settle(Effect.void)
+    server.on("error", onError).on("listening", onListening).listen(port, host)
+  })
+
+/** Starts a server that ends with the scope. `answer` makes a reply of what came. */
+export const make = (
+  answer: (chunk: Buffer) => Buffer = (chunk) => chunk
+): Effect.Effect<FaultyServer, Error, Scope.Scope> =>
+  Effect.gen(function*() {
+    const sockets = new Set<net.Socket>()
+    let fault: Fault = "none"
+    let peak = 0
+    const server = net.createServer({ noDelay: true }, (socket) => {
+      sockets.add(socket)
+      peak = Math.max(peak, sockets.size)
+      const timers = new Set<NodeJS.Timeout>()
+      socket.on("close", () => {
+        sockets.delete(socket)
+        for (const timer of timers) clearTimeout(timer)
+      })
+      socket.on("error", () => socket.destroy())
+      socket.on("data", (chunk) => {
+        if (fault === "stuck") return
+        if (fault === "lossy" && Math.random() * lossIn < 1) return void socket.resetAndDestroy()
+        if (fault !== "slow") return void socket.write(answer(chunk))
+        const timer = setTimeout(() => {
+          timers.delete(timer)
+          socket.write(answer(chunk))
+        }, slowMillis)
+        timers.add(timer)
+      })
+    })
+    const kill = Effect.sync(() => {
+      const lost = sockets.size
+      for (const socket of sockets) socket.destroy()
+      return lost
+    })
+    const stop = Effect.async<void>((resume) => {
+      server.close(() => resume(Effect.void))
+      for (const socket of sockets) socket.destroy()
+    })
+    const port = yield* Effect.acquireRelease(
+      Effect.suspend(() => {
+        const port = randomPort()
+        return Effect.as(listen(server, port), port)
+      }).pipe(Effect.retry({ times: 50 })),
+      () => Effect.suspend(() => server.listening ? stop : Effect.void)
+    )
+    const start = Effect.suspend(() => server.listening ? Effect.void : Effect.orDie(listen(server, port)))
+    return {
+      port,
+      fault: () => fault,
+      turn: (next) =>
+        Effect.suspend(() => {
+          if (fault === next) return Effect.void
+          fault = next
+          return next === "down" ? stop : start
+        }),
+      kill,
+      connections: () => sockets.size,
+      peak: () => peak
+    }
+  })

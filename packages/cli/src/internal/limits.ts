@@ -1,0 +1,80 @@
+/** What a server says of its own limits, where its protocol tells. */
+import type { Connection } from "@socketpool/core/Connection"
+import type { ConnectionError } from "@socketpool/core/ConnectionError"
+import * as Data from "effect/Data"
+import * as Effect from "effect/Effect"
+
+export const protocols = ["redis", "memcached"] as const
+export type Protocol = typeof protocols[number]
+
+export interface Limits {
+  /** The most connections that it takes, and how many it has. */
+  readonly most: number
+  readonly now: number
+  /** After how long it closes an idle connection, in milliseconds, if it does. */
+  readonly idleMillis: number | undefined
+}
+
+/** The server answers, but not as this protocol has it. */
+export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly message: string }> {}
+
+const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+const line = (connection: Connection) => Effect.map(connection.recvUntil("\n", { maxBytes: 10_000 }), text)
+
+const field = (answer: string, pattern: RegExp, what: string): Effect.Effect<number, NoAnswer> => {
+  const found = pattern.exec(answer)?.[1]
+  return found === undefined ? new NoAnswer({ message: `it does not say ${what}` }) : Effect.succeed(Number(found))
+}
+
+/** https://redis.io/docs/latest/commands/info/ */
+const redis = (connection: Connection) =>
+  Effect.gen(function*() {
+    const info = (section: string) =>
+      Effect.gen(function*() {
+        yield* connection.send(`INFO ${section}\r\n`)
+        const head = yield* line(connection)
+        const length = yield* field(head, /^\$(\d+)/, `INFO ${section} (${head.trim()})`)
+        return text(yield* connection.recvExactly(length + 2))
+      })
+    const clients = yield* info("clients")
+    yield* connection.send("CONFIG GET timeout\r\n")
+    const head = yield* line(connection)
+    const seconds = head.startsWith("*2")
+      ? yield* Effect.map(
+        Effect.all([line(connection), line(connection), line(connection), line(connection)]),
+        (lines) => Number(lines[3])
+      )
+      : 0
+    return {
+      most: yield* field(clients, /^maxclients:(\d+)/m, "maxclients"),
+      now: yield* field(clients, /^connected_clients:(\d+)/m, "connected_clients"),
+      idleMillis: seconds > 0 ? seconds * 1_000 : undefined
+    }
+  })
+
+/** https://github.com/memcached/memcached/blob/master/doc/protocol.txt */
+const memcached = (connection: Connection) =>
+  Effect.gen(function*() {
+    const stats = (what: string) =>
+      Effect.gen(function*() {
+        yield* connection.send(`stats${what}\r\n`)
+        return text(yield* connection.recvUntil("END\r\n", { maxBytes: 100_000 }))
+      })
+    const settings = yield* stats(" settings")
+    const seconds = Number(/STAT idle_timeout (\d+)/.exec(settings)?.[1] ?? 0)
+    return {
+      most: yield* field(settings, /STAT maxconns (\d+)/, "maxconns"),
+      now: yield* field(yield* stats(""), /STAT curr_connections (\d+)/, "curr_connections"),
+      idleMillis: seconds > 0 ? seconds * 1_000 : undefined
+    }
+  })
+
+export const limitOf = (
+  protocol: Protocol,
+  connection: Connection
+): Effect.Effect<Limits, ConnectionError | NoAnswer> =>
+  Effect.timeoutFail(protocol === "redis" ? redis(connection) : memcached(connection), {
+    duration: "2 seconds",
+    onTimeout: () => new NoAnswer({ message: "it does not answer" })
+  })

@@ -1,0 +1,66 @@
+/** Runs a command as the whole of a process. */
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as NodeContext from "@effect/platform-node/NodeContext"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as Cause from "effect/Cause"
+import type * as Console from "effect/Console"
+import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
+import * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import * as Option from "effect/Option"
+import { stripVTControlCharacters } from "node:util"
+import * as Cli from "../Cli.js"
+import { exitCodes, Failure } from "./failure.js"
+import * as Screen from "./screen.js"
+
+const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
+  if (Exit.isSuccess(exit)) return exitCodes.ok
+  const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
+  if (failure instanceof Failure) return exitCodes[failure.kind]
+  if (ValidationError.isValidationError(failure)) return exitCodes.usage
+  return Cause.isInterruptedOnly(exit.cause) ? exitCodes.interrupted : exitCodes.wrong
+}
+
+/** A pool that warns of what its server does would write over what is drawn; what matters is shown there. */
+const quiet = Logger.remove(Logger.defaultLogger)
+
+/** The library colours its help whoever reads it. */
+const plain: Console.Console = (() => {
+  const strip = (args: ReadonlyArray<unknown>) =>
+    args.map((arg) => typeof arg === "string" ? stripVTControlCharacters(arg) : String(arg)).join(" ")
+  const log = (...args: ReadonlyArray<unknown>) => void process.stdout.write(`${strip(args)}\n`)
+  const error = (...args: ReadonlyArray<unknown>) => void process.stderr.write(`${strip(args)}\n`)
+  const usual = Effect.runSync(Effect.console)
+  return {
+    ...usual,
+    log: (...args) => Effect.sync(() => log(...args)),
+    error: (...args) => Effect.sync(() => error(...args)),
+    unsafe: { ...usual.unsafe, log, error }
+  }
+})()
+
+export const main = (argv: ReadonlyArray<string>): void => {
+  // Whoever read this through a pipe has seen enough.
+  process.stdout.on("error", () => process.exit(exitCodes.ok))
+  const screen = Screen.layer(process.stdout, process.stdin, process.env)
+  const isPlain = process.stdout.isTTY !== true || process.env["TERM"] === "dumb" ||
+    (process.env["NO_COLOR"] ?? "") !== ""
+  const complain = (text: string) => Effect.sync(() => void process.stderr.write(`${text}\n`))
+  const program = Cli.run(argv).pipe(
+    Effect.tapErrorCause((cause) => {
+      const failure = Option.getOrUndefined(Cause.failureOption(cause))
+      if (failure instanceof Failure) return complain(failure.message)
+      // The library has printed what is wrong with an option.
+      return ValidationError.isValidationError(failure) ? Effect.void : complain(Cause.pretty(cause))
+    }),
+    isPlain ? Effect.withConsole(plain) : identity,
+    Effect.provide(Layer.mergeAll(screen, NodeContext.layer, quiet))
+  )
+  NodeRuntime.runMain(program, {
+    disableErrorReporting: true,
+    disablePrettyLogger: true,
+    teardown: (exit, onExit) => onExit(codeOf(exit))
+  })
+}

@@ -1,0 +1,104 @@
+/** Where a command writes to, and the keys that it hears. */
+import * as Context from "effect/Context"
+import * as Effect from "effect/Effect"
+import * as Layer from "effect/Layer"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { ReadStream, WriteStream } from "node:tty"
+
+export interface Device {
+  /** Whether lines can be rewritten in place. */
+  readonly isTerminal: boolean
+  readonly hasColors: boolean
+  /** Whether it shows more than ASCII. */
+  readonly hasBlocks: boolean
+  readonly columns: () => number
+  readonly rows: () => number
+  readonly write: (text: string) => Effect.Effect<void>
+  /** Key presses, one text each, for as long as the scope lives; none without a terminal. */
+  readonly keys: Effect.Effect<Stream.Stream<string>, never, Scope.Scope>
+}
+
+export class Screen extends Context.Tag("@socketpool/cli/Screen")<Screen, Device>() {}
+
+export type Tone = "plain" | "bold" | "dim" | "good" | "warn" | "bad" | "inverse"
+
+const codes = { bold: 1, dim: 2, good: 32, warn: 33, bad: 31, inverse: 7 } as const
+
+/** A text in a colour, where there are colours. */
+export const paint = (device: Device, text: string, tone: Tone): string =>
+  device.hasColors && tone !== "plain" && text !== "" ? `\x1b[${codes[tone]}m${text}\x1b[0m` : text
+
+/** Prints lines that stay. */
+export const print = (...lines: ReadonlyArray<string>): Effect.Effect<void, never, Screen> =>
+  Effect.flatMap(Screen, ({ write }) => write(`${lines.join("\n")}\n`))
+
+/** One JSON document in a line. */
+export const printJson = (document: unknown): Effect.Effect<void, never, Screen> => print(JSON.stringify(document))
+
+const enter = "\x1b[?1049h\x1b[?25l"
+const leave = "\x1b[?25h\x1b[?1049l"
+
+/** Draws whole pictures, one over the other, on a screen of their own; what was there before is back afterwards. */
+export const pictures: Effect.Effect<
+  (lines: ReadonlyArray<string>) => Effect.Effect<void>,
+  never,
+  Screen | Scope.Scope
+> = Effect.flatMap(Screen, ({ rows, write }) =>
+  Effect.as(
+    Effect.acquireRelease(write(enter), () => write(leave)),
+    (lines: ReadonlyArray<string>) =>
+      write(`\x1b[H${lines.slice(0, rows()).map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`)
+  ))
+
+/** Draws one line, over itself, until the scope closes: a progress bar. */
+export const liveLine: Effect.Effect<(line: string) => Effect.Effect<void>, never, Screen | Scope.Scope> = Effect
+  .flatMap(
+    Screen,
+    ({ isTerminal, write }) =>
+      isTerminal
+        ? Effect.as(
+          Effect.addFinalizer(() => write("\r\x1b[K")),
+          (line: string) => write(`\r${line}\x1b[K`)
+        )
+        : Effect.succeed(() => Effect.void)
+  )
+
+const keysOf = (input: ReadStream): Device["keys"] =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => {
+        input.setRawMode(true)
+        input.resume()
+      }),
+      () =>
+        Effect.sync(() => {
+          input.setRawMode(false)
+          input.pause()
+        })
+    ),
+    () =>
+      Stream.async<string>((emit) => {
+        const hear = (chunk: Buffer) => void emit.single(chunk.toString("utf8"))
+        input.on("data", hear)
+        return Effect.sync(() => input.off("data", hear))
+      })
+  )
+
+/** The process's own terminal, or whatever stands in for it. */
+export const layer = (
+  output: NodeJS.WriteStream | WriteStream,
+  input: NodeJS.ReadStream,
+  env: Readonly<Record<string, string | undefined>>
+): Layer.Layer<Screen> => {
+  const isTerminal = output.isTTY === true && env["TERM"] !== "dumb"
+  return Layer.succeed(Screen, {
+    isTerminal,
+    hasColors: isTerminal && (env["NO_COLOR"] ?? "") === "",
+    hasBlocks: /utf-?8/i.test(env["LC_ALL"] ?? env["LC_CTYPE"] ?? env["LANG"] ?? ""),
+    columns: () => isTerminal ? Math.max(40, output.columns) : 100,
+    rows: () => isTerminal ? output.rows : Infinity,
+    write: (text) => Effect.sync(() => void output.write(text)),
+    keys: isTerminal && input.isTTY === true ? keysOf(input as ReadStream) : Effect.succeed(Stream.empty)
+  })
+}

@@ -1,0 +1,54 @@
+/** Numbers, durations and tables as text. */
+
+export const count = (n: number): string => Math.round(n).toLocaleString("en")
+
+/** Three digits at most. */
+export const figure = (n: number): string => n >= 100 ? count(n) : String(Number(n.toPrecision(3)))
+
+export const span = (millis: number): string =>
+  millis === 0
+    ? "0"
+    : millis < 1
+    ? `${figure(millis * 1_000)} us`
+    : millis < 1_000
+    ? `${figure(millis)} ms`
+    : millis < 60_000
+    ? `${figure(millis / 1_000)} s`
+    : millis < 3_600_000
+    ? `${Math.floor(millis / 60_000)} min ${Math.floor(millis / 1_000) % 60} s`
+    : `${Math.floor(millis / 3_600_000)} h ${Math.floor(millis / 60_000) % 60} min`
+
+export interface Column {
+  readonly head: string
+  readonly align: "left" | "right"
+  /** Those with higher numbers give way first where there is no room. */
+  readonly rank?: number
+}
+
+const gap = "  "
+
+const cut = (text: string, width: number): string =>
+  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}~`
+
+/** A table that is at most so wide: columns of a high rank are left out, and then the first one is cut. */
+export const table = (
+  columns: ReadonlyArray<Column>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  width = Infinity
+): ReadonlyArray<string> => {
+  const widths = columns.map(({ head }, i) => Math.max(head.length, ...rows.map((row) => row[i]!.length)))
+  const shown = columns.map((_, i) => i)
+  const total = () => shown.reduce((sum, i) => sum + widths[i]!, 0) + gap.length * (shown.length - 1)
+  while (total() > width) {
+    const worst = shown.reduce((a, b) => (columns[b]!.rank ?? 0) >= (columns[a]!.rank ?? 0) ? b : a)
+    if ((columns[worst]!.rank ?? 0) === 0) break
+    shown.splice(shown.indexOf(worst), 1)
+  }
+  if (total() > width) widths[0] = Math.max(4, widths[0]! - (total() - width))
+  const line = (cells: ReadonlyArray<string>) =>
+    shown.map((i) => {
+      const text = cut(cells[i]!, widths[i]!)
+      return columns[i]!.align === "left" ? text.padEnd(widths[i]!) : text.padStart(widths[i]!)
+    }).join(gap).trimEnd()
+  return [line(columns.map(({ head }) => head)), ...rows.map(line)]
+}

@@ -1,0 +1,89 @@
+// The demo with its own server, pool and load.
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Fiber, Logger, LogLevel, Queue, Stream } from "effect"
+import * as Demo from "../src/internal/demo.js"
+import { faults } from "../src/internal/faultyServer.js"
+import { recorded } from "./fixtures/screen.js"
+
+const options: Demo.Options = {
+  port: 0,
+  page: true,
+  seconds: 4,
+  fibers: 60,
+  connections: 6,
+  fault: undefined,
+  json: false
+}
+
+const run = (more: Partial<Demo.Options>, screen: ReturnType<typeof recorded>, answer?: (chunk: Buffer) => Buffer) =>
+  Demo.run({ ...options, ...more }, answer).pipe(
+    Effect.provide(screen.layer),
+    Logger.withMinimumLogLevel(LogLevel.None)
+  )
+
+describe("the demo", { timeout: 60_000 }, () => {
+  it.live("goes through all faults, finds every answer its asker's own, and its books balance", () =>
+    Effect.gen(function*() {
+      const screen = recorded()
+      yield* run({}, screen)
+      const text = screen.text()
+      assert.match(text, /The live page is at http:\/\/127\.0\.0\.1:\d+\//)
+      for (const said of ["answers at once", "after 200 ms", "resets one", "never answers", "is gone"]) {
+        assert.include(text, said)
+      }
+      const verdict = screen.lines().filter((line) => /^(ok {3}|BAD )/.test(line))
+      assert.lengthOf(verdict, 5)
+      assert.isTrue(verdict.every((line) => line.startsWith("ok")), text)
+      assert.notInclude(text, "\x1b")
+    }))
+
+  it.live("is JSON, a document a line, when asked to", () =>
+    Effect.gen(function*() {
+      const screen = recorded()
+      yield* run({ json: true, page: false, seconds: 2, fault: "none" }, screen)
+      const documents = screen.lines().map((line) => JSON.parse(line))
+      assert.deepInclude(documents.at(-1), { ok: true })
+      for (const { answered, fault, stats } of documents.slice(0, -1)) {
+        assert.strictEqual(fault, "none")
+        assert.isNumber(answered)
+        assert.strictEqual(stats.maxConnections, 6)
+      }
+    }))
+
+  it.live("finds a server out that answers with what was somebody else's", () =>
+    Effect.gen(function*() {
+      const screen = recorded()
+      let answers = 0
+      let last: Buffer = Buffer.from("0:0\n")
+      const failure = yield* Effect.flip(run({ page: false, seconds: 2, fault: "none" }, screen, (chunk) => {
+        const before = last
+        last = chunk
+        return ++answers % 50 === 0 ? before : chunk
+      }))
+      assert.strictEqual(failure.kind, "wrong")
+      assert.match(screen.text(), /BAD {2}[\d,]+ answers, each its asker's own; foreign ones: [1-9]/)
+    }))
+
+  it.live("in a terminal does what keys say, and leaves it as it was", () =>
+    Effect.gen(function*() {
+      const keys = yield* Queue.unbounded<string>()
+      const screen = recorded({ isTerminal: true, hasBlocks: true, keys: Effect.succeed(Stream.fromQueue(keys)) })
+      const running = yield* Effect.fork(run({ page: false }, screen))
+      const until = (text: string) =>
+        Effect.repeat(Effect.sleep("20 millis"), { until: () => screen.text().split("\x1b[H").at(-1)!.includes(text) })
+      const said = ["answers at once", "after 200 ms", "resets one", "never answers", "is gone"]
+      for (const [i] of faults.entries()) {
+        yield* Queue.offer(keys, String(i + 1))
+        yield* until(said[i]!)
+      }
+      yield* Queue.offer(keys, "\x1b[C")
+      yield* until("answers at once")
+      yield* Queue.offer(keys, "k")
+      yield* until("connections killed")
+      yield* Queue.offer(keys, "q")
+      yield* Fiber.join(running)
+      const [before, after] = screen.text().split("\x1b[?25h\x1b[?1049l")
+      assert.isTrue(before!.startsWith("\x1b[?1049h\x1b[?25l"))
+      assert.match(after!, /ok {3}[\d,]+ answers, each its asker's own; foreign ones: 0/)
+    }))
+})

@@ -1,0 +1,170 @@
+// Real servers on loopback.
+import { assert, describe, it } from "@effect/vitest"
+import { Pool } from "@socketpool/core"
+import { Dashboard } from "@socketpool/dashboard"
+import { Duration, Effect, type Scope } from "effect"
+import { type ChildProcess, spawn, spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import type * as net from "node:net"
+import * as path from "node:path"
+import * as tls from "node:tls"
+import * as Doctor from "../src/internal/doctor.js"
+import { recorded } from "./fixtures/screen.js"
+import { closedPort, echo, serve } from "./fixtures/servers.js"
+
+const run = (target: string, more: Partial<Doctor.Options> = {}) =>
+  Effect.gen(function*() {
+    const screen = recorded()
+    const exit = yield* Effect.either(Effect.provide(
+      Doctor.run({
+        target,
+        maxConnections: undefined,
+        processes: 1,
+        idleTimeout: undefined,
+        watchIdle: undefined,
+        protocol: undefined,
+        url: undefined,
+        token: undefined,
+        json: true,
+        ...more
+      }),
+      screen.layer
+    ))
+    const { findings, ok } = JSON.parse(screen.text()) as {
+      readonly findings: ReadonlyArray<Doctor.Finding>
+      readonly ok: boolean
+    }
+    assert.strictEqual(ok, exit._tag === "Right")
+    return (about: string) => findings.find((finding) => finding.about === about)
+  })
+
+const certificates = path.resolve(import.meta.dirname, "../../node/test/fixtures/tls")
+
+/** A TLS server with one of the certificates of the tests. */
+const serveTls = (name: string): Effect.Effect<number, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.promise(() =>
+        new Promise<tls.Server>((done) => {
+          const read = (file: string) => fs.readFileSync(path.join(certificates, file))
+          const server = tls.createServer({ key: read(`${name}.key.pem`), cert: read(`${name}.pem`) }, (socket) => {
+            socket.on("error", () => {})
+          })
+          server.on("tlsClientError", () => {})
+          server.listen(0, "127.0.0.1", () => done(server))
+        })
+      ),
+      (server) => Effect.sync(() => void server.close())
+    ),
+    (server) => (server.address() as net.AddressInfo).port
+  )
+
+describe("doctor", () => {
+  it.scopedLive("finds a server in order that is", () =>
+    Effect.gen(function*() {
+      const { port } = yield* echo
+      const finding = yield* run(`tcp://localhost:${port}`, { watchIdle: Duration.millis(100) })
+      assert.deepStrictEqual(["name", "connect", "idle"].map((about) => finding(about)?.level), ["ok", "ok", "ok"])
+      assert.match(finding("name")!.text, /^localhost is .*127\.0\.0\.1/)
+    }))
+
+  it.scopedLive("finds that nobody listens, or that there is no such name", () =>
+    Effect.gen(function*() {
+      const nobody = yield* run(`tcp://127.0.0.1:${yield* closedPort}`)
+      assert.deepInclude(nobody("connect"), { level: "fail" })
+      assert.include(nobody("connect")!.text, "ECONNREFUSED")
+      const nowhere = yield* run("tcp://there.is.no.such.name.invalid:80")
+      assert.deepInclude(nowhere("name"), { level: "fail" })
+    }))
+
+  it.scopedLive("finds a server that speaks first", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve(() => {}, (socket) => void socket.write("220 mail.example ESMTP\r\n"))
+      const finding = yield* run(`tcp://127.0.0.1:${port}`)
+      assert.deepInclude(finding("greeting"), { level: "warn" })
+      assert.include(finding("greeting")!.text, "220 mail.example ESMTP")
+    }))
+
+  it.scopedLive("measures when the server closes an idle connection, and compares", () =>
+    Effect.gen(function*() {
+      const { port } = yield* serve(() => {}, (socket) => {
+        const timer = setTimeout(() => socket.end(), 200)
+        socket.on("close", () => clearTimeout(timer))
+      })
+      const target = `tcp://127.0.0.1:${port}`
+      const watchIdle = Duration.seconds(5)
+      const idle = (idleTimeout?: Duration.Duration) =>
+        Effect.map(run(target, { watchIdle, idleTimeout }), (finding) => finding("idle")!)
+      assert.strictEqual((yield* idle()).level, "fail")
+      assert.match((yield* idle()).text, /closes idle connections after 2\d\d ms; set idleTimeout to less/)
+      assert.strictEqual((yield* idle(Duration.seconds(1))).level, "fail")
+      assert.strictEqual((yield* idle(Duration.millis(100))).level, "ok")
+    }))
+
+  it.scopedLive("finds a certificate that has expired, one that is not trusted, and none at all", () =>
+    Effect.gen(function*() {
+      const expired = yield* run(`tls://localhost:${yield* serveTls("expired")}`)
+      assert.deepInclude(expired("certificate"), { level: "fail" })
+      assert.match(expired("certificate")!.text, /expired [\d.,]+ days ago/)
+      const { port } = yield* serve((socket) => void socket.end("this is no TLS"))
+      const plain = yield* run(`tls://localhost:${port}`)
+      assert.deepInclude(plain("TLS"), { level: "fail" })
+    }))
+
+  it.scopedLive("gives the advice of a running pool", () =>
+    Effect.gen(function*() {
+      const { port } = yield* echo
+      const pool = yield* Pool.make({ open: Effect.sync(() => ({})), name: "small", maxConnections: 1 })
+      yield* Effect.forEach(Array.from({ length: 150 }), () => pool.use(() => Effect.sleep(1)), { concurrency: 10 })
+      const { url } = yield* Dashboard.serve({ port: 0 })
+      const finding = yield* run(`tcp://127.0.0.1:${port}`, { url })
+      assert.deepInclude(finding("size"), { level: "warn" })
+      assert.match(finding("size")!.text, /^small: .*Little's law/)
+    }))
+})
+
+const redis = "/usr/bin/redis-server"
+const isMissing = !fs.existsSync(redis) && process.env["SOCKETPOOL_REQUIRE_SERVERS"] !== "1"
+if (isMissing) process.stderr.write("redis-server is not installed: its tests are SKIPPED\n")
+
+const redisServer = (...more: ReadonlyArray<string>) =>
+  Effect.flatMap(closedPort, (port) =>
+    Effect.as(
+      Effect.acquireRelease(
+        Effect.promise(() =>
+          new Promise<ChildProcess>((done, failed) => {
+            const child = spawn(redis, ["--port", String(port), "--bind", "127.0.0.1", "--save", "", ...more])
+            child.on("error", failed)
+            child.stdout.on("data", (text) => String(text).includes("Ready to accept") && done(child))
+          })
+        ),
+        (child) =>
+          Effect.promise(() =>
+            new Promise((done) => {
+              child.on("exit", done)
+              child.kill("SIGKILL")
+            })
+          )
+      ),
+      port
+    ))
+
+describe.skipIf(isMissing)("doctor and a real Redis", () => {
+  it.scopedLive("compare the cap of all processes with what the server takes, and the idle timeouts", () =>
+    Effect.gen(function*() {
+      assert.strictEqual(spawnSync(redis, ["--version"]).status, 0)
+      const port = yield* redisServer("--maxclients", "50", "--timeout", "30")
+      const protocol = "redis"
+      const target = `tcp://127.0.0.1:${port}`
+      const limit = (maxConnections: number, processes: number, idleTimeout?: Duration.Duration) =>
+        Effect.map(run(target, { protocol, maxConnections, processes, idleTimeout }), (finding) => finding)
+      const tooMany = yield* limit(20, 3)
+      assert.deepInclude(tooMany("limit"), { level: "fail" })
+      assert.include(tooMany("limit")!.text, "3 x 20 are 60")
+      assert.deepInclude(tooMany("idle"), { level: "fail" })
+      const tight = yield* limit(15, 3, Duration.seconds(20))
+      assert.deepStrictEqual([tight("limit")?.level, tight("idle")?.level], ["warn", "ok"])
+      const fine = yield* limit(10, 3, Duration.seconds(40))
+      assert.deepStrictEqual([fine("limit")?.level, fine("idle")?.level], ["ok", "fail"])
+    }))
+})

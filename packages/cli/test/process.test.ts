@@ -1,0 +1,80 @@
+// The command as a process of its own.
+import { assert, describe, it } from "@effect/vitest"
+import { spawn } from "node:child_process"
+import * as path from "node:path"
+import { exitCodes } from "../src/internal/failure.js"
+
+const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
+const tsx = path.resolve(import.meta.dirname, "../../../node_modules/tsx/dist/loader.mjs")
+
+interface Ended {
+  readonly code: number | null
+  readonly out: string
+  readonly err: string
+}
+
+/** Runs the command; `act` hears what it prints, and can do something about it. */
+const socketpool = (
+  args: ReadonlyArray<string>,
+  act: (out: string, child: ReturnType<typeof spawn>) => void = () => {}
+): Promise<Ended> =>
+  new Promise((done) => {
+    const child = spawn(process.execPath, ["--import", tsx, bin, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+    let out = ""
+    let err = ""
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      out += text
+      act(out, child)
+    })
+    child.stderr.setEncoding("utf8").on("data", (text) => err += text)
+    child.on("close", (code) => done({ code, out, err }))
+  })
+
+describe("the command", { timeout: 60_000 }, () => {
+  it("says by its exit code how it went, and what is wrong by the option, the value and the rule", async () => {
+    const cases: ReadonlyArray<[ReadonlyArray<string>, number, RegExp]> = [
+      [["--version"], exitCodes.ok, /0\.1\.0/],
+      [["demo", "--seconds", "0"], exitCodes.usage, /--seconds must be a whole number from 1 to 3600, but is "0"/],
+      [
+        ["bench", "tcp://x:1", "--duration", "soon"],
+        exitCodes.usage,
+        /--duration must be a duration .*, but is "soon"/
+      ],
+      [["bench", "tcp://x:1", "--rate", "-1"], exitCodes.usage, /--rate must be a number of calls a second/],
+      [["bench", "nonsense"], exitCodes.usage, /The server must be tcp:\/\/host:port/],
+      [["demo", "--fault", "worse"], exitCodes.usage, /fault/],
+      [["nothing"], exitCodes.usage, /Invalid subcommand for socketpool/],
+      [["top", "http://127.0.0.1:1"], exitCodes.unreachable, /No dashboard answers/],
+      [["bench", "tcp://127.0.0.1:1"], exitCodes.unreachable, /ECONNREFUSED/],
+      [["doctor", "tcp://127.0.0.1:1"], exitCodes.wrong, /ECONNREFUSED/]
+    ]
+    const ended = await Promise.all(cases.map(([args]) => socketpool(args)))
+    for (const [i, { code, err, out }] of ended.entries()) {
+      const [args, wanted, text] = cases[i]!
+      assert.strictEqual(code, wanted, args.join(" ") + err)
+      assert.match(out + err, text)
+      assert.notInclude(out + err, "\x1b", args.join(" "))
+    }
+  })
+
+  it("documents its commands and exit codes, and makes completions", async () => {
+    const [help, bash] = await Promise.all([socketpool(["--help"]), socketpool(["--completions", "bash"])])
+    for (const word of ["demo", "top", "bench", "doctor", "130 interrupted"]) assert.include(help.out, word)
+    assert.notInclude(help.out, "\x1b")
+    assert.include(bash.out, "doctor")
+  })
+
+  it("ends with 130 on Ctrl-C, and closes its pool in order", async () => {
+    const { code, err } = await socketpool(["demo", "--no-page", "--seconds", "60"], (out, child) => {
+      if (out.includes("answers/s")) child.kill("SIGINT")
+    })
+    assert.strictEqual(code, exitCodes.interrupted, err)
+  })
+
+  it("ends quietly when nobody reads any more", async () => {
+    const { code, err } = await socketpool(["demo", "--no-page", "--seconds", "60"], (_out, child) => {
+      child.stdout?.destroy()
+    })
+    assert.deepStrictEqual([code, err.replace(/npm warn.*\n/g, "")], [exitCodes.ok, ""])
+  })
+})

@@ -1,0 +1,195 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Pool, type PoolStats } from "@socketpool/core"
+import { Dashboard, Snapshot } from "@socketpool/dashboard"
+import { Duration, Effect, Fiber, Queue, Redacted, Schema, Stream } from "effect"
+import { poolTable, rowsOf } from "../src/internal/pools.js"
+import * as Top from "../src/internal/top.js"
+import { recorded } from "./fixtures/screen.js"
+import { closedPort, serve } from "./fixtures/servers.js"
+
+const statsOf = (figures: Partial<PoolStats>) =>
+  Effect.map(
+    Effect.scoped(Effect.flatMap(Pool.make({ open: Effect.void, maxConnections: 8 }), (pool) => pool.stats)),
+    (stats): PoolStats => ({ ...stats, ...figures })
+  )
+
+const advice = {
+  isFounded: false,
+  maxConnections: 8,
+  minConnections: 0,
+  measuredMillis: 0,
+  arrivalsPerSecond: 0,
+  holdMillis: 0,
+  load: 0,
+  utilization: 0,
+  waited: 0,
+  failed: 0,
+  reasons: []
+}
+
+const snapshot = Effect.gen(function*() {
+  const { failed, useTime } = yield* statsOf({})
+  const orders = yield* statsOf({
+    ageMillis: 10_000,
+    inUse: 8,
+    opening: 0,
+    pending: 12,
+    acquired: 12_345,
+    opened: 9,
+    failed: { ...failed, Timeout: 5 },
+    waitTime: { ...useTime, p99Millis: 250 },
+    useTime: { ...useTime, p50Millis: 4.5 }
+  })
+  const cache = yield* statsOf({ ageMillis: 1_000, inUse: 1, idle: 3, acquired: 70, opened: 4 })
+  return {
+    at: 0,
+    pools: [
+      {
+        id: 1,
+        name: "orders",
+        stats: orders,
+        leases: [{ connection: 3, holder: { fiber: "#17", span: "GET /orders", heldMillis: 65_000 }, suspected: true }],
+        advice
+      },
+      {
+        id: 2,
+        name: "cache",
+        stats: cache,
+        leases: [{ connection: 1, holder: { fiber: "#5", heldMillis: 12 }, suspected: false }],
+        advice
+      }
+    ]
+  } satisfies Snapshot
+})
+
+const options = (url: string, more: Partial<Top.Options> = {}): Top.Options => ({
+  url,
+  interval: Duration.millis(100),
+  once: false,
+  json: false,
+  token: undefined,
+  ...more
+})
+
+describe("the table of pools", () => {
+  it.effect("says what the statistics say", () =>
+    Effect.gen(function*() {
+      assert.deepStrictEqual(poolTable(rowsOf(yield* snapshot), "name"), [
+        "POOL    IN USE  IDLE  OPENING  CLOSING  PENDING  MOST  LEASES/S  FAILED/S  OPENS/S  WAIT 99 %  USE 50 %  LONGEST LEASE",
+        "cache        1     3        0        0        0     8        70         0        4          0         0  12 ms #5",
+        "orders       8     0        0        0       12     8     1,235       0.5      0.9     250 ms    4.5 ms  1 min 5 s GET /orders (leak?)"
+      ])
+    }))
+
+  it.effect("has the rates since the last look", () =>
+    Effect.gen(function*() {
+      const before = yield* snapshot
+      const [orders] = before.pools
+      const later = {
+        ...orders!,
+        stats: { ...orders!.stats, ageMillis: 12_000, acquired: 12_645, failed: { ...orders!.stats.failed, NoWait: 3 } }
+      }
+      const [row] = rowsOf({ at: 1, pools: [later] }, before)
+      assert.deepInclude(row, { leasesPerSecond: 150, failedPerSecond: 1.5, opensPerSecond: 0 })
+    }))
+
+  it.effect("can be sorted, and fits where there is little room", () =>
+    Effect.gen(function*() {
+      const rows = rowsOf(yield* snapshot)
+      const names = (order: Parameters<typeof poolTable>[1]) =>
+        poolTable(rows, order).slice(1).map((line) => line.split(" ")[0])
+      assert.deepStrictEqual(names("name"), ["cache", "orders"])
+      for (const order of ["inUse", "pending", "leases", "wait", "longest"] as const) {
+        assert.deepStrictEqual(names(order), ["orders", "cache"], order)
+      }
+      for (const width of [60, 50, 40]) {
+        for (const line of poolTable(rows, "name", width)) assert.isAtMost(line.length, width)
+      }
+      assert.include(poolTable(rows, "name", 50)[0], "PENDING")
+    }))
+})
+
+describe("top", () => {
+  const pools = Effect.gen(function*() {
+    const pool = yield* Pool.make({ open: Effect.sync(() => ({})), name: "top-of-the-tests" })
+    yield* pool.use(() => Effect.void)
+    return yield* Dashboard.serve({ port: 0 })
+  })
+
+  it.scopedLive("prints the table of a running process once, where there is no terminal", () =>
+    Effect.gen(function*() {
+      const { url } = yield* pools
+      const { layer, lines } = recorded()
+      yield* Effect.provide(Top.run(options(url)), layer)
+      assert.match(lines()[0]!, /^POOL +IN USE +IDLE/)
+      assert.isTrue(lines().some((line) => /^top-of-the-tests +0 +1 /.test(line)))
+    }))
+
+  it.scopedLive("prints snapshots as JSON", () =>
+    Effect.gen(function*() {
+      const { url } = yield* pools
+      const { layer, lines } = recorded()
+      const running = yield* Effect.fork(
+        Effect.provide(Top.run(options(url.slice("http://".length), { json: true })), layer)
+      )
+      while (lines().length < 3) yield* Effect.sleep("20 millis")
+      yield* Fiber.interrupt(running)
+      for (const line of lines().slice(0, 3)) {
+        const { pools } = yield* Schema.decode(Schema.parseJson(Snapshot))(line)
+        assert.include(pools.map(({ name }) => name), "top-of-the-tests")
+      }
+    }))
+
+  it.scopedLive("draws in a terminal until q is pressed, and leaves it as it was", () =>
+    Effect.gen(function*() {
+      const { url } = yield* pools
+      const keys = yield* Queue.unbounded<string>()
+      const { layer, text } = recorded({
+        isTerminal: true,
+        columns: () => 60,
+        keys: Effect.succeed(Stream.fromQueue(keys))
+      })
+      const running = yield* Effect.fork(Effect.provide(Top.run(options(url)), layer))
+      const pictures = () => text().split("\x1b[H").length - 1
+      while (pictures() < 3) yield* Effect.sleep("20 millis")
+      yield* Queue.offer(keys, "s")
+      while (!text().includes("sorted by inUse")) yield* Effect.sleep("20 millis")
+      yield* Queue.offer(keys, "q")
+      yield* Fiber.join(running)
+      assert.isTrue(text().startsWith("\x1b[?1049h\x1b[?25l"))
+      assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))
+    }))
+
+  it.scopedLive("leaves the terminal as it was when it is interrupted", () =>
+    Effect.gen(function*() {
+      const { url } = yield* pools
+      const { layer, text } = recorded({ isTerminal: true, keys: Effect.succeed(Stream.never) })
+      const running = yield* Effect.fork(Effect.provide(Top.run(options(url)), layer))
+      while (!text().includes("top-of-the-tests")) yield* Effect.sleep("20 millis")
+      yield* Fiber.interrupt(running)
+      assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))
+    }))
+
+  it.scopedLive("says what is wrong with the address, or with what answers there", () =>
+    Effect.gen(function*() {
+      const port = yield* closedPort
+      const other = yield* serve((socket) => void socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"))
+      const secret = yield* Effect.map(
+        Dashboard.serve({ host: "0.0.0.0", port: 0, token: Redacted.make("a-token-of-the-operators") }),
+        ({ url }) => url.replace("0.0.0.0", "127.0.0.1")
+      )
+      const { layer } = recorded()
+      const cases: ReadonlyArray<[string, string, RegExp]> = [
+        [`http://127.0.0.1:${port}`, "unreachable", /^No dashboard answers at http:\/\/127\.0\.0\.1:\d+\/ /],
+        [`http://127.0.0.1:${other.port}`, "unreachable", /is no dashboard of socketpool \(status 200\)/],
+        [secret, "unreachable", /wants a token: set SOCKETPOOL_TOKEN/],
+        ["http://", "usage", /^URL must be the address of a dashboard/]
+      ]
+      for (const [url, kind, message] of cases) {
+        const failure = yield* Effect.flip(Effect.provide(Top.run(options(url)), layer))
+        assert.strictEqual(failure.kind, kind, url)
+        assert.match(failure.message, message)
+      }
+      yield* Effect.provide(Top.run(options(secret, { token: Redacted.make("a-token-of-the-operators") })), layer)
+    }))
+})
