@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type ConnectError, type Connection as Socket, type ConnectionPool, Pool } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Cause, Context, Effect, Exit, Fiber, type Layer, type Scope, Stream, TestClock } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, type Layer, Option, type Scope, Stream, TestClock } from "effect"
 import { audited, forkSettled, id, settled, setup } from "./setup.js"
 
 class Cache extends Pool.Service<Cache>()("test/Cache")<
@@ -110,6 +110,23 @@ describe("a tag made by Pool.Service", () => {
         "Closed",
         "PoolClosed"
       ])
+    })))
+
+  it.scoped("says who has what with leases, drops by number with dropById, and tells that with notices", () =>
+    withCache(Effect.gen(function*() {
+      const notices = yield* Effect.fork(Stream.runHead(Stream.filter(Cache.notices, ({ _tag }) => _tag === "Closed")))
+      yield* settled
+      yield* Cache.acquire
+      const [lease] = yield* Cache.leases
+      assert.strictEqual(lease?.connection, 1)
+      yield* Cache.dropById(1)
+      assert.strictEqual((yield* Effect.flip(Cache.dropById(1)))._tag, "ConnectionNotFoundError")
+      assert.deepInclude((yield* Effect.flatten(notices.await)).pipe(Option.getOrThrow), { reason: "Dropped" })
+    })))
+
+  it.scoped("suggests a size with advise", () =>
+    withCache(Effect.gen(function*() {
+      assert.deepInclude(yield* Cache.advise, { isFounded: false, maxConnections: 200 })
     })))
 
   it.scoped("closes with close", () =>
