@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import { Samples, steps } from "../src/internal/samples.js"
-import { count, figure, span, table } from "../src/internal/text.js"
+import { count, figure, span, table, wrap } from "../src/internal/text.js"
 
 describe("numbers", () => {
   it("are written as people read them", () => {
@@ -11,6 +11,15 @@ describe("numbers", () => {
       [0, 0.25, 12.34, 999, 1_500, 61_000, 7_260_000].map(span),
       ["0", "250 us", "12.3 ms", "999 ms", "1.5 s", "1 min 1 s", "2 h 1 min"]
     )
+  })
+})
+
+describe("a text", () => {
+  it("is broken between words, and only where it must be", () => {
+    assert.deepStrictEqual(wrap("to be or not to be", 9), ["to be or", "not to be"])
+    assert.deepStrictEqual(wrap("to be or not to be", 9, 2), ["to be or", "  not to", "  be"])
+    assert.deepStrictEqual(wrap("to be", Infinity), ["to be"])
+    assert.deepStrictEqual(wrap("incomprehensible as it is", 6), ["incomprehensible", "as it", "is"])
   })
 })
 

@@ -73,6 +73,13 @@ const replacedConnections = {
   work: leases.work
 }
 
+/** Makes pools of no name, uses them, and closes them. */
+const shortLivedPools = {
+  options: connected,
+  work: () => (times) =>
+    repeatDiscard(times, Effect.scoped(Effect.flatMap(Pool.make(connected), (pool) => pool.use(() => Effect.void))))
+}
+
 /** What is leaked on purpose: a measurement that does not find this would not find a leak of the pool's either. */
 const kept = []
 
@@ -87,9 +94,9 @@ const withPool = async ({ options, work }, job) => {
 }
 
 /** Does the work of one scenario; how many bytes more are in use at its end than after its first tenth. */
-const measure = async (scenario, times) => {
+const measure = async (scenario, times, warmUp) => {
   // While code is hot for the first time V8 grows tables of its own, by some MiB, whatever the code keeps.
-  await withPool(scenario, (run) => run(100_000))
+  await withPool(scenario, (run) => run(warmUp))
   return withPool(scenario, async (run) => {
     await run(times / 10)
     const before = await heap()
@@ -104,6 +111,7 @@ const rows = [
   { name: "leases by use", scenario: leases, times: 1_000_000 },
   { name: "leases by get", scenario: scopedLeases, times: 100_000 },
   { name: "connections opened and closed", scenario: replacedConnections, times: 100_000 },
+  { name: "pools made and closed", scenario: shortLivedPools, times: 20_000, warmUp: 2_000 },
   {
     name: "failed opens, leaking on purpose",
     scenario: failedOpens((error) => kept.push(error)),
@@ -117,8 +125,8 @@ const mebibytes = (bytes) => `${(bytes / 1024 / 1024).toFixed(3)} MiB`
 console.log(`what is kept between 10 % and 100 % of the work; at most ${mebibytes(bound)}\n`)
 console.log(`${"work".padEnd(34)}${"times".padStart(9)}${"growth".padStart(14)}${"bytes each".padStart(12)}  verdict`)
 let wrong = 0
-for (const { leaks = false, name, scenario, times } of rows) {
-  const growth = await measure(scenario, times)
+for (const { leaks = false, name, scenario, times, warmUp = 100_000 } of rows) {
+  const growth = await measure(scenario, times, warmUp)
   const found = growth > bound
   if (found !== leaks) wrong++
   const verdict = found ? leaks ? "leak found, as planted" : "LEAK" : leaks ? "PLANTED LEAK NOT FOUND" : "flat"

@@ -10,7 +10,7 @@ import { type Failure, unreachable, wrong } from "./failure.js"
 import { Samples, steps, type Summary } from "./samples.js"
 import { type Device, liveLine, paint, print, printJson, Screen } from "./screen.js"
 import * as Target from "./target.js"
-import { count, figure, span, table } from "./text.js"
+import { count, figure, span, table, wrap } from "./text.js"
 
 export interface Options {
   readonly target: string
@@ -176,6 +176,7 @@ interface Result {
 
 const report = (screen: Device, options: Options, result: Result, sorted: ReadonlyArray<number>) => {
   const row = (name: string, { max, p50, p90, p99, p999 }: Summary) => [name, ...[p50, p90, p99, p999, max].map(span)]
+  const columns = screen.isTerminal ? screen.columns() : Infinity
   const left = { align: "left" } as const
   const right = { align: "right" } as const
   const how = options.rate === undefined
@@ -183,7 +184,7 @@ const report = (screen: Device, options: Options, result: Result, sorted: Readon
     : `open loop: ${figure(options.rate)} calls/s, each counted from when it was meant to begin`
   return [
     paint(screen, `${result.target}: ${count(result.perSecond)} answers/s`, "bold"),
-    `${how}, over at most ${options.connections} connections, for ${figure(result.seconds)} s`,
+    ...wrap(`${how}, over at most ${options.connections} connections, for ${figure(result.seconds)} s`, columns),
     "",
     ...table(
       [
@@ -205,7 +206,7 @@ const report = (screen: Device, options: Options, result: Result, sorted: Readon
     "",
     `${count(result.answered)} answers`,
     ...Object.entries(result.failed).map(([kind, n]) => paint(screen, `${count(n)} failed with ${kind}`, "bad")),
-    ...result.advice.reasons
+    ...result.advice.reasons.flatMap((reason) => wrap(reason, columns))
   ]
 }
 

@@ -15,7 +15,7 @@ import { limitOf, type Protocol } from "./limits.js"
 import { paint, print, printJson, Screen } from "./screen.js"
 import * as Server from "./server.js"
 import * as Target from "./target.js"
-import { figure, span } from "./text.js"
+import { figure, span, wrap } from "./text.js"
 
 export interface Options {
   readonly target: string
@@ -213,21 +213,24 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
     const note = (found: ReadonlyArray<Finding>) => {
       findings.push(...found)
       if (options.json) return Effect.void
-      return Effect.forEach(found, ({ about, level, text }) =>
-        print(`${paint(screen, level.padEnd(4), tones[level])}  ${about.padEnd(11)}  ${text}`), { discard: true })
+      const indent = 19
+      const width = screen.isTerminal ? screen.columns() - indent : Infinity
+      return Effect.forEach(found, ({ about, level, text }) => {
+        const [first, ...rest] = wrap(text, width)
+        return print(
+          `${paint(screen, level.padEnd(4), tones[level])}  ${about.padEnd(indent - 8)}  ${first}`,
+          ...rest.map((line) => " ".repeat(indent) + line)
+        )
+      }, { discard: true })
     }
     yield* Effect.flatMap(names(target), note)
     if (
-      findings.every(({ level }) =>
-        level !== "fail"
-      )
+      findings.every(({ level }) => level !== "fail")
     ) {
       yield* Effect.flatMap(connects(target), note)
     }
     if (
-      findings.every(({ level }) =>
-        level !== "fail"
-      )
+      findings.every(({ level }) => level !== "fail")
     ) {
       for (const check of [greets(target), certificate(target), limits(target, options), idles(target, options)]) {
         yield* Effect.flatMap(check, note)

@@ -18,6 +18,23 @@ export const span = (millis: number): string =>
     ? `${Math.floor(millis / 60_000)} min ${Math.floor(millis / 1_000) % 60} s`
     : `${Math.floor(millis / 3_600_000)} h ${Math.floor(millis / 60_000) % 60} min`
 
+/** Breaks a text between words; what follows the first line is indented. */
+export const wrap = (text: string, width: number, indent = 0): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    const room = lines.length === 0 ? width : width - indent
+    if (line !== "" && line.length + 1 + word.length > room) {
+      lines.push(line)
+      line = word
+    } else {
+      line = line === "" ? word : `${line} ${word}`
+    }
+  }
+  lines.push(line)
+  return lines.map((line, i) => i === 0 ? line : " ".repeat(indent) + line)
+}
+
 export interface Column {
   readonly head: string
   readonly align: "left" | "right"
