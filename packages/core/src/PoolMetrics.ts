@@ -21,8 +21,8 @@
  *
  * The attributes are `db.client.connection.pool.name`, `db.client.connection.state`, `socketpool.close.reason` and
  * `socketpool.acquire.outcome`; in Prometheus `pool_name`, `state`, `reason` and `outcome`. Reasons and outcomes are those
- * of `PoolStats`; units are given by a tag `unit`, where `@effect/opentelemetry` looks for them. A lease that nobody had to wait for has the outcome `Immediate`, another `Waited`, and a borrower that
- * was interrupted `Cancelled`.
+ * of `PoolStats`; a lease that nobody had to wait for has the outcome `Immediate`, another `Waited`, and a borrower that
+ * was interrupted `Cancelled`. Units are given by a tag `unit`, where `@effect/opentelemetry` looks for them.
  *
  * @since 0.1.0
  */
