@@ -81,7 +81,8 @@ export const serve = (options: Options = {}): Effect.Effect<{ readonly url: stri
     const watch = yield* Watch.make(resolved)
     const node = http.createServer()
     const server = yield* NodeHttpServer.make(() => node, { host, port })
-    node.unref()
+    // Neither listening nor somebody who looks is a reason to go on.
+    node.unref().on("connection", (socket) => socket.unref())
     yield* Effect.addFinalizer(() => closed(node))
     const mayLook = isLocal || token === undefined ? byOwnName : withToken(token)
     const app = Routes.make(watch, resolved, mayLook)

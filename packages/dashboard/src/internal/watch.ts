@@ -3,7 +3,7 @@ import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as PubSub from "effect/PubSub"
-import * as Schedule from "effect/Schedule"
+import * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { type History, type Notice, type Point, pointOf, type PoolSnapshot, type Snapshot } from "../Snapshot.js"
@@ -99,7 +99,12 @@ export const make = (options: Resolved): Effect.Effect<Watch, never, Scope.Scope
       yield* PubSub.publish(hub, { event: "pools", data })
     })
     yield* look
-    yield* Effect.forkScoped(Effect.schedule(look, Schedule.spaced(options.intervalMillis)))
+    // By a timer of Node's, as a sleeping fiber would keep the process alive.
+    const fork = Runtime.runFork(yield* Effect.runtime())
+    yield* Effect.acquireRelease(
+      Effect.sync(() => setInterval(() => fork(look), options.intervalMillis).unref()),
+      (timer) => Effect.sync(() => clearInterval(timer))
+    )
 
     const history = Effect.sync((): History => ({
       intervalMillis: options.intervalMillis,
