@@ -96,7 +96,7 @@ describe("doctor", () => {
       const idle = (idleTimeout?: Duration.Duration) =>
         Effect.map(run(target, { watchIdle, idleTimeout }), (finding) => finding("idle")!)
       assert.strictEqual((yield* idle()).level, "fail")
-      assert.match((yield* idle()).text, /closes idle connections after 2\d\d ms; set idleTimeout to less/)
+      assert.match((yield* idle()).text, /closes idle connections after \d+ ms; set idleTimeout to less/)
       assert.strictEqual((yield* idle(Duration.seconds(1))).level, "fail")
       assert.strictEqual((yield* idle(Duration.millis(100))).level, "ok")
     }))
