@@ -113,8 +113,8 @@ export class Upkeep<C, E> {
 
   /** A lease has begun or ended, and nothing else has changed. */
   lent(): void {
-    if (this.looksForLeaks) this.leaks.refreshFor(this.state.held)
-    if (this.closesStale) this.stale.refreshFor(this.state.idle)
+    if (this.looksForLeaks) this.leaks.refreshSome()
+    if (this.closesStale) this.stale.refreshSome()
   }
 
   backOff(error: Option.Option<E>): void {
