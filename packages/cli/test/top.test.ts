@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool, type PoolStats } from "@socketpool/core"
-import { Dashboard, Snapshot } from "@socketpool/dashboard"
+import { Dashboard } from "@socketpool/dashboard"
+import { Snapshot } from "@socketpool/dashboard/Snapshot"
 import { Duration, Effect, Fiber, Queue, Redacted, Schema, Stream } from "effect"
 import { poolTable, rowsOf } from "../src/internal/pools.js"
 import * as Top from "../src/internal/top.js"

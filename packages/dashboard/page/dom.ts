@@ -1,76 +1,91 @@
-/** Putting things on the page. All text goes in as text: names, spans and errors are anybody's. */
-
-export const byId = <E extends HTMLElement = HTMLElement>(id: string): E => document.getElementById(id) as E
+/** Elements. Every text goes in as text: names, spans and errors are whatever their makers like. */
 
 type Child = Node | string
+type Attributes = Readonly<Record<string, string | number | boolean | undefined>>
 
-export const element = (
-  name: string,
-  attributes: Readonly<Record<string, string>>,
+const fill = <E extends Element>(element: E, attributes: Attributes, children: ReadonlyArray<Child>): E => {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : String(value))
+  }
+  element.append(...children)
+  return element
+}
+
+export const el = <K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  attributes: Attributes = {},
   ...children: ReadonlyArray<Child>
-): HTMLElement => {
-  const made = document.createElement(name)
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value)
-  made.append(...children)
+): HTMLElementTagNameMap[K] => fill(document.createElement(tag), attributes, children)
+
+/** Sets a text, if it is another: what has not changed must not be read out, nor laid out, again. */
+export const setText = (element: Element, text: string): void => {
+  if (element.textContent !== text) element.textContent = text
+}
+
+/** Sets a number as people read it, and as it is. */
+export const setValue = (element: HTMLElement, text: string, value: number | null): void => {
+  setText(element, text)
+  const raw = value === null ? "" : String(value)
+  if (element.dataset["value"] !== raw) element.dataset["value"] = raw
+}
+
+export const setHidden = (element: HTMLElement, hidden: boolean): void => {
+  if (element.hidden !== hidden) element.hidden = hidden
+}
+
+export const button = (text: string, attributes: Attributes, act: () => void): HTMLButtonElement => {
+  const made = el("button", { type: "button", ...attributes }, text)
+  made.addEventListener("click", act)
   return made
 }
 
-/** Sets a text only if it is another: what does not change is not read out again. */
-export const say = (target: Element, text: string): void => {
-  if (target.textContent !== text) target.textContent = text
+/** A table with a caption and heads, in a box of its own that scrolls when it is too wide. */
+export const table = (
+  caption: string,
+  heads: ReadonlyArray<string>,
+  attributes: Attributes = {}
+): { readonly box: HTMLElement; readonly caption: HTMLElement; readonly body: HTMLElement } => {
+  const captionElement = el("caption", {}, caption)
+  const body = el("tbody")
+  const head = el("thead", {}, el("tr", {}, ...heads.map((text) => el("th", { scope: "col" }, text))))
+  const whole = el("table", attributes, captionElement, head, body)
+  // A box that scrolls must be reachable by keyboard, and then it must have a name.
+  const box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, whole)
+  return { box, caption: captionElement, body }
 }
 
-const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 })
-const fine = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 })
+/**
+ * Makes the children of `parent` those of `items`, in their order. An item that was there keeps its element, and with it
+ * the focus; one that stays where it is, is not touched.
+ */
+export class Keyed<A> {
+  private readonly elements = new Map<string, HTMLElement>()
 
-export const count = (n: number): string => whole.format(n)
-export const figure = (n: number): string => n >= 1_000 ? whole.format(n) : fine.format(n)
+  constructor(
+    private readonly parent: HTMLElement,
+    private readonly keyOf: (item: A) => string,
+    private readonly make: (item: A) => HTMLElement,
+    private readonly update: (element: HTMLElement, item: A) => void = () => {}
+  ) {}
 
-export const span = (millis: number): string =>
-  millis < 1_000
-    ? `${whole.format(millis)} ms`
-    : millis < 60_000
-    ? `${(millis / 1_000).toFixed(1)} s`
-    : millis < 3_600_000
-    ? `${Math.floor(millis / 60_000)} min ${Math.floor(millis / 1_000) % 60} s`
-    : `${Math.floor(millis / 3_600_000)} h ${Math.floor(millis / 60_000) % 60} min`
-
-export const clock = (at: number): string => new Date(at).toLocaleTimeString("en-GB")
-
-export const timeOf = (at: number): HTMLElement => element("time", { datetime: new Date(at).toISOString() }, clock(at))
-
-/** One cell of a table: a header with an optional colour, a text, or a number. */
-export type Cell = { readonly head: string; readonly color?: string } | { readonly n: string } | string
-
-const cell = (content: Cell): HTMLElement => {
-  if (typeof content === "string") return element("td", { class: "wrap" }, content)
-  if ("n" in content) return element("td", { class: "n" }, content.n)
-  if (content.color === undefined) return element("th", { scope: "row" }, content.head)
-  const key = element("span", { class: "key" })
-  key.style.background = `var(--${content.color})`
-  return element("th", { scope: "row" }, key, content.head)
-}
-
-/** Fills a table of figures; the first column is text, the others numbers. */
-export const fill = (
-  table: HTMLElement,
-  columns: ReadonlyArray<string>,
-  rows: ReadonlyArray<{ readonly key: string; readonly cells: ReadonlyArray<Cell> }>
-): void => {
-  const head = table.querySelector("thead")!
-  if (head.childElementCount === 0) {
-    head.append(element(
-      "tr",
-      {},
-      ...columns.map((column, i) => element("th", i === 0 ? { scope: "col" } : { scope: "col", class: "n" }, column))
-    ))
+  show(items: ReadonlyArray<A>): void {
+    const keys = new Set(items.map(this.keyOf))
+    for (const [key, element] of this.elements) {
+      if (keys.has(key)) continue
+      element.remove()
+      this.elements.delete(key)
+    }
+    let at = this.parent.firstElementChild
+    for (const item of items) {
+      const key = this.keyOf(item)
+      let element = this.elements.get(key)
+      if (element === undefined) {
+        element = this.make(item)
+        this.elements.set(key, element)
+      }
+      this.update(element, item)
+      if (element === at) at = at.nextElementSibling
+      else this.parent.insertBefore(element, at)
+    }
   }
-  table.querySelector("tbody")!.replaceChildren(
-    ...rows.map(({ cells, key }) => {
-      const isZero = cells.every((content, i) =>
-        i === 0 || (typeof content === "object" && "n" in content && content.n === "0")
-      )
-      return element("tr", { "data-row": key, class: isZero ? "zero" : "" }, ...cells.map(cell))
-    })
-  )
 }

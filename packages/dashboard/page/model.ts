@@ -1,98 +1,182 @@
-/** What is known of every pool, and what follows from it. */
-import type { History, Notice, Point, PoolSnapshot } from "../src/Snapshot.js"
+/** What the page knows of one pool. */
+import type { PoolEvent } from "@socketpool/core/PoolEvent"
+import type { PoolStats } from "@socketpool/core/PoolStats"
+import type { History, PoolHistory } from "../src/History.js"
+import type { PoolSnapshot } from "../src/Snapshot.js"
 
-export interface Pool {
-  readonly id: number
-  name: string
-  points: Array<Point>
-  now: PoolSnapshot | undefined
-  notices: Array<Notice["event"]>
-  /** It was there before, and is not any more. */
-  gone: boolean
+export type Notice = PoolEvent & { readonly id: number }
+export type { History, PoolHistory, PoolSnapshot, PoolStats }
+
+/** Figures at one moment; those of a span are of the time since the moment before, and null when there was nothing. */
+export interface Point {
+  /** In seconds since 1970, as the charts want it. */
+  readonly at: number
+  readonly idle: number
+  readonly inUse: number
+  readonly opening: number
+  readonly pending: number
+  readonly max: number
+  readonly served: number | null
+  readonly failed: number | null
+  readonly waitMean: number | null
+  readonly waitP50: number
+  readonly waitP95: number
+  readonly waitP99: number
+  readonly useMean: number | null
+  readonly useP50: number
+  readonly useP95: number
+  readonly useP99: number
 }
 
-const keptNotices = 200
+type Row = Readonly<Record<string, number>>
 
-export class Model {
-  readonly pools = new Map<number, Pool>()
-  hasActions = false
-  private span = 600_000
+/** Over how long rates in tables go, in milliseconds. */
+export const recentMillis = 10_000
+const mostNotices = 200
+const mostFailures = 20
 
-  private of(id: number, name: string): Pool {
-    const known = this.pools.get(id)
-    if (known !== undefined) return known
-    const made: Pool = { id, name, points: [], now: undefined, notices: [], gone: false }
-    this.pools.set(id, made)
-    return made
-  }
+export const sum = (counts: Readonly<Record<string, number>>): number =>
+  Object.values(counts).reduce((a, b) => a + b, 0)
 
-  start(history: History): void {
-    this.hasActions = history.hasActions
-    for (const { id, name, points } of history.pools) this.of(id, name).points = [...points]
-    for (const pool of this.pools.values()) pool.notices = []
-    for (const notice of history.notices) this.note(notice)
-  }
+const rowOf = (at: number, stats: PoolStats): Row => ({
+  at,
+  idle: stats.idle,
+  inUse: stats.inUse,
+  opening: stats.opening,
+  pending: stats.pending,
+  maxConnections: stats.maxConnections,
+  acquired: stats.acquired,
+  failed: sum(stats.failed),
+  waitCount: stats.waitTime.count,
+  waitMillis: stats.waitTime.totalMillis,
+  waitP50: stats.waitTime.p50Millis,
+  waitP95: stats.waitTime.p95Millis,
+  waitP99: stats.waitTime.p99Millis,
+  useCount: stats.useTime.count,
+  useMillis: stats.useTime.totalMillis,
+  useP50: stats.useTime.p50Millis,
+  useP95: stats.useTime.p95Millis,
+  useP99: stats.useTime.p99Millis
+})
 
-  note({ event, id }: Notice): void {
-    const { notices } = this.of(id, event.pool)
-    notices.unshift(event)
-    notices.length = Math.min(notices.length, keptNotices)
-  }
-
-  see(at: number, snapshots: ReadonlyArray<PoolSnapshot>, pointOf: (snapshot: PoolSnapshot) => Point): void {
-    for (const snapshot of snapshots) {
-      const pool = this.of(snapshot.id, snapshot.name)
-      pool.now = snapshot
-      pool.gone = false
-      const last = pool.points.at(-1)
-      if (last !== undefined && last.at >= at) continue
-      pool.points.push(pointOf(snapshot))
-      while (pool.points[0]!.at < at - this.span) pool.points.shift()
-    }
-    const there = new Set(snapshots.map(({ id }) => id))
-    for (const pool of this.pools.values()) pool.gone = !there.has(pool.id)
-  }
-}
-
-/** What happened between the last two points, per second or on average. */
-export const lately = ({ points }: Pool) => {
-  const [before, last] = points.slice(-2)
-  if (before === undefined || last === undefined) return { acquired: 0, failed: 0, wait: 0, use: 0 }
-  const seconds = (last.at - before.at) / 1_000
-  const mean = (total: number, count: number) => count > 0 ? total / count : 0
+const pointOf = (row: Row, before: Row | undefined): Point => {
+  const more = (key: string): number => row[key]! - (before?.[key] ?? row[key]!)
+  const seconds = more("at") / 1_000
+  const perSecond = (key: string) => seconds > 0 ? more(key) / seconds : null
+  const mean = (total: string, of: string) => more(of) > 0 ? more(total) / more(of) : null
   return {
-    acquired: (last.acquired - before.acquired) / seconds,
-    failed: (last.failed - before.failed) / seconds,
-    wait: mean(last.waitedMillis - before.waitedMillis, last.acquired - before.acquired),
-    use: mean(last.heldMillis - before.heldMillis, last.holds - before.holds)
+    at: row["at"]! / 1_000,
+    idle: row["idle"]!,
+    inUse: row["inUse"]!,
+    opening: row["opening"]!,
+    pending: row["pending"]!,
+    max: row["maxConnections"]!,
+    served: perSecond("acquired"),
+    failed: perSecond("failed"),
+    waitMean: mean("waitMillis", "waitCount"),
+    waitP50: row["waitP50"]!,
+    waitP95: row["waitP95"]!,
+    waitP99: row["waitP99"]!,
+    useMean: mean("useMillis", "useCount"),
+    useP50: row["useP50"]!,
+    useP95: row["useP95"]!,
+    useP99: row["useP99"]!
   }
 }
 
-export interface Verdict {
-  readonly kind: "good" | "warn" | "bad" | "gone"
-  readonly text: string
-}
+export class PoolModel {
+  readonly id: number
+  readonly name: string
+  snapshot: PoolSnapshot | undefined
+  isClosed = false
+  isDraining = false
+  points: Array<Point> = []
+  /** Newest first. */
+  notices: Array<PoolEvent> = []
+  /** Newest first. */
+  failures: Array<PoolEvent> = []
+  /** The last open that failed, if none has succeeded since. */
+  openFailure: Extract<PoolEvent, { readonly _tag: "OpenFailed" }> | undefined
+  /** Since when somebody has been waiting, in milliseconds since 1970. */
+  pendingSince: number | undefined
+  private lastRow: Row | undefined
+  private recent: Array<{ readonly at: number; readonly stats: PoolStats }> = []
 
-const number = (n: number, one: string, many: string): string => `${n} ${n === 1 ? one : many}`
+  constructor({ id, name }: { readonly id: number; readonly name: string }) {
+    this.id = id
+    this.name = name
+  }
 
-/** Whether all is well, in a sentence; the worst first. */
-export const verdict = ({ gone, notices, now }: Pool): Verdict => {
-  if (gone || now === undefined) return { kind: "gone", text: "Closed: the pool is no more." }
-  const { closing, inUse, maxConnections, opening, pending } = now.stats
-  const lastOpen = notices.find(({ _tag }) => _tag === "Opened" || _tag === "OpenFailed")
-  if (notices.some(({ _tag }) => _tag === "Draining")) {
-    return { kind: "warn", text: `Draining: ${number(inUse, "lease is", "leases are")} still out.` }
+  get stats(): PoolStats | undefined {
+    return this.snapshot?.stats
   }
-  if (lastOpen?._tag === "OpenFailed") {
-    return { kind: "bad", text: `Down: the last open failed with ${lastOpen.error}` }
+
+  /** Begins anew with what the server has noted. */
+  restore(history: History, past: PoolHistory): void {
+    this.points = []
+    this.lastRow = undefined
+    this.pendingSince = undefined
+    for (const values of past.rows) {
+      this.push(Object.fromEntries(history.columns.map((column, i) => [column, values[i]!])))
+    }
+    this.notices = []
+    this.openFailure = undefined
+    // The failures first: they reach further back.
+    for (const event of past.failures) this.judge(event)
+    for (const event of past.notices) this.hear(event)
+    this.failures = [...past.failures].reverse()
   }
-  const suspected = now.leases.filter(({ suspected }) => suspected).length
-  if (suspected > 0) {
-    return { kind: "warn", text: `Leaking? ${number(suspected, "lease is", "leases are")} held for too long.` }
+
+  take(at: number, snapshot: PoolSnapshot, keepMillis: number): void {
+    this.snapshot = snapshot
+    this.isClosed = false
+    if (this.lastRow === undefined || at > this.lastRow["at"]!) this.push(rowOf(at, snapshot.stats))
+    while (this.points.length > 2 && this.points[0]!.at * 1_000 < at - Math.max(keepMillis, 60_000)) this.points.shift()
+    this.recent.push({ at, stats: snapshot.stats })
+    while (this.recent.length > 2 && this.recent[1]!.at <= at - recentMillis) this.recent.shift()
   }
-  if (pending > 0) {
-    const full = inUse + opening + closing >= maxConnections ? ", and all connections are taken" : ""
-    return { kind: "warn", text: `Waiting: ${number(pending, "borrower has", "borrowers have")} none${full}.` }
+
+  hear(event: PoolEvent): void {
+    this.notices.unshift(event)
+    this.notices.length = Math.min(this.notices.length, mostNotices)
+    this.judge(event)
+    if (event._tag === "OpenFailed" || event._tag === "Exhausted") {
+      this.failures.unshift(event)
+      this.failures.length = Math.min(this.failures.length, mostFailures)
+    }
   }
-  return { kind: "good", text: "Healthy: nobody waits." }
+
+  /** How often something counted has happened a second lately; null while there is too little to say. */
+  recentRate(of: (stats: PoolStats) => number): number | null {
+    const more = this.recentCount(of)
+    const first = this.recent[0]
+    const last = this.recent.at(-1)
+    return more === null || first === undefined || last === undefined ? null : more / (last.at - first.at) * 1_000
+  }
+
+  recentCount(of: (stats: PoolStats) => number): number | null {
+    const first = this.recent[0]
+    const last = this.recent.at(-1)
+    return first === undefined || last === undefined || last.at <= first.at ? null : of(last.stats) - of(first.stats)
+  }
+
+  /** The mean of the times measured lately; null when there were none. */
+  recentMean(of: (stats: PoolStats) => { readonly count: number; readonly totalMillis: number }): number | null {
+    const times = this.recentCount((stats) => of(stats).count) ?? 0
+    return times > 0 ? this.recentCount((stats) => of(stats).totalMillis)! / times : null
+  }
+
+  private judge(event: PoolEvent): void {
+    if (event._tag === "OpenFailed") this.openFailure = event
+    if (event._tag === "Opened") this.openFailure = undefined
+    if (event._tag === "Draining") this.isDraining = true
+    if (event._tag === "PoolClosed") this.isClosed = true
+  }
+
+  private push(row: Row): void {
+    this.points.push(pointOf(row, this.lastRow))
+    this.lastRow = row
+    if (row["pending"]! > 0) this.pendingSince ??= row["at"]!
+    else this.pendingSince = undefined
+  }
 }

@@ -1,109 +1,139 @@
-/** The live page. */
-import { type History, type Notice, pointOf, type Snapshot } from "../src/Snapshot.js"
-import * as Actions from "./actions.js"
-import { byId, element, say } from "./dom.js"
-import { Model, verdict } from "./model.js"
-import { PoolView } from "./pool.js"
-import { listen } from "./stream.js"
+/** The page: what comes in goes into models, and once a frame what has changed is shown. */
+import type { Snapshot } from "../src/Snapshot.js"
+import { Access } from "./access.js"
+import { Detail } from "./detail.js"
+import { setHidden, setText } from "./dom.js"
+import { time } from "./format.js"
+import { type History, type Notice, PoolModel } from "./model.js"
+import { Overview } from "./overview.js"
+import { type Connection, Source, token } from "./source.js"
 
-/** Where this page is, also when it is mounted below a path that was given without its slash. */
-const base = location.pathname.endsWith("/") ? location.pathname : `${location.pathname}/`
+/** How many pools that have closed stay on the page. */
+const mostClosed = 20
 
-const model = new Model()
-const view = new PoolView()
-let chosen: number | undefined = undefined
+const byId = (id: string): HTMLElement => document.getElementById(id)!
 
-const choose = (id: number): void => {
-  chosen = id
-  location.hash = `pool-${id}`
-  show()
-  byId("pool").focus({ preventScroll: true })
+const status = byId("status")
+const main = byId("main")
+const empty = byId("empty")
+
+let pools = new Map<number, PoolModel>()
+let history: History | undefined
+let connection: Connection = { state: "connecting" }
+/** When the last snapshot was taken, by the server's clock. */
+let seenAt: number | undefined
+let detail: Detail | undefined
+
+const modelOf = (pool: { readonly id: number; readonly name: string }): PoolModel => {
+  let model = pools.get(pool.id)
+  if (model === undefined) pools.set(pool.id, model = new PoolModel(pool))
+  return model
 }
 
-/** The one that was chosen, or the first that is still there. */
-const current = () => {
-  const pools = [...model.pools.values()]
-  const wanted = chosen ?? Number(/^#pool-(\d+)$/.exec(location.hash)?.[1])
-  return model.pools.get(wanted) ?? pools.find(({ gone }) => !gone) ?? pools[0]
+const onHistory = (next: History): void => {
+  // Another dashboard numbers its pools anew: what was known is of other pools.
+  if (history !== undefined && history.startedAt !== next.startedAt) pools = new Map()
+  history = next
+  for (const past of next.pools) modelOf(past).restore(next, past)
+  schedule()
 }
 
-const show = (): void => {
-  const pool = current()
-  const pools = [...model.pools.values()]
-  byId("none").hidden = pools.length > 0
-  byId("overview").hidden = pools.length < 2
-  byId("pool").hidden = pool === undefined
-  if (pool === undefined) return
-  overview(pools, pool.id)
-  view.show(pool)
+const onSnapshot = (snapshot: Snapshot): void => {
+  seenAt = snapshot.at
+  const running = new Set(snapshot.pools.map(({ id }) => id))
+  for (const pool of snapshot.pools) modelOf(pool).take(snapshot.at, pool, history?.historyMillis ?? 0)
+  for (const model of pools.values()) if (!running.has(model.id)) model.isClosed = true
+  const closed = [...pools.values()].filter(({ id, isClosed }) => isClosed && id !== detail?.pool.id)
+  for (const { id } of closed.slice(0, -mostClosed)) pools.delete(id)
+  schedule()
 }
 
-const rows = new Map<number, { readonly row: HTMLElement; readonly cells: ReadonlyArray<HTMLElement> }>()
-
-const rowOf = (id: number, name: string) => {
-  const known = rows.get(id)
-  if (known !== undefined) return known
-  const button = element("button", { type: "button" }, name)
-  button.addEventListener("click", () => choose(id))
-  const cells = ["state", "inUse", "idle", "opening", "pending", "maxConnections"].map((key) =>
-    element("td", { class: key === "state" ? "wrap" : "n", "data-cell": key })
-  )
-  const row = element(
-    "tr",
-    { "data-pool": String(id) },
-    element("th", { scope: "row", class: "wrap" }, button),
-    ...cells
-  )
-  byId("pools").append(row)
-  const made = { row, cells }
-  rows.set(id, made)
-  return made
+const onNotice = (notice: Notice): void => {
+  const model = pools.get(notice.id) ?? modelOf({ id: notice.id, name: notice.pool })
+  // What came while the history was on its way is in both.
+  const { id: _, ...event } = notice
+  const told = JSON.stringify(event)
+  if (!model.notices.slice(0, 20).some((known) => JSON.stringify(known) === told)) model.hear(event as typeof notice)
+  schedule()
 }
 
-const overview = (pools: ReadonlyArray<ReturnType<typeof current> & object>, chosen: number): void => {
-  for (const pool of pools) {
-    const { cells, row } = rowOf(pool.id, pool.name)
-    const { kind, text } = verdict(pool)
-    row.setAttribute("aria-current", String(pool.id === chosen))
-    row.classList.toggle("gone", pool.gone)
-    cells[0]!.dataset["verdict"] = kind
-    const stats = pool.now?.stats
-    const figures = [stats?.inUse, stats?.idle, stats?.opening, stats?.pending, stats?.maxConnections]
-    for (
-      const [i, content] of [text, ...figures.map((n) => pool.gone || n === undefined ? "–" : String(n))].entries()
-    ) {
-      say(cells[i]!, content)
+const statusText = (): string => {
+  switch (connection.state) {
+    case "connecting":
+      return "Connecting …"
+    case "live":
+      return seenAt === undefined ? "Live" : `Live, as of ${time(seenAt)}`
+    case "unauthorized":
+      return "This dashboard asks for its token"
+    case "lost": {
+      const seconds = Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))
+      return `Stream lost; figures are ${seenAt === undefined ? "missing" : `of ${time(seenAt)}`}; ` +
+        `trying again in ${seconds} s`
     }
   }
 }
 
-// --- Listening ------------------------------------------------------------------------------------------------------
-
-const told = {
-  live: "Live",
-  lost: "Connection lost; what you see is old. Trying again …",
-  refused: "The server wants a token"
+const chosen = (): PoolModel | undefined => {
+  const [, id] = /^#pool-(\d+)$/.exec(location.hash) ?? []
+  const all = [...pools.values()]
+  return pools.get(Number(id)) ?? all.find(({ isClosed }) => !isClosed) ?? all[0]
 }
 
-const state = (now: keyof typeof told): void => {
-  const link = byId("link")
-  link.dataset["link"] = now
-  say(link, told[now])
-  if (now === "refused") byId("unlock").hidden = false
-}
-
-const message = (event: string, data: unknown): void => {
-  if (event === "history") {
-    model.start(data as History)
-    Actions.offer(model.hasActions)
-  } else if (event === "notice") {
-    model.note(data as Notice)
-  } else if (event === "pools") {
-    const { at, pools } = data as Snapshot
-    model.see(at, pools, ({ stats }) => pointOf(at, stats))
+const show = (): void => {
+  const now = seenAt ?? Date.now()
+  setText(status, statusText())
+  document.body.dataset["connection"] = connection.state
+  const isRefused = connection.state === "unauthorized"
+  access.show(isRefused || history?.actions === true, isRefused)
+  const selected = chosen()
+  // The running ones first, each kind in the order in which they were made.
+  const all = [...pools.values()].sort((a, b) => Number(a.isClosed) - Number(b.isClosed) || a.id - b.id)
+  overview.show(all, selected?.id, now)
+  setHidden(empty, selected !== undefined || seenAt === undefined)
+  if (detail?.pool !== selected) {
+    detail?.destroy()
+    detail = selected === undefined ? undefined : new Detail(selected)
+    if (detail !== undefined) main.append(detail.element)
   }
-  show()
+  detail?.show({ actions: history?.actions === true, hasToken: token.get() !== null }, now)
+  document.title = selected === undefined ? "socketpool" : `${selected.name} – socketpool`
 }
 
-Actions.start(base, () => current()?.id, show)
-void listen(`${base}api/stream`, Actions.headers, { message, state })
+let isScheduled = false
+/** Shows once a frame, and not while nobody looks. */
+function schedule(): void {
+  if (isScheduled || document.hidden) return
+  isScheduled = true
+  requestAnimationFrame(() => {
+    isScheduled = false
+    show()
+  })
+}
+
+const source = new Source({
+  onHistory,
+  onSnapshot,
+  onNotice,
+  onConnection: (next) => {
+    connection = next
+    setText(byId("announced-status"), next.state === "lost" ? "Stream lost, trying again" : "")
+    schedule()
+  }
+})
+const access = new Access(() => {
+  source.connect()
+  schedule()
+})
+const overview = new Overview((id) => {
+  window.history.replaceState(null, "", `#pool-${id}`)
+  schedule()
+})
+
+byId("access").append(access.element)
+byId("pools").append(overview.element)
+addEventListener("hashchange", schedule)
+document.addEventListener("visibilitychange", schedule)
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => detail?.redraw())
+// The countdown, and nothing else, goes on when the stream does not.
+setInterval(() => connection.state === "lost" && schedule(), 1_000)
+source.connect()

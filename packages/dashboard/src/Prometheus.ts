@@ -1,5 +1,5 @@
 /**
- * The metrics of all pools, for Prometheus to scrape.
+ * The figures of all pools for Prometheus, to be served by a server that is there already.
  *
  * @since 0.1.0
  */
@@ -8,31 +8,36 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as PoolMetrics from "@socketpool/core/PoolMetrics"
 import * as Effect from "effect/Effect"
 
+/** The version belongs to the format: without it some collectors guess. */
+const contentType = "text/plain; version=0.0.4; charset=utf-8"
+
 /**
- * Answers with the metrics in Prometheus' text format, version 0.0.4.
+ * The figures of all pools of the process as a response, in Prometheus' text format, as of the moment it is asked for.
+ * Never fails.
  *
  * @since 0.1.0
  * @category responses
  */
 export const response: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.map(
   PoolMetrics.prometheus,
-  (text) => HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+  (body) => HttpServerResponse.text(body, { contentType })
 )
 
 /**
- * Adds a route with the metrics to a router.
+ * Adds a route with the figures of all pools to a router. It asks nobody who he is: whoever reaches the server reads the
+ * pools' names and figures.
  *
  * @example
  * ```ts
  * import { HttpRouter, HttpServer } from "@effect/platform"
  * import { Prometheus } from "@socketpool/dashboard"
  *
- * const app = HttpRouter.empty.pipe(Prometheus.route("/metrics"), HttpServer.serve())
+ * export const app = HttpRouter.empty.pipe(Prometheus.route(), HttpServer.serve())
  * ```
  *
  * @since 0.1.0
  * @category routes
  */
 export const route =
-  (path: HttpRouter.PathInput = "/metrics") =>
-  <E, R>(router: HttpRouter.HttpRouter<E, R>): HttpRouter.HttpRouter<E, R> => HttpRouter.get(router, path, response)
+  (path: HttpRouter.PathInput = "/metrics") => <E, R>(self: HttpRouter.HttpRouter<E, R>): HttpRouter.HttpRouter<E, R> =>
+    HttpRouter.get(self, path, response)

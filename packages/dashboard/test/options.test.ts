@@ -1,46 +1,77 @@
-import { assert, describe, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
 import { Cause, Effect, Exit, Redacted } from "effect"
 
-const wrong: ReadonlyArray<[Dashboard.Options, string]> = [
+const defectOf = (options: unknown) =>
+  Effect.map(Effect.exit(Effect.scoped(Dashboard.serve(options as Dashboard.Options))), (exit) => {
+    const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
+    return Cause.squash(cause) as RangeError
+  })
+
+const wrong: ReadonlyArray<readonly [options: object, message: string]> = [
+  [{ host: "" }, "Dashboard: host must be a host name or an address, but is \"\""],
   [{ port: -1 }, "Dashboard: port must be a whole number from 0 to 65535, but is -1"],
-  [{ port: 65_536 }, "Dashboard: port must be a whole number from 0 to 65535, but is 65536"],
   [{ port: 1.5 }, "Dashboard: port must be a whole number from 0 to 65535, but is 1.5"],
-  [{ host: "" }, "Dashboard: host must be a name or an address, but is \"\""],
-  [{ interval: "10 millis" }, "Dashboard: interval must be a finite duration of at least 100 ms, but is \"10 millis\""],
+  [{ port: "80" }, "Dashboard: port must be a whole number from 0 to 65535, but is \"80\""],
   [
-    { interval: "soon" as "1 second" },
-    "Dashboard: interval must be a finite duration of at least 100 ms, but is \"soon\""
+    { interval: "10 millis" },
+    "Dashboard: interval must be a finite duration of at least 50 milliseconds, but is \"10 millis\""
   ],
-  [{ history: Infinity }, "Dashboard: history must be a finite duration of at least 0 ms, but is Infinity"],
-  [{ token: Redacted.make("short") }, "Dashboard: token must be a Redacted text of at least 16 characters"],
   [
-    { token: "a text that is not redacted" as unknown as Redacted.Redacted<string> },
-    "Dashboard: token must be a Redacted text of at least 16 characters"
+    { interval: Infinity },
+    "Dashboard: interval must be a finite duration of at least 50 milliseconds, but is Infinity"
   ],
+  [{ history: -5 }, "Dashboard: history must be a finite duration of 0 or more, but is -5"],
+  [{ history: "soon" }, "Dashboard: history must be a finite duration of 0 or more, but is \"soon\""],
+  [{ history: NaN }, "Dashboard: history must be a finite duration of 0 or more, but is NaN"],
   [
     { host: "0.0.0.0" },
-    "Dashboard: host must be a loopback address as long as there is no token, as anybody could look otherwise, but is \"0.0.0.0\""
+    "Dashboard: token must be given when host is not a loopback address (it is \"0.0.0.0\"), but is missing"
   ]
 ]
 
-describe("the options of the page", () => {
-  for (const [options, message] of wrong) {
-    it.scopedLive(`are refused: ${message}`, () =>
+describe("options", () => {
+  it.effect.each(wrong)(
+    "rejects %o with the option, the value and the rule",
+    ([options, message]) =>
       Effect.gen(function*() {
-        const exit = yield* Effect.exit(Dashboard.serve({ port: 0, ...options }))
-        assert(Exit.isFailure(exit))
-        const defect = Cause.squash(exit.cause)
-        assert.instanceOf(defect, RangeError)
-        assert.strictEqual(defect.message, message)
-      }))
-  }
+        const defect = yield* defectOf({ port: 0, ...options })
+        expect(defect).toBeInstanceOf(RangeError)
+        expect(defect.message).toBe(message)
+      })
+  )
 
-  it.scopedLive("are the object's own alone", () =>
+  it.effect.each(["", "two words", "bl\u00e4", "line\nbreak"])(
+    "rejects the token %j without showing it",
+    (token) =>
+      Effect.gen(function*() {
+        const defect = yield* defectOf({ port: 0, token: Redacted.make(token) })
+        expect(defect.message).toBe(
+          "Dashboard: token must be made of one or more visible ASCII characters, without spaces, " +
+            "but is not (it is not shown here)"
+        )
+      })
+  )
+
+  it.effect("rejects a token that is not redacted without showing it", () =>
     Effect.gen(function*() {
-      const polluted = Object.create({ host: "0.0.0.0", port: -1 })
-      polluted.port = 0
-      const { url } = yield* Dashboard.serve(polluted)
-      assert.match(url, /^http:\/\/127\.0\.0\.1:\d+\/$/)
+      const defect = yield* defectOf({ port: 0, token: "hunter2" })
+      expect(defect).toBeInstanceOf(RangeError)
+      expect(defect.message).not.toContain("hunter2")
     }))
+
+  it.effect("takes own properties only", () =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => Object.assign(Object.prototype, { host: "", token: "polluted" })),
+      () =>
+        Effect.map(
+          Effect.scoped(Dashboard.serve({ port: 0 })),
+          ({ url }) => expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/$/)
+        ),
+      () =>
+        Effect.sync(() => {
+          Reflect.deleteProperty(Object.prototype, "host")
+          Reflect.deleteProperty(Object.prototype, "token")
+        })
+    ))
 })

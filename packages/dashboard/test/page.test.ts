@@ -1,286 +1,321 @@
-// The page in a headless browser, before a real server and pools that work.
-import { assert, describe, it } from "@effect/vitest"
-import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
+// A real browser, on a real server on a random loopback port.
+import { describe, expect, it } from "@effect/vitest"
+import { Pool, type PoolStats } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
-import { Cause, Effect, Exit, Fiber, Logger, LogLevel, Redacted, Schedule, Scope } from "effect"
-import type { Page } from "playwright-core"
-import { visit } from "./fixtures/browser.js"
-import { busyPool, Refused } from "./fixtures/busy.js"
-import { isMissing } from "./fixtures/programs.js"
+import { Deferred, Effect, Exit, Redacted, Runtime, Scope } from "effect"
+import type { BrowserContextOptions, Page } from "playwright-core"
+import { Backend } from "./fixtures/backend.js"
+import { browser, visit } from "./fixtures/browser.js"
+import { chromium, isMissing } from "./fixtures/programs.js"
 
-const token = "a-token-of-the-operators"
+const token = "a-token-of-the-test"
 
-const served = (options: Dashboard.Options = {}) =>
-  Effect.map(Dashboard.serve({ port: 0, interval: "100 millis", ...options }), ({ url }) => url)
-
-/** Waits until a condition about the page holds; the page's policy would not let Playwright's own waiting in. */
-const until = (page: Page, condition: string): Effect.Effect<void> =>
-  Effect.promise(() => page.evaluate(condition)).pipe(
-    Effect.repeat({ until: (holds) => holds === true, schedule: Schedule.spaced("30 millis") }),
-    Effect.timeoutFailCause({
-      duration: "15 seconds",
-      onTimeout: () => Cause.die(new Error(`in vain waited for ${condition}`))
-    }),
-    Effect.asVoid
-  )
-
-const text = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).innerText())
-
-const verdict = (kind: string) => `document.querySelector("#verdict").dataset.verdict === "${kind}"`
-
-/** Waits until the page shows a text in a place. */
-const shows = (page: Page, selector: string, wanted: string) =>
-  until(
-    page,
-    `(document.querySelector(${JSON.stringify(selector)})?.textContent ?? "").includes(${JSON.stringify(wanted)})`
-  )
-
-/** All numbers of the page's tables, by row. */
-const table = (page: Page, id: string): Effect.Effect<Record<string, ReadonlyArray<number>>> =>
-  Effect.promise(() =>
-    page.$$eval(`#${id} tbody tr`, (rows) =>
-      Object.fromEntries(rows.map((row) => [
-        (row as unknown as { dataset: { row: string } }).dataset.row,
-        [...row.querySelectorAll("td")].map((cell) => Number(cell.textContent!.replaceAll(",", "")))
-      ])))
-  )
-
-/** Three significant digits, as the page has them. */
-const rounded = (n: number) => n >= 1_000 ? Math.round(n) : Number(n.toPrecision(3))
-
-const assertSame = (page: Page, stats: PoolStats) =>
+const open = (options: Dashboard.Options = {}, context: BrowserContextOptions = {}, hash = "") =>
   Effect.gen(function*() {
-    const one = (figures: Record<string, number>) =>
-      Object.fromEntries(Object.entries(figures).map(([key, n]) => [key, [n]]))
-    const { closing, idle, inUse, maxConnections, opening, pending, validating } = stats
-    assert.deepStrictEqual(
-      yield* table(page, "connections-now"),
-      one({ inUse, idle, opening, pending, maxConnections, closing, validating })
-    )
-    assert.deepStrictEqual(
-      yield* table(page, "outcomes"),
-      one({
-        Immediate: stats.acquired - stats.waited,
-        Waited: stats.waited,
-        ...stats.failed,
-        Cancelled: stats.cancelled
-      })
-    )
-    assert.deepStrictEqual(
-      yield* table(page, "closes"),
-      one({ opened: stats.opened, openFailed: stats.openFailed, ...stats.closed })
-    )
-    const times = yield* table(page, "times")
-    for (const key of ["waitTime", "useTime", "openTime"] as const) {
-      const { count, maxMillis, p50Millis, p95Millis, p99Millis } = stats[key]
-      const shown = [...[p50Millis, p95Millis, p99Millis, maxMillis].map(rounded), count]
-      assert.deepStrictEqual(times[key]!.slice(1), shown, key)
-    }
-    for (const key of ["inUse", "idle", "opening", "pending", "maxConnections"] as const) {
-      const shown = (yield* text(page, `[data-stat=${key}]`)).replaceAll(",", "")
-      assert.strictEqual(Number(shown), stats[key], key)
-    }
+    const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", token: Redacted.make(token), ...options })
+    return { url, ...(yield* visit(yield* browser, url + hash, context)) }
   })
 
-/** Waits until the page says what the pool says; it hears of what is still being opened or closed a moment later. */
-const becomesSame = (page: Page, pool: ConnectionPool<any, any>) =>
-  Effect.flatMap(pool.stats, (stats) => assertSame(page, stats)).pipe(
-    Effect.sandbox,
-    Effect.retry(Schedule.intersect(Schedule.spaced("100 millis"), Schedule.recurs(100)))
+/** Waits until an element has a text. */
+const shows = (page: Page, selector: string, text: string | RegExp) =>
+  Effect.promise(() => page.locator(selector).filter({ hasText: text }).first().waitFor())
+
+const waitFor = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor())
+
+/** Waits until every number is on the page as it is in the pool. */
+const agrees = (page: Page, expected: Readonly<Record<string, number>>) =>
+  Effect.promise(() =>
+    page.waitForFunction((expected) =>
+      Object.entries(expected).every(([selector, value]) =>
+        // Runs in the browser.
+        (globalThis as any).document.querySelector(selector)?.dataset.value === String(value)
+      ), expected)
   )
 
-describe.skipIf(isMissing("chromium"))("the page", { timeout: 60_000 }, () => {
-  it.scopedLive("shows a pool under load, an outage and the recovery, and its numbers are those of the pool", () =>
+const numbersOf = (stats: PoolStats) => ({
+  "[data-figure=inUse]": stats.inUse,
+  "[data-figure=idle]": stats.idle,
+  "[data-figure=opening]": stats.opening,
+  "[data-figure=pending]": stats.pending,
+  "[data-figure=maxConnections]": stats.maxConnections,
+  "[data-line=inUse]": stats.inUse,
+  "[data-line=idle]": stats.idle,
+  "[data-line=pending]": stats.pending,
+  "[data-line=max]": stats.maxConnections,
+  "[data-line=waitP50]": stats.waitTime.p50Millis,
+  "[data-line=waitP99]": stats.waitTime.p99Millis,
+  "[data-line=useP95]": stats.useTime.p95Millis,
+  "[data-count=immediate]": stats.acquired - stats.waited,
+  "[data-count=waited]": stats.waited,
+  "[data-count=Timeout]": stats.failed.Timeout,
+  "[data-count=OpenFailed]": stats.failed.OpenFailed,
+  "[data-count=cancelled]": stats.cancelled,
+  "[data-count=opened]": stats.opened,
+  "[data-count=openFailed]": stats.openFailed,
+  "[data-count=Dropped]": stats.closed.Dropped,
+  "[data-count=Cleared]": stats.closed.Cleared
+})
+
+const verdict = "[data-verdict]"
+
+describe.skipIf(isMissing(chromium))("the page", () => {
+  it.scopedLive("shows a pool under load, an outage and the recovery, with the pool's own numbers", () =>
     Effect.gen(function*() {
-      const { pool, server, stop } = yield* busyPool("orders", 14)
-      const { complaints, page } = yield* visit(yield* served())
-      yield* shows(page, "#verdict", "none, and all connections are taken.")
-      yield* until(page, `Number(document.querySelector("[data-rate=acquired]").textContent) > 50`)
-      assert.strictEqual(yield* text(page, "#name"), "orders")
-      assert.isAbove(yield* Effect.promise(() => page.locator("canvas").count()), 1)
+      const backend = new Backend()
+      const pool = yield* backend.pool({ name: "orders", maxConnections: 2, acquireTimeout: "20 seconds" })
+      const { errors, page, requests, url } = yield* open()
+      yield* shows(page, verdict, "healthy")
 
-      server.isUp = false
-      yield* until(page, verdict("bad"))
-      assert.strictEqual(
-        yield* text(page, "#verdict"),
-        "Down: the last open failed with Refused: nobody listens on db.internal:5432"
-      )
-      yield* shows(page, "#errors", "could not be opened: Refused: nobody listens on db.internal:5432")
-      yield* until(page, `Number(document.querySelector("#outcomes [data-row=OpenFailed] td").textContent) > 5`)
+      const end = yield* Deferred.make<void>()
+      const borrow = Effect.forkScoped(Effect.exit(pool.use(() => Deferred.await(end))))
+      for (let i = 0; i < 5; i++) yield* borrow
+      yield* shows(page, verdict, /waiting.*3 pending for .*2 of at most 2 connections in use/)
+      yield* agrees(page, numbersOf(yield* pool.stats))
+      expect(yield* Effect.promise(() => page.locator("[data-lease]").count())).toBe(2)
 
-      server.isUp = true
-      yield* until(page, `document.querySelector("#verdict").dataset.verdict !== "bad"`)
-      yield* until(page, `Number(document.querySelector("[data-rate=acquired]").textContent) > 50`)
+      yield* Deferred.succeed(end, undefined)
+      yield* shows(page, verdict, "healthy")
+      yield* agrees(page, numbersOf(yield* pool.stats))
 
-      yield* stop
-      yield* until(page, verdict("good"))
-      yield* becomesSame(page, pool)
-      assert.deepStrictEqual(complaints, [])
-    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
+      backend.isUp = false
+      yield* pool.clear
+      yield* Effect.ignore(pool.use(() => Effect.void))
+      yield* shows(page, verdict, /down.*last open failed with ConnectError: connect ECONNREFUSED/)
+      yield* shows(page, "[data-failure=OpenFailed]", "ECONNREFUSED 10.0.0.7:5432")
+      yield* shows(page, "[data-announced]", /orders: down: last open failed/)
+      yield* agrees(page, numbersOf(yield* pool.stats))
 
-  it.scopedLive("names who holds what, longest first, and whom it suspects", () =>
+      backend.isUp = true
+      yield* Effect.retry(pool.use(() => Effect.void), { times: 1_000 })
+      yield* shows(page, verdict, /healthy|refusing/)
+      yield* agrees(page, numbersOf(yield* pool.stats))
+
+      expect(errors).toEqual([])
+      expect(requests.filter((request) => !request.startsWith(url) && !request.startsWith("data:"))).toEqual([])
+    }))
+
+  it.scopedLive("shows what it is told as text, whatever it is", () =>
     Effect.gen(function*() {
-      const pool = yield* Pool.make({ open: Effect.sync(() => ({})), name: "leaky", leakThreshold: "300 millis" })
-      const { page } = yield* visit(yield* served())
-      const hold = (name: string) => Effect.fork(Effect.withSpan(pool.use(() => Effect.never), name))
-      const first = yield* hold("GET /first")
-      yield* Effect.sleep("200 millis")
-      const second = yield* hold("GET /second")
-      yield* until(page, `document.querySelectorAll("#leases tr").length === 2`)
-      const rows = yield* Effect.promise(() => page.locator("#leases tr").allInnerTexts())
-      assert.include(rows[0], "GET /first")
-      assert.include(rows[1], "GET /second")
-      yield* shows(page, "#leases tr", "leak?")
-      yield* shows(page, "#verdict", "Leaking?")
-      yield* shows(page, "#events", "Leak suspected: connection 1, held by fiber")
-      yield* Fiber.interruptAll([first, second])
-      yield* shows(page, "#leases-caption", "Nobody holds a connection.")
-    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
+      const evil = "<img src=x onerror=\"document.title='owned'\">"
+      const pool = yield* Pool.make({
+        name: evil,
+        maxConnections: 2,
+        open: Effect.suspend(() => isUp ? Effect.succeed({}) : Effect.fail({ name: evil, message: evil }))
+      })
+      let isUp = true
+      const { errors, page } = yield* open()
+      yield* Effect.withSpan(pool.get, evil)
+      yield* waitFor(page, "[data-lease]")
+      isUp = false
+      yield* Effect.ignore(pool.use(() => Effect.void))
+      yield* shows(page, "[data-failure]", evil)
+      yield* shows(page, "[data-name]", evil)
+      yield* shows(page, "[data-lease]", evil)
+      expect(yield* Effect.promise(() => page.locator("img").count())).toBe(0)
+      expect(yield* Effect.promise(() => page.title())).toContain(evil)
+      expect(errors).toEqual([])
+    }))
 
-  it.scopedLive("drops a connection for who has the token, by keyboard alone, and says when it is gone", () =>
+  it.scopedLive("drops a connection by keyboard alone, and tells when there is none of that number any more", () =>
     Effect.gen(function*() {
-      const pool = yield* Pool.make({ open: Effect.sync(() => ({})), name: "orders" })
-      const holder = yield* Effect.fork(pool.use(() => Effect.never))
-      const { page } = yield* visit(yield* served({ token: Redacted.make(token) }))
-      yield* until(page, `document.querySelectorAll("#leases tr").length === 1`)
-      assert.isTrue(yield* Effect.promise(() => page.locator("#actions").isHidden()))
-
+      const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3 })
+      const { errors, page } = yield* open()
+      yield* pool.get
+      yield* pool.get
+      const [first, second] = yield* pool.leases
+      yield* waitFor(page, `[data-lease="${first!.connection}"]`)
       const press = (...keys: ReadonlyArray<string>) =>
-        Effect.forEach(keys, (key) => Effect.promise(() => page.keyboard.press(key)), { discard: true })
-      /** Goes from one to the next until it is there. */
-      const tabTo = (selector: string) =>
-        Effect.gen(function*() {
-          const isThere = Effect.promise(() =>
-            page.evaluate(`document.activeElement.matches(${JSON.stringify(selector)})`)
-          )
-          for (let i = 0; i < 40; i++) {
-            if (yield* isThere) return
-            yield* press("Tab")
-          }
-          assert.fail(`nobody gets to ${selector} by keyboard`)
+        Effect.promise(async () => {
+          for (const key of keys) await page.keyboard.press(key)
         })
-      yield* tabTo("#token")
-      yield* Effect.promise(() => page.keyboard.type("a wrong token of theirs"))
-      yield* press("Enter")
-      yield* tabTo("#leases button")
-      yield* press("Enter")
-      yield* shows(page, "#answer", "Unauthorized: The token is missing or wrong.")
-
+      const tabTo = (selector: string) =>
+        Effect.promise(async () => {
+          for (let i = 0; i < 60; i++) {
+            await page.keyboard.press("Tab")
+            if (await page.locator(`${selector}:focus`).count() > 0) return
+          }
+          throw new Error(`Tab does not reach ${selector}`)
+        })
+      expect(yield* Effect.promise(() => page.locator("[data-drop]").first().isVisible())).toBe(false)
       yield* tabTo("#token")
       yield* Effect.promise(() => page.keyboard.type(token))
       yield* press("Enter")
-      yield* tabTo("#leases button")
+      yield* waitFor(page, `[data-drop="${first!.connection}"]:visible`)
+      yield* tabTo(`[data-drop="${first!.connection}"]`)
       yield* press("Enter")
-      yield* shows(page, "#answer", "Connection 1 was dropped.")
-      yield* shows(page, "#events", "Connection 1 closed: Dropped")
-      assert.strictEqual((yield* pool.stats).closed.Dropped, 1)
+      yield* shows(page, "[data-message=ok]", `Connection ${first!.connection} has been dropped.`)
+      yield* agrees(page, { "[data-count=Dropped]": 1, "[data-figure=inUse]": 1 })
+      expect(yield* pool.leases).toHaveLength(1)
+      expect(yield* Effect.promise(() => page.locator("body").innerHTML())).not.toContain(token)
 
-      yield* tabTo("#drop-number")
-      yield* Effect.promise(() => page.keyboard.type("1"))
-      yield* press("Enter")
-      yield* shows(
-        page,
-        "#answer",
-        "ConnectionNotFoundError: Pool \"orders\": cannot drop a connection that is not in it"
-      )
-      yield* tabTo("#resize-max")
-      yield* Effect.promise(() => page.keyboard.type("3"))
-      yield* press("Enter")
-      yield* shows(page, "#answer", "The pool has its new limits.")
-      yield* until(page, `document.querySelector("[data-stat=maxConnections]").textContent === "3"`)
-      assert.notInclude(yield* Effect.promise(() => page.content()), token)
-      yield* Fiber.interrupt(holder)
-    }))
-
-  it.scopedLive("shows every pool, and goes from one to the other; what has closed stays, greyed", () =>
-    Effect.gen(function*() {
-      const scope = yield* Scope.make()
-      yield* Scope.extend(Pool.make({ open: Effect.void, name: "short-lived" }), scope)
-      yield* Pool.make({ open: Effect.void, name: "orders", maxConnections: 77 })
-      const { page } = yield* visit(yield* served())
-      yield* until(page, `document.querySelectorAll("#pools tr").length === 2`)
-      yield* Effect.promise(() => page.getByRole("button", { name: "orders" }).click())
-      yield* shows(page, "#name", "orders")
-      assert.strictEqual(yield* text(page, "[data-stat=maxConnections]"), "77")
-      yield* Effect.promise(() => page.getByRole("button", { name: "short-lived" }).click())
-      yield* Scope.close(scope, Exit.void)
-      yield* shows(page, "#verdict", "Closed: the pool is no more.")
-      assert.isTrue(yield* Effect.promise(() => page.locator("#pool.gone").isVisible()))
-    }))
-
-  it.scopedLive("says when the server is lost, and comes back by itself", () =>
-    Effect.gen(function*() {
-      yield* Pool.make({ open: Effect.void, name: "orders" })
-      const scope = yield* Scope.make()
-      const url = yield* Scope.extend(served(), scope)
-      const { page } = yield* visit(url)
-      yield* shows(page, "#link", "Live")
-      yield* Scope.close(scope, Exit.void)
-      yield* shows(page, "#link", "Connection lost")
-      yield* served({ port: Number(new URL(url).port) })
-      yield* shows(page, "#link", "Live")
-    }))
-
-  it.scopedLive("takes names, errors and spans for text, whatever they hold", () =>
-    Effect.gen(function*() {
-      const evil = `<img src=x onerror="document.title='owned'">`
-      const pool = yield* Pool.make({
-        open: Effect.fail(new Refused(evil)),
-        name: `pool ${evil}`
-      })
-      const good = yield* Pool.make({ open: Effect.sync(() => ({})), name: "z" })
-      const holder = yield* Effect.fork(Effect.withSpan(good.use(() => Effect.never), evil))
-      yield* Effect.exit(pool.use(() => Effect.void))
-      const { page } = yield* visit(yield* served())
-      yield* until(page, `document.querySelectorAll("#pools tr").length === 2`)
-      yield* Effect.exit(pool.use(() => Effect.void))
-      yield* shows(page, "#errors", evil)
-      assert.include(yield* text(page, "#name"), evil)
-      yield* Effect.promise(() => page.getByRole("button", { name: "z", exact: true }).click())
-      yield* shows(page, "#leases", evil)
-      assert.strictEqual(yield* Effect.promise(() => page.title()), "socketpool")
-      assert.strictEqual(yield* Effect.promise(() => page.locator("img").count()), 0)
-      yield* Fiber.interrupt(holder)
-    }))
-
-  for (const colorScheme of ["light", "dark"] as const) {
-    it.scopedLive(`fits a phone, and its texts stand out from the paper, in the ${colorScheme}`, () =>
-      Effect.gen(function*() {
-        yield* busyPool("a-pool-with-a-very-long-name.internal.example.com:5432", 12)
-        yield* busyPool("redis", 2)
-        const { page } = yield* visit(yield* served({ token: Redacted.make(token) }), {
-          viewport: { width: 360, height: 740 },
-          colorScheme
+      // The page does not know yet that it has gone.
+      const runPromise = Runtime.runPromise(yield* Effect.runtime())
+      yield* Effect.promise(() =>
+        page.route("**/drop", async (route) => {
+          await runPromise(Effect.ignore(pool.dropById(second!.connection)))
+          await route.continue()
         })
-        yield* until(page, `document.querySelectorAll("#leases tr").length > 0`)
-        assert.strictEqual(yield* Effect.promise(() => page.evaluate("document.documentElement.scrollWidth")), 360)
-        const weak = yield* Effect.promise(() => page.evaluate(contrasts))
-        assert.deepStrictEqual(weak, [])
-      }))
-  }
+      )
+      yield* Effect.promise(() => page.locator(`[data-drop="${second!.connection}"]`).click())
+      yield* shows(page, "[data-message=failed]", "ConnectionNotFoundError: Pool \"orders\": cannot drop a connection")
+      // Chromium itself notes the answer 404 as an error.
+      expect(errors).toEqual([expect.stringContaining("404")])
+    }))
+
+  it.scopedLive("resizes and clears, and tells the pool's own words when it must not", () =>
+    Effect.gen(function*() {
+      const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3 })
+      const { page } = yield* open()
+      yield* pool.use(() => Effect.void)
+      yield* Effect.promise(async () => {
+        await page.fill("#token", token)
+        await page.press("#token", "Enter")
+        await page.waitForFunction("document.querySelector('#resize-max')?.value === '3'")
+        await page.fill("#resize-max", "7")
+        await page.click("[data-action=resize]")
+      })
+      yield* agrees(page, { "[data-figure=maxConnections]": 7 })
+      yield* shows(page, "[data-event=Resized]", "0 to 7 connections")
+      yield* Effect.promise(async () => {
+        await page.fill("#resize-min", "9")
+        await page.click("[data-action=resize]")
+      })
+      yield* shows(page, "[data-message=failed]", "RangeError: Pool.resize")
+      yield* Effect.promise(() => page.click("[data-action=clear]"))
+      yield* agrees(page, { "[data-count=Cleared]": 1, "[data-figure=idle]": 0 })
+      yield* Effect.promise(() => page.selectOption("#feed-filter", "Cleared"))
+      yield* shows(page, "[data-event]", "Cleared")
+      expect(yield* Effect.promise(() => page.locator("[data-event]").count())).toBe(1)
+    }))
+
+  it.scopedLive("tells the values under the pointer, and the last ones again when it has gone", () =>
+    Effect.gen(function*() {
+      const pool = yield* new Backend().pool({ name: "orders" })
+      const { page } = yield* open()
+      const lease = yield* Scope.make()
+      yield* Scope.extend(pool.get, lease)
+      yield* agrees(page, { "[data-line=inUse]": 1 })
+      yield* Scope.close(lease, Exit.void)
+      yield* agrees(page, { "[data-line=inUse]": 0 })
+      const captions = page.locator(".chart caption")
+      yield* Effect.promise(() => page.locator(".u-over").first().hover({ position: { x: 5, y: 20 } }))
+      yield* shows(page, ".chart caption", /^Connections at \d\d:\d\d:\d\d$/)
+      yield* Effect.promise(() => page.mouse.move(1, 1))
+      yield* shows(page, ".chart caption", /^Connections now$/)
+      expect(yield* Effect.promise(() => captions.count())).toBe(4)
+    }))
+
+  it.scopedLive("says that there is no pool, finds one made later, and keeps one that has closed", () =>
+    Effect.gen(function*() {
+      const { errors, page } = yield* open()
+      yield* shows(page, "#empty", "No pools yet")
+      const scope = yield* Scope.make()
+      yield* Scope.extend(new Backend().pool({ name: "brief" }), scope)
+      yield* shows(page, "[data-name]", "brief")
+      yield* Scope.close(scope, Exit.void)
+      yield* shows(page, "[data-state=closed]", "closed")
+      yield* new Backend().pool({ name: "another" })
+      yield* shows(page, "[data-row]", "another")
+      expect(yield* Effect.promise(() => page.locator("[data-row]").count())).toBe(2)
+      yield* Effect.promise(() => page.locator("[data-choose]", { hasText: "another" }).click())
+      yield* shows(page, "[data-name]", "another")
+      expect(yield* Effect.promise(() => page.locator("[data-choose][aria-current=true]").textContent())).toBe(
+        "another"
+      )
+      expect(errors).toEqual([])
+    }))
+
+  it.scopedLive("says that the stream is lost, tries again, and goes on", () =>
+    Effect.gen(function*() {
+      yield* new Backend().pool({ name: "orders" })
+      const scope = yield* Scope.make()
+      const { url } = yield* Scope.extend(Dashboard.serve({ port: 0, interval: "50 millis" }), scope)
+      const { page } = yield* visit(yield* browser, url)
+      yield* shows(page, "#status", "Live")
+      yield* Scope.close(scope, Exit.void)
+      yield* shows(page, "#status", /Stream lost.*trying again in \d+ s/)
+      yield* shows(page, "[data-name]", "orders")
+      yield* Dashboard.serve({ port: Number(new URL(url).port), interval: "50 millis" })
+      yield* shows(page, "#status", "Live")
+    }))
+
+  it.scopedLive("asks for the token where reading needs it, and forgets it when told to", () =>
+    Effect.gen(function*() {
+      yield* new Backend().pool({ name: "orders" })
+      const { url } = yield* Dashboard.serve({ port: 0, host: "0.0.0.0", token: Redacted.make(token) })
+      const { page } = yield* visit(yield* browser, `http://127.0.0.1:${new URL(url).port}/`)
+      yield* shows(page, "#status", "asks for its token")
+      yield* Effect.promise(async () => {
+        await page.fill("#token", "wrong")
+        await page.press("#token", "Enter")
+      })
+      yield* shows(page, "#status", "asks for its token")
+      yield* Effect.promise(async () => {
+        await page.fill("#token", token)
+        await page.press("#token", "Enter")
+      })
+      yield* shows(page, "[data-name]", "orders")
+      expect(yield* Effect.promise(() => page.evaluate("JSON.stringify(localStorage) + document.cookie"))).toBe("{}")
+      yield* Effect.promise(() => page.click("[data-forget]"))
+      yield* shows(page, "#status", "asks for its token")
+      expect(yield* Effect.promise(() => page.evaluate("sessionStorage.length"))).toBe(0)
+    }))
+
+  it.scopedLive.each(["light", "dark"] as const)(
+    "fits a phone of 360 pixels, with thirty pools and long words, %s",
+    (colorScheme) =>
+      Effect.gen(function*() {
+        const pools = yield* Effect.forEach(
+          Array.from({ length: 30 }, (_, i) => `${"averylongnameofapool".repeat(i === 0 ? 6 : 1)}-${i}`),
+          (name) => new Backend().pool({ name, maxConnections: 4 })
+        )
+        for (const pool of pools) yield* Effect.withSpan(pool.get, "span".repeat(40))
+        const { errors, page } = yield* open({}, { viewport: { width: 360, height: 740 }, colorScheme })
+        yield* waitFor(page, "[data-lease]")
+        yield* waitFor(page, ".plot canvas")
+        expect(yield* Effect.promise(() => page.locator("[data-row]").count())).toBe(30)
+        const widths = yield* Effect.promise(() =>
+          page.evaluate("[document.documentElement.scrollWidth, document.documentElement.clientWidth]")
+        )
+        expect(widths).toEqual([360, 360])
+        expect(errors).toEqual([])
+      })
+  )
+
+  it.scopedLive("has text of contrast enough, in light and in dark", () =>
+    Effect.gen(function*() {
+      yield* new Backend().pool({ name: "orders" })
+      const { page } = yield* open()
+      for (const colorScheme of ["light", "dark"] as const) {
+        yield* Effect.promise(() => page.emulateMedia({ colorScheme }))
+        const ratios = yield* Effect.promise(() => page.evaluate(contrasts))
+        expect(Object.entries(ratios).filter(([, ratio]) => ratio < 4.5)).toEqual([])
+        expect(Object.keys(ratios).length).toBeGreaterThan(10)
+      }
+    }))
 })
 
-/** Every text whose contrast to what it stands on is below 4.5 (WCAG 2, level AA). */
-const contrasts = `(() => {
-  const parse = (color) => color.match(/[\\d.]+/g).map(Number)
-  const light = ([r, g, b]) => {
-    const [x, y, z] = [r, g, b].map((c) => (c /= 255) <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
-    return 0.2126 * x + 0.7152 * y + 0.0722 * z
+/** The contrast of each colour of text with what it stands on, by WCAG's formula. Runs in the browser. */
+const contrasts = (): Record<string, number> => {
+  const { document, getComputedStyle } = globalThis as any
+  const luminance = (name: string) => {
+    const hex = getComputedStyle(document.documentElement).getPropertyValue(name).trim().replace("#", "")
+    const full = hex.length === 3 ? [...hex].map((digit: string) => digit + digit).join("") : hex
+    const [r, g, b] = [0, 2, 4].map((i) => parseInt(full.slice(i, i + 2), 16) / 255)
+      .map((c) => c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4)
+    return 0.2126 * r! + 0.7152 * g! + 0.0722 * b!
   }
-  const paper = (node) => {
-    for (let at = node; at; at = at.parentElement) {
-      const color = parse(getComputedStyle(at).backgroundColor)
-      if (color.length === 3 || color[3] > 0) return color
-    }
-    return [255, 255, 255]
-  }
-  const weak = new Set()
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT)
-  for (let text = walker.nextNode(); text; text = walker.nextNode()) {
-    const at = text.parentElement
-    if (!text.textContent.trim() || !at.checkVisibility() || ["SCRIPT", "STYLE"].includes(at.tagName)) continue
-    const [a, b] = [light(parse(getComputedStyle(at).color)), light(paper(at))].sort((x, y) => y - x)
-    if ((a + 0.05) / (b + 0.05) < 4.5) weak.add(at.tagName + " " + text.textContent)
-  }
-  return [...weak]
-})()`
+  const pairs: ReadonlyArray<readonly [string, string]> = [
+    ...["--text", "--muted", "--bad", "--focus", "--good", "--warn", "--off"].map((text) =>
+      [text, "--surface"] as const
+    ),
+    ...["--text", "--muted"].map((text) => [text, "--background"] as const),
+    ...["good", "warn", "bad", "off"].map((tone) => [`--${tone}`, `--${tone}-back`] as const),
+    ["--text", "--off-back"],
+    ["--bad", "--background"]
+  ]
+  return Object.fromEntries(pairs.map(([text, ground]) => {
+    const [light, dark] = [luminance(text), luminance(ground)].sort((a, b) => b - a)
+    return [`${text} on ${ground}`, (light! + 0.05) / (dark! + 0.05)]
+  }))
+}

@@ -1,33 +1,25 @@
-// A program of its own: the page must not keep it alive.
-import { assert, describe, it } from "@effect/vitest"
-import { spawn } from "node:child_process"
+// Real processes.
+import { describe, expect, it } from "@effect/vitest"
+import { execFile } from "node:child_process"
 import * as path from "node:path"
+import { promisify } from "node:util"
 
-const tsx = path.resolve(import.meta.dirname, "../../../node_modules/tsx/dist/loader.mjs")
-const program = path.resolve(import.meta.dirname, "fixtures/program.ts")
-
-/** Runs the program, which has to end by itself. */
-const run = (how: string) =>
-  new Promise<{ readonly code: number | null; readonly out: string }>((done) => {
-    const child = spawn(process.execPath, ["--import", tsx, program, how], { stdio: ["ignore", "pipe", "pipe"] })
-    let out = ""
-    child.stdout.setEncoding("utf8").on("data", (text) => out += text)
-    child.stderr.setEncoding("utf8").on("data", (text) => out += text)
-    const timer = setTimeout(() => child.kill("SIGKILL"), 30_000)
-    child.on("close", (code) => {
-      clearTimeout(timer)
-      done({ code, out })
-    })
+describe("a process", () => {
+  it("ends once its dashboard has closed", async () => {
+    const program = path.join(import.meta.dirname, "fixtures/program.ts")
+    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", program], { timeout: 50_000 })
+    expect(stdout).toBe("closed\n")
   })
 
-describe("a program with the page", { timeout: 60_000 }, () => {
-  it("ends when its work has ended, also while somebody looks", async () => {
-    const { code, out } = await run("layer")
-    assert.deepStrictEqual([code, out.trim().split("\n").at(-1)], [0, "done, while somebody was looking"])
+  it("ends although its dashboard is open, when it has nothing else to do", async () => {
+    const program = path.join(import.meta.dirname, "fixtures/program.ts")
+    const args = ["--import", "tsx", program, "--left-open"]
+    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 50_000 })
+    expect(stdout).toBe("left open\n")
   })
 
-  it("ends, too, when its pools have closed and nobody has closed the page", async () => {
-    const { code, out } = await run("scope left open")
-    assert.deepStrictEqual([code, out.trim()], [0, "done"])
+  it("the page is what its sources say", async () => {
+    const script = path.join(import.meta.dirname, "../page/build.mjs")
+    await promisify(execFile)(process.execPath, [script, "--check"], { timeout: 50_000 })
   })
 })

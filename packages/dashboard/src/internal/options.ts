@@ -1,66 +1,82 @@
-/** What a user asks of the page, checked. */
+/** The defaults, and the one place where options are checked. */
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
-import * as net from "node:net"
 import type { Options } from "../Dashboard.js"
 
-export const defaults = { host: "127.0.0.1", port: 8686, interval: "1 second", history: "10 minutes" } as const
+export const defaults = {
+  host: "127.0.0.1",
+  port: 8686,
+  interval: "1 second",
+  history: "10 minutes"
+} as const
 
+/** Options after the check: nothing missing, durations in milliseconds. */
 export interface Resolved {
   readonly host: string
+  readonly isLoopback: boolean
   readonly port: number
   readonly token: Redacted.Redacted<string> | undefined
-  readonly intervalMillis: number
-  /** How many points of each pool are kept. */
-  readonly points: number
-  /** Whether only programs of this machine reach it. */
-  readonly isLocal: boolean
+  readonly interval: number
+  readonly history: number
 }
 
-const reject = (option: string, value: unknown, rule: string): never => {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value)
+const show = (value: unknown): string => {
+  if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "object" && value !== null) return Duration.isDuration(value) ? String(value) : "an object"
+  return String(value)
+}
+
+const reject = (option: string, shown: string, rule: string): never => {
   throw new RangeError(`Dashboard: ${option} must be ${rule}, but is ${shown}`)
 }
 
-const millis = (option: string, value: Duration.DurationInput, least: number): number => {
-  const decoded = Duration.decodeUnknown(value)
-  const rule = `a finite duration of at least ${least} ms`
-  if (decoded._tag === "None") return reject(option, value, rule)
-  const length = Duration.toMillis(decoded.value)
-  return Number.isFinite(length) && length >= least ? length : reject(option, value, rule)
+const millis = (option: string, value: Duration.DurationInput, least: number, rule: string): number => {
+  let decoded: number
+  try {
+    decoded = Duration.toMillis(value)
+  } catch {
+    return reject(option, show(value), rule)
+  }
+  // `Duration.decode` takes a negative number, and NaN, for zero without a word.
+  const isNumber = typeof value === "number" || typeof value === "bigint"
+  const isSound = isNumber ? value >= 0 : !/^\s*-/.test(String(value))
+  return Number.isFinite(decoded) && decoded >= least && isSound ? decoded : reject(option, show(value), rule)
 }
 
-const isLoopback = (host: string): boolean =>
-  host === "localhost" || host === "::1" || (net.isIPv4(host) && host.startsWith("127."))
+/** Whether nobody but this machine reaches an address, or a name in a Host header stands for this machine. */
+export const isLoopback = (host: string): boolean =>
+  /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\]|::ffff:127(\.\d{1,3}){3})$/i.test(host)
 
-/** Throws a `RangeError` that names the option, the value and the rule. */
-export const resolve = (given: Options): Resolved => {
-  // Only what the object itself says: a polluted prototype sets no option.
+const tokenOf = (token: unknown): Redacted.Redacted<string> | undefined => {
+  if (token === undefined) return undefined
+  // The value is never shown: it may be the secret itself, given bare by mistake.
+  if (!Redacted.isRedacted(token)) return reject("token", "something else", "a Redacted")
+  const value = Redacted.value(token)
+  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) ?
+    token as Redacted.Redacted<string> :
+    reject("token", "not (it is not shown here)", "made of one or more visible ASCII characters, without spaces")
+}
+
+/** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
+export const resolve = (given: Options = {}): Resolved => {
+  // Only what an object itself says: a polluted prototype sets no option.
   const options: Options = Object.assign(Object.create(null), given)
-  const {
-    history = defaults.history,
-    host = defaults.host,
-    interval = defaults.interval,
-    port = defaults.port,
-    token
-  } = options
-  if (typeof host !== "string" || host === "") reject("host", host, "a name or an address")
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) reject("port", port, "a whole number from 0 to 65535")
-  if (token !== undefined && (!Redacted.isRedacted(token) || String(Redacted.value(token)).length < 16)) {
-    // The value is a secret, or meant to be one.
-    throw new RangeError("Dashboard: token must be a Redacted text of at least 16 characters")
+  const { history = defaults.history, host = defaults.host, interval = defaults.interval, port = defaults.port } =
+    options
+  if (typeof host !== "string" || host === "") reject("host", show(host), "a host name or an address")
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    reject("port", show(port), "a whole number from 0 to 65535")
   }
-  const isLocal = isLoopback(host)
-  if (!isLocal && token === undefined) {
-    reject("host", host, "a loopback address as long as there is no token, as anybody could look otherwise")
+  const token = tokenOf(options.token)
+  if (!isLoopback(host) && token === undefined) {
+    reject("token", "missing", `given when host is not a loopback address (it is ${show(host)})`)
   }
-  const intervalMillis = millis("interval", interval, 100)
   return {
     host,
+    isLoopback: isLoopback(host),
     port,
     token,
-    intervalMillis,
-    points: Math.ceil(millis("history", history, 0) / intervalMillis),
-    isLocal
+    interval: millis("interval", interval, 50, "a finite duration of at least 50 milliseconds"),
+    history: millis("history", history, 0, "a finite duration of 0 or more")
   }
 }

@@ -1,0 +1,159 @@
+/** Everything about one pool. */
+import { Chart, charts } from "./charts.js"
+import { el, setHidden, setText, setValue } from "./dom.js"
+import { Feed } from "./feed.js"
+import { count, millis, percent, plural, rate, span } from "./format.js"
+import { Leases } from "./leases.js"
+import type { PoolModel, PoolStats } from "./model.js"
+import { sum } from "./model.js"
+import { Operate } from "./operate.js"
+import { Failures, lifeCounts, outcomeCounts } from "./tables.js"
+import { spoken, symbol, verdictOf } from "./verdict.js"
+
+interface Figure {
+  readonly key: string
+  readonly label: string
+  readonly color?: string
+  readonly of: (pool: PoolModel, stats: PoolStats) => number | null
+  readonly format: (value: number | null) => string
+}
+
+const figures: ReadonlyArray<Figure> = [
+  { key: "inUse", label: "in use", color: "--in-use", of: (_, { inUse }) => inUse, format: count },
+  { key: "idle", label: "idle", color: "--idle", of: (_, { idle }) => idle, format: count },
+  { key: "opening", label: "opening", color: "--opening", of: (_, { opening }) => opening, format: count },
+  { key: "pending", label: "pending", color: "--pending", of: (_, { pending }) => pending, format: count },
+  { key: "maxConnections", label: "at most", color: "--cap", of: (_, stats) => stats.maxConnections, format: count },
+  { key: "acquired", label: "leases", of: (pool) => pool.recentRate(({ acquired }) => acquired), format: rate },
+  {
+    key: "failed",
+    label: "refused",
+    of: (pool) => pool.recentRate(({ failed }) => sum(failed)),
+    format: rate
+  },
+  { key: "waitMean", label: "mean wait", of: (pool) => pool.recentMean(({ waitTime }) => waitTime), format: millis }
+]
+
+const parts = [["inUse", "--in-use"], ["idle", "--idle"], ["opening", "--opening"], ["closing", "--cap"]] as const
+
+export class Detail {
+  readonly element: HTMLElement
+  private readonly badge = el("span", { class: "badge" })
+  private readonly more = el("span", { class: "more" })
+  private readonly announced = el("p", { class: "unseen", "aria-live": "polite", "data-announced": "" })
+  private readonly bar = el("div", { class: "bar", "aria-hidden": "true" })
+  private readonly age = el("p", { class: "note" })
+  private readonly values = new Map<Figure, HTMLElement>()
+  private readonly charts = charts.map((options) => new Chart(options))
+  private readonly outcomes = outcomeCounts()
+  private readonly lives = lifeCounts()
+  private readonly failures = new Failures()
+  private readonly feed = new Feed()
+  private readonly advice = el("ul", { class: "advice" })
+  private readonly suggested = el("p", { class: "note" })
+  private readonly operate: Operate
+  private readonly leases: Leases
+
+  constructor(readonly pool: PoolModel) {
+    this.operate = new Operate(pool)
+    this.leases = new Leases((connection) => this.operate.drop(connection))
+    const tiles = figures.map((figure) => {
+      const value = el("dd", { "data-figure": figure.key })
+      this.values.set(figure, value)
+      const swatch = el("span", { class: "swatch" })
+      if (figure.color !== undefined) swatch.style.setProperty("--color", `var(${figure.color})`)
+      return el(
+        "div",
+        { class: "tile" },
+        el("dt", {}, ...(figure.color === undefined ? [] : [swatch]), figure.label),
+        value
+      )
+    })
+    for (const [key, color] of parts) {
+      const part = el("span", { "data-part": key })
+      part.style.setProperty("--color", `var(${color})`)
+      this.bar.append(part)
+    }
+    this.element = el(
+      "article",
+      { class: "pool", "data-pool": pool.id },
+      el("h2", { "data-name": "" }, pool.name),
+      el("p", { class: "verdict", "data-verdict": "" }, this.badge, " ", this.more),
+      this.announced,
+      el("dl", { class: "tiles" }, ...tiles),
+      this.bar,
+      this.age,
+      el("div", { class: "grid" }, ...this.charts.map(({ element }) => element)),
+      el(
+        "div",
+        { class: "grid" },
+        this.leases.element,
+        el("section", { class: "card" }, el("h3", {}, "Requests by outcome"), this.outcomes.box),
+        el("section", { class: "card" }, el("h3", {}, "Opened and closed"), this.lives.box),
+        el("section", { class: "card" }, el("h3", {}, "Errors"), this.failures.box),
+        this.feed.element,
+        el("section", { class: "card wide" }, el("h3", {}, "Advice"), this.advice, this.suggested),
+        this.operate.element
+      )
+    )
+  }
+
+  show(access: { readonly actions: boolean; readonly hasToken: boolean }, now: number): void {
+    const { pool } = this
+    const verdict = verdictOf(pool, now)
+    this.element.dataset["tone"] = verdict.tone
+    this.element.dataset["state"] = pool.isClosed ? "closed" : "running"
+    setText(this.badge, `${symbol[verdict.tone]} ${verdict.word}`)
+    setText(this.more, verdict.more)
+    setText(this.announced, `${pool.name}: ${spoken(verdict)}`)
+    for (const chart of this.charts) chart.show(pool.points)
+    this.outcomes.show(pool)
+    this.lives.show(pool)
+    this.failures.show(pool)
+    this.feed.show(pool)
+    this.leases.show(pool, access.actions && access.hasToken)
+    this.operate.show(access)
+    if (pool.snapshot !== undefined) this.showSnapshot(pool.snapshot)
+  }
+
+  redraw(): void {
+    for (const chart of this.charts) chart.redraw()
+  }
+
+  destroy(): void {
+    for (const chart of this.charts) chart.destroy()
+    this.element.remove()
+  }
+
+  private showSnapshot({ advice, stats }: NonNullable<PoolModel["snapshot"]>): void {
+    for (const [figure, element] of this.values) {
+      const value = figure.of(this.pool, stats)
+      setValue(element, figure.format(value), value)
+    }
+    for (const [i, [key]] of parts.entries()) {
+      const share = Math.min(1, stats[key] / Math.max(1, stats.maxConnections))
+      const part = this.bar.children[i] as HTMLElement
+      part.style.setProperty("width", `${share * 100}%`)
+      setHidden(part, share === 0)
+    }
+    setText(
+      this.age,
+      `${plural(stats.leased, "lease")} held, ${plural(stats.minConnections, "connection")} kept open at least, ` +
+        `${plural(stats.leaksSuspected, "leak")} suspected so far; the pool is ${span(stats.ageMillis)} old. ` +
+        "Leases, refused and mean wait are of the last 10 seconds."
+    )
+    const reasons = advice.reasons.join("\n")
+    if (this.advice.dataset["reasons"] !== reasons) {
+      this.advice.dataset["reasons"] = reasons
+      this.advice.replaceChildren(...advice.reasons.map((reason) => el("li", {}, reason)))
+    }
+    setText(
+      this.suggested,
+      advice.isFounded ?
+        `Suggested: maxConnections ${count(advice.maxConnections)}, minConnections ${count(advice.minConnections)} ` +
+        `(set: ${count(stats.maxConnections)} and ${count(stats.minConnections)}). Leases would keep ` +
+        `${percent(advice.utilization)} of the pool busy.` :
+        ""
+    )
+  }
+}

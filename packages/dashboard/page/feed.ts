@@ -1,0 +1,93 @@
+/** What has happened, newest first. */
+import type { PoolEvent } from "@socketpool/core/PoolEvent"
+import { el, Keyed, table } from "./dom.js"
+import { millis, time } from "./format.js"
+import type { PoolModel } from "./model.js"
+
+const tags: ReadonlyArray<PoolEvent["_tag"]> = [
+  "Opened",
+  "OpenFailed",
+  "Closed",
+  "Exhausted",
+  "LeakSuspected",
+  "LeakReturned",
+  "Cleared",
+  "Resized",
+  "Draining",
+  "PoolClosed"
+]
+
+const tell = (event: PoolEvent): string => {
+  switch (event._tag) {
+    case "Opened":
+      return `connection ${event.connection}, in ${millis(event.tookMillis)}`
+    case "OpenFailed":
+      return `connection ${event.connection}: ${event.error}`
+    case "Closed":
+      return `connection ${event.connection}: ${event.reason}`
+    case "Exhausted":
+      return `${event.reason}, after ${millis(event.waitedMillis)}`
+    case "LeakSuspected":
+    case "LeakReturned":
+    case "Borrowed":
+    case "Released": {
+      const { fiber, heldMillis, span } = event.holder
+      return `connection ${event.connection}, fiber ${fiber}${span === undefined ? "" : ` in ${span}`}, ` +
+        `held for ${millis(heldMillis)}`
+    }
+    case "Resized":
+      return `${event.minConnections} to ${event.maxConnections} connections`
+    case "Cleared":
+    case "Draining":
+    case "PoolClosed":
+      return ""
+  }
+}
+
+const isBad = (event: PoolEvent): boolean =>
+  event._tag === "OpenFailed" || event._tag === "Exhausted" || event._tag === "LeakSuspected"
+
+export class Feed {
+  readonly element: HTMLElement
+  private readonly filter = el(
+    "select",
+    { id: "feed-filter" },
+    el("option", { value: "" }, "all"),
+    ...tags.map((tag) => el("option", { value: tag }, tag))
+  )
+  private readonly rows: Keyed<PoolEvent>
+  private readonly keys = new WeakMap<PoolEvent, string>()
+  private lastKey = 0
+  private pool: PoolModel | undefined
+
+  constructor() {
+    const { body, box } = table("Events, newest first", ["Time", "Event", "More"], { class: "feed" })
+    this.rows = new Keyed(body, (event) => this.keyOf(event), (event) =>
+      el(
+        "tr",
+        { "data-event": event._tag, class: isBad(event) ? "bad" : undefined },
+        el("td", { class: "time" }, time(event.at)),
+        el("td", {}, event._tag),
+        el("td", { class: "long" }, tell(event))
+      ))
+    this.filter.addEventListener("change", () => this.pool && this.show(this.pool))
+    this.element = el(
+      "section",
+      { class: "card" },
+      el("div", { class: "heading" }, el("h3", {}, "Events"), el("label", {}, "Show ", this.filter)),
+      box
+    )
+  }
+
+  show(pool: PoolModel): void {
+    this.pool = pool
+    const tag = this.filter.value
+    this.rows.show(tag === "" ? pool.notices : pool.notices.filter((event) => event._tag === tag))
+  }
+
+  private keyOf(event: PoolEvent): string {
+    let key = this.keys.get(event)
+    if (key === undefined) this.keys.set(event, key = String(++this.lastKey))
+    return key
+  }
+}

@@ -1,0 +1,31 @@
+/** Numbers and times as people read them. */
+
+const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
+const precise = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 })
+const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" })
+
+export const none = "–"
+
+export const count = (value: number | null): string => value === null ? none : whole.format(value)
+
+const short = (value: number): string => Math.abs(value) >= 100 ? whole.format(value) : precise.format(value)
+
+/** Milliseconds, in the unit in which they are short. */
+export const millis = (value: number | null): string => {
+  if (value === null) return none
+  if (value < 1_000) return `${short(value)} ms`
+  if (value < 120_000) return `${short(value / 1_000)} s`
+  return value < 7_200_000 ? `${whole.format(value / 60_000)} min` : `${short(value / 3_600_000)} h`
+}
+
+/** How long something lasts, without fractions that nobody can follow. */
+export const span = (value: number): string =>
+  value < 1_000 ? `${whole.format(value)} ms` : value < 120_000 ? `${whole.format(value / 1_000)} s` : millis(value)
+
+export const rate = (value: number | null): string => value === null ? none : `${short(value)}/s`
+
+export const percent = (fraction: number | null): string => fraction === null ? none : `${short(fraction * 100)} %`
+
+export const time = (at: number): string => clock.format(at)
+
+export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`

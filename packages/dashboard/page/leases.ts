@@ -1,0 +1,63 @@
+/** Who has what, the longest first, and the means to take it away. */
+import { button, el, Keyed, setHidden, setText, table } from "./dom.js"
+import { count, span } from "./format.js"
+import type { PoolModel, PoolSnapshot } from "./model.js"
+
+type Lease = PoolSnapshot["leases"][number]
+
+export class Leases {
+  readonly element: HTMLElement
+  private readonly rows: Keyed<Lease>
+  private readonly more = el("p", { class: "note", hidden: true })
+  private readonly empty = el("p", { class: "nothing" }, "Nothing is lent.")
+  private readonly box: HTMLElement
+
+  constructor(drop: (connection: number) => void) {
+    const { body, box } = table("Leases held now, longest first", [
+      "Connection",
+      "Held",
+      "Fiber",
+      "Span",
+      "Leak",
+      "Action"
+    ], { class: "leases" })
+    this.box = box
+    this.rows = new Keyed<Lease>(
+      body,
+      ({ connection, holder }) => `${connection} ${holder.fiber}`,
+      ({ connection, holder }) =>
+        el(
+          "tr",
+          { "data-lease": connection },
+          el("th", { scope: "row", class: "number" }, String(connection)),
+          el("td", { class: "number" }),
+          el("td", {}, holder.fiber),
+          el("td", { class: "long" }, holder.span ?? "–"),
+          el("td", {}),
+          el(
+            "td",
+            { class: "action" },
+            button("Drop", { "data-drop": connection, "aria-label": `Drop connection ${connection}` }, () =>
+              drop(connection))
+          )
+        ),
+      (row, { holder, suspected }) => {
+        setText(row.children[1]!, span(holder.heldMillis))
+        setText(row.children[4]!, suspected ? "▲ suspected" : "–")
+        row.classList.toggle("bad", suspected)
+      }
+    )
+    this.element = el("section", { class: "card wide" }, el("h3", {}, "Leases"), box, this.empty, this.more)
+  }
+
+  show({ isClosed, snapshot }: PoolModel, mayAct: boolean): void {
+    const leases = isClosed ? [] : snapshot?.leases ?? []
+    this.rows.show(leases)
+    this.box.classList.toggle("no-actions", !mayAct)
+    setHidden(this.box, leases.length === 0)
+    setHidden(this.empty, leases.length > 0)
+    const others = isClosed ? 0 : (snapshot?.stats.leased ?? 0) - leases.length
+    setHidden(this.more, others <= 0)
+    setText(this.more, `and ${count(others)} shorter ones`)
+  }
+}

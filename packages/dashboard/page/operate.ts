@@ -1,0 +1,79 @@
+/** What one can do to a pool, by hand. */
+import { button, el, setHidden, setText } from "./dom.js"
+import type { PoolModel } from "./model.js"
+import { act, type Outcome } from "./source.js"
+
+export class Operate {
+  readonly element: HTMLElement
+  private readonly message = el("p", { class: "message", role: "status", "data-message": "" })
+  private readonly controls: HTMLElement
+  private readonly size: { readonly min: HTMLInputElement; readonly max: HTMLInputElement }
+  private isFilled = false
+  private readonly hint = el("p", { class: "note" })
+
+  constructor(private readonly pool: PoolModel) {
+    const min = el("input", { id: "resize-min", type: "number", min: 0, inputmode: "numeric", size: 6 })
+    const max = el("input", { id: "resize-max", type: "number", min: 1, inputmode: "numeric", size: 6 })
+    this.size = { min, max }
+    const form = el(
+      "form",
+      { class: "row" },
+      el("label", {}, "At least ", min),
+      el("label", {}, "At most ", max),
+      el("button", { type: "submit", "data-action": "resize" }, "Resize")
+    )
+    form.addEventListener("submit", (event) => {
+      event.preventDefault()
+      const size = {
+        ...(min.value === "" ? {} : { min: Number(min.value) }),
+        ...(max.value === "" ? {} : { max: Number(max.value) })
+      }
+      void this.run(act(pool.id, "resize", size), "The pool has been resized.")
+    })
+    const clear = button(
+      "Clear: begin with new connections",
+      { "data-action": "clear" },
+      () => void this.run(act(pool.id, "clear", {}), "Idle connections close now, leased ones when they come back.")
+    )
+    this.controls = el("div", { class: "row" }, form, clear)
+    this.element = el(
+      "section",
+      { class: "card wide operate" },
+      el("h3", {}, "Operate"),
+      this.hint,
+      this.controls,
+      this.message
+    )
+  }
+
+  drop(connection: number): void {
+    void this.run(act(this.pool.id, "drop", { connection }), `Connection ${connection} has been dropped.`)
+  }
+
+  show(access: { readonly actions: boolean; readonly hasToken: boolean }): void {
+    const { stats } = this.pool
+    // Once: afterwards it is the operator's.
+    if (!this.isFilled && stats !== undefined) {
+      this.isFilled = true
+      this.size.min.value = String(stats.minConnections)
+      this.size.max.value = String(stats.maxConnections)
+    }
+    const mayAct = access.actions && access.hasToken && !this.pool.isClosed
+    setHidden(this.controls, !mayAct)
+    setHidden(this.hint, mayAct)
+    setText(
+      this.hint,
+      this.pool.isClosed ?
+        "The pool is closed." :
+        access.actions ?
+        "Type the token in at the top of the page to drop connections, clear and resize." :
+        "Start the dashboard with a token to drop connections, clear and resize from here."
+    )
+  }
+
+  private async run(outcome: Promise<Outcome>, success: string): Promise<void> {
+    const { message, ok } = await outcome
+    this.message.dataset["message"] = ok ? "ok" : "failed"
+    this.message.textContent = ok ? success : message
+  }
+}

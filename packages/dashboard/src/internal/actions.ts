@@ -1,0 +1,86 @@
+/** What an operator can do to a pool. */
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
+import * as HttpRouter from "@effect/platform/HttpRouter"
+import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import type { ConnectionPool } from "@socketpool/core/Pool"
+import { ConnectionNotFoundError } from "@socketpool/core/PoolError"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Schema from "effect/Schema"
+import { acting, longestBody } from "./guard.js"
+import type { Resolved } from "./options.js"
+import { done, refusal } from "./replies.js"
+import type { Watch } from "./watch.js"
+
+type Response = HttpServerResponse.HttpServerResponse
+type AnyPool = ConnectionPool<any, unknown>
+
+/** An action on the pool that the path names. */
+const onPool = <R>(options: Resolved, watch: Watch, act: (pool: AnyPool) => Effect.Effect<Response, never, R>) =>
+  acting(options)(Effect.gen(function*() {
+    const { id = "" } = yield* HttpRouter.params
+    const pool = yield* watch.pool(id)
+    return pool === undefined ?
+      refusal(404, "PoolNotFound", "No running pool has this number.") :
+      yield* act(pool)
+  }))
+
+/** Runs with the body, if it is what it must be. */
+const withBody = <A, I>(
+  schema: Schema.Schema<A, I>,
+  rule: string,
+  run: (body: A) => Effect.Effect<Response>
+) =>
+  Effect.matchEffect(
+    HttpIncomingMessage.withMaxBodySize(
+      HttpServerRequest.schemaBodyJson(schema, { onExcessProperty: "error" }),
+      Option.some(FileSystem.Size(longestBody))
+    ),
+    {
+      // What exactly is wrong would tell parts of the body back.
+      onFailure: () => Effect.succeed(refusal(400, "BadRequest", `The body must be JSON: ${rule}.`)),
+      onSuccess: run
+    }
+  )
+
+const Drop = Schema.Struct({ connection: Schema.Int })
+
+const encodeNotFound = Schema.encodeSync(ConnectionNotFoundError)
+
+const drop = (pool: AnyPool) =>
+  withBody(
+    Drop,
+    "{\"connection\": the connection's number}",
+    ({ connection }) =>
+      Effect.match(pool.dropById(connection), {
+        onFailure: (error) => refusal(404, error._tag, error.message, encodeNotFound(error)),
+        onSuccess: () => done
+      })
+  )
+
+const clear = (pool: AnyPool) => Effect.as(pool.clear, done)
+
+const Resize = Schema.Struct({
+  min: Schema.optionalWith(Schema.Number, { exact: true }),
+  max: Schema.optionalWith(Schema.Number, { exact: true })
+}).pipe(Schema.filter(({ max, min }) => min !== undefined || max !== undefined))
+
+const resize = (pool: AnyPool) =>
+  withBody(Resize, "{\"min\": a number, \"max\": a number}, or one of them", (size) =>
+    pool.resize(size).pipe(
+      Effect.as(done),
+      Effect.catchSomeDefect((defect) =>
+        defect instanceof RangeError ?
+          Option.some(Effect.succeed(refusal(400, "RangeError", defect.message))) :
+          Option.none()
+      )
+    ))
+
+export const actions = (options: Resolved, watch: Watch) =>
+  HttpRouter.empty.pipe(
+    HttpRouter.post("/api/pools/:id/drop", onPool(options, watch, drop)),
+    HttpRouter.post("/api/pools/:id/clear", onPool(options, watch, clear)),
+    HttpRouter.post("/api/pools/:id/resize", onPool(options, watch, resize))
+  )

@@ -1,0 +1,155 @@
+// A real server on a random loopback port.
+import { describe, expect, it } from "@effect/vitest"
+import { Dashboard } from "@socketpool/dashboard"
+import { Effect, Redacted } from "effect"
+import { Backend } from "./fixtures/backend.js"
+import { ask } from "./fixtures/http.js"
+
+const json = "application/json"
+const right = { authorization: "Bearer right-token", "content-type": json }
+
+const setup = Effect.gen(function*() {
+  const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", token: Redacted.make("right-token") })
+  const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3, minConnections: 1 })
+  const { json: { pools: [{ id }] } } = yield* ask(`${url}api/pools`)
+  const post = (action: string, body: unknown, headers: Record<string, string> = right, of: unknown = id) =>
+    ask(`${url}api/pools/${of}/${action}`, { method: "POST", headers, body })
+  return { pool, post, url }
+})
+
+describe("drop", () => {
+  it.scopedLive("takes away the connection with that number", () =>
+    Effect.gen(function*() {
+      const { pool, post } = yield* setup
+      yield* pool.get
+      const [lease] = yield* pool.leases
+      expect(yield* post("drop", { connection: lease!.connection })).toMatchObject({ status: 204, text: "" })
+      expect(yield* pool.leases).toEqual([])
+      expect((yield* pool.stats).closed.Dropped).toBe(1)
+    }))
+
+  it.scopedLive("answers 404 with the pool's own error when there is none with that number", () =>
+    Effect.gen(function*() {
+      const { post } = yield* setup
+      const answer = yield* post("drop", { connection: 77 })
+      expect(answer.status).toBe(404)
+      expect(answer.json).toMatchObject({
+        _tag: "ConnectionNotFoundError",
+        pool: "orders",
+        operation: "drop",
+        message: expect.stringContaining("Pool \"orders\": cannot drop a connection that is not in it")
+      })
+    }))
+})
+
+describe("clear and resize", () => {
+  it.scopedLive("clear begins a new generation", () =>
+    Effect.gen(function*() {
+      const { pool, post } = yield* setup
+      yield* pool.use(() => Effect.void)
+      expect((yield* post("clear", {})).status).toBe(204)
+      expect((yield* pool.stats).closed.Cleared).toBeGreaterThan(0)
+    }))
+
+  it.scopedLive("resize sets what is given and leaves the rest", () =>
+    Effect.gen(function*() {
+      const { pool, post } = yield* setup
+      expect((yield* post("resize", { max: 9 })).status).toBe(204)
+      expect(yield* pool.stats).toMatchObject({ maxConnections: 9, minConnections: 1 })
+      expect((yield* post("resize", { min: 2 })).status).toBe(204)
+      expect(yield* pool.stats).toMatchObject({ maxConnections: 9, minConnections: 2 })
+    }))
+
+  it.scopedLive("a size that breaks a rule answers 400 with the pool's own words, and changes nothing", () =>
+    Effect.gen(function*() {
+      const { pool, post } = yield* setup
+      const answer = yield* post("resize", { max: 0 })
+      expect(answer.status).toBe(400)
+      expect(answer.json._tag).toBe("RangeError")
+      expect(answer.json.message).toMatch(/max.* must be .*, but is 0/)
+      expect(answer.text).not.toContain(".ts")
+      expect((yield* pool.stats).maxConnections).toBe(3)
+    }))
+})
+
+describe("what is refused", () => {
+  const actions = [["drop", { connection: 1 }], ["clear", {}], ["resize", { max: 5 }]] as const
+
+  it.scopedLive("without a configured token everything, whatever is sent", () =>
+    Effect.gen(function*() {
+      const { url } = yield* Dashboard.serve({ port: 0 })
+      yield* new Backend().pool()
+      for (const [action, body] of actions) {
+        const answer = yield* ask(`${url}api/pools/1/${action}`, { method: "POST", headers: right, body })
+        expect([answer.status, answer.json._tag]).toEqual([403, "ActionsOff"])
+        expect(answer.json.message).toContain("Actions are off")
+      }
+    }))
+
+  it.scopedLive("a wrong token, or none", () =>
+    Effect.gen(function*() {
+      const { pool, post } = yield* setup
+      for (const [action, body] of actions) {
+        for (
+          const authorization of ["Bearer wrong", "Bearer right-toke", "Bearer right-token2", "Basic right-token", ""]
+        ) {
+          const answer = yield* post(action, body, { "content-type": json, authorization })
+          expect([action, authorization, answer.status]).toEqual([action, authorization, 401])
+          expect(answer.text).not.toContain("right-token")
+        }
+        expect((yield* post(action, body, { "content-type": json })).status).toBe(401)
+      }
+      expect(yield* pool.stats).toMatchObject({ maxConnections: 3, closed: { Dropped: 0, Cleared: 0 } })
+    }))
+
+  it.scopedLive("what a form of another site could send, and another name of this machine", () =>
+    Effect.gen(function*() {
+      const { pool, post } = yield* setup
+      for (
+        const type of [
+          "text/plain",
+          "application/x-www-form-urlencoded",
+          "multipart/form-data",
+          "text/application/json"
+        ]
+      ) {
+        expect((yield* post("clear", {}, { ...right, "content-type": type })).status).toBe(415)
+      }
+      expect((yield* post("clear", {}, { authorization: right.authorization })).status).toBe(415)
+      expect((yield* post("clear", {}, { ...right, host: "evil.example" })).status).toBe(403)
+      expect((yield* post("clear", {}, { ...right, "content-type": "application/json; charset=utf-8" })).status).toBe(
+        204
+      )
+      expect((yield* pool.stats).closed.Cleared).toBeLessThanOrEqual(1)
+    }))
+
+  it.scopedLive("a number that no pool has", () =>
+    Effect.gen(function*() {
+      const { post } = yield* setup
+      for (const id of ["999", "0", "x", "-1", "1e0"]) {
+        const answer = yield* post("drop", { connection: 1 }, right, id)
+        expect([id, answer.status, answer.json._tag]).toEqual([id, 404, "PoolNotFound"])
+      }
+    }))
+
+  it.scopedLive("a body that is something else, or too long", () =>
+    Effect.gen(function*() {
+      const { post } = yield* setup
+      const bodies = [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{\"connection\":\"1\"}",
+        "{\"connection\":1.5}",
+        "{\"connection\":1,\"x\":1}"
+      ]
+      for (const body of bodies) {
+        const answer = yield* post("drop", body)
+        expect([body, answer.status, answer.json._tag]).toEqual([body, 400, "BadRequest"])
+      }
+      expect((yield* post("drop", { connection: "1".repeat(5_000) })).json._tag).toBe("TooLong")
+      expect((yield* post("resize", {})).status).toBe(400)
+      expect((yield* post("resize", { max: "many" })).status).toBe(400)
+    }))
+})

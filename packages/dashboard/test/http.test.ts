@@ -1,0 +1,243 @@
+// A real server on a random loopback port.
+import { HttpRouter, HttpServer } from "@effect/platform"
+import { NodeHttpServer } from "@effect/platform-node"
+import { describe, expect, it } from "@effect/vitest"
+import { Pool } from "@socketpool/core"
+import { Dashboard, History, Prometheus, Snapshot } from "@socketpool/dashboard"
+import { Effect, Exit, HashMap, Layer, Logger, Redacted, Schema, Scope, Tracer } from "effect"
+import * as http from "node:http"
+import { Backend } from "./fixtures/backend.js"
+import { ask } from "./fixtures/http.js"
+
+const start = (options: Dashboard.Options = {}) => Dashboard.serve({ port: 0, interval: "50 millis", ...options })
+const portOf = (url: string) => new URL(url).port
+
+describe("what can be read", () => {
+  it.scopedLive("the snapshot is what the schema says, and equals the pool's own figures", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3 })
+      yield* Effect.withSpan(pool.get, "checkout")
+      yield* pool.use(() => Effect.void)
+      const answer = yield* ask(`${url}api/pools`)
+      const { pools } = yield* Schema.decodeUnknown(Snapshot.Snapshot)(answer.json)
+      const stats = yield* pool.stats
+      expect(pools).toHaveLength(1)
+      expect(pools[0]).toMatchObject({ name: "orders", leases: [{ connection: 1, holder: { span: "checkout" } }] })
+      expect({ ...pools[0]!.stats, ageMillis: 0 }).toEqual({ ...stats, ageMillis: 0 })
+    }))
+
+  it.scopedLive("a snapshot tells of at most 200 leases, and of how many there are", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const pool = yield* new Backend().pool({ maxConnections: 210, maxConnecting: 210 })
+      for (let i = 0; i < 205; i++) yield* pool.get
+      const { json } = yield* ask(`${url}api/pools`)
+      expect(json.pools[0].leases).toHaveLength(200)
+      expect(json.pools[0].stats.leased).toBe(205)
+    }))
+
+  it.scopedLive("the history holds figures and notices of a time when nobody looked, also of a pool that has closed", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const scope = yield* Scope.make()
+      const pool = yield* Scope.extend(new Backend().pool({ name: "brief", maxConnections: 1 }), scope)
+      yield* ask(`${url}api/pools`)
+      yield* pool.use(() => Effect.sleep("120 millis"))
+      yield* Scope.close(scope, Exit.void)
+      const { json } = yield* ask(`${url}api/history`)
+      const history = yield* Schema.decodeUnknown(History.History)(json)
+      const brief = history.pools.find(({ name }) => name === "brief")!
+      const inUse = history.columns.indexOf("inUse")
+      expect(brief.rows.every((row) => row.length === history.columns.length)).toBe(true)
+      expect(brief.rows.map((row) => row[inUse])).toContain(1)
+      expect(brief.notices.map(({ _tag }) => _tag)).toEqual(["Opened", "Draining", "Closed", "PoolClosed"])
+      expect(history.actions).toBe(false)
+    }))
+
+  it.scopedLive("a thousand notices do not push the last errors out, nor grow without end", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const backend = new Backend()
+      const pool = yield* backend.pool({ maxConnections: 1 })
+      yield* ask(`${url}api/pools`)
+      backend.isUp = false
+      yield* Effect.ignore(pool.use(() => Effect.void))
+      backend.isUp = true
+      for (let i = 0; i < 300; i++) yield* pool.use((connection) => pool.drop(connection))
+      const { json } = yield* ask(`${url}api/history`)
+      expect(json.pools[0].failures).toMatchObject([{
+        _tag: "OpenFailed",
+        error: "ConnectError: connect ECONNREFUSED 10.0.0.7:5432"
+      }])
+      expect(json.pools[0].notices).toHaveLength(200)
+    }))
+
+  it.scopedLive("the figures for Prometheus have its content type", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      yield* new Backend().pool({ name: "measured" })
+      const { headers, status, text } = yield* ask(`${url}metrics`)
+      expect(status).toBe(200)
+      expect(headers["content-type"]).toBe("text/plain; version=0.0.4; charset=utf-8")
+      expect(text).toContain("db_client_connection_max{pool_name=\"measured\"} 200")
+    }))
+
+  it.scopedLive("anything else is not there, and the answer has no stack in it", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      for (const path of ["nothing", "api", "api/pools/1", "%00", "..%2f..%2fetc%2fpasswd", "api/pools/%zz/drop"]) {
+        const { json, status, text } = yield* ask(url + path)
+        expect([path, status, json?._tag]).toEqual([path, 404, "RouteNotFound"])
+        expect(text).not.toMatch(/\bat .*\.[jt]s/)
+      }
+    }))
+})
+
+describe("the page", () => {
+  it.scopedLive("lets nothing from elsewhere in, and is shown in no frame", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const { headers, text } = yield* ask(url)
+      expect(headers["content-type"]).toBe("text/html; charset=utf-8")
+      expect(headers["content-security-policy"]).toMatch(
+        /^default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-/
+      )
+      expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'")
+      expect(headers).toMatchObject({
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "no-referrer",
+        "x-frame-options": "DENY",
+        "cache-control": "no-store"
+      })
+      expect(text).not.toMatch(/(src|href)="(https?:)?\/\//)
+    }))
+})
+
+describe("who may read", () => {
+  const reads = ["", "api/pools", "api/history", "metrics"]
+
+  it.scopedLive("under a foreign name nobody, on a loopback address", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      for (const path of [...reads, "api/stream"]) {
+        for (const host of ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "10.0.0.1"]) {
+          const { json, status } = yield* ask(url + path, { headers: { host } })
+          expect([path, host, status, json._tag]).toEqual([path, host, 403, "ForeignHost"])
+        }
+        for (
+          const host of path === "api/stream"
+            ? []
+            : ["localhost", `LOCALHOST:${portOf(url)}`, "[::1]:1", "127.0.0.1"]
+        ) {
+          expect((yield* ask(url + path, { headers: { host } })).status).toBe(200)
+        }
+      }
+    }))
+
+  it.scopedLive("those with the token, on any other address; the page itself tells nothing and is open", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start({ host: "0.0.0.0", token: Redacted.make("right") })
+      const local = `http://127.0.0.1:${portOf(url)}/`
+      expect((yield* ask(local)).status).toBe(200)
+      for (const path of reads.slice(1)) {
+        for (const authorization of ["Bearer wrong", "Bearer right right", "Basic right", "right", "Bearer "]) {
+          const { headers, json, status } = yield* ask(local + path, { headers: { authorization } })
+          expect([path, status, json._tag, headers["www-authenticate"]]).toEqual([path, 401, "Unauthorized", "Bearer"])
+        }
+        expect((yield* ask(local + path)).status).toBe(401)
+        const headers = { authorization: "Bearer right", host: "pools.example" }
+        expect((yield* ask(local + path, { headers })).status).toBe(200)
+      }
+      expect((yield* ask(`${local}api/stream`)).status).toBe(401)
+    }))
+})
+
+describe("in a server of the user's own", () => {
+  it.scopedLive("works under a prefix, with or without a slash", () =>
+    Effect.gen(function*() {
+      const dashboard = yield* Dashboard.router({ interval: "50 millis" })
+      const App = HttpRouter.empty.pipe(
+        Prometheus.route("/prom"),
+        HttpRouter.mount("/ops/pools", dashboard),
+        HttpServer.serve()
+      )
+      const server = yield* Layer.build(
+        Layer.provideMerge(App, NodeHttpServer.layerServer(() => http.createServer(), { port: 0, host: "127.0.0.1" }))
+      )
+      const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server)
+      for (const path of ["/ops/pools", "/ops/pools/", "/ops/pools/api/pools", "/ops/pools/metrics", "/prom"]) {
+        expect([path, (yield* ask(url + path)).status]).toEqual([path, 200])
+      }
+      expect((yield* ask(`${url}/api/pools`)).status).toBe(404)
+    }))
+})
+
+describe("starting", () => {
+  it.scopedLive("fails with ServeError when the port is taken", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const error = yield* Effect.flip(Effect.scoped(start({ port: Number(portOf(url)) })))
+      expect(error._tag).toBe("ServeError")
+    }))
+
+  it.scopedLive("as a layer it logs the URL, and never the token", () =>
+    Effect.gen(function*() {
+      const logged: Array<string> = []
+      const logger = Logger.make(({ annotations, logLevel, message }) => {
+        logged.push(`${logLevel.label} ${String(message)} ${HashMap.size(annotations)}`)
+      })
+      const token = Redacted.make("a-secret-of-ours")
+      yield* Effect.provide(
+        Layer.build(Dashboard.layer({ port: 0, token })),
+        Logger.replace(Logger.defaultLogger, logger)
+      )
+      expect(logged).toEqual([expect.stringMatching(/^INFO The pools .* http:\/\/127\.0\.0\.1:\d+\/ 0$/)])
+      const [, url] = /(http:\S+)/.exec(logged[0]!)!
+      for (const path of ["", "api/pools", "api/history", "metrics", "nothing"]) {
+        expect((yield* ask(url + path)).text).not.toContain("a-secret-of-ours")
+      }
+    }))
+})
+
+describe("watching", () => {
+  it.scopedLive("adds no spans to those of the program", () =>
+    Effect.gen(function*() {
+      const usual = yield* Effect.tracer
+      const names: Array<string> = []
+      const tracer = Tracer.make({
+        context: (f, fiber) => usual.context(f, fiber),
+        span: (name, ...rest) => {
+          names.push(name)
+          return usual.span(name, ...rest)
+        }
+      })
+      const { url } = yield* Effect.withTracer(start(), tracer)
+      for (const path of ["", "api/pools", "metrics", "nothing"]) yield* ask(url + path)
+      expect(names).toEqual([])
+    }))
+})
+
+describe("closing", () => {
+  it.scopedLive("frees the port", () =>
+    Effect.gen(function*() {
+      const { url } = yield* Effect.scoped(start())
+      expect((yield* Effect.exit(ask(url)))._tag).toBe("Failure")
+      yield* start({ port: Number(portOf(url)) })
+    }))
+
+  it.scopedLive("pools that come and go leave nothing behind once they are older than the history", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start({ history: "100 millis" })
+      yield* Effect.scoped(Effect.zipRight(new Backend().pool({ name: "gone" }), ask(`${url}api/pools`)))
+      let names: ReadonlyArray<string> = ["gone"]
+      yield* Effect.repeat(
+        Effect.map(
+          ask(`${url}api/history`),
+          ({ json }) => names = json.pools.map((pool: { name: string }) => pool.name)
+        ),
+        { until: () => names.length === 0 }
+      )
+      expect(yield* Pool.running).toEqual([])
+    }))
+})

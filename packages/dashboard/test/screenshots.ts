@@ -1,0 +1,77 @@
+/** Makes the pictures of the README: `npx tsx packages/dashboard/test/screenshots.ts [folder]`. */
+import { Dashboard } from "@socketpool/dashboard"
+import { Effect, Random, Redacted } from "effect"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { Backend } from "./fixtures/backend.js"
+import { browser, visit } from "./fixtures/browser.js"
+
+const folder = process.argv[2] ?? path.resolve(import.meta.dirname, "../images")
+const token = "a-token-for-the-pictures"
+
+/** Somebody who borrows again and again. */
+const borrower = (pool: Effect.Effect.Success<ReturnType<Backend["pool"]>>, hold: number, rest: number) =>
+  Effect.forever(Effect.gen(function*() {
+    yield* Effect.sleep((yield* Random.next) * rest)
+    const millis = hold * (0.3 + (yield* Random.next) * 1.7)
+    yield* Effect.ignore(pool.use(() => Effect.sleep(millis)))
+  })).pipe(Effect.withSpan("GET /orders/:id"), Effect.forkScoped)
+
+const program = Effect.scoped(Effect.gen(function*() {
+  const orders = new Backend()
+  orders.openMillis = 40
+  const pool = yield* orders.pool({
+    name: "orders",
+    maxConnections: 12,
+    minConnections: 4,
+    acquireTimeout: "400 millis",
+    connectionTTL: "6 seconds",
+    idleTimeout: "2 seconds",
+    leakThreshold: "4 seconds"
+  })
+  const users = yield* new Backend().pool({ name: "users", maxConnections: 8 })
+  yield* (yield* new Backend().pool({ name: "reports", maxConnections: 4 })).use(() => Effect.void)
+  const { url } = yield* Dashboard.serve({
+    port: 0,
+    interval: "250 millis",
+    token: Redacted.make(token)
+  })
+  const chromium = yield* browser
+  for (let i = 0; i < 9; i++) yield* borrower(pool, 70, 60)
+  for (let i = 0; i < 3; i++) yield* borrower(users, 20, 200)
+  yield* Effect.forkScoped(
+    Effect.withSpan(pool.use(() => Effect.sleep("1 hour")), "nightly export")
+  )
+  yield* Effect.sleep("12 seconds")
+  for (let i = 0; i < 5; i++) yield* borrower(pool, 80, 40)
+  yield* Effect.sleep("10 seconds")
+  const shoot = (name: string, width: number, height: number, colorScheme: "dark" | "light", isWhole = false) =>
+    Effect.scoped(Effect.gen(function*() {
+      const { page } = yield* visit(chromium, url, { viewport: { width, height }, colorScheme })
+      yield* Effect.promise(async () => {
+        await page.evaluate(`sessionStorage.setItem("socketpool-token", ${JSON.stringify(token)})`)
+        await page.reload()
+        await page.waitForSelector("[data-figure=acquired]:not(:empty)")
+        await page.waitForTimeout(5_000)
+        await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: isWhole })
+      })
+    }))
+  fs.mkdirSync(folder, { recursive: true })
+  const isDraft = process.argv[2] !== undefined
+  yield* Effect.all([
+    shoot("load-light", 1280, 900, "light"),
+    ...(isDraft ?
+      [shoot("whole-light", 1280, 900, "light", true), shoot("phone-light", 390, 844, "light", true)] :
+      [])
+  ], { concurrency: 3 })
+  orders.isUp = false
+  yield* pool.clear
+  yield* Effect.sleep("3 seconds")
+  yield* Effect.all([
+    shoot("outage-dark", 1280, 900, "dark"),
+    shoot("phone-dark", 390, 844, "dark"),
+    ...(isDraft ? [shoot("phone-whole-dark", 390, 844, "dark", true)] : [])
+  ], { concurrency: 3 })
+}))
+
+await Effect.runPromise(program)
