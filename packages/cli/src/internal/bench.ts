@@ -6,9 +6,9 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import { type Failure, unreachable, wrong } from "./failure.js"
+import { type Failure, tally, unreachable, wrong } from "./failure.js"
 import { Samples, steps, type Summary } from "./samples.js"
-import { type Device, liveLine, paint, print, printJson, Screen } from "./screen.js"
+import { bar, type Device, liveLine, paint, print, printJson, Screen } from "./screen.js"
 import * as Target from "./target.js"
 import { count, figure, span, table, wrap } from "./text.js"
 
@@ -36,11 +36,6 @@ interface Run {
 
 const millis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-const kindOf = (error: object): string => {
-  const { _tag, reason } = error as { readonly _tag?: string; readonly reason?: string }
-  return [_tag ?? "Error", reason].filter(Boolean).join(" ")
-}
-
 /** What is sent, with the escapes that a shell leaves alone. */
 const payloadOf = ({ payload, send }: Options): Uint8Array =>
   new TextEncoder().encode(
@@ -67,8 +62,7 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
       })
     ).pipe(
       Effect.matchEffect({
-        onFailure: (error) =>
-          Effect.sync(() => void run.failed.set(kindOf(error), (run.failed.get(kindOf(error)) ?? 0) + 1)),
+        onFailure: (error) => Effect.sync(() => tally(run.failed, error)),
         onSuccess: () =>
           Effect.map(millis, (now) => {
             run.answered++
@@ -148,15 +142,13 @@ const measured = (target: Target.Target, options: Options) =>
 
 const progress = (run: Run, from: number, until: number) =>
   Effect.gen(function*() {
-    const { columns, hasBlocks } = yield* Screen
+    const screen = yield* Screen
     const draw = yield* liveLine
     const show = Effect.flatMap(millis, (now) => {
       const part = Math.min(1, (now - from) / (until - from))
-      const width = Math.max(10, Math.min(40, columns() - 45))
-      const full = Math.round(part * width)
-      const bar = (hasBlocks ? "█" : "#").repeat(full) + (hasBlocks ? "░" : ".").repeat(width - full)
+      const width = Math.max(10, Math.min(40, screen.columns() - 45))
       const perSecond = run.answered / Math.max(0.001, (now - from) / 1_000)
-      return draw(`${bar} ${Math.round(part * 100)} %  ${count(perSecond)} answers/s`)
+      return draw(`${bar(screen, part, width)} ${Math.round(part * 100)} %  ${count(perSecond)} answers/s`)
     })
     yield* Effect.repeat(show, Schedule.spaced("100 millis"))
   })

@@ -16,7 +16,7 @@ import * as Stream from "effect/Stream"
 import { type Failure, wrong } from "./failure.js"
 import { type Fault, faults, type FaultyServer, make as makeServer, meaning } from "./faultyServer.js"
 import * as Load from "./load.js"
-import { paint, pictures, print, printJson, Screen } from "./screen.js"
+import { bar, paint, pictures, print, printJson, Screen } from "./screen.js"
 import { count, figure, span } from "./text.js"
 
 export interface Options {
@@ -185,11 +185,6 @@ const byItself = (running: Running) =>
 
 // --- With a terminal ------------------------------------------------------------------------------------------------
 
-const bar = (device: typeof Screen.Service, part: number, of: number, width: number): string => {
-  const full = of > 0 ? Math.min(width, Math.round(part / of * width)) : 0
-  return (device.hasBlocks ? "█" : "#").repeat(full) + (device.hasBlocks ? "░" : ".").repeat(width - full)
-}
-
 const byHand = ({ books, pool, server, url }: Running) =>
   Effect.scoped(Effect.gen(function*() {
     const screen = yield* Screen
@@ -217,7 +212,7 @@ const byHand = ({ books, pool, server, url }: Running) =>
         return name === fault ? paint(screen, label, "inverse") : label
       }).join(" ")
       const row = (name: string, n: number) =>
-        `  ${name.padEnd(10)}${String(n).padStart(5)}  ${bar(screen, n, stats.maxConnections, width)}`
+        `  ${name.padEnd(10)}${String(n).padStart(5)}  ${bar(screen, n / stats.maxConnections, width)}`
       yield* draw([
         paint(screen, "socketpool demo", "bold") + (url === undefined ? "" : `   the live page: ${url}`),
         "",

@@ -3,6 +3,7 @@ import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { tally } from "./failure.js"
 
 export interface Books {
   asked: number
@@ -16,11 +17,6 @@ export interface Books {
 }
 
 const spans = ["GET /orders", "GET /orders/:id", "POST /orders", "GET /customers/:id", "POST /payments"]
-
-const kindOf = (error: object): string => {
-  const { _tag, reason } = error as { readonly _tag?: string; readonly reason?: string }
-  return [_tag ?? "Error", reason].filter(Boolean).join(" ")
-}
 
 /** Starts so many fibers, which go on until the scope closes or `stop` says so. */
 export const start = (
@@ -36,8 +32,7 @@ export const start = (
         Effect.zipRight(connection.send(question), connection.recvUntil("\n", { maxBytes: 64 }))
       ).pipe(
         Effect.matchEffect({
-          onFailure: (error) =>
-            Effect.sync(() => void books.failed.set(kindOf(error), (books.failed.get(kindOf(error)) ?? 0) + 1)),
+          onFailure: (error) => Effect.sync(() => tally(books.failed, error)),
           onSuccess: (answer) =>
             Effect.sync(() => {
               books.answered++

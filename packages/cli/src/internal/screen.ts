@@ -29,6 +29,12 @@ const codes = { bold: 1, dim: 2, good: 32, warn: 33, bad: 31, inverse: 7 } as co
 export const paint = (device: Device, text: string, tone: Tone): string =>
   device.hasColors && tone !== "plain" && text !== "" ? `\x1b[${codes[tone]}m${text}\x1b[0m` : text
 
+/** A bar of which a part is full. */
+export const bar = ({ hasBlocks }: Device, part: number, width: number): string => {
+  const full = Math.round(Math.min(1, part) * width)
+  return (hasBlocks ? "█" : "#").repeat(full) + (hasBlocks ? "░" : ".").repeat(width - full)
+}
+
 /** Prints lines that stay. */
 export const print = (...lines: ReadonlyArray<string>): Effect.Effect<void, never, Screen> =>
   Effect.flatMap(Screen, ({ write }) => write(`${lines.join("\n")}\n`))
