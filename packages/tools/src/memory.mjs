@@ -30,17 +30,22 @@ const heap = async () => {
 const repeat = (times, effect) => Effect.forEach(Array.from({ length: times }), () => effect)
 const repeatDiscard = (times, effect) => Effect.asVoid(Effect.repeatN(effect, times - 1))
 
-/** Borrows from a server that is down: each borrow is one failed open. */
-const failedOpens = (seen) => ({
-  options: {
-    open: Effect.suspend(() => {
-      const error = new Error("refused")
-      seen(error)
-      return Effect.fail(error)
-    })
-  },
-  work: (pool) => (times) => repeatDiscard(times, Effect.exit(pool.use(() => Effect.void)))
-})
+/** Borrows from a server of which every other open fails: a pool slows down while all do. */
+const failedOpens = (seen) => {
+  let attempts = 0
+  const error = () => {
+    const error = new Error("refused")
+    seen(error)
+    return error
+  }
+  return {
+    options: {
+      open: Effect.suspend(() => attempts++ % 2 === 0 ? Effect.fail(error()) : Effect.succeed({})),
+      maxUses: 1
+    },
+    work: (pool) => (times) => repeatDiscard(2 * times, Effect.exit(pool.use(() => Effect.void)))
+  }
+}
 
 const connected = { open: Effect.sync(() => ({})) }
 
