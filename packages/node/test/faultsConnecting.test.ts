@@ -265,7 +265,8 @@ describe("a process without descriptors", { timeout: 40_000 }, () => {
       expect(output.trim().split("\n")).toEqual([
         "before: 1",
         "by address: ConnectError LocalResources EMFILE",
-        "by name: ConnectError LocalResources EMFILE",
+        // The system's resolver answers either code when it cannot open its own files.
+        expect.stringMatching(/^by name: ConnectError LocalResources (EMFILE|EBUSY)$/),
         "books: opening 0, in use 0, idle 0, opened 0, failed 4",
         "after: 2, opened 2"
       ])

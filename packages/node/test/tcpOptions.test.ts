@@ -56,10 +56,14 @@ describe("lookup", () => {
     }],
     ["gives garbage", () => Effect.succeed(null as never), {
       cause: { message: "lookup gave no address for name.internal" }
-    }]
+    }],
+    // A resolver without descriptors or memory says nothing about the name.
+    ...["EMFILE", "EBUSY", "EAI_MEMORY"].map((code) =>
+      [`fails with ${code}`, () => Effect.fail({ code }), { reason: "LocalResources", code }] as const
+    )
   ]
   it.live.each(failures)(
-    "that %s is ConnectError reason Dns, and the pool goes on",
+    "that %s is a ConnectError with its own reason, and the pool goes on",
     ([, lookup, expected]) =>
       Effect.scoped(Effect.gen(function*() {
         const pool = yield* TcpPool.make({ host: "name.internal", port: 1, lookup })

@@ -12,14 +12,22 @@ export class Readiness {
 
   constructor(private readonly state: State<any>) {}
 
-  /** Completes with what became of the floor, or of the next attempt to fill it. */
-  readonly answer: Effect.Effect<Answer> = Effect.async((resume) => {
+  private readonly next: Effect.Effect<Answer> = Effect.async((resume) => {
     const answer = this.current()
     if (answer !== undefined) return resume(Effect.succeed(answer))
     const listener = (answer: Answer) => resume(Effect.succeed(answer))
     this.waiting.add(listener)
     return Effect.sync(() => this.waiting.delete(listener))
   })
+
+  /**
+   * Completes with the state of the floor, or with the failure of the next attempt to fill it. The caller's fiber resumes
+   * a turn after it was answered, and the floor may have a gap again by then; so it looks once more.
+   */
+  readonly answer: Effect.Effect<Answer> = Effect.flatMap(
+    this.next,
+    (answer) => answer === "Ready" && this.current() !== "Ready" ? this.answer : Effect.succeed(answer)
+  )
 
   /** To be called after every change. */
   refresh(): void {

@@ -13,6 +13,7 @@ const steps = (...commands: ReadonlyArray<Command>): ReadonlyArray<Step> =>
 
 const use: Command = { _tag: "Use" }
 const finish: Command = { _tag: "Finish", at: 0, how: "succeeds" }
+const resize = (min: number): Command => ({ _tag: "Resize", min, max: 1 })
 const pass = (millis: number): Command => ({ _tag: "Pass", millis })
 
 export const regressions: ReadonlyArray<Regression> = [
@@ -98,5 +99,14 @@ export const regressions: ReadonlyArray<Regression> = [
       finish,
       use
     )
+  },
+  {
+    name: "is ready only while the floor is filled, not because it was for a moment",
+    setting: { max: 1 },
+    steps: [
+      ...steps({ _tag: "Script", hook: "open", behaviour: "never" }, resize(1), { _tag: "AwaitReady" }),
+      { command: resize(0), hurried: true },
+      { command: resize(1), hurried: false }
+    ]
   }
 ]

@@ -24,8 +24,15 @@ const reasons: Record<string, ConnectError["reason"]> = {
   ENFILE: "LocalResources",
   ENOBUFS: "LocalResources",
   ENOMEM: "LocalResources",
-  EADDRNOTAVAIL: "LocalResources"
+  EADDRNOTAVAIL: "LocalResources",
+  // A resolver that has no descriptor or no memory left to ask with.
+  EBUSY: "LocalResources",
+  EAI_MEMORY: "LocalResources"
 }
+
+/** A resolver fails for lack of local resources, too; then there is nothing wrong with the name. */
+export const resolverReason = (code: string | undefined): "Dns" | "LocalResources" =>
+  reasons[code ?? ""] === "LocalResources" ? "LocalResources" : "Dns"
 
 type Tried = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number }
 
@@ -33,11 +40,8 @@ type Tried = NodeJS.ErrnoException & { readonly address?: string; readonly port?
 export const connectError = (error: NodeJS.ErrnoException, address: string): ConnectError => {
   const tried: ReadonlyArray<Tried> = error instanceof AggregateError ? error.errors : []
   const code = error.code ?? tried[0]?.code
-  const known = reasons[code ?? ""]
-  // A resolver needs descriptors, too: without any it is not the name that is wrong.
-  const isDns = error.syscall === "getaddrinfo" && known !== "LocalResources"
   return new ConnectError({
-    reason: isDns ? "Dns" : known ?? "Other",
+    reason: error.syscall === "getaddrinfo" ? resolverReason(code) : reasons[code ?? ""] ?? "Other",
     address,
     ...(code === undefined ? {} : { code }),
     attempts: tried.map((one) => ({

@@ -8,7 +8,7 @@ import * as os from "node:os"
 import type { Options as TcpOptions } from "../TcpConnection.js"
 import type { Options as UnixOptions } from "../UnixConnection.js"
 import { Checks, own } from "./checks.js"
-import { addressOf, failure } from "./connectError.js"
+import { addressOf, failure, resolverReason } from "./connectError.js"
 
 export interface Route {
   /** The peer, as errors name it. */
@@ -124,8 +124,9 @@ const resolve = (
   )
 
 const dnsError = (address: string, cause: unknown): ConnectError => {
-  const code = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  return failure("Dns", address, { cause, ...(typeof code === "string" ? { code } : {}) })
+  const given = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
+  const code = typeof given === "string" ? given : undefined
+  return failure(resolverReason(code), address, { cause, ...(code === undefined ? {} : { code }) })
 }
 
 const answering =
