@@ -12,7 +12,7 @@ import type * as Scope from "effect/Scope"
 import type { Address } from "./Connection.js"
 import { own } from "./internal/options.js"
 import { LeasedConnection } from "./internal/transport/leased.js"
-import { Line } from "./internal/transport/line.js"
+import { TransportSession } from "./internal/transport/session.js"
 import { timeoutMillis } from "./internal/transport/timeout.js"
 
 /**
@@ -133,7 +133,7 @@ export {
    * @since 0.1.0
    * @category models
    */
-  Line
+  TransportSession as Line
 }
 
 /**
@@ -142,12 +142,12 @@ export {
  * @since 0.1.0
  * @category models
  */
-export interface LineOptions<T extends Transport, C> {
+export interface SessionOptions<T extends Transport, C> {
   /** The transport, not started yet. */
   readonly transport: T
 
   /** What its holder gets. Default: a `LeasedConnection`. */
-  readonly holder?: (line: Line<T, C>) => C
+  readonly holder?: (line: TransportSession<T, C>) => C
 
   /**
    * How long one `send` or read that has to wait may take as a whole, however slowly bytes trickle in. Then it fails
@@ -165,12 +165,14 @@ export interface LineOptions<T extends Transport, C> {
  * @since 0.1.0
  * @category constructors
  */
-export const line = <T extends Transport, C = LeasedConnection<T>>(given: LineOptions<T, C>): Line<T, C> => {
+export const session = <T extends Transport, C = LeasedConnection<T>>(
+  given: SessionOptions<T, C>
+): TransportSession<T, C> => {
   const options = own(given)
-  return new Line(
+  return new TransportSession(
     options.transport,
     // Without a `holder`, C is what is made here.
-    options.holder ?? ((line) => new LeasedConnection<T>(line as Line<T, any>) as C),
+    options.holder ?? ((line) => new LeasedConnection<T>(line as TransportSession<T, any>) as C),
     timeoutMillis(options.timeout),
     options.allowHalfOpen === true
   )
@@ -183,9 +185,9 @@ export const line = <T extends Transport, C = LeasedConnection<T>>(given: LineOp
  * @category constructors
  */
 export const connection = <T extends Transport, C = LeasedConnection<T>>(
-  options: LineOptions<T, C>
+  options: SessionOptions<T, C>
 ): Effect.Effect<C, never, Scope.Scope> =>
   Effect.map(
-    Effect.acquireRelease(Effect.sync(() => line(options)), (line) => line.close),
+    Effect.acquireRelease(Effect.sync(() => session(options)), (line) => line.close),
     (line) => line.lend()
   )

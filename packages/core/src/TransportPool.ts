@@ -96,8 +96,8 @@ export const handshake = <C>(
   }).pipe(
     Effect.mapError((error) => handshakeError(line, error)),
     Effect.andThen(Effect.suspend(() => {
-      const { unread } = line.inlet
-      line.takeBack()
+      const { unread } = line.reads
+      line.revoke()
       return line.isClean ? Effect.void : Effect.fail(handshakeError(line, leftBehind(line, unread)))
     }))
   )
@@ -152,14 +152,15 @@ export const make = <C extends LeasedConnection<any>>(
     ...options,
     open: Effect.map(ready, (line) => {
       const connection = line.lend()
-      line.park()
+      line.setIdle()
       return connection
     }),
     // Opening has its own deadline, and an error of its own for it.
     connectTimeout: Duration.infinity,
-    isConnected: ({ line }) => line.isOpen,
-    closed: ({ line }) => Effect.map(line.failed, ({ reason }) => reason === "Desync" ? "Unclean" : "Disconnected"),
-    lease: ({ line }) => line.lend(),
+    isConnected: ({ session: line }) => line.isOpen,
+    closed: ({ session: line }) =>
+      Effect.map(line.failed, ({ reason }) => reason === "Desync" ? "Unclean" : "Disconnected"),
+    lease: ({ session: line }) => line.lend(),
     ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
     onRelease: releaser(options.onRelease)
   })
@@ -170,15 +171,15 @@ const discard = Effect.succeed("discard" as const)
 
 /** Whether a connection whose lease has ended goes back, and makes it ready for that. */
 const settle = (line: Line<any, any>): Effect.Effect<"keep" | "discard"> => {
-  line.park()
+  line.setIdle()
   if (!line.isClean) return spoil(line)
   return line.hasUnsent ? Effect.as(line.sent, "keep" as const) : keep
 }
 
 /** What is still to be sent on it is not to be waited for. */
 const spoil = (line: Line<any, any>): Effect.Effect<"discard"> => {
-  line.takeBack()
-  line.spoil()
+  line.revoke()
+  line.markDirty()
   return discard
 }
 
@@ -186,9 +187,9 @@ type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]
 
 const releaser = <C extends LeasedConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
   onRelease === undefined ?
-    ({ line }, exit) => Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : spoil(line) :
-    ({ line }, exit) => {
-      line.takeBack()
+    ({ session: line }, exit) => Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : spoil(line) :
+    ({ session: line }, exit) => {
+      line.revoke()
       if (!line.isClean) return spoil(line)
       return Effect.flatMap(onRelease(line.lend(), exit), (answer) => answer === "keep" ? settle(line) : spoil(line))
     }
@@ -196,13 +197,13 @@ const releaser = <C extends LeasedConnection<any>>(onRelease: OnRelease<C> | und
 /** Asks as a holder of its own. */
 const validator =
   <C extends LeasedConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown>) =>
-  ({ line }: C): Effect.Effect<boolean, unknown> =>
+  ({ session: line }: C): Effect.Effect<boolean, unknown> =>
     Effect.suspend(() =>
       validate(line.lend()).pipe(
-        Effect.ensuring(Effect.sync(() => line.takeBack())),
+        Effect.ensuring(Effect.sync(() => line.revoke())),
         Effect.map((works) => {
           const clean = line.isClean
-          line.park()
+          line.setIdle()
           return works && clean
         })
       )

@@ -1,20 +1,20 @@
 import { assert, describe, it } from "@effect/vitest"
 import { type Clock, Duration, Effect, TestClock } from "effect"
 import { Alarm } from "../src/internal/alarm.js"
-import * as Host from "../src/internal/host.js"
 import { type Linked, List } from "../src/internal/list.js"
+import * as PoolRuntime from "../src/internal/runtime.js"
 import { clockLike } from "./setup.js"
 
 /** An alarm whose deadline the test sets; it notes when it rings, and then has none. */
 const makeAlarm = Effect.gen(function*() {
-  const host = Host.make("test", yield* Effect.runtime<never>(), yield* Effect.clock)
+  const runtime = PoolRuntime.make("test", yield* Effect.runtime<never>(), yield* Effect.clock)
   const rang: Array<number> = []
   let due: number | undefined
-  const alarm = new Alarm(host, () => due, (now) => {
+  const alarm = new Alarm(runtime, () => due, (now) => {
     rang.push(now)
     due = undefined
   })
-  const start = host.now()
+  const start = runtime.now()
   return {
     rang: () => rang.map((at) => at - start),
     set: (at: number | undefined) => {
@@ -93,11 +93,11 @@ describe("an alarm", () => {
             }))
         }
       }
-      const runtime = yield* Effect.withClock(Effect.runtime<never>(), stalling)
-      const host = Host.make("test", runtime, stalling)
-      const start = host.now()
+      const context = yield* Effect.withClock(Effect.runtime<never>(), stalling)
+      const runtime = PoolRuntime.make("test", context, stalling)
+      const start = runtime.now()
       const list = new List<Entry>()
-      const alarm = Alarm.of(host, list, (entry, now) => {
+      const alarm = Alarm.of(runtime, list, (entry, now) => {
         list.remove(entry)
         rang.push([entry.deadline - start, now - start])
       })

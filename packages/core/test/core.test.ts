@@ -90,25 +90,27 @@ describe("the synchronous core", () => {
     "opens that fail set no pace": {
       openFailed: (state, slot, setback, inFlight, now) => {
         const commands = core.openFailed(state, slot, setback, inFlight, now)
-        state.strainedUntil = -Infinity
+        state.openLimiter.blockedUntil = -Infinity
         return [...commands, ...core.demand(state, now)]
       }
     },
     "the pace is kept although one has succeeded": {
       opened: (state, slot, connection, expiresAt, now) => {
-        const { lastSetback, strainedUntil } = state
+        const { lastOpenFailure } = state
+        const { blockedUntil } = state.openLimiter
         const commands = core.opened(state, slot, connection, expiresAt, now)
-        Object.assign(state, { lastSetback, strainedUntil })
+        state.openLimiter.blockedUntil = blockedUntil
+        state.lastOpenFailure = lastOpenFailure
         return commands
       }
     },
     "nobody looks when the pace allows another open": {
-      heldBackUntil: () => undefined
+      delayedUntil: () => undefined
     },
     "a failed open fails two": {
       openFailed: (state, slot, setback, inFlight, now) => [
         ...core.openFailed(state, slot, setback, inFlight, now),
-        ...core.refuseOldest(state, setback)
+        ...core.failOldest(state, setback)
       ]
     }
   }

@@ -222,8 +222,8 @@ describe("an operation whose time is over", () => {
       const error = yield* Effect.flip(Effect.flatten(Fiber.join(reader)))
       expect(error).toBeInstanceOf(ConnectionError)
       expect(error).toMatchObject({ reason: "Timeout", operation: "read", bytesIntoFrame: 2 })
-      expect(connection.line.isClean).toBe(false)
-      expect(connection.line.inlet.hasReaders).toBe(false)
+      expect(connection.session.isClean).toBe(false)
+      expect(connection.session.reads.hasReaders).toBe(false)
     }))
 
   it.scoped("can still be interrupted", () =>
@@ -233,7 +233,7 @@ describe("an operation whose time is over", () => {
       expect(waiting.size).toBe(0)
       arrive("late")
       poll()
-      expect(connection.line.isClean).toBe(false)
-      expect(connection.line.inlet.unread).toBe(4)
+      expect(connection.session.isClean).toBe(false)
+      expect(connection.session.reads.unread).toBe(4)
     }))
 })

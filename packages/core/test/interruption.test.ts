@@ -2,9 +2,9 @@ import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { Interruptions, ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scheduler, Scope } from "effect"
+import { parked } from "../src/internal/borrow.js"
 import { ConnectionPoolImpl } from "../src/internal/connectionPool.js"
 import { Engine } from "../src/internal/engine.js"
-import { parked } from "../src/internal/lending.js"
 import { resolve } from "../src/internal/options.js"
 import { Waiter } from "../src/internal/state.js"
 
@@ -282,16 +282,16 @@ describe("the explorer", { timeout: 60_000 }, () => {
       Effect.withFiberRuntime<number, unknown>((fiber) => {
         const now = engine.now()
         const waiter = new Waiter<Connection>(fiber, undefined, now, now + 10_000, false, undefined)
-        engine.lender.enqueue(waiter, now)
+        engine.leases.enqueue(waiter, now)
         return restore(Effect.matchCauseEffect(parked(engine, waiter), {
           onFailure: (cause) => {
-            engine.lender.withdraw(waiter)
+            engine.leases.withdraw(waiter)
             return Effect.failCause(cause)
           },
           onSuccess: () => {
             const lease = waiter.lease!
-            return Effect.onExit(hold(engine.lender.present(lease, "Scoped", 0)), (exit) =>
-              Effect.sync(() => engine.lender.end(lease, exit)))
+            return Effect.onExit(hold(engine.leases.present(lease, "Scoped", 0)), (exit) =>
+              Effect.sync(() => engine.leases.end(lease, exit)))
           }
         }))
       })

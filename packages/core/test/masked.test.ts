@@ -2,10 +2,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, RuntimeFlags } from "effect"
 import { vi } from "vitest"
-import type * as Guard from "../src/internal/guard.js"
-import { guarded } from "../src/internal/guard.js"
+import type * as Guard from "../src/internal/interruption.js"
+import { guarded } from "../src/internal/interruption.js"
 
-vi.mock("../src/internal/guard.js", async (original) => {
+vi.mock("../src/internal/interruption.js", async (original) => {
   const guard = await original<typeof Guard>()
   const masked: typeof Guard.guarded = (body, x, y, z) => guard.inMask((fiber, by) => body(fiber, by, x, y, z))
   return { ...guard, guarded: masked }

@@ -37,7 +37,7 @@ describe("a waiter whose connection is lost before it takes it up", () => {
       Retiring.retire(state, slot, "Dropped", 9)
       Queue.requeue(state, waiter, 9)
       expect(state.waiters.head).toBe(waiter)
-      expect(waiter.refusal).toBe(undefined)
+      expect(waiter.failure).toBe(undefined)
       return Effect.void
     }))
 
@@ -46,7 +46,7 @@ describe("a waiter whose connection is lost before it takes it up", () => {
       const { slot, state, waiter } = handed(fiber, 10)
       Retiring.retire(state, slot, "Dropped", 10)
       expect(Queue.requeue(state, waiter, 10)).toEqual([{ _tag: "Wake", waiter }])
-      expect(waiter.refusal).toEqual({ _tag: "AcquireTimeout" })
+      expect(waiter.failure).toEqual({ _tag: "AcquireTimeout" })
       expect(state.waiters.length).toBe(0)
       return Effect.void
     }))
@@ -92,7 +92,7 @@ describe("an expired connection that the floor needs", () => {
       Leases.validate(state, asked!, 1)
       Queue.enqueue(state, new Waiter<string>(fiber, undefined, 1, 10, true, undefined), 1)
       Retiring.expire(state, expired!, 10)
-      expect([expired!.phase, state.outgoing.length]).toEqual(["Closing", 0])
+      expect([expired!.phase, state.expiring.length]).toEqual(["Closing", 0])
       return Effect.void
     }))
 
@@ -104,7 +104,7 @@ describe("an expired connection that the floor needs", () => {
       }
       const expired = state.idle.head!
       Retiring.expire(state, expired, 10)
-      expect([expired.phase, state.outgoing.length]).toEqual(["Idle", 1])
+      expect([expired.phase, state.expiring.length]).toEqual(["Idle", 1])
       const next = Demand.demand(state, 10).flatMap((command) => command._tag === "Open" ? [command.slot] : [])[0]!
       Opening.opened(state, next, "connection", 20, 11)
       expect([expired.phase, next.phase]).toEqual(["Closing", "Idle"])

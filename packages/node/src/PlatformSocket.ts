@@ -142,7 +142,7 @@ const opener = (given: Options, of: string): Open => {
   const timeout = options.timeout === undefined ? {} : { timeout: checks.duration("timeout", options.timeout) }
   return (socket, finish) =>
     Effect.suspend(() => {
-      const line: SocketLine = Transport.line({ transport: new PlatformTransport(address, maxUnread), ...timeout })
+      const line: SocketLine = Transport.session({ transport: new PlatformTransport(address, maxUnread), ...timeout })
       const opening = Effect.flatMap(socket, (socket) => run(line, socket))
       return TransportPool.openInTime({ address, connectTimeout }, opening, finish)
     })

@@ -140,7 +140,7 @@ export const make = <R = never>(
           case "Accept": {
             const near = accept()
             return Effect.acquireRelease(
-              Effect.sync(() => Transport.line({ ...options, transport: near })),
+              Effect.sync(() => Transport.session({ ...options, transport: near })),
               (line) => line.close
             )
           }

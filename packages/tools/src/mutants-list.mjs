@@ -42,32 +42,32 @@ export const mutants = [
   {
     file: "transitions/demand.ts",
     why: "the floor is filled without backoff",
-    before: "state.cooling ? 0 : floorDeficit(state)",
+    before: "state.backingOff ? 0 : floorDeficit(state)",
     after: "floorDeficit(state)"
   },
   {
     file: "transitions/demand.ts",
     why: "expired connections count for the floor",
-    before: "state.opening.length + state.open - state.outgoing.length",
+    before: "state.opening.length + state.open - state.expiring.length",
     after: "state.opening.length + state.open"
   },
   {
     file: "transitions/demand.ts",
     why: "initialConnections are not opened",
-    before: "Math.max(state.min - live, state.warm - state.opening.length)",
+    before: "Math.max(state.min - live, state.initialOwed - state.opening.length)",
     after: "state.min - live"
   },
   {
     file: "transitions/demand.ts",
     why: "ready before everything is open",
-    before: "state.warm === 0 && state.open >= state.min",
+    before: "state.initialOwed === 0 && state.open >= state.min",
     after: "state.open >= state.min"
   },
   {
     file: "transitions/demand.ts",
     why: "a backoff whose probe failed is never left once the floor is full",
-    before: "    state.cooling = false\n    return nothing\n  }\n  state.cooling = true",
-    after: "    return nothing\n  }\n  state.cooling = true"
+    before: "    state.backingOff = false\n    return nothing\n  }\n  state.backingOff = true",
+    after: "    return nothing\n  }\n  state.backingOff = true"
   },
 
   // --- What closes --------------------------------------------------------------------------------------------------
@@ -98,14 +98,14 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "a shared connection that is condemned is lent on",
-    before: "    slot.reason ??= reason\n    state.spare.remove(slot)",
+    before: "    slot.reason ??= reason\n    state.shareable.remove(slot)",
     after: "    slot.reason ??= reason"
   },
   {
     file: "transitions/retiring.ts",
     why: "a place that becomes free serves nobody",
-    before: "return [...demand(state, now), ...makeWay(state, now)]",
-    after: "return makeWay(state, now)"
+    before: "return [...demand(state, now), ...makeRoom(state, now)]",
+    after: "return makeRoom(state, now)"
   },
   {
     file: "transitions/retiring.ts",
@@ -161,13 +161,13 @@ export const mutants = [
   {
     file: "transitions/queue.ts",
     why: "a waiter that leaves keeps its turn to time out",
-    before: "  if (waiter.turn !== undefined) state.turns.remove(waiter.turn)\n",
+    before: "  if (waiter.turn !== undefined) state.deadlines.remove(waiter.turn)\n",
     after: ""
   },
   {
     file: "transitions/queue.ts",
     why: "who reconnects waits behind the queue",
-    before: "if (waiter.moving === undefined) state.waiters.push(waiter)\n  else state.movers.push(waiter)",
+    before: "if (waiter.forLease === undefined) state.waiters.push(waiter)\n  else state.reconnecting.push(waiter)",
     after: "state.waiters.push(waiter)"
   },
   {
@@ -191,8 +191,8 @@ export const mutants = [
   {
     file: "transitions/queue.ts",
     why: "a failed open fails the youngest",
-    before: "state.movers.head ?? state.waiters.head",
-    after: "state.movers.head ?? state.waiters.tail"
+    before: "state.reconnecting.head ?? state.waiters.head",
+    after: "state.reconnecting.head ?? state.waiters.tail"
   },
   {
     file: "transitions/queue.ts",
@@ -265,8 +265,8 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "lifo is fifo",
-    before: "state.limits.lifo ? state.spare.tail ?? state.idle.tail :",
-    after: "state.limits.lifo ? state.spare.head ?? state.idle.head :"
+    before: "state.limits.lifo ? state.shareable.tail ?? state.idle.tail :",
+    after: "state.limits.lifo ? state.shareable.head ?? state.idle.head :"
   },
   {
     file: "transitions/leases.ts",
@@ -301,7 +301,7 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "who reconnects for a lease that ends is never told",
-    before: `return mover?.list === undefined ? nothing : [refuse(state, mover, { _tag: "LeaseEnded" })]`,
+    before: `return waiter?.list === undefined ? nothing : [failWaiter(state, waiter, { _tag: "LeaseEnded" })]`,
     after: "return nothing"
   },
 
@@ -309,14 +309,15 @@ export const mutants = [
   {
     file: "transitions/opening.ts",
     why: "a success does not end the backoff",
-    before: "  state.cooling = false\n  relieve",
-    after: "  relieve"
+    before: "  state.backingOff = false\n  resetLimiter",
+    after: "  resetLimiter"
   },
   {
     file: "transitions/leases.ts",
     why: "who reconnects does not come first",
-    before: "return movers.head !== undefined && slot.ticket > movers.head.ticket ? movers.head : waiters.head",
-    after: "return waiters.head ?? movers.head"
+    before:
+      "return reconnecting.head !== undefined && slot.ticket > reconnecting.head.ticket ? reconnecting.head : waiters.head",
+    after: "return waiters.head ?? reconnecting.head"
   },
   {
     file: "transitions/whole.ts",
@@ -327,8 +328,8 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "the backoff goes on for ever once the open that was to end it has been given up",
-    before: "state.opening.length === 0) state.cooling = false",
-    after: "false) state.cooling = false"
+    before: "state.opening.length === 0) state.backingOff = false",
+    after: "false) state.backingOff = false"
   },
   {
     file: "transitions/whole.ts",
@@ -339,13 +340,13 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "resize closes the youngest opens last",
-    before: "commands.push(...rotate(state, now), ...demand(state, now), ...makeWay(state, now))",
+    before: "commands.push(...rotate(state, now), ...demand(state, now), ...makeRoom(state, now))",
     after: ""
   },
   {
     file: "transitions/whole.ts",
     why: "close leaves the waiters waiting",
-    before: `commands.push(refuse(state, waiter, { _tag: "PoolClosed" }))`,
+    before: `commands.push(failWaiter(state, waiter, { _tag: "PoolClosed" }))`,
     after: "void waiter"
   },
   {
@@ -357,49 +358,49 @@ export const mutants = [
 
   // --- The engine and its parts -------------------------------------------------------------------------------------
   {
-    file: "lender.ts",
+    file: "leasing.ts",
     why: "a newcomer overtakes",
     before: "state.waiters.length > 0 || Leases.candidate",
     after: "Leases.candidate"
   },
   {
-    file: "lender.ts",
+    file: "leasing.ts",
     why: "who is interrupted after the hand-off keeps the connection",
     before: `else if (waiter.lease?.phase === "Held") this.giveBack(waiter.lease)`,
     after: ""
   },
   {
-    file: "lender.ts",
+    file: "leasing.ts",
     why: "a lease ends twice",
     before: `    if (lease.phase !== "Held") return\n    const now`,
     after: "    const now"
   },
   {
-    file: "lender.ts",
+    file: "leasing.ts",
     why: "an idle connection is never asked",
-    before: "wasIdle && this.mustAnswer(slot, now)",
+    before: "wasIdle && this.needsValidation(slot, now)",
     after: "false"
   },
   {
-    file: "lender.ts",
+    file: "leasing.ts",
     why: "onRelease is not heeded",
-    before: `verdict.value === "keep" ? unfit : "Unclean"`,
-    after: "unfit"
+    before: `verdict.value === "keep" ? checkLendable : "Unclean"`,
+    after: "checkLendable"
   },
   {
-    file: "lender.ts",
+    file: "leasing.ts",
     why: "a condemned connection is handed on between hand-off and claim",
     before: "reason === undefined || (!used && (reason === \"Disconnected\" || reason === \"Unclean\"))",
     after: "true"
   },
   {
-    file: "lending.ts",
+    file: "borrow.ts",
     why: "who owns what is looked at before the wait has ended for good",
-    before: "    this.engine.lender.withdraw(this.waiter)\n",
+    before: "    this.engine.leases.withdraw(this.waiter)\n",
     after: ""
   },
   {
-    file: "lending.ts",
+    file: "borrow.ts",
     why: "acquireTimeout does not hold for who reconnects",
     before: "now + engine.options.acquireTimeout, false, lease)",
     after: "Infinity, false, lease)"
@@ -413,7 +414,7 @@ export const mutants = [
   {
     file: "engine.ts",
     why: "idle connections are not fed to those who wait",
-    before: "this.lender.feed()",
+    before: "this.leases.serveWaiters()",
     after: "{}"
   },
   {
@@ -429,40 +430,40 @@ export const mutants = [
     after: ""
   },
   {
-    file: "lives.ts",
+    file: "lifecycle.ts",
     why: "what an open gave too late stays open",
     before: "if (!this.listener.opened(slot, connection, drawn)) return this.closeScope(slot, scope)",
     after: "if (!this.listener.opened(slot, connection, drawn)) return Effect.void"
   },
   {
-    file: "lives.ts",
+    file: "lifecycle.ts",
     why: "what a failed open left behind is not cleaned up",
     before:
       "            this.listener.openFailed(slot, notInterrupted(cause))\n            return this.closeScope(slot, scope)",
     after: "            this.listener.openFailed(slot, notInterrupted(cause))\n            return Effect.void"
   },
   {
-    file: "lives.ts",
+    file: "lifecycle.ts",
     why: "an onRelease that hangs goes on after its connection has closed",
     before: "for (const helper of life.helpers ?? []) stop(helper)",
     after: ""
   },
   {
-    file: "upkeep.ts",
+    file: "timers.ts",
     why: "an open that hangs keeps its place",
-    before: "Alarm.of(host, state.opening, duties.openTimedOut),",
+    before: "Alarm.of(runtime, state.opening, duties.openTimedOut),",
     after: ""
   },
   {
-    file: "upkeep.ts",
+    file: "timers.ts",
     why: "a validation that hangs keeps its place",
-    before: "Alarm.of(host, state.validating, duties.validationTimedOut),",
+    before: "Alarm.of(runtime, state.validating, duties.validationTimedOut),",
     after: ""
   },
   {
-    file: "upkeep.ts",
+    file: "timers.ts",
     why: "a close that hangs keeps its place",
-    before: "Alarm.of(host, state.closing, duties.closeTimedOut),",
+    before: "Alarm.of(runtime, state.closing, duties.closeTimedOut),",
     after: ""
   },
   {
@@ -474,11 +475,11 @@ export const mutants = [
   {
     file: "readiness.ts",
     why: "a failed fill is not told to who waits for it",
-    before: "if (refusal !== undefined) this.tell(refusal)",
+    before: "if (failure !== undefined) this.publish(failure)",
     after: ""
   },
   {
-    file: "journal.ts",
+    file: "eventBus.ts",
     why: "the return of a leak is not told",
     before: "if (!lease.suspected) return",
     after: "return"
@@ -490,80 +491,80 @@ export const mutants = [
     after: "if (seen >= rank) return bounds[Math.max(0, bucket - 1)]!"
   },
   {
-    file: "transport/inlet.ts",
+    file: "transport/readQueue.ts",
     why: "a reader that gives up leaves the connection clean",
     first: sockets,
-    before: "abandon(reader: Reader<any>): void {\n    this.spoil()\n",
+    before: "abandon(reader: Reader<any>): void {\n    this.markDirty()\n",
     after: "abandon(reader: Reader<any>): void {\n"
   },
   {
-    file: "transport/inlet.ts",
+    file: "transport/readQueue.ts",
     why: "a frame that is too large leaves the connection clean",
     first: sockets,
-    before: "if (frame === TooLarge) {\n      this.spoil()\n",
+    before: "if (frame === TooLarge) {\n      this.markDirty()\n",
     after: "if (frame === TooLarge) {\n"
   },
   {
-    file: "transport/inlet.ts",
+    file: "transport/readQueue.ts",
     why: "a decoder that throws leaves the connection clean",
     first: sockets,
-    before: "} catch (defect) {\n      this.spoil()\n",
+    before: "} catch (defect) {\n      this.markDirty()\n",
     after: "} catch (defect) {\n"
   },
   {
-    file: "transport/inlet.ts",
+    file: "transport/readQueue.ts",
     why: "a newcomer reads before those in line",
     first: sockets,
     before: "    if (this.readers.length > 0) return undefined\n",
     after: ""
   },
   {
-    file: "transport/inlet.ts",
+    file: "transport/readQueue.ts",
     why: "nobody holds the peer back",
     first: sockets,
     before: "this.hold(this.bytes.length > 0 && this.readers.length === 0)",
     after: "this.hold(false)"
   },
   {
-    file: "transport/inlet.ts",
+    file: "transport/readQueue.ts",
     why: "a read does not count as the answer",
     first: sockets,
     before: "      this.noteRead()\n",
     after: ""
   },
   {
-    file: "transport/outlet.ts",
+    file: "transport/writeQueue.ts",
     why: "a full transport holds no writer back",
     first: sockets,
     before: "if (!this.writeNow(writer.data)) return",
     after: "this.writeNow(writer.data)"
   },
   {
-    file: "transport/line.ts",
+    file: "transport/session.ts",
     why: "what comes on an idle line is kept for the next holder",
     first: sockets,
     before: "    if (this.idle) return this.fail({ reason: \"Desync\" })\n",
     after: ""
   },
   {
-    file: "transport/line.ts",
+    file: "transport/session.ts",
     why: "the peer's end is not the connection's",
     first: sockets,
-    before: "if (!this.allowHalfOpen || this.idle || this.outlet.failure !== undefined) return this.fail(endOfStream)",
-    after: "if (this.idle || this.outlet.failure !== undefined) return this.fail(endOfStream)"
+    before: "if (!this.allowHalfOpen || this.idle || this.writes.failure !== undefined) return this.fail(endOfStream)",
+    after: "if (this.idle || this.writes.failure !== undefined) return this.fail(endOfStream)"
   },
   {
-    file: "transport/line.ts",
+    file: "transport/session.ts",
     why: "who reads beyond the lease is not told",
     first: sockets,
-    before: "    this.inlet.revoke()\n",
+    before: "    this.reads.revoke()\n",
     after: ""
   },
   {
-    file: "transport/line.ts",
+    file: "transport/session.ts",
     why: "a connection that was shut down is lent again",
     first: sockets,
-    before: "  shutdown(): void {\n    this.spoil()\n",
+    before: "  shutdown(): void {\n    this.markDirty()\n",
     after: "  shutdown(): void {\n"
   },
   {
@@ -585,7 +586,7 @@ export const mutants = [
     file: "transport/leased.ts",
     why: "a shutdown overtakes those who send",
     first: sockets,
-    before: "if (outlet.canWrite) return Effect.sync(() => this.line.shutdown())",
+    before: "if (writes.canWrite) return Effect.sync(() => this.line.shutdown())",
     after: "return Effect.sync(() => this.line.shutdown())"
   },
   {
@@ -599,7 +600,7 @@ export const mutants = [
     file: "../TransportPool.ts",
     why: "after a failure a connection is lent again",
     first: sockets,
-    before: "Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : spoil(line) :",
+    before: "Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : markDirty(line) :",
     after: "settle(line) :"
   },
   {
@@ -649,7 +650,7 @@ export const mutants = [
   {
     file: "transitions/demand.ts",
     why: "opens that fail set no pace",
-    before: "i < count && now >= pace(state)",
+    before: "i < count && now >= nextOpenAt(state)",
     after: "i < count"
   },
   {
@@ -667,8 +668,8 @@ export const mutants = [
   {
     file: "transitions/demand.ts",
     why: "a success does not end the pace",
-    before: "  state.strainedUntil = -Infinity\n  state.lastSetback",
-    after: "  state.lastSetback"
+    before: "  state.strainedUntil = -Infinity\n  state.lastOpenFailure",
+    after: "  state.lastOpenFailure"
   },
   {
     file: "transitions/demand.ts",
@@ -688,79 +689,79 @@ export const mutants = [
     file: "transitions/queue.ts",
     why: "who was held back by failed opens hears only that time is over",
     first: ["/pace.test.ts"],
-    before: "state.lastSetback !== undefined && isHeldBack(state)",
-    after: "state.lastSetback !== undefined && isHeldBack(state) && false"
+    before: "state.lastOpenFailure !== undefined && isOpenDelayed(state)",
+    after: "state.lastOpenFailure !== undefined && isOpenDelayed(state) && false"
   },
   {
-    file: "upkeep.ts",
+    file: "timers.ts",
     why: "nobody looks when the pace allows another open",
     first: ["/pace.test.ts"],
-    before: "      this.pace,\n",
+    before: "      this.nextOpenAt,\n",
     after: ""
   },
   {
     file: "engine.ts",
     why: "what only the pace holds back is forgotten",
     first: ["/pace.test.ts"],
-    before: "else if (this.state.lastSetback !== undefined) this.upkeep.paced()",
+    before: "else if (this.state.lastOpenFailure !== undefined) this.timers.paced()",
     after: ""
   },
 
   // --- Very many at once ----------------------------------------------------------------------------------------------
   {
-    file: "lives.ts",
+    file: "lifecycle.ts",
     why: "all close in one turn of the event loop",
     first: ["/closing.test.ts"],
-    before: "const closedPerTurn = 100",
-    after: "const closedPerTurn = 1e9"
+    before: "const closesPerTurn = 100",
+    after: "const closesPerTurn = 1e9"
   },
   {
-    file: "lives.ts",
+    file: "lifecycle.ts",
     why: "those of later turns are closed only a hundred at a time",
     first: ["/closing.test.ts"],
     before: "if (this.done < this.backlog.length) return Effect.zipRight(Effect.yieldNow(), this.workOff)\n",
     after: ""
   },
   {
-    file: "guard.ts",
+    file: "interruption.ts",
     why: "an interrupted fiber heeds that again once it has heard of a failure",
-    first: ["/guard.test.ts"],
+    first: ["/frame.test.ts"],
     before: "if (this.isShut) stackOf(this.fiber).pushStack(reopen)\n",
     after: ""
   },
   {
-    file: "guard.ts",
+    file: "interruption.ts",
     why: "an interrupted fiber is shut before its continuation, which it would pass over",
-    first: ["/guard.test.ts"],
+    first: ["/frame.test.ts"],
     before: "    return shut\n",
     after: "    return 0 as RuntimeFlagsPatch.RuntimeFlagsPatch\n"
   },
   {
-    file: "guard.ts",
+    file: "interruption.ts",
     why: "what follows an interrupted success does not run",
-    first: ["/guard.test.ts"],
+    first: ["/frame.test.ts"],
     before: "return Effect.interruptible(this.onSuccess(value))",
     after: "return this.onSuccess(value)"
   },
   {
-    file: "guard.ts",
+    file: "interruption.ts",
     why: "a frame is not used where it could be moved to another fiber",
-    first: ["/guard.test.ts"],
+    first: ["/frame.test.ts"],
     before: " && stackOf(fiber)._steps.length === 0",
     after: ""
   },
   {
-    file: "guard.ts",
+    file: "interruption.ts",
     why: "a frame is used only after its trial",
-    first: ["/guard.test.ts"],
+    first: ["/frame.test.ts"],
     before:
       "return Equal.equals(trial(subject, (body) => Effect.withFiberRuntime((fiber) => body(fiber, guard))), wanted)",
     after: "return true"
   },
   {
-    file: "guard.ts",
+    file: "interruption.ts",
     why: "a continuation that is passed over is put back",
-    first: ["/guard.test.ts"],
+    first: ["/frame.test.ts"],
     before: "    stackOf(this.fiber).pushStack(this)\n",
     after: ""
   },
@@ -770,15 +771,15 @@ export const mutants = [
     file: "transport/operation.ts",
     why: "what has arrived by the deadline is not looked at",
     first: ["/deadlines.test.ts"],
-    before: "if (transport.catchUp === undefined) this.operation.tooLate()",
-    after: "if (transport !== undefined) this.operation.tooLate()"
+    before: "if (transport.catchUp === undefined) this.operation.rejectClosed()",
+    after: "if (transport !== undefined) this.operation.rejectClosed()"
   },
   {
     file: "transport/operation.ts",
     why: "who has failed in time stays in line",
     first: ["/deadlines.test.ts"],
-    before: "    this.leave()\n    if (this.answered",
-    after: "    if (this.answered"
+    before: "    this.leave()\n    if (this.validated",
+    after: "    if (this.validated"
   },
   {
     file: "transport/operation.ts",
@@ -805,7 +806,7 @@ export const mutants = [
     file: "transport/operation.ts",
     why: "a fiber that stepped aside uses the next holder's connection",
     first: ["/connection.test.ts"],
-    before: "    if (this.leased.line.holder !== this.leased) return this.end(this.refuse(\"Released\"))\n",
+    before: "    if (this.leased.line.holder !== this.leased) return this.end(this.failWaiter(\"Released\"))\n",
     after: ""
   },
   {
@@ -826,8 +827,8 @@ export const mutants = [
     file: "alarm.ts",
     why: "a fiber is given up and started anew for every exchange",
     first: ["/deadlines.test.ts"],
-    before: "const patience = 4",
-    after: "const patience = 1"
+    before: "const restTurns = 4",
+    after: "const restTurns = 1"
   },
   {
     file: "alarm.ts",
@@ -840,14 +841,14 @@ export const mutants = [
     file: "alarm.ts",
     why: "what falls due in another's grace has none",
     first: ["/alarm.test.ts"],
-    before: "this.ring(this.host.now(), now)",
-    after: "this.ring(this.host.now(), this.host.now())"
+    before: "this.ring(this.runtime.now(), now)",
+    after: "this.ring(this.runtime.now(), this.runtime.now())"
   },
   {
     file: "alarm.ts",
     why: "what follows from a deadline begins in the past",
     first: ["/alarm.test.ts"],
-    before: "this.ring(this.host.now(), now)",
+    before: "this.ring(this.runtime.now(), now)",
     after: "this.ring(now, now)"
   },
   // --- What can be seen of it ---------------------------------------------------------------------------------------
@@ -876,7 +877,7 @@ export const mutants = [
     file: "metrics/instruments.ts",
     why: "expired connections that the floor still needs are not counted as idle",
     first: ["/metrics.test.ts"],
-    before: "state.idle.length + state.outgoing.length",
+    before: "state.idle.length + state.expiring.length",
     after: "state.idle.length"
   },
   {
@@ -943,14 +944,14 @@ export const mutants = [
     after: ""
   },
   {
-    file: "journal.ts",
+    file: "eventBus.ts",
     why: "notices tell of every lease",
     first: ["/watching.test.ts"],
     before: "if (told._tag !== \"Borrowed\" && told._tag !== \"Released\") this.rest",
     after: "this.rest"
   },
   {
-    file: "verbs.ts",
+    file: "operations.ts",
     why: "a connection that is being opened can be dropped by its number",
     first: ["/watching.test.ts"],
     before: "if (slot.id !== id || !isThere(slot)) continue",
@@ -964,14 +965,14 @@ export const mutants = [
     after: ""
   },
   {
-    file: "lending.ts",
+    file: "borrow.ts",
     why: "a borrower's span does not end when he is interrupted",
     first: ["/tracing.test.ts"],
     before: "const exit = Exit.failCause(cause)\n    this.trace?.failed(exit)",
     after: "const exit = Exit.failCause(cause)"
   },
   {
-    file: "lending.ts",
+    file: "borrow.ts",
     why: "a borrower's span does not end when he is served",
     first: ["/tracing.test.ts"],
     before: "      this.trace?.served(lease.slot.id)\n",

@@ -3,11 +3,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
-import { type Host, stop } from "./host.js"
 import type { Linked, List } from "./list.js"
+import { type PoolRuntime, stop } from "./runtime.js"
 
 /** So many turns of the scheduler later a fiber is given up for which there is nothing to do. */
-const patience = 4
+const restTurns = 4
 
 /** A fiber that wakes up too late gives as much time again, at most so many milliseconds: by then a loop has turned. */
 const longestGrace = 10
@@ -19,12 +19,12 @@ const longestGrace = 10
 export class Alarm {
   /** An alarm for those that stand in one list until their deadline. */
   static of<N extends Linked<N> & { readonly deadline: number }>(
-    host: Host,
+    runtime: PoolRuntime,
     list: List<N>,
     overdue: (node: N, now: number) => void,
     atRest?: () => void
   ): Alarm {
-    return new Alarm(host, () => list.head?.deadline, (now, until) => {
+    return new Alarm(runtime, () => list.head?.deadline, (now, until) => {
       for (const node of list) {
         if (node.deadline > until) break
         overdue(node, now)
@@ -38,7 +38,7 @@ export class Alarm {
   private resting = 0
 
   constructor(
-    private readonly host: Host,
+    private readonly runtime: PoolRuntime,
     /** The next deadline; `undefined` or `Infinity` when there is none. */
     private readonly due: () => number | undefined,
     /** Deals with the deadlines until a moment, which is in the past by the grace that they were given. */
@@ -55,8 +55,8 @@ export class Alarm {
       else if (due < this.until) this.rearm()
     } else if (this.fiber !== undefined && this.resting === 0) {
       // A queue that is empty for a moment is often full again at once: who was served comes back, or lets in the next.
-      this.resting = patience
-      this.host.later(this.rest)
+      this.resting = restTurns
+      this.runtime.later(this.rest)
     }
   }
 
@@ -69,7 +69,7 @@ export class Alarm {
   }
 
   private readonly rest = (): void => {
-    if (--this.resting > 0) return this.host.later(this.rest)
+    if (--this.resting > 0) return this.runtime.later(this.rest)
     if (this.fiber === undefined || (this.due() ?? Infinity) !== Infinity) return
     this.disarm()
     this.atRest()
@@ -88,7 +88,7 @@ export class Alarm {
   }
 
   private arm(): void {
-    const fiber = this.host.fork(this.watch(Infinity))
+    const fiber = this.runtime.fork(this.watch(Infinity))
     this.fiber = fiber
     // It looks for itself as soon as it runs.
     this.until = -Infinity
@@ -105,14 +105,14 @@ export class Alarm {
     return Effect.suspend(() => {
       const due = this.due() ?? Infinity
       if (due === Infinity) return Effect.void
-      const now = this.host.now()
+      const now = this.runtime.now()
       this.until = due
       const sleep = (millis: number) => Effect.as(Effect.sleep(Duration.millis(millis)), now + millis)
       if (due > now) return Effect.flatMap(sleep(Math.ceil(due - now)), (next) => this.watch(next))
       // After a stall of the event loop timers fire before what has arrived meanwhile is read, and one that is started
       // then can fire at once, too. So there is some grace, and only for what is due now: what falls due in it gets its own.
       return Effect.flatMap(sleep(Math.min(Math.max(0, now - planned), longestGrace)), (next) => {
-        this.ring(this.host.now(), now)
+        this.ring(this.runtime.now(), now)
         return this.watch(next)
       })
     })

@@ -17,11 +17,11 @@ import {
 import type { PoolEvent } from "../PoolEvent.js"
 import type { PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
+import * as Lending from "./borrow.js"
 import type { Engine } from "./engine.js"
-import * as Lending from "./lending.js"
+import * as Verbs from "./operations.js"
 import { callTimeout } from "./options.js"
 import { leases, snapshot } from "./snapshot.js"
-import * as Verbs from "./verbs.js"
 
 const variance = {
   _A: (_: any) => _,
@@ -59,8 +59,8 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
     this.close = Verbs.close(engine)
     this.size = Effect.sync(() => engine.state.open)
     this.stats = Effect.sync(() => snapshot(engine.state, engine.now()))
-    this.events = engine.journal.events
-    this.notices = engine.journal.notices
+    this.events = engine.events.events
+    this.notices = engine.events.notices
     this.leases = Effect.sync(() => leases(engine.state, engine.now()))
     this.advise = Effect.map(
       this.stats,

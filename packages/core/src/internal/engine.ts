@@ -13,16 +13,17 @@ import type * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
 import type { CloseReason } from "../PoolStats.js"
-import { Directory } from "./directory.js"
+import { EventBus } from "./eventBus.js"
 import { Hooks } from "./hooks.js"
-import * as Host from "./host.js"
-import { Journal } from "./journal.js"
-import { Lender } from "./lender.js"
-import { Lives } from "./lives.js"
+import { LeaseManager } from "./leasing.js"
+import { ConnectionLifecycle } from "./lifecycle.js"
 import type { Resolved } from "./options.js"
 import { Readiness } from "./readiness.js"
 import * as Registry from "./registry.js"
-import { type Setback, type Slot, State, type Waiter } from "./state.js"
+import * as PoolRuntime from "./runtime.js"
+import { SlotIndex } from "./slotIndex.js"
+import { type OpenFailure, type Slot, State, type Waiter } from "./state.js"
+import { Timers } from "./timers.js"
 import * as Tracing from "./tracing.js"
 import type { Commands } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
@@ -30,13 +31,12 @@ import * as Leases from "./transitions/leases.js"
 import * as Opening from "./transitions/opening.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
-import { Upkeep } from "./upkeep.js"
 
 export class Engine<C, E> {
   readonly state: State<C>
-  readonly journal: Journal<C>
+  readonly events: EventBus<C>
   readonly readiness: Readiness
-  readonly directory = new Directory<C>()
+  readonly index = new SlotIndex<C>()
   /** Why the last open failed, until one succeeds. */
   lastConnectError: Option.Option<unknown> = Option.none()
 
@@ -46,29 +46,29 @@ export class Engine<C, E> {
   /** What spans say of the pool. */
   readonly attributes: Tracing.Attributes
 
-  readonly lender: Lender<C, E>
+  readonly leases: LeaseManager<C, E>
 
-  readonly host: Host.Host
+  readonly runtime: PoolRuntime.PoolRuntime
   readonly hooks: Hooks<C>
-  readonly lives: Lives<C, E>
-  readonly upkeep: Upkeep<C, E>
+  readonly lifecycle: ConnectionLifecycle<C, E>
+  readonly timers: Timers<C, E>
 
   constructor(
     readonly options: Resolved<C, E, Scope.Scope>,
-    runtime: Runtime.Runtime<never>,
+    context: Runtime.Runtime<never>,
     clock: Clock.Clock
   ) {
     this.attributes = { "db.client.connection.pool.name": options.name, ...options.attributes }
-    const host = Host.make(options.name, runtime, clock)
-    const state = new State<C>(options, host.now())
+    const runtime = PoolRuntime.make(options.name, context, clock)
+    const state = new State<C>(options, runtime.now())
     this.state = state
-    this.host = host
-    this.journal = new Journal(options.name, host, state)
+    this.runtime = runtime
+    this.events = new EventBus(options.name, runtime, state)
     this.readiness = new Readiness(state)
-    this.hooks = new Hooks(options, host)
-    this.lender = new Lender(this)
-    this.lives = new Lives(
-      host,
+    this.hooks = new Hooks(options, runtime)
+    this.leases = new LeaseManager(this)
+    this.lifecycle = new ConnectionLifecycle(
+      runtime,
       (slot) =>
         Tracing.connect(options.open, { ...this.attributes, "socketpool.connection.id": slot.id }, this.causeOf(slot)),
       options.closed,
@@ -76,24 +76,24 @@ export class Engine<C, E> {
       {
         opened: (slot, connection, drawn) => this.opened(slot, connection, drawn),
         openFailed: (slot, cause) => this.openFailed(slot, { _tag: "OpenFailed", cause }, false),
-        died: (slot, reason) => this.run(Retiring.condemn(state, slot, reason, host.now())),
+        died: (slot, reason) => this.run(Retiring.retireOnReturn(state, slot, reason, runtime.now())),
         gone: (slot) => this.gone(slot)
       }
     )
-    this.upkeep = new Upkeep(host, state, options, {
+    this.timers = new Timers(runtime, state, options, {
       run: (commands) => this.run(commands),
       openTimedOut: (slot) => this.openFailed(slot, { _tag: "ConnectTimeout" }, true),
       validationTimedOut: (slot) => this.failed(slot),
-      resetTimedOut: (lease, now) => this.lender.settle(lease, "Unclean", now),
+      resetTimedOut: (lease, now) => this.leases.settle(lease, "Unclean", now),
       closeTimedOut: (slot) => this.closeTimedOut(slot),
-      leakSuspected: (lease, now) => this.journal.leakSuspected(lease, now),
+      leakSuspected: (lease, now) => this.events.leakSuspected(lease, now),
       sweep: () => this.sweep()
     })
   }
 
   /** Milliseconds on the pool's clock. */
   now(): number {
-    return this.host.now()
+    return this.runtime.now()
   }
 
   // --- Running what transitions return ------------------------------------------------------------------------------
@@ -104,51 +104,51 @@ export class Engine<C, E> {
       if (command._tag !== "Wake") onlyWoke = false
       switch (command._tag) {
         case "Open":
-          this.lives.open(command.slot)
+          this.lifecycle.open(command.slot)
           break
         case "Abort":
-          this.lives.abort(command.slot)
+          this.lifecycle.abort(command.slot)
           break
         case "Validate":
           this.validate(command.slot)
           break
         case "Close":
-          this.lives.close(command.slot)
+          this.lifecycle.close(command.slot)
           break
         case "Ended":
-          this.lender.release(command.lease, this.now())
+          this.leases.release(command.lease, this.now())
           break
         case "Wake":
           this.wake(command.waiter)
           break
         case "BackOff":
-          this.readiness.setBack(command.setback)
-          this.upkeep.backOff(typedError<E>(command.setback))
+          this.readiness.openFailed(command.failure)
+          this.timers.backOff(typedError<E>(command.failure))
           break
       }
     }
-    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.lender.feed()
+    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.leases.serveWaiters()
     if (!onlyWoke) this.watch()
-    else if (commands.length > 0) this.upkeep.queued()
-    else if (this.state.lastSetback !== undefined) this.upkeep.paced()
+    else if (commands.length > 0) this.timers.queued()
+    else if (this.state.lastOpenFailure !== undefined) this.timers.paced()
   }
 
   /** Wakes or parks whatever waits for something to change. */
   watch(): void {
     const { state } = this
-    this.upkeep.refresh()
+    this.timers.refresh()
     this.readiness.refresh()
     if (state.phase === "Draining" && state.slots.size === 0) {
       Whole.closed(state)
       Registry.leave(state)
-      this.journal.tell(() => ({ _tag: "PoolClosed" }))
+      this.events.publish(() => ({ _tag: "PoolClosed" }))
       Deferred.unsafeDone(this.done, Exit.void)
     }
   }
 
   private wake(waiter: Waiter<C>): void {
-    if (waiter.refusal?._tag === "AcquireTimeout") {
-      this.journal.exhausted("Timeout", Math.round(this.now() - waiter.since))
+    if (waiter.failure?._tag === "AcquireTimeout") {
+      this.events.exhausted("Timeout", Math.round(this.now() - waiter.since))
     }
     waiter.wake?.()
   }
@@ -157,7 +157,7 @@ export class Engine<C, E> {
 
   /** The span of the request that a connection is opened for: the first open is for the oldest waiter, and so on. */
   private causeOf(slot: Slot<C>): AnySpan | undefined {
-    const { movers, opening, waiters } = this.state
+    const { reconnecting: movers, opening, waiters } = this.state
     let before = 0
     for (const other of opening) {
       if (other === slot) break
@@ -174,32 +174,32 @@ export class Engine<C, E> {
     const { connectionTTL, ttlJitter } = this.options
     const now = this.now()
     this.lastConnectError = Option.none()
-    if (!this.hooks.hasViews) this.directory.add(connection, slot)
-    this.journal.opened(slot, now - slot.since)
+    if (!this.hooks.hasViews) this.index.add(connection, slot)
+    this.events.opened(slot, now - slot.since)
     const lifetime = connectionTTL === Infinity ? Infinity : connectionTTL * (1 - ttlJitter * drawn)
     this.run(Opening.opened(this.state, slot, connection, now + lifetime, now))
     this.watch()
     return true
   }
 
-  private openFailed(slot: Slot<C>, setback: Setback, inFlight: boolean): void {
+  private openFailed(slot: Slot<C>, setback: OpenFailure, inFlight: boolean): void {
     if (slot.phase !== "Opening") return
     const cause = setback._tag === "OpenFailed" ?
       setback.cause :
       Cause.fail(new Error(`opening took longer than ${this.options.connectTimeout} ms`))
     this.lastConnectError = Option.some(Cause.squash(cause))
-    this.journal.openFailed(slot, cause)
-    if (this.state.pending === 0) this.host.warn("a connection could not be opened in the background", cause, slot)
+    this.events.openFailed(slot, cause)
+    if (this.state.pending === 0) this.runtime.warn("a connection could not be opened in the background", cause, slot)
     this.run(Opening.openFailed(this.state, slot, setback, inFlight, this.now()))
     this.watch()
   }
 
   private validate(slot: Slot<C>): void {
-    this.lives.ask(slot, this.hooks.validate(slot), (exit) => {
+    this.lifecycle.ask(slot, this.hooks.validate(slot), (exit) => {
       if (slot.list !== this.state.validating) return
       if (exit._tag === "Failure" || !exit.value) return this.failed(slot)
       const now = this.now()
-      const reason = this.hooks.unfit(slot, now)
+      const reason = this.hooks.checkLendable(slot, now)
       this.run(Leases.validated(this.state, slot, reason, now))
       this.watch()
     })
@@ -215,7 +215,7 @@ export class Engine<C, E> {
     for (const slot of [...state.idle]) {
       if (slot.list !== state.idle) continue
       const now = this.now()
-      const reason = this.unfit(slot, now)
+      const reason = this.checkLendable(slot, now)
       // A predicate may have used the pool meanwhile.
       if (reason === undefined || slot.list !== state.idle) continue
       this.run(reason === "Expired" ? Retiring.expire(state, slot, now) : Retiring.retire(state, slot, reason, now))
@@ -225,25 +225,25 @@ export class Engine<C, E> {
   }
 
   /** Why a connection must not be lent (again), as far as can be told at once. */
-  unfit(slot: Slot<C>, now: number): CloseReason | undefined {
-    return Retiring.isStale(this.state, slot, now) ? "Stale" : this.hooks.unfit(slot, now)
+  checkLendable(slot: Slot<C>, now: number): CloseReason | undefined {
+    return Retiring.isStale(this.state, slot, now) ? "Stale" : this.hooks.checkLendable(slot, now)
   }
 
   private closeTimedOut(slot: Slot<C>): void {
     const after = `within ${this.options.closeTimeout} ms`
-    this.host.warn(`a connection has not closed ${after}; its place is given to another`, Cause.empty, slot)
+    this.runtime.warn(`a connection has not closed ${after}; its place is given to another`, Cause.empty, slot)
     this.gone(slot)
   }
 
   private gone(slot: Slot<C>): void {
     if (slot.phase === "Gone") return
-    if (slot.phase === "Closing") this.journal.closed(slot)
-    this.lives.forget(slot)
-    if (!this.hooks.hasViews) this.directory.remove(slot.connection as C, slot)
+    if (slot.phase === "Closing") this.events.closed(slot)
+    this.lifecycle.forget(slot)
+    if (!this.hooks.hasViews) this.index.remove(slot.connection as C, slot)
     this.run(Retiring.gone(this.state, slot, this.now()))
     this.watch()
   }
 }
 
-const typedError = <E>(setback: Setback | undefined): Option.Option<E> =>
+const typedError = <E>(setback: OpenFailure | undefined): Option.Option<E> =>
   setback?._tag === "OpenFailed" ? Cause.failureOption(setback.cause as Cause.Cause<E>) : Option.none()

@@ -3,15 +3,15 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { CloseReason } from "../PoolStats.js"
-import type { Host } from "./host.js"
 import type { Resolved } from "./options.js"
+import type { PoolRuntime } from "./runtime.js"
 import type { Slot } from "./state.js"
 
 /** What `onRelease` answers. */
 export type Verdict = "keep" | "discard"
 
 /** Without `onRelease`: a success or a typed failure leaves the connection as good as it was. */
-const spoils = (exit: Exit.Exit<unknown, unknown>): boolean =>
+const makesDirty = (exit: Exit.Exit<unknown, unknown>): boolean =>
   exit._tag === "Failure" && (Cause.isInterrupted(exit.cause) || Cause.isDie(exit.cause))
 
 export class Hooks<C> {
@@ -20,7 +20,7 @@ export class Hooks<C> {
       Resolved<C, unknown, unknown>,
       "isConnected" | "isExpired" | "lease" | "onRelease" | "validate"
     >,
-    private readonly host: Host
+    private readonly runtime: PoolRuntime
   ) {}
 
   /** Whether borrowers get views instead of connections. */
@@ -29,7 +29,7 @@ export class Hooks<C> {
   }
 
   /** Why a connection must not be lent (again), as far as can be told at once. */
-  unfit(slot: Slot<C>, now: number): CloseReason | undefined {
+  checkLendable(slot: Slot<C>, now: number): CloseReason | undefined {
     if (slot.reason !== undefined) return slot.reason
     if (slot.expiresAt <= now) return "Expired"
     const { isConnected, isExpired } = this.options
@@ -37,7 +37,7 @@ export class Hooks<C> {
       if (isConnected !== undefined && !isConnected(slot.connection!)) return "Disconnected"
       if (isExpired !== undefined && isExpired(slot.connection!)) return "Expired"
     } catch (defect) {
-      this.host.warn("isConnected or isExpired died", Cause.die(defect), slot)
+      this.runtime.warn("isConnected or isExpired died", Cause.die(defect), slot)
       return "Invalid"
     }
     return undefined
@@ -47,7 +47,7 @@ export class Hooks<C> {
   validate(slot: Slot<C>): Effect.Effect<boolean> {
     return Effect.matchCause(Effect.suspend(() => this.options.validate!(slot.connection!)), {
       onFailure: (cause) => {
-        if (Cause.isDie(cause)) this.host.warn("validate died", cause, slot)
+        if (Cause.isDie(cause)) this.runtime.warn("validate died", cause, slot)
         return false
       },
       onSuccess: (works) => works === true
@@ -61,7 +61,7 @@ export class Hooks<C> {
 
   /** Whether a connection whose lease has ended is lent again: at once, or as an effect. */
   verdict(connection: C, exit: Exit.Exit<unknown, unknown>): Verdict | Effect.Effect<Verdict> {
-    if (this.options.onRelease === undefined) return spoils(exit) ? "discard" : "keep"
+    if (this.options.onRelease === undefined) return makesDirty(exit) ? "discard" : "keep"
     try {
       return this.options.onRelease(connection, exit)
     } catch (defect) {

@@ -1,14 +1,14 @@
 /** Those who wait for the floor to be filled. */
 import * as Effect from "effect/Effect"
-import type { Setback, State } from "./state.js"
+import type { OpenFailure, State } from "./state.js"
 import { isReady } from "./transitions/demand.js"
 
-type Answer = "Ready" | Setback
+type Answer = "Ready" | OpenFailure
 
 export class Readiness {
   private readonly waiting = new Set<(answer: Answer) => void>()
   /** Why the last open for the floor failed. */
-  private lastRefusal: Setback | undefined = undefined
+  private lastFailure: OpenFailure | undefined = undefined
 
   constructor(private readonly state: State<any>) {}
 
@@ -33,13 +33,13 @@ export class Readiness {
   refresh(): void {
     if (this.waiting.size === 0) return
     const answer = this.current()
-    if (answer !== undefined) this.tell(answer)
+    if (answer !== undefined) this.notify(answer)
   }
 
   /** An open for the floor has failed, or a connection was lost unused, which says nothing of why. */
-  setBack(refusal: Setback | undefined): void {
-    this.lastRefusal = refusal
-    if (refusal !== undefined) this.tell(refusal)
+  openFailed(refusal: OpenFailure | undefined): void {
+    this.lastFailure = refusal
+    if (refusal !== undefined) this.notify(refusal)
   }
 
   private current(): Answer | undefined {
@@ -47,10 +47,10 @@ export class Readiness {
     if (state.phase !== "Running") return { _tag: "PoolClosed" }
     if (isReady(state)) return "Ready"
     // While it tries again, nobody knows.
-    return state.cooling && state.opening.length === 0 ? this.lastRefusal : undefined
+    return state.backingOff && state.opening.length === 0 ? this.lastFailure : undefined
   }
 
-  private tell(answer: Answer): void {
+  private notify(answer: Answer): void {
     const listeners = [...this.waiting]
     this.waiting.clear()
     for (const listener of listeners) listener(answer)

@@ -2,7 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import { type Host, stop } from "./host.js"
+import { type PoolRuntime, stop } from "./runtime.js"
 
 /** Runs while there is something that can expire, and is parked otherwise: no fiber, no timer. */
 export class Reaper {
@@ -10,7 +10,7 @@ export class Reaper {
   private ended = false
 
   constructor(
-    private readonly host: Host,
+    private readonly runtime: PoolRuntime,
     private readonly schedule: Schedule.Schedule<unknown>,
     private readonly sweep: () => void
   ) {}
@@ -22,7 +22,7 @@ export class Reaper {
   }
 
   private start(): void {
-    const fiber = this.host.fork(
+    const fiber = this.runtime.fork(
       Effect.flatMap(
         Schedule.driver(this.schedule),
         (driver) => Effect.forever(Effect.andThen(driver.next(undefined), Effect.sync(this.sweep)))
@@ -34,7 +34,7 @@ export class Reaper {
       // The schedule came to its end, or died; it would do so again.
       this.fiber = undefined
       this.ended = true
-      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.host.warn("the reapSchedule died", exit.cause)
+      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.runtime.warn("the reapSchedule died", exit.cause)
     })
   }
 

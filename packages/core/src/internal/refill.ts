@@ -3,11 +3,11 @@ import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import * as Schedule from "effect/Schedule"
-import { type Host, stop } from "./host.js"
 import { defaultRetry } from "./options.js"
+import { type PoolRuntime, stop } from "./runtime.js"
 
 /** A minute in which nothing was set back, not counting the waits, is a recovery: the backoff starts anew. */
-const calm = 60_000
+const recoveryMillis = 60_000
 
 /** A schedule and where it stands. */
 class Steps<In> {
@@ -42,7 +42,7 @@ export class Refill<E> {
   private lastTry = -Infinity
 
   constructor(
-    private readonly host: Host,
+    private readonly runtime: PoolRuntime,
     retry: Schedule.Schedule<unknown, E>,
     private readonly probe: () => void
   ) {
@@ -52,16 +52,16 @@ export class Refill<E> {
   /** Waits for the schedule's next step and then lets the pool try again, unless such a wait is on already. */
   backOff(error: Option.Option<E>): void {
     if (this.fiber !== undefined) return
-    const now = this.host.now()
-    if (now - this.lastTry >= calm) this.recovered()
+    const now = this.runtime.now()
+    if (now - this.lastTry >= recoveryMillis) this.recovered()
     this.lastTry = now
     const step = Option.isSome(error) ? this.onError.next(error.value) : this.onOther.next(undefined)
-    const fiber: Fiber.RuntimeFiber<void> = this.host.fork(
+    const fiber: Fiber.RuntimeFiber<void> = this.runtime.fork(
       Effect.matchCauseEffect(step, {
         onSuccess: () => Effect.sync(() => this.wake(fiber)),
         onFailure: (cause) =>
           Effect.sync(() =>
-            this.host.warn("the retry schedule ended; minConnections is filled again once an open succeeds", cause)
+            this.runtime.warn("the retry schedule ended; minConnections is filled again once an open succeeds", cause)
           )
       })
     )
@@ -85,7 +85,7 @@ export class Refill<E> {
   private wake(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
     if (this.fiber !== fiber) return
     this.fiber = undefined
-    this.lastTry = this.host.now()
+    this.lastTry = this.runtime.now()
     this.probe()
   }
 }

@@ -68,14 +68,14 @@ export class Slot<C> implements Linked<Slot<C>> {
   /** Higher than those of the waiters that came before it was open. */
   ticket = 0
   /** The highest ticket when `validate` began to ask it. */
-  askedAt = 0
+  validateTicket = 0
   expiresAt = Infinity
   /** Leases given so far, without those that were given back untouched. */
   uses = 0
   /** Whether any of their holders has taken it up. */
   used = false
   /** It has answered `validate` and was not lent since. */
-  answered = false
+  validated = false
   /** Why it closes, or must close once its leases have ended. */
   reason: CloseReason | undefined = undefined
 
@@ -90,16 +90,16 @@ export class Lease<C> implements Linked<Lease<C>> {
   next: Lease<C> | undefined = undefined
   list: List<Lease<C>> | undefined = undefined
 
-  phase: "Held" | "Returning" | "Moving" | "Ended" = "Held"
+  phase: "Held" | "Returning" | "Reconnecting" | "Ended" = "Held"
   /** Whether its holder has taken it up, and who ends it: `release`, or a scope or an effect's end. */
-  claim: "None" | "Manual" | "Scoped" = "None"
+  owner: "None" | "Manual" | "Scoped" = "None"
   /** What the holder was given: the connection, or its view of it. */
   lent: C | undefined = undefined
   isLent = false
   /** When `onRelease` must have answered. */
   deadline = Infinity
   /** Who waits for its next connection while it is `Moving`. */
-  mover: Waiter<C> | undefined = undefined
+  waiter: Waiter<C> | undefined = undefined
   /** Whether it was held for longer than `leakThreshold`. */
   suspected = false
 
@@ -114,13 +114,13 @@ export class Lease<C> implements Linked<Lease<C>> {
 }
 
 /** Why no connection was opened. */
-export type Setback =
+export type OpenFailure =
   | { readonly _tag: "OpenFailed"; readonly cause: Cause<unknown> }
   | { readonly _tag: "ConnectTimeout" }
   | { readonly _tag: "PoolClosed" }
 
 /** Why a waiter gets no connection. */
-export type Refusal = Setback | { readonly _tag: "AcquireTimeout" } | { readonly _tag: "LeaseEnded" }
+export type WaitFailure = OpenFailure | { readonly _tag: "AcquireTimeout" } | { readonly _tag: "LeaseEnded" }
 
 /** A borrower without a connection yet. It waits while it is in a list; then it has a lease or a refusal. */
 export class Waiter<C> implements Linked<Waiter<C>> {
@@ -131,9 +131,9 @@ export class Waiter<C> implements Linked<Waiter<C>> {
   /** Its place in the order in which borrowers came; set when it joins the queue. */
   ticket = 0
   lease: Lease<C> | undefined = undefined
-  refusal: Refusal | undefined = undefined
+  failure: WaitFailure | undefined = undefined
   /** Its place among the waiters whose deadlines are in order; none if its deadline is its own. */
-  readonly turn: Turn<C> | undefined
+  readonly deadlineEntry: DeadlineEntry<C> | undefined
   /** Tells the borrower's fiber to go on; set once it is parked. */
   wake: (() => void) | undefined = undefined
 
@@ -145,17 +145,17 @@ export class Waiter<C> implements Linked<Waiter<C>> {
     /** Whether `deadline` is the caller's own, so that it need not be in the queue's order. */
     readonly ownDeadline: boolean,
     /** The lease that a newly opened connection is for; without one, any connection will do. */
-    readonly moving: Lease<C> | undefined
+    readonly forLease: Lease<C> | undefined
   ) {
-    this.turn = ownDeadline ? undefined : new Turn(this)
+    this.deadlineEntry = ownDeadline ? undefined : new DeadlineEntry(this)
   }
 }
 
 /** A waiter's place in a second list, of those who share one timeout: the first of them is the next to time out. */
-export class Turn<C> implements Linked<Turn<C>> {
-  prev: Turn<C> | undefined = undefined
-  next: Turn<C> | undefined = undefined
-  list: List<Turn<C>> | undefined = undefined
+export class DeadlineEntry<C> implements Linked<DeadlineEntry<C>> {
+  prev: DeadlineEntry<C> | undefined = undefined
+  next: DeadlineEntry<C> | undefined = undefined
+  list: List<DeadlineEntry<C>> | undefined = undefined
 
   constructor(readonly waiter: Waiter<C>) {}
 }
@@ -168,7 +168,7 @@ export type Command<C> =
   | { readonly _tag: "Close"; readonly slot: Slot<C> }
   | { readonly _tag: "Ended"; readonly lease: Lease<C> }
   | { readonly _tag: "Wake"; readonly waiter: Waiter<C> }
-  | { readonly _tag: "BackOff"; readonly setback: Setback | undefined }
+  | { readonly _tag: "BackOff"; readonly failure: OpenFailure | undefined }
 
 /** The numbers that transitions obey; times in milliseconds. */
 export interface Limits {
@@ -200,11 +200,11 @@ export class State<C> {
   /** The longest idle first. */
   readonly idle = new List<Slot<C>>()
   /** Idle too, but expired: they stay until the floor has others in their place. */
-  readonly outgoing = new List<Slot<C>>()
+  readonly expiring = new List<Slot<C>>()
   /** Taken, and asked by `validate`. */
   readonly validating = new List<Slot<C>>()
   /** In use, and fit for another lease. */
-  readonly spare = new List<Slot<C>>()
+  readonly shareable = new List<Slot<C>>()
   readonly closing = new List<Slot<C>>()
 
   /** Held leases, the oldest first; those suspected to be leaks are in a list of their own. */
@@ -215,18 +215,18 @@ export class State<C> {
 
   readonly waiters = new List<Waiter<C>>()
   /** Waiters that want a newly opened connection; they come first. */
-  readonly movers = new List<Waiter<C>>()
+  readonly reconnecting = new List<Waiter<C>>()
   /** All waiters whose deadlines are in order. */
-  readonly turns = new List<Turn<C>>()
+  readonly deadlines = new List<DeadlineEntry<C>>()
 
   /** Opens of `initialConnections` that have not succeeded yet. */
-  warm: number
+  initialOwed: number
   /** The background fill waits for its backoff, after a setback. */
-  cooling = false
-  /** Until when failed opens count against those that may follow; see `demand.ts`. */
-  strainedUntil = -Infinity
+  backingOff = false
+  /** The pace of opens while they fail; see `transitions/openLimiter.ts`. */
+  readonly openLimiter = { blockedUntil: -Infinity }
   /** Why the last open failed, until one succeeds. */
-  lastSetback: Setback | undefined = undefined
+  lastOpenFailure: OpenFailure | undefined = undefined
   /** When leases still out are taken back by force; set when closing begins. */
   drainDeadline = Infinity
 
@@ -267,11 +267,11 @@ export class State<C> {
   constructor(readonly limits: Limits, /** When the pool was made. */ readonly since = 0) {
     this.max = limits.max
     this.min = limits.min
-    this.warm = limits.initial
+    this.initialOwed = limits.initial
   }
 
   get inUse(): number {
-    return this.slots.size - this.opening.length - this.aborting.length - this.idle.length - this.outgoing.length -
+    return this.slots.size - this.opening.length - this.aborting.length - this.idle.length - this.expiring.length -
       this.closing.length
   }
 
@@ -290,6 +290,6 @@ export class State<C> {
   }
 
   get pending(): number {
-    return this.waiters.length + this.movers.length
+    return this.waiters.length + this.reconnecting.length
   }
 }

@@ -10,7 +10,7 @@ import * as Exit from "effect/Exit"
 import * as FiberRef from "effect/FiberRef"
 import * as Option from "effect/Option"
 import * as Tracer from "effect/Tracer"
-import type { Host } from "./host.js"
+import type { PoolRuntime } from "./runtime.js"
 import type { Holder } from "./state.js"
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>
@@ -43,13 +43,13 @@ export interface Wait {
  * Begins the span of a borrower's wait, as `Effect.useSpan` would: begun and ended in the middle of the steps that it is
  * about, it must not take any of its own. A tracer that dies says so in the log and takes no lease with it.
  */
-export const wait = (fiber: Holder, attributes: Attributes, host: Host): Wait | undefined => {
+export const wait = (fiber: Holder, attributes: Attributes, runtime: PoolRuntime): Wait | undefined => {
   if (!isTraced(fiber)) return undefined
   const guarded = <A>(trace: () => A): A | undefined => {
     try {
       return trace()
     } catch (defect) {
-      host.warn("the tracer died", Cause.die(defect))
+      runtime.warn("the tracer died", Cause.die(defect))
       return undefined
     }
   }

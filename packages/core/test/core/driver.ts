@@ -125,7 +125,7 @@ export class Driver {
     for (const command of commands) {
       this.reference.observe(command, this.now)
       if (command._tag === "Wake") {
-        const { deadline, refusal } = command.waiter
+        const { deadline, failure: refusal } = command.waiter
         if (refusal?._tag === "OpenFailed" && deadline <= this.now) this.met.toldLate++
         this.woken.push(command.waiter)
       } else if (command._tag === "Close") this.met[command.slot.reason!]++
@@ -143,7 +143,7 @@ export class Driver {
       const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
       if (reason !== undefined) {
         this.reference.spoil(slot)
-        this.run(transitions.condemn(state, slot, reason, now))
+        this.run(transitions.retireOnReturn(state, slot, reason, now))
       } else if (wasIdle && this.validates && now - slot.since >= validateAfterIdle) {
         this.run(transitions.validate(state, slot, now))
         return undefined
@@ -155,7 +155,7 @@ export class Driver {
 
   private feed(): void {
     const { state, transitions } = this
-    while (transitions.uncovered(state) > 0 && state.idle.length > 0) {
+    while (transitions.unservedWaiters(state) > 0 && state.idle.length > 0) {
       const slot = this.fit()
       if (slot === undefined) continue
       this.run(transitions.handOff(state, slot, this.now))
@@ -225,9 +225,9 @@ export class Driver {
       const isDeadlock = transitions.waitsForItself(state, holder)
       if (isDeadlock) this.met.ownDeadlocks++
       if (state.waiters.length >= this.maxPending || isDeadlock) {
-        transitions.turnAway(state, "NoWait")
+        transitions.reject(state, "NoWait")
         this.reference.turnedAway = true
-        this.run(transitions.anticipate(state, now))
+        this.run(transitions.openForNext(state, now))
         this.reference.turnedAway = false
         return
       }
@@ -244,8 +244,8 @@ export class Driver {
     const { state, transitions, woken } = this
     if (woken.length === 0) return
     const waiter = woken.splice(this.dice.below(woken.length), 1)[0]!
-    if (waiter.refusal !== undefined) {
-      if (waiter.moving !== undefined) transitions.endMove(state, waiter.moving)
+    if (waiter.failure !== undefined) {
+      if (waiter.forLease !== undefined) transitions.endReconnect(state, waiter.forLease)
       return
     }
     const lease = waiter.lease!
@@ -253,20 +253,20 @@ export class Driver {
     if (
       lease.phase === "Held" && (reason === undefined || (!used && (reason === "Disconnected" || reason === "Unclean")))
     ) {
-      this.met[waiter.moving === undefined ? "waited" : "reconnected"]++
-      if (waiter.moving === undefined) transitions.endWait(state)
+      this.met[waiter.forLease === undefined ? "waited" : "reconnected"]++
+      if (waiter.forLease === undefined) transitions.endWait(state)
       transitions.claim(state, lease, 0, this.dice.percent(50) ? "Manual" : "Scoped", 0)
       return
     }
-    if (lease.phase === "Held" && waiter.moving === undefined) {
+    if (lease.phase === "Held" && waiter.forLease === undefined) {
       this.giveBack(lease)
     } else if (lease.phase === "Held") {
       this.reference.isOver(lease.slot, lease, false)
-      this.run(transitions.part(state, lease, waiter, this.now))
+      this.run(transitions.detachForReconnect(state, lease, waiter, this.now))
     }
-    const waitsOn = waiter.moving === undefined || lease.phase === "Moving"
+    const waitsOn = waiter.forLease === undefined || lease.phase === "Reconnecting"
     if (!waitsOn || state.phase !== "Running") {
-      if (lease.phase === "Moving") this.run(transitions.endMove(state, lease))
+      if (lease.phase === "Reconnecting") this.run(transitions.endReconnect(state, lease))
       return
     }
     this.reference.rejoins(waiter)
@@ -278,14 +278,14 @@ export class Driver {
   interrupt(): void {
     const { dice, state, transitions } = this
     const waiter = dice.percent(50)
-      ? this.nth<Waiter<number>>(dice.percent(80) ? state.waiters : state.movers)
+      ? this.nth<Waiter<number>>(dice.percent(80) ? state.waiters : state.reconnecting)
       : this.woken.length === 0
       ? undefined
       : this.woken.splice(dice.below(this.woken.length), 1)[0]
     if (waiter === undefined) return
     if (transitions.withdraw(state, waiter)) this.reference.leaves(waiter)
     else if (waiter.lease?.phase === "Held") return this.giveBack(waiter.lease)
-    if (waiter.moving?.phase === "Moving") this.run(transitions.endMove(state, waiter.moving))
+    if (waiter.forLease?.phase === "Reconnecting") this.run(transitions.endReconnect(state, waiter.forLease))
   }
 
   release(): void {
@@ -310,13 +310,13 @@ export class Driver {
     this.reference.spoil(lease.slot)
     this.reference.isOver(lease.slot, lease, false)
     this.reference.joins(mover)
-    this.run(this.transitions.move(this.state, lease, mover, this.now))
+    this.run(this.transitions.startReconnect(this.state, lease, mover, this.now))
   }
 
   /** A scope closes while its lease gets another connection. */
   endMove(): void {
-    const mover = this.nth<Waiter<number>>(this.state.movers)
-    if (mover !== undefined) this.run(this.transitions.endMove(this.state, mover.moving!))
+    const mover = this.nth<Waiter<number>>(this.state.reconnecting)
+    if (mover !== undefined) this.run(this.transitions.endReconnect(this.state, mover.forLease!))
   }
 
   drop(): void {
@@ -330,7 +330,7 @@ export class Driver {
     const slot = this.victim()
     if (slot === undefined) return
     this.reference.spoil(slot)
-    this.run(this.transitions.condemn(this.state, slot, "Invalid", this.now))
+    this.run(this.transitions.retireOnReturn(this.state, slot, "Invalid", this.now))
   }
 
   /** The peer goes away, or says what nobody asked for; now and then only `isConnected` knows. */
@@ -340,7 +340,9 @@ export class Driver {
     this.dead.add(slot)
     if (this.dice.percent(30)) return
     this.reference.spoil(slot)
-    this.run(this.transitions.condemn(this.state, slot, this.dice.percent(80) ? "Disconnected" : "Unclean", this.now))
+    this.run(
+      this.transitions.retireOnReturn(this.state, slot, this.dice.percent(80) ? "Disconnected" : "Unclean", this.now)
+    )
   }
 
   suspectLeak(): void {
@@ -394,7 +396,7 @@ export class Driver {
   }
 
   backoffEnds(): void {
-    if (this.state.cooling) this.run(this.transitions.probe(this.state, this.now))
+    if (this.state.backingOff) this.run(this.transitions.probe(this.state, this.now))
   }
 
   sweep(): void {
@@ -408,7 +410,7 @@ export class Driver {
         reason === "Expired" ? transitions.expire(state, slot, now) : transitions.retire(state, slot, reason, now)
       )
     }
-    this.met.replaced += state.outgoing.length
+    this.met.replaced += state.expiring.length
     this.run(transitions.demand(state, now))
     this.run(transitions.rotate(state, now))
   }
@@ -443,7 +445,7 @@ export class Driver {
     while (isOverdue(state.aborting, now)) this.givenUp(state.aborting.head)
     while (isOverdue(state.closing, now)) this.closeEnds(state.closing.head)
     if (state.phase === "Draining" && state.drainDeadline <= now) this.run(transitions.forceClose(state, now))
-    const due = transitions.heldBackUntil(state)
+    const due = transitions.delayedUntil(state)
     if (due === undefined || due > now) return
     this.met.paced++
     this.run(transitions.demand(state, now))

@@ -131,7 +131,7 @@ export class Reference {
   }
 
   joins(waiter: Waiter<number>): void {
-    if (waiter.moving !== undefined) {
+    if (waiter.forLease !== undefined) {
       this.movers.push(waiter)
       this.joined.set(waiter, ++this.events)
     } else if (this.queue.push(waiter) > this.rules.maxPending) this.fail("the queue is longer than it may be")
@@ -139,7 +139,7 @@ export class Reference {
 
   /** A waiter comes back to its place. */
   rejoins(waiter: Waiter<number>): void {
-    const queue = waiter.moving === undefined ? this.queue : this.movers
+    const queue = waiter.forLease === undefined ? this.queue : this.movers
     const at = queue.findIndex((other) => other.ticket > waiter.ticket)
     if (at < 0) queue.push(waiter)
     else queue.splice(at, 0, waiter)
@@ -239,7 +239,7 @@ export class Reference {
   }
 
   private wakes(waiter: Waiter<number>, now: number): void {
-    const { lease, refusal } = waiter
+    const { lease, failure: refusal } = waiter
     const isFirst = waiter === this.movers[0] || waiter === this.queue[0]
     const isOldest = waiter === (this.movers[0] ?? this.queue[0])
     if (!this.leaves(waiter)) this.fail("somebody is woken who does not wait")
@@ -252,7 +252,7 @@ export class Reference {
       if (!isOldest) this.fail("a failed open fails somebody else than the oldest")
     } else if (refusal === undefined) {
       if (!isFirst) this.fail("somebody is overtaken")
-      if (waiter.moving !== undefined && this.connection(lease!.slot).openedAt < this.joined.get(waiter)!) {
+      if (waiter.forLease !== undefined && this.connection(lease!.slot).openedAt < this.joined.get(waiter)!) {
         this.fail("who reconnects gets a connection that is not new")
       }
       this.isLent(lease!.slot, lease!, false)
@@ -308,12 +308,12 @@ export class Reference {
     same("aborting", state.aborting.length, givingUp)
     same("closing", state.closing.length, closing)
     same("validating", state.validating.length, asked)
-    same("idle", state.idle.length + state.outgoing.length, unheld)
+    same("idle", state.idle.length + state.expiring.length, unheld)
     same("leases", leaseCount(state), leased)
     same("opened − closed", this.opened - this.closed, open + closing)
     same("counted opened − closed", state.opened - closedOf(state), open + closing)
     same("waiters", state.waiters.length, this.queue.length)
-    same("movers", state.movers.length, this.movers.length)
+    same("movers", state.reconnecting.length, this.movers.length)
     if (state.waiters.head !== this.queue[0]) this.fail("the wrong waiter is first")
     if (state.waiters.tail !== this.queue[this.queue.length - 1]) this.fail("the wrong waiter is last")
 
@@ -333,8 +333,8 @@ export class Reference {
     if (!mayOpen) return
     if (waiting > covered + opening * this.places) this.fail("somebody waits although another could be opened")
     if (this.movers.length > opening) this.fail("somebody reconnects although another could be opened")
-    const healthy = open - state.outgoing.length + opening
-    if (!state.cooling && healthy < this.min) this.fail("the floor is not kept")
+    const healthy = open - state.expiring.length + opening
+    if (!state.backingOff && healthy < this.min) this.fail("the floor is not kept")
   }
 }
 

@@ -12,10 +12,10 @@ import { afterPoll, Intake, NetTransport } from "./netTransport.js"
 import type { Route } from "./route.js"
 
 /** A line over a socket. */
-export type NetLine<C, S extends net.Socket = net.Socket> = Transport.Line<NetTransport<S>, C>
+export type NetSession<C, S extends net.Socket = net.Socket> = Transport.Line<NetTransport<S>, C>
 
 /** What is still to be done with a connected socket before it is open. */
-type Proceed<C, L> = (line: NetLine<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
+type Proceed<C, L> = (line: NetSession<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
 
 /**
  * Connects, and goes on with a line over the socket, all of it within the route's `connectTimeout`. The line and the
@@ -23,7 +23,7 @@ type Proceed<C, L> = (line: NetLine<C>) => Effect.Effect<L, ConnectError, Scope.
  */
 export const dial = <C extends LeasedConnection<NetTransport>, L>(
   route: Route,
-  holder: (line: NetLine<C>) => C,
+  holder: (line: NetSession<C>) => C,
   proceed: Proceed<C, L>
 ): Effect.Effect<L, ConnectError, Scope.Scope> =>
   TransportPool.openInTime(
@@ -44,8 +44,8 @@ const busy = {
 const attempt = <C extends LeasedConnection<NetTransport>>(
   route: Route,
   target: net.NetConnectOpts,
-  holder: (line: NetLine<C>) => C
-): Effect.Effect<NetLine<C>, ConnectError, Scope.Scope> =>
+  holder: (line: NetSession<C>) => C
+): Effect.Effect<NetSession<C>, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const intake = new Intake()
@@ -64,14 +64,14 @@ const connect = <C extends LeasedConnection<NetTransport>>(
   socket: net.Socket,
   target: net.NetConnectOpts,
   route: Route,
-  holder: (line: NetLine<C>) => C,
+  holder: (line: NetSession<C>) => C,
   intake: Intake
-): Effect.Effect<NetLine<C>, ConnectError> =>
+): Effect.Effect<NetSession<C>, ConnectError> =>
   Effect.async((resume) => {
     const onConnect = () => {
       stopListening()
       // At once, so that nothing that happens to the socket is missed.
-      resume(Effect.succeed(lineOver(socket, route, holder, intake)))
+      resume(Effect.succeed(sessionOver(socket, route, holder, intake)))
     }
     const onError = (error: Error) => {
       stopListening()
@@ -91,13 +91,13 @@ const connect = <C extends LeasedConnection<NetTransport>>(
   })
 
 /** A line over a socket that is connected. */
-export const lineOver = <S extends net.Socket, C extends LeasedConnection<NetTransport<S>>>(
+export const sessionOver = <S extends net.Socket, C extends LeasedConnection<NetTransport<S>>>(
   socket: S,
   route: Pick<Route, "address" | "peer" | "timeout"> & { readonly constructor: { readonly allowHalfOpen: boolean } },
-  holder: (line: NetLine<C, S>) => C,
+  holder: (line: NetSession<C, S>) => C,
   intake?: Intake
-): NetLine<C, S> => {
-  const line = Transport.line<NetTransport<S>, C>({
+): NetSession<C, S> => {
+  const line = Transport.session<NetTransport<S>, C>({
     transport: new NetTransport(socket, route.address, route.peer, intake),
     holder,
     allowHalfOpen: route.constructor.allowHalfOpen,

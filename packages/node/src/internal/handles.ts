@@ -8,7 +8,7 @@ import type * as tls from "node:tls"
 import type { TcpConnection } from "../TcpConnection.js"
 import type { TlsConnection } from "../TlsConnection.js"
 import type { UnixConnection } from "../UnixConnection.js"
-import type { NetLine } from "./dial.js"
+import type { NetSession } from "./dial.js"
 import type { NetTransport } from "./netTransport.js"
 
 /** `A` is what its addresses are. */
@@ -33,7 +33,7 @@ abstract class SocketHandle<S extends net.Socket, A extends Address> extends Lea
 }
 
 export class TcpHandle extends SocketHandle<net.Socket, TcpAddress> implements TcpConnection {
-  static readonly of = (line: NetLine<TcpHandle>): TcpHandle => new TcpHandle(line)
+  static readonly of = (line: NetSession<TcpHandle>): TcpHandle => new TcpHandle(line)
 
   protected get kind(): string {
     return "TcpConnection"
@@ -41,7 +41,7 @@ export class TcpHandle extends SocketHandle<net.Socket, TcpAddress> implements T
 }
 
 export class TlsHandle extends SocketHandle<tls.TLSSocket, TcpAddress> implements TlsConnection {
-  static readonly of = (line: NetLine<TlsHandle, tls.TLSSocket>): TlsHandle => new TlsHandle(line)
+  static readonly of = (line: NetSession<TlsHandle, tls.TLSSocket>): TlsHandle => new TlsHandle(line)
 
   protected get kind(): string {
     return "TlsConnection"
@@ -62,7 +62,7 @@ export class TlsHandle extends SocketHandle<tls.TLSSocket, TcpAddress> implement
 }
 
 export class UnixHandle extends SocketHandle<net.Socket, UnixAddress> implements UnixConnection {
-  static readonly of = (line: NetLine<UnixHandle>): UnixHandle => new UnixHandle(line)
+  static readonly of = (line: NetSession<UnixHandle>): UnixHandle => new UnixHandle(line)
 
   protected get kind(): string {
     return "UnixConnection"

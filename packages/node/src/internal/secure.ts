@@ -12,7 +12,7 @@ import type { TcpConnection } from "../TcpConnection.js"
 import type { Options, SecurityOptions } from "../TlsConnection.js"
 import { Checks, own } from "./checks.js"
 import { failure, tlsError } from "./connectError.js"
-import { dial, lineOver, type NetLine } from "./dial.js"
+import { dial, type NetSession, sessionOver } from "./dial.js"
 import { TcpHandle, TlsHandle } from "./handles.js"
 import { tcpRoute } from "./route.js"
 
@@ -82,8 +82,8 @@ export const secureDialer = (given: Options, of: string): {
   readonly address: string
   readonly peer: Address
   readonly dial: (
-    finish: (line: SecureLine) => Effect.Effect<SecureLine, ConnectError>
-  ) => Effect.Effect<SecureLine, ConnectError, Scope.Scope>
+    finish: (line: SecureSession) => Effect.Effect<SecureSession, ConnectError>
+  ) => Effect.Effect<SecureSession, ConnectError, Scope.Scope>
 } => {
   const { host, startTls } = own(given)
   const route = tcpRoute(given, of)
@@ -105,18 +105,18 @@ export const secureDialer = (given: Options, of: string): {
 }
 
 /** A line over TLS. */
-type SecureLine = NetLine<TlsHandle, tls.TLSSocket>
+type SecureSession = NetSession<TlsHandle, tls.TLSSocket>
 
 /** Goes on with TLS where a plain line ends. */
 const upgrade = (
-  line: NetLine<TcpHandle>,
-  route: Parameters<typeof lineOver>[1],
+  line: NetSession<TcpHandle>,
+  route: Parameters<typeof sessionOver>[1],
   host: string,
   security: Security
-): Effect.Effect<SecureLine, ConnectError, Scope.Scope> =>
+): Effect.Effect<SecureSession, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) => {
     const { address } = route
-    line.takeBack()
+    line.revoke()
     if (line.end !== undefined) return failure("Tls", address, { cause: new Error("the peer has gone") })
     if (!line.isClean || line.hasUnsent) {
       return failure("Tls", address, { cause: new Error("there is plain text left from before the handshake") })
@@ -139,7 +139,7 @@ const upgrade = (
       security.session = session
     })
     return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-      Effect.andThen(restore(shakeHands(socket, address, () => lineOver(socket, route, TlsHandle.of)))),
+      Effect.andThen(restore(shakeHands(socket, address, () => sessionOver(socket, route, TlsHandle.of)))),
       Effect.tap((line) => Effect.addFinalizer(() => line.close)),
       Effect.tapError(() => Effect.sync(() => security.session = undefined))
     )
@@ -148,14 +148,14 @@ const upgrade = (
 const shakeHands = (
   socket: tls.TLSSocket,
   address: string,
-  ready: () => SecureLine
-): Effect.Effect<SecureLine, ConnectError> =>
+  ready: () => SecureSession
+): Effect.Effect<SecureSession, ConnectError> =>
   Effect.async((resume) => {
     // At once, so that nothing that happens to the socket is missed.
     const onSecure = () => done(Effect.succeed(ready()))
     const onError = (error: Error) => done(Effect.fail(tlsError(error, address)))
     const onClose = () => done(failure("Tls", address))
-    const done = (result: Effect.Effect<SecureLine, ConnectError>) => {
+    const done = (result: Effect.Effect<SecureSession, ConnectError>) => {
       stopListening()
       resume(result)
     }
@@ -179,12 +179,12 @@ export const upgradeHeld = (
   options: SecurityOptions
 ): Effect.Effect<TlsHandle, ConnectError, Scope.Scope> =>
   Effect.suspend(() => {
-    if (!(connection instanceof TcpHandle) || connection.line.holder !== connection || connection.line.isShared) {
+    if (!(connection instanceof TcpHandle) || connection.session.holder !== connection || connection.session.isShared) {
       throw new TypeError(
         "TlsConnection.upgrade: connection must be one that TcpConnection.open has given, and not upgraded yet"
       )
     }
-    const line: NetLine<TcpHandle> = connection.line
+    const line: NetSession<TcpHandle> = connection.session
     const { address, remoteAddress } = line.transport
     const timeout = line.timeout === Infinity ? undefined : line.timeout
     const route = { address, peer: remoteAddress, timeout, constructor: { allowHalfOpen: false } }

@@ -54,7 +54,7 @@ const times = (name: string, description: string, read: Times["read"]): Times =>
   read
 })
 
-const idle = (state: State<any>): number => state.idle.length + state.outgoing.length
+const idle = (state: State<any>): number => state.idle.length + state.expiring.length
 
 export const counts: ReadonlyArray<Count> = [
   count("UpDownCounter", "db.client.connection.count", "{connection}", "Open connections, idle and in use.", [

@@ -4,15 +4,15 @@ import type { CloseReason } from "../../PoolStats.js"
 import { type Command, type Holder, Lease, noLeases, type Slot, type State, type Waiter } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
-import { enqueue, leave, refuse } from "./queue.js"
-import { condemn, isSurplus, leaveHolder, makeWay, retire } from "./retiring.js"
+import { enqueue, failWaiter, leave } from "./queue.js"
+import { isSurplus, leaveHolder, makeRoom, retire, retireOnReturn } from "./retiring.js"
 
 /** The connection that is to be lent next, as far as the state can tell. */
 export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
-  state.limits.lifo ? state.spare.tail ?? state.idle.tail : state.idle.head ?? state.spare.head
+  state.limits.lifo ? state.shareable.tail ?? state.idle.tail : state.idle.head ?? state.shareable.head
 
 /** The connection that was used last. */
-export const freshest = <C>(state: State<C>): Slot<C> | undefined => state.spare.tail ?? state.idle.tail
+export const freshest = <C>(state: State<C>): Slot<C> | undefined => state.shareable.tail ?? state.idle.tail
 
 /** Takes an idle slot out of everybody's reach. */
 export const take = <C>(state: State<C>, slot: Slot<C>): void => {
@@ -26,13 +26,13 @@ const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
 
 const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   slot.phase = "InUse"
-  slot.answered = false
+  slot.validated = false
   slot.uses++
   slot.leases = slot.leases.length === 0 ? [lease] : [...slot.leases, lease]
   state.held.push(lease)
   if (state.limits.concurrency === 1) return
-  state.spare.remove(slot)
-  if (hasRoom(state, slot)) state.spare.push(slot)
+  state.shareable.remove(slot)
+  if (hasRoom(state, slot)) state.shareable.push(slot)
 }
 
 /** Gives a slot that is out of reach, or has room, to a holder. */
@@ -51,14 +51,14 @@ export const lend = <C>(
 /** Gives a waiter what it waits for. */
 export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now: number): Command<C> => {
   leave(state, waiter)
-  const { moving } = waiter
+  const { forLease: moving } = waiter
   if (moving === undefined) {
     waiter.lease = lend(state, slot, waiter.holder, waiter.span, now)
   } else {
     moving.phase = "Held"
     moving.slot = slot
     moving.since = now
-    moving.mover = undefined
+    moving.waiter = undefined
     attach(state, slot, moving)
     waiter.lease = moving
   }
@@ -68,7 +68,7 @@ export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now:
 /** Who is the next to get a slot, if it has room for another. Who reconnects wants one that is newer than that wish. */
 const nextFor = <C>(state: State<C>, slot: Slot<C>): Waiter<C> | undefined => {
   if (!hasRoom(state, slot)) return undefined
-  const { movers, waiters } = state
+  const { reconnecting: movers, waiters } = state
   return movers.head !== undefined && slot.ticket > movers.head.ticket ? movers.head : waiters.head
 }
 
@@ -89,9 +89,9 @@ export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Command
     slot.phase = "Idle"
     slot.since = now
     state.idle.push(slot)
-    return makeWay(state, now)
+    return makeRoom(state, now)
   }
-  if (slot.list === undefined && hasRoom(state, slot)) state.spare.push(slot)
+  if (slot.list === undefined && hasRoom(state, slot)) state.shareable.push(slot)
   return nothing
 }
 
@@ -107,8 +107,8 @@ export const claim = <C>(
   lease.isLent = true
   lease.slot.used = true
   // One that was given another connection has been counted.
-  if (lease.claim !== "None") return
-  lease.claim = by
+  if (lease.owner !== "None") return
+  lease.owner = by
   state.acquired++
   state.waitTime.record(waitedMillis)
 }
@@ -162,13 +162,13 @@ export const settle = <C>(
   lease.phase = "Ended"
   const { slot } = lease
   if (slot.leases.length === 0) return free(state, slot, reason, now)
-  if (reason !== undefined) return condemn(state, slot, reason, now)
+  if (reason !== undefined) return retireOnReturn(state, slot, reason, now)
   return hasRoom(state, slot) ? handOff(state, slot, now) : nothing
 }
 
 /** Where a connection goes that nobody holds any more. */
 const free = <C>(state: State<C>, slot: Slot<C>, unfit: CloseReason | undefined, now: number): Commands<C> => {
-  state.spare.remove(slot)
+  state.shareable.remove(slot)
   const reason = slot.reason ?? unfit ?? surplus(state, slot)
   if (reason !== undefined) return retire(state, slot, reason, now)
   if (slot.generation !== state.generation) return validate(state, slot, now)
@@ -187,7 +187,7 @@ const surplus = <C>(state: State<C>, slot: Slot<C>): CloseReason | undefined => 
 export const validate = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   slot.phase = "Taken"
   slot.deadline = now + state.limits.validateTimeout
-  slot.askedAt = state.tickets
+  slot.validateTicket = state.tickets
   state.validating.push(slot)
   return [{ _tag: "Validate", slot }]
 }
@@ -201,7 +201,7 @@ export const validated = <C>(
 ): Commands<C> => {
   if (!state.validating.remove(slot)) return nothing
   slot.generation = state.generation
-  slot.answered = true
+  slot.validated = true
   // It may be good for fewer leases than its waiters counted on.
   return [...free(state, slot, unfit, now), ...demand(state, now)]
 }
@@ -218,8 +218,8 @@ export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
   if (isFirst) {
     state.generation++
     for (const other of state.slots) {
-      if (other.ticket > slot.askedAt) other.generation = state.generation
-      else if (other.phase === "InUse") state.spare.remove(other)
+      if (other.ticket > slot.validateTicket) other.generation = state.generation
+      else if (other.phase === "InUse") state.shareable.remove(other)
       else if (other.phase === "Idle" || other.phase === "Taken") commands.push(...retire(state, other, "Invalid", now))
     }
   }
@@ -229,30 +229,30 @@ export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
 // --- Another connection for the same lease --------------------------------------------------------------------------
 
 /** Parts a lease from its connection, which closes, and puts its holder before the queue. */
-export const move = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => [
-  ...part(state, lease, mover, now),
+export const startReconnect = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => [
+  ...detachForReconnect(state, lease, mover, now),
   ...enqueue(state, mover, now)
 ]
 
 /** Parts a lease from its connection, which closes. */
-export const part = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => {
+export const detachForReconnect = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => {
   const { slot } = lease
   leaveHolder(state, lease, now)
   detach(lease)
-  lease.phase = "Moving"
-  lease.mover = mover
+  lease.phase = "Reconnecting"
+  lease.waiter = mover
   lease.lent = undefined
   lease.isLent = false
   lease.suspected = false
   slot.reason ??= "Dropped"
-  state.spare.remove(slot)
+  state.shareable.remove(slot)
   return slot.leases.length === 0 ? retire(state, slot, slot.reason, now) : nothing
 }
 
 /** A lease that waits for another connection ends instead. */
-export const endMove = <C>(state: State<C>, lease: Lease<C>): Commands<C> => {
-  const { mover } = lease
+export const endReconnect = <C>(state: State<C>, lease: Lease<C>): Commands<C> => {
+  const { waiter: mover } = lease
   lease.phase = "Ended"
-  lease.mover = undefined
-  return mover?.list === undefined ? nothing : [refuse(state, mover, { _tag: "LeaseEnded" })]
+  lease.waiter = undefined
+  return mover?.list === undefined ? nothing : [failWaiter(state, mover, { _tag: "LeaseEnded" })]
 }

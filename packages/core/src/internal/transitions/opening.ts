@@ -1,10 +1,11 @@
 /** Transitions: what becomes of opens. */
-import type { Command, Setback, Slot, State } from "../state.js"
+import type { Command, OpenFailure, Slot, State } from "../state.js"
 import type { Commands } from "./commands.js"
-import { demand, relieve, setBack, strain } from "./demand.js"
+import { backOff, demand } from "./demand.js"
 import { handOff } from "./leases.js"
-import { refuseOldest } from "./queue.js"
-import { makeWay, rotate } from "./retiring.js"
+import { penalize, resetLimiter } from "./openLimiter.js"
+import { failOldest } from "./queue.js"
+import { makeRoom, rotate } from "./retiring.js"
 
 /** An open has succeeded. */
 export const opened = <C>(
@@ -17,9 +18,9 @@ export const opened = <C>(
   state.opening.remove(slot)
   state.opened++
   state.openTime.record(now - slot.since)
-  if (state.warm > 0) state.warm--
-  state.cooling = false
-  relieve(state)
+  if (state.initialOwed > 0) state.initialOwed--
+  state.backingOff = false
+  resetLimiter(state)
   slot.connection = connection
   slot.expiresAt = expiresAt
   slot.generation = state.generation
@@ -27,7 +28,7 @@ export const opened = <C>(
   return [
     ...handOff(state, slot, now),
     ...demand(state, now),
-    ...makeWay(state, now),
+    ...makeRoom(state, now),
     ...rotate(state, now)
   ]
 }
@@ -36,15 +37,15 @@ export const opened = <C>(
 export const openFailed = <C>(
   state: State<C>,
   slot: Slot<C>,
-  setback: Setback,
+  setback: OpenFailure,
   inFlight: boolean,
   now: number
 ): Commands<C> => {
   const commands: Array<Command<C>> = []
   if (inFlight) commands.push(abort(state, slot, now))
   else abandon(state, slot, now)
-  strain(state, setback, now)
-  commands.push(...refuseOldest(state, setback), ...setBack(state, setback), ...demand(state, now))
+  penalize(state, setback, now)
+  commands.push(...failOldest(state, setback), ...backOff(state, setback), ...demand(state, now))
   return commands
 }
 

@@ -1,34 +1,34 @@
 /** Transitions: borrowers that wait. */
 import type { BorrowFailure } from "../../PoolStats.js"
-import type { Command, Holder, Refusal, State, Waiter } from "../state.js"
+import type { Command, Holder, State, Waiter, WaitFailure } from "../state.js"
 import { both, type Commands, nothing } from "./commands.js"
-import { demand, isHeldBack } from "./demand.js"
-import { makeWay, retire } from "./retiring.js"
+import { demand, isOpenDelayed } from "./demand.js"
+import { makeRoom, retire } from "./retiring.js"
 
 /** Takes a waiter out of the queue; whether it was in it. */
 export const leave = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
-  if (waiter.turn !== undefined) state.turns.remove(waiter.turn)
+  if (waiter.deadlineEntry !== undefined) state.deadlines.remove(waiter.deadlineEntry)
   return waiter.list?.remove(waiter) ?? false
 }
 
 /** Puts a borrower at the end of the queue, or one that reconnects at the end of those who come first. */
 export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   waiter.ticket = ++state.tickets
-  if (waiter.moving === undefined) state.waiters.push(waiter)
-  else state.movers.push(waiter)
-  if (waiter.turn !== undefined) state.turns.push(waiter.turn)
+  if (waiter.forLease === undefined) state.waiters.push(waiter)
+  else state.reconnecting.push(waiter)
+  if (waiter.deadlineEntry !== undefined) state.deadlines.push(waiter.deadlineEntry)
   return claimRoom(state, now)
 }
 
 /** Opens what is wanted now. The places of expired connections are worth more to somebody who waits. */
 const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
-  const freed = state.outgoing.length === 0 ? nothing : closeOutgoing(state, now)
-  return both(freed, both(demand(state, now), makeWay(state, now)))
+  const freed = state.expiring.length === 0 ? nothing : closeExpiring(state, now)
+  return both(freed, both(demand(state, now), makeRoom(state, now)))
 }
 
-const closeOutgoing = <C>(state: State<C>, now: number): Commands<C> => {
+const closeExpiring = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
-  for (const slot of state.outgoing) commands.push(...retire(state, slot, "Expired", now))
+  for (const slot of state.expiring) commands.push(...retire(state, slot, "Expired", now))
   return commands
 }
 
@@ -36,15 +36,15 @@ const closeOutgoing = <C>(state: State<C>, now: number): Commands<C> => {
 export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   waiter.lease = undefined
   // Its timer may have rung while it had a connection.
-  if (waiter.deadline <= now) return [refuse(state, waiter, tooLate(state))]
-  const queue = waiter.moving === undefined ? state.waiters : state.movers
+  if (waiter.deadline <= now) return [failWaiter(state, waiter, tooLate(state))]
+  const queue = waiter.forLease === undefined ? state.waiters : state.reconnecting
   let successor = queue.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
   queue.insertBefore(waiter, successor)
-  if (waiter.turn !== undefined) {
-    let next = state.turns.head
+  if (waiter.deadlineEntry !== undefined) {
+    let next = state.deadlines.head
     while (next !== undefined && next.waiter.ticket < waiter.ticket) next = next.next
-    state.turns.insertBefore(waiter.turn, next)
+    state.deadlines.insertBefore(waiter.deadlineEntry, next)
   }
   return claimRoom(state, now)
 }
@@ -57,12 +57,12 @@ export const withdraw = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
 }
 
 /** A borrower was turned away, mostly without waiting. */
-export const turnAway = <C>(state: State<C>, why: BorrowFailure): void => {
+export const reject = <C>(state: State<C>, why: BorrowFailure): void => {
   state.failed[why]++
   if (why !== "PoolClosed") state.exhausted++
 }
 
-const failure: { readonly [Tag in Exclude<Refusal["_tag"], "LeaseEnded">]: BorrowFailure } = {
+const failure: { readonly [Tag in Exclude<WaitFailure["_tag"], "LeaseEnded">]: BorrowFailure } = {
   AcquireTimeout: "Timeout",
   ConnectTimeout: "OpenFailed",
   OpenFailed: "OpenFailed",
@@ -70,9 +70,9 @@ const failure: { readonly [Tag in Exclude<Refusal["_tag"], "LeaseEnded">]: Borro
 }
 
 /** Tells a waiter that it gets no connection. */
-export const refuse = <C>(state: State<C>, waiter: Waiter<C>, refusal: Refusal): Command<C> => {
+export const failWaiter = <C>(state: State<C>, waiter: Waiter<C>, refusal: WaitFailure): Command<C> => {
   leave(state, waiter)
-  waiter.refusal = refusal
+  waiter.failure = refusal
   if (refusal._tag !== "LeaseEnded") state.failed[failure[refusal._tag]]++
   if (refusal._tag === "AcquireTimeout") {
     state.exhausted++
@@ -82,32 +82,33 @@ export const refuse = <C>(state: State<C>, waiter: Waiter<C>, refusal: Refusal):
 }
 
 /** Tells the one whose turn it is, if anybody waits. */
-export const refuseOldest = <C>(state: State<C>, refusal: Refusal): Commands<C> => {
-  const oldest = state.movers.head ?? state.waiters.head
-  return oldest === undefined ? nothing : [refuse(state, oldest, refusal)]
+export const failOldest = <C>(state: State<C>, refusal: WaitFailure): Commands<C> => {
+  const oldest = state.reconnecting.head ?? state.waiters.head
+  return oldest === undefined ? nothing : [failWaiter(state, oldest, refusal)]
 }
 
 /** What is told to those whose time is over. If nothing was even tried for them, as opens keep failing, they hear that. */
-const tooLate = <C>(state: State<C>): Refusal =>
-  state.lastSetback !== undefined && isHeldBack(state) ? state.lastSetback : { _tag: "AcquireTimeout" }
+const tooLate = <C>(state: State<C>): WaitFailure =>
+  state.lastOpenFailure !== undefined && isOpenDelayed(state) ? state.lastOpenFailure : { _tag: "AcquireTimeout" }
 
 /** A waiter's own deadline has passed. */
 export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>): Commands<C> =>
-  waiter.list === undefined ? nothing : [refuse(state, waiter, tooLate(state))]
+  waiter.list === undefined ? nothing : [failWaiter(state, waiter, tooLate(state))]
 
 /** Refuses the waiters whose deadline has passed; those without one of their own are in order. */
 export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
   const refusal = tooLate(state)
-  for (const { waiter } of state.turns) {
+  for (const { waiter } of state.deadlines) {
     if (waiter.deadline > now) break
-    commands.push(refuse(state, waiter, refusal))
+    commands.push(failWaiter(state, waiter, refusal))
   }
   return commands
 }
 
 /** How many waiters have neither a connection nor one that is asked for them whether it still works. */
-export const uncovered = <C>(state: State<C>): number => state.waiters.length - state.validating.length * state.places
+export const unservedWaiters = <C>(state: State<C>): number =>
+  state.waiters.length - state.validating.length * state.places
 
 /**
  * Whether this fiber would wait for itself: it holds every lease there can be, each until an end that only it brings
@@ -117,7 +118,7 @@ export const waitsForItself = <C>(state: State<C>, holder: Holder): boolean => {
   const isFull = state.slots.size >= state.max && state.inUse === state.slots.size
   if (!isFull || state.validating.length > 0 || state.resetting.length > 0) return false
   for (const slot of state.slots) {
-    for (const lease of slot.leases) if (lease.holder !== holder || lease.claim !== "Scoped") return false
+    for (const lease of slot.leases) if (lease.holder !== holder || lease.owner !== "Scoped") return false
   }
   return true
 }

@@ -2,13 +2,13 @@
 import type { CloseReason } from "../../PoolStats.js"
 import { type Command, type Lease, noLeases, type Slot, type State } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
-import { demand, setBack } from "./demand.js"
+import { backOff, demand } from "./demand.js"
 
 /** The present holder has given its lease back, or lost it; the lease keeps its place until it has ended. */
 export const leaveHolder = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
   if (lease.phase !== "Held") return
   lease.list?.remove(lease)
-  if (lease.claim !== "None") state.useTime.record(now - lease.since)
+  if (lease.owner !== "None") state.useTime.record(now - lease.since)
 }
 
 /** Decides that an open connection closes. Leases on it end here; who counted on it gets another. */
@@ -29,17 +29,17 @@ export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, n
   slot.leases = noLeases
   commands.push({ _tag: "Close", slot })
   const diedUnused = !slot.used && (reason === "Disconnected" || reason === "Unclean")
-  if (diedUnused && state.phase === "Running") commands.push(...setBack(state, undefined))
+  if (diedUnused && state.phase === "Running") commands.push(...backOff(state, undefined))
   commands.push(...demand(state, now))
   return commands
 }
 
 /** A connection must not be lent again: one that nobody holds closes now, a leased one when its leases have ended. */
-export const condemn = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
+export const retireOnReturn = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
   if (slot.phase === "Idle" || slot.phase === "Taken") return retire(state, slot, reason, now)
   if (slot.phase === "InUse") {
     slot.reason ??= reason
-    state.spare.remove(slot)
+    state.shareable.remove(slot)
   }
   return nothing
 }
@@ -52,14 +52,14 @@ export const gone = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C
   slot.list?.remove(slot)
   slot.phase = "Gone"
   state.slots.delete(slot)
-  return [...demand(state, now), ...makeWay(state, now)]
+  return [...demand(state, now), ...makeRoom(state, now)]
 }
 
 /** Who reconnects needs room for a new connection: where idle ones take it all, the longest idle gives way. */
-export const makeWay = <C>(state: State<C>, now: number): Commands<C> => {
-  if (state.movers.length === 0 || state.idle.head === undefined) return nothing
+export const makeRoom = <C>(state: State<C>, now: number): Commands<C> => {
+  if (state.reconnecting.length === 0 || state.idle.head === undefined) return nothing
   const onTheirWay = state.opening.length + state.aborting.length + state.closing.length
-  const isBlocked = state.slots.size >= state.max && onTheirWay < state.movers.length
+  const isBlocked = state.slots.size >= state.max && onTheirWay < state.reconnecting.length
   return isBlocked ? retire(state, state.idle.head, "Surplus", now) : nothing
 }
 
@@ -72,7 +72,7 @@ export const expire = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
   if (!isNeeded) return retire(state, slot, "Expired", now)
   state.idle.remove(slot)
   slot.reason = "Expired"
-  state.outgoing.push(slot)
+  state.expiring.push(slot)
   return nothing
 }
 
@@ -81,9 +81,9 @@ export const expire = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
  * them, one at a time goes first.
  */
 export const rotate = <C>(state: State<C>, now: number): Commands<C> => {
-  if (state.outgoing.length === 0) return nothing
+  if (state.expiring.length === 0) return nothing
   const commands: Array<Command<C>> = []
-  for (const slot of state.outgoing) {
+  for (const slot of state.expiring) {
     const inFlight = state.opening.length + state.aborting.length + state.closing.length
     const noRoom = state.slots.size >= state.max && inFlight === 0
     if (state.open <= state.min && !noRoom) break

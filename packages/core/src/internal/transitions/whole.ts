@@ -4,15 +4,15 @@ import type { Command, Slot, State } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { abort } from "./opening.js"
-import { refuse } from "./queue.js"
-import { condemn, isSurplus, makeWay, retire, rotate } from "./retiring.js"
+import { failWaiter } from "./queue.js"
+import { isSurplus, makeRoom, retire, retireOnReturn, rotate } from "./retiring.js"
 
 /** Gives up opens in flight, the youngest first, for as long as asked to. */
 const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Array<Command<C>> => {
   const commands: Array<Command<C>> = []
   while (state.opening.tail !== undefined && more()) commands.push(abort(state, state.opening.tail, now))
   // What was to end the backoff may have been among them.
-  if (commands.length > 0 && state.opening.length === 0) state.cooling = false
+  if (commands.length > 0 && state.opening.length === 0) state.backingOff = false
   return commands
 }
 
@@ -21,7 +21,7 @@ export const clear = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.generation++
   const commands = abortWhile(state, now, constTrue)
-  for (const slot of state.slots) commands.push(...condemn(state, slot, "Cleared", now))
+  for (const slot of state.slots) commands.push(...retireOnReturn(state, slot, "Cleared", now))
   commands.push(...demand(state, now))
   return commands
 }
@@ -38,13 +38,13 @@ export const resize = <C>(state: State<C>, min: number, max: number, now: number
       commands.push(...retire(state, slot, "Surplus", now))
     }
   }
-  shrink(state.outgoing)
+  shrink(state.expiring)
   shrink(state.idle)
   shrink(state.validating)
   commands.push(...abortWhile(state, now, () => isSurplus(state)))
   // What was to be opened at the start is not owed any more where there is no room for it.
-  state.warm = Math.min(state.warm, Math.max(0, max - state.open))
-  commands.push(...rotate(state, now), ...demand(state, now), ...makeWay(state, now))
+  state.initialOwed = Math.min(state.initialOwed, Math.max(0, max - state.open))
+  commands.push(...rotate(state, now), ...demand(state, now), ...makeRoom(state, now))
   return commands
 }
 
@@ -52,16 +52,16 @@ export const resize = <C>(state: State<C>, min: number, max: number, now: number
 export const beginClose = <C>(state: State<C>, drainDeadline: number, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.phase = "Draining"
-  state.cooling = false
+  state.backingOff = false
   state.drainDeadline = drainDeadline
   const commands: Array<Command<C>> = []
-  for (const list of [state.movers, state.waiters]) {
-    for (const waiter of list) commands.push(refuse(state, waiter, { _tag: "PoolClosed" }))
+  for (const list of [state.reconnecting, state.waiters]) {
+    for (const waiter of list) commands.push(failWaiter(state, waiter, { _tag: "PoolClosed" }))
   }
   commands.push(...abortWhile(state, now, constTrue))
   for (const slot of state.slots) {
     if (slot.phase === "Idle" || slot.phase === "Taken") commands.push(...retire(state, slot, "PoolClosed", now))
-    else state.spare.remove(slot)
+    else state.shareable.remove(slot)
   }
   return commands
 }

@@ -5,8 +5,8 @@ import * as DefaultServices from "effect/DefaultServices"
 import * as FiberRef from "effect/FiberRef"
 import * as Runtime from "effect/Runtime"
 import { Alarm } from "../alarm.js"
-import * as Host from "../host.js"
 import { type Linked, List } from "../list.js"
+import * as PoolRuntime from "../runtime.js"
 import type { Holder } from "../state.js"
 
 /** What is to be done by a deadline. */
@@ -33,7 +33,7 @@ export class Deadlines {
     }
     let deadlines = byTimeout.get(timeout)
     if (deadlines === undefined) {
-      deadlines = new Deadlines(hostOf(fiber, clock), timeout, () => byTimeout.delete(timeout))
+      deadlines = new Deadlines(runtimeOf(fiber, clock), timeout, () => byTimeout.delete(timeout))
       byTimeout.set(timeout, deadlines)
     }
     return deadlines
@@ -42,15 +42,19 @@ export class Deadlines {
   private readonly pending = new List<Timed>()
   private readonly alarm: Alarm
 
-  private constructor(private readonly host: Host.Host, private readonly timeout: number, forget: () => void) {
-    this.alarm = Alarm.of(host, this.pending, (operation) => {
+  private constructor(
+    private readonly runtime: PoolRuntime.PoolRuntime,
+    private readonly timeout: number,
+    forget: () => void
+  ) {
+    this.alarm = Alarm.of(runtime, this.pending, (operation) => {
       // One that has ended because another did is not in the list any more.
       if (this.pending.remove(operation)) operation.overdue()
     }, forget)
   }
 
   add(operation: Timed): void {
-    operation.deadline = this.host.now() + this.timeout
+    operation.deadline = this.runtime.now() + this.timeout
     this.pending.push(operation)
     this.alarm.refresh()
   }
@@ -61,11 +65,15 @@ export class Deadlines {
 }
 
 /** Nothing of the fiber but its time. */
-const hostOf = (fiber: Holder, clock: Clock.Clock): Host.Host => {
+const runtimeOf = (fiber: Holder, clock: Clock.Clock): PoolRuntime.PoolRuntime => {
   const timed = Runtime.setFiberRef(
     Runtime.defaultRuntime,
     DefaultServices.currentServices,
     Context.add(DefaultServices.liveServices, Clock.Clock, clock)
   )
-  return Host.make("deadlines", Runtime.setFiberRef(timed, FiberRef.currentScheduler, fiber.currentScheduler), clock)
+  return PoolRuntime.make(
+    "deadlines",
+    Runtime.setFiberRef(timed, FiberRef.currentScheduler, fiber.currentScheduler),
+    clock
+  )
 }

@@ -13,12 +13,12 @@ import type { Address, Connection, OperationOptions } from "../../Connection.js"
 import { ConnectionError } from "../../ConnectionError.js"
 import { atMost, type Decoder, exactly, until } from "../../Framing.js"
 import type { Transport, Unreadable, Unwritable } from "../../Transport.js"
-import { type Guard, guarded } from "../guard.js"
+import { type Guard, guarded } from "../interruption.js"
 import type { Holder } from "../state.js"
 import * as Utf8 from "../utf8.js"
-import type { Answer } from "./inlet.js"
-import type { Line } from "./line.js"
 import { Reading, Writing } from "./operation.js"
+import type { Answer } from "./readQueue.js"
+import type { TransportSession } from "./session.js"
 import { timeoutMillis } from "./timeout.js"
 
 const defaultMaxBytes = 1_024
@@ -27,12 +27,12 @@ const defaultMaxFrame = 65_536
 const streamBytes = 65_536
 
 export class LeasedConnection<T extends Transport = Transport> implements Connection, Inspectable.Inspectable {
-  constructor(readonly line: Line<T, any>) {}
+  constructor(readonly session: TransportSession<T, any>) {}
 
   /** The transport, for as long as the lease lasts; throws `ConnectionError` reason `Released` afterwards. */
   protected get transport(): T {
-    if (this.line.holder !== this) throw this.error("read", { reason: "Released" })
-    return this.line.transport
+    if (this.session.holder !== this) throw this.error("read", { reason: "Released" })
+    return this.session.transport
   }
 
   // --- Writing ------------------------------------------------------------------------------------------------------
@@ -49,7 +49,7 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
     options: OperationOptions | undefined
   ): Effect.Effect<void, ConnectionError> {
     const timeout = this.timeout(options)
-    const { outlet } = this.line
+    const { writes: outlet } = this.session
     const unfit = this.unfit(outlet.failure)
     if (unfit !== undefined) return Effect.fail(this.error("write", unfit))
     if (data.length === 0) return Effect.void
@@ -68,10 +68,10 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
 
   private endSending(): Effect.Effect<void, ConnectionError> {
     return Effect.suspend(() => {
-      const { outlet } = this.line
+      const { writes: outlet } = this.session
       const unfit = this.unfit(outlet.failure)
       if (unfit !== undefined) return Effect.fail(this.error("write", unfit))
-      if (outlet.canWrite) return Effect.sync(() => this.line.shutdown())
+      if (outlet.canWrite) return Effect.sync(() => this.session.shutdown())
       return Effect.andThen(guarded(turn, this, undefined, undefined), this.endSending())
     })
   }
@@ -115,8 +115,8 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
     options: OperationOptions | undefined
   ): Effect.Effect<A, ConnectionError> {
     const timeout = this.timeout(options)
-    if (this.line.holder !== this) return Effect.fail(this.error("read", { reason: "Released" }))
-    const answer = this.line.inlet.tryRead(decoder)
+    if (this.session.holder !== this) return Effect.fail(this.error("read", { reason: "Released" }))
+    const answer = this.session.reads.tryRead(decoder)
     return answer === undefined ? new Reading(fiber, this, decoder, timeout).run(guard) : this.answered(answer)
   }
 
@@ -155,31 +155,31 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
   }
 
   get closed(): Effect.Effect<void> {
-    return this.line.closed
+    return this.session.closed
   }
 
   get isConnected(): boolean {
-    return this.line.holder === this && this.line.isOpen
+    return this.session.holder === this && this.session.isOpen
   }
 
   get localAddress(): Address {
-    return this.line.transport.localAddress
+    return this.session.transport.localAddress
   }
 
   get remoteAddress(): Address {
-    return this.line.transport.remoteAddress
+    return this.session.transport.remoteAddress
   }
 
   // --- Ends ---------------------------------------------------------------------------------------------------------
 
   private unfit(failure: Unwritable | undefined): Unwritable | undefined {
-    return this.line.holder === this ? failure : { reason: "Released" }
+    return this.session.holder === this ? failure : { reason: "Released" }
   }
 
   /** For its operations. */
   error(operation: "read" | "write", why: Unreadable): ConnectionError {
-    const into = operation === "read" && why.reason !== "Released" ? this.line.inlet.unread : 0
-    const { address } = this.line.transport
+    const into = operation === "read" && why.reason !== "Released" ? this.session.reads.unread : 0
+    const { address } = this.session.transport
     return new ConnectionError(
       { ...why, operation, address, ...(into > 0 ? { bytesIntoFrame: into } : {}) },
       { disableValidation: true }
@@ -187,11 +187,11 @@ export class LeasedConnection<T extends Transport = Transport> implements Connec
   }
 
   private timeout(options: OperationOptions | undefined): number {
-    return options?.timeout === undefined ? this.line.timeout : timeoutMillis(options.timeout)
+    return options?.timeout === undefined ? this.session.timeout : timeoutMillis(options.timeout)
   }
 
   toJSON(): unknown {
-    const { address } = this.line.transport
+    const { address } = this.session.transport
     return { _id: "@socketpool/core/Connection", address, isConnected: this.isConnected }
   }
 
@@ -224,7 +224,7 @@ const received = <A>(
 
 /** Nothing to write, but in line. */
 const turn = (fiber: Holder, guard: Guard, connection: LeasedConnection<any>) =>
-  new Writing(fiber, connection, "", false, connection.line.timeout).run(guard)
+  new Writing(fiber, connection, "", false, connection.session.timeout).run(guard)
 
 /** Between two reads, the end of the stream is no error. */
 const endsStream = (error: ConnectionError): Option.Option<ConnectionError> =>

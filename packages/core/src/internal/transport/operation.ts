@@ -5,13 +5,13 @@ import * as Exit from "effect/Exit"
 import type { ConnectionError } from "../../ConnectionError.js"
 import type { Decoder } from "../../Framing.js"
 import type { Unwritable } from "../../Transport.js"
-import { Continuation, type Guard } from "../guard.js"
+import { Continuation, type Guard } from "../interruption.js"
 import type { List } from "../list.js"
 import type { Holder } from "../state.js"
 import { Deadlines, type Timed } from "./deadlines.js"
-import type { Answer, Reader } from "./inlet.js"
 import type { LeasedConnection } from "./leased.js"
-import type { Writer } from "./outlet.js"
+import type { Answer, Reader } from "./readQueue.js"
+import type { Writer } from "./writeQueue.js"
 
 type Answered<A> = Exit.Exit<A, ConnectionError>
 
@@ -41,7 +41,7 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
   wait(resume: (answered: Answered<A>) => void): void {
     this.resume = resume
     // The fiber may have stepped aside since it looked, and the connection may be somebody else's by now.
-    if (this.leased.line.holder !== this.leased) return this.end(this.refuse("Released"))
+    if (this.leased.session.holder !== this.leased) return this.end(this.refuse("Released"))
     this.begin()
     if (this.answered === undefined && this.timeout !== Infinity) this.timer = new Timer(this, this.fiber, this.timeout)
   }
@@ -97,7 +97,7 @@ class Timer implements Timed {
 
   /** What has arrived by now is looked at first. */
   overdue(): void {
-    const { transport } = this.operation.leased.line
+    const { transport } = this.operation.leased.session
     if (transport.catchUp === undefined) this.operation.tooLate()
     else this.stopCatchingUp = transport.catchUp(() => this.operation.tooLate())
   }
@@ -116,11 +116,11 @@ export class Reading<A> extends Operation<A> implements Reader<A> {
   }
 
   protected begin(): void {
-    this.leased.line.inlet.read(this)
+    this.leased.session.reads.read(this)
   }
 
   protected leave(): void {
-    this.leased.line.inlet.abandon(this)
+    this.leased.session.reads.abandon(this)
   }
 
   done(answer: Answer<A>): void {
@@ -144,11 +144,11 @@ export class Writing extends Operation<void> implements Writer {
   }
 
   protected begin(): void {
-    this.leased.line.outlet.write(this)
+    this.leased.session.writes.write(this)
   }
 
   protected leave(): void {
-    this.leased.line.outlet.abandon(this)
+    this.leased.session.writes.abandon(this)
   }
 
   done(failure?: Unwritable): void {

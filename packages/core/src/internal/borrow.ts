@@ -12,12 +12,12 @@ import {
   PoolExhaustedError
 } from "../PoolError.js"
 import type { Engine } from "./engine.js"
-import { Continuation, type Guard, guarded, inMask } from "./guard.js"
+import { Continuation, type Guard, guarded, inMask } from "./interruption.js"
+import { leaseOf } from "./operations.js"
 import { heldBy, longestHolders, snapshot } from "./snapshot.js"
-import { type Holder, type Lease, type Setback, Waiter } from "./state.js"
+import { type Holder, type Lease, type OpenFailure, Waiter } from "./state.js"
 import * as Tracing from "./tracing.js"
 import { waitsForItself } from "./transitions/queue.js"
-import { leaseOf } from "./verbs.js"
 
 /** Only who reconnects can fail with `ConnectionNotFoundError`. */
 type WaitError = BorrowError | ConnectionNotFoundError
@@ -27,7 +27,7 @@ const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError =>
 
 /** Turns away who asks when the pool is closing. */
 const tooLate = <C, E>(engine: Engine<C, E>): PoolClosedError => {
-  engine.lender.tooLate()
+  engine.leases.rejectClosed()
   return closedError(engine)
 }
 
@@ -56,7 +56,7 @@ const notFound = <C, E>(engine: Engine<C, E>): ConnectionNotFoundError =>
 /** How it is told that no connection was opened. */
 const refused = <C, E>(
   engine: Engine<C, E>,
-  setback: Setback
+  setback: OpenFailure
 ): Effect.Effect<never, E | ConnectTimeoutError | PoolClosedError> => {
   switch (setback._tag) {
     case "OpenFailed":
@@ -73,7 +73,7 @@ const refused = <C, E>(
 
 /** What became of a waiter that is no longer in the queue. */
 const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> => {
-  const refusal = waiter.refusal
+  const refusal = waiter.failure
   if (refusal === undefined) return Effect.void
   switch (refusal._tag) {
     case "AcquireTimeout":
@@ -115,7 +115,7 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
 
   onFailure(cause: Cause.Cause<E | WaitError>): Effect.Effect<never, E | WaitError> {
     this.stopTimer()
-    this.engine.lender.withdraw(this.waiter)
+    this.engine.leases.withdraw(this.waiter)
     const exit = Exit.failCause(cause)
     this.trace?.failed(exit)
     return exit
@@ -123,15 +123,15 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
 
   onSuccess(): Effect.Effect<A, E | E2 | WaitError, R> {
     const { engine, waiter } = this
-    if (engine.lender.claim(waiter)) {
+    if (engine.leases.claim(waiter)) {
       this.stopTimer()
       const lease = waiter.lease!
       this.trace?.served(lease.slot.id)
       return this.then(lease, lease.since - waiter.since)
     }
-    const waitsOn = waiter.moving === undefined || waiter.moving.phase === "Moving"
+    const waitsOn = waiter.forLease === undefined || waiter.forLease.phase === "Reconnecting"
     if (engine.state.phase === "Running" && waitsOn) {
-      engine.lender.requeue(waiter)
+      engine.leases.requeue(waiter)
       return new Waiting(engine, waiter, this.guard, this.stopTimer, this.trace, this.then).begin()
     }
     this.stopTimer()
@@ -149,13 +149,13 @@ class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
 
   onFailure(cause: Cause.Cause<E>): Exit.Exit<never, E> {
     const exit = Exit.failCause(cause)
-    this.engine.lender.end(this.lease, exit)
+    this.engine.leases.end(this.lease, exit)
     return exit
   }
 
   onSuccess(value: A): Exit.Exit<A> {
     const exit = Exit.succeed(value)
-    this.engine.lender.end(this.lease, exit)
+    this.engine.leases.end(this.lease, exit)
     return exit
   }
 }
@@ -178,15 +178,15 @@ const queueUp = <C, E, A, E2, R>(
     ? "QueueFull"
     : undefined
   if (refusal !== undefined) {
-    engine.lender.turnAway(refusal)
+    engine.leases.reject(refusal)
     return Effect.fail(exhaustedError(engine, refusal, holder, 0))
   }
 
   const now = engine.now()
   const waiter = new Waiter<C>(holder, holder.currentSpan, now, now + timeout, ownTimeout !== undefined, undefined)
-  engine.lender.enqueue(waiter, now)
-  const stopTimer = engine.lender.startTimer(waiter)
-  const trace = Tracing.wait(holder, engine.attributes, engine.host)
+  engine.leases.enqueue(waiter, now)
+  const stopTimer = engine.leases.startTimer(waiter)
+  const trace = Tracing.wait(holder, engine.attributes, engine.runtime)
   // Nothing is reconnected.
   return new Waiting(engine, waiter, guard, stopTimer, trace, then).begin() as Effect.Effect<A, E | E2 | BorrowError, R>
 }
@@ -199,7 +199,7 @@ const borrowed = <C, E, A, E2, R>(
   guard: Guard,
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
-  const lease = engine.lender.borrow(fiber)
+  const lease = engine.leases.borrow(fiber)
   return lease === undefined ? queueUp(engine, fiber, ownTimeout, guard, then) : then(lease, 0)
 }
 
@@ -211,7 +211,7 @@ const hold = <C, A, E, R>(
   waitedMillis: number,
   f: (connection: C) => Effect.Effect<A, E, R>
 ): Effect.Effect<A, E, R> => {
-  const connection = engine.lender.present(lease, "Scoped", waitedMillis)
+  const connection = engine.leases.present(lease, "Scoped", waitedMillis)
   return guard.run(f, connection, new Holding<C, A, E>(engine, lease))
 }
 
@@ -221,7 +221,7 @@ const used = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   f: (connection: C) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
-  const lease = engine.lender.borrow(fiber)
+  const lease = engine.leases.borrow(fiber)
   if (lease !== undefined) return hold(engine, guard, lease, 0, f)
   return queueUp(
     engine,
@@ -243,9 +243,9 @@ export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowE
   inMask((fiber, guard) =>
     Effect.flatMap(Effect.scope, (scope) =>
       borrowed(engine, fiber, undefined, guard, (lease, waitedMillis) => {
-        const connection = engine.lender.present(lease, "Scoped", waitedMillis)
+        const connection = engine.leases.present(lease, "Scoped", waitedMillis)
         return Effect.as(
-          Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.lender.end(lease, exit))),
+          Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.leases.end(lease, exit))),
           connection
         )
       }))
@@ -259,7 +259,7 @@ export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Eff
       fiber,
       timeout,
       guard,
-      (lease, waitedMillis) => Effect.succeed(engine.lender.present(lease, "Manual", waitedMillis))
+      (lease, waitedMillis) => Effect.succeed(engine.leases.present(lease, "Manual", waitedMillis))
     )
   )
 
@@ -271,12 +271,12 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
     if (engine.state.phase !== "Running") return Effect.fail(tooLate(engine))
     const now = engine.now()
     const waiter = new Waiter(fiber, fiber.currentSpan, now, now + engine.options.acquireTimeout, false, lease)
-    engine.lender.move(lease, waiter, now)
+    engine.leases.startReconnect(lease, waiter, now)
     const present = (lease: Lease<C>) =>
-      Effect.sync(() => engine.lender.present(lease, lease.claim as "Manual" | "Scoped", 0))
-    const trace = Tracing.wait(fiber, engine.attributes, engine.host)
+      Effect.sync(() => engine.leases.present(lease, lease.owner as "Manual" | "Scoped", 0))
+    const trace = Tracing.wait(fiber, engine.attributes, engine.runtime)
     const next = new Waiting(engine, waiter, guard, constVoid, trace, present).begin()
-    return Effect.onError(next, () => Effect.sync(() => engine.lender.end(lease, Exit.void)))
+    return Effect.onError(next, () => Effect.sync(() => engine.leases.end(lease, Exit.void)))
   })
 
 /** Waits for the floor to be filled. */

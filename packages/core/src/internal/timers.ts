@@ -1,10 +1,10 @@
 /** What a pool does because time passes: deadlines, the reaper, the backoff of the fill. */
 import type * as Option from "effect/Option"
 import { Alarm } from "./alarm.js"
-import type { Host } from "./host.js"
 import type { Resolved } from "./options.js"
 import { Reaper } from "./reaper.js"
 import { Refill } from "./refill.js"
+import type { PoolRuntime } from "./runtime.js"
 import type { Command, Lease, Slot, State } from "./state.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
@@ -13,7 +13,7 @@ import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
 /** What the engine does when a time has come. */
-export interface Duties<C> {
+export interface TimerHandlers<C> {
   readonly run: (commands: ReadonlyArray<Command<C>>) => void
   readonly openTimedOut: (slot: Slot<C>) => void
   readonly validationTimedOut: (slot: Slot<C>) => void
@@ -23,7 +23,7 @@ export interface Duties<C> {
   readonly sweep: () => void
 }
 
-export class Upkeep<C, E> {
+export class Timers<C, E> {
   private readonly queue: Alarm
   private readonly pace: Alarm
   private readonly stale: Alarm
@@ -37,32 +37,32 @@ export class Upkeep<C, E> {
   private readonly canExpire: boolean
 
   constructor(
-    host: Host,
+    runtime: PoolRuntime,
     private readonly state: State<C>,
     options: Resolved<C, E, any>,
-    duties: Duties<C>
+    duties: TimerHandlers<C>
   ) {
     const { leakThreshold } = options
     this.closesStale = options.reapExpired && options.idleTimeout !== Infinity
     this.looksForLeaks = leakThreshold !== Infinity
     this.canExpire = options.reapExpired && (options.connectionTTL !== Infinity || options.isExpired !== undefined)
     this.queue = new Alarm(
-      host,
-      () => state.turns.head?.waiter.deadline,
+      runtime,
+      () => state.deadlines.head?.waiter.deadline,
       (_now, until) => duties.run(Queue.expireWaiters(state, until))
     )
     this.pace = new Alarm(
-      host,
-      () => Demand.heldBackUntil(state),
+      runtime,
+      () => Demand.delayedUntil(state),
       (now) => duties.run(Demand.demand(state, now))
     )
     this.stale = new Alarm(
-      host,
+      runtime,
       () => this.closesStale ? Retiring.nextStale(state) : undefined,
       (now) => duties.run(Retiring.expireIdle(state, now))
     )
     this.leaks = new Alarm(
-      host,
+      runtime,
       () => state.held.head === undefined ? undefined : state.held.head.since + leakThreshold,
       (now) => {
         for (const lease of state.held) {
@@ -77,26 +77,26 @@ export class Upkeep<C, E> {
       this.pace,
       this.stale,
       this.leaks,
-      Alarm.of(host, state.opening, duties.openTimedOut),
-      Alarm.of(host, state.aborting, duties.closeTimedOut),
-      Alarm.of(host, state.validating, duties.validationTimedOut),
-      Alarm.of(host, state.resetting, duties.resetTimedOut),
-      Alarm.of(host, state.closing, duties.closeTimedOut),
+      Alarm.of(runtime, state.opening, duties.openTimedOut),
+      Alarm.of(runtime, state.aborting, duties.closeTimedOut),
+      Alarm.of(runtime, state.validating, duties.validationTimedOut),
+      Alarm.of(runtime, state.resetting, duties.resetTimedOut),
+      Alarm.of(runtime, state.closing, duties.closeTimedOut),
       new Alarm(
-        host,
+        runtime,
         () => state.phase === "Draining" && state.inUse > 0 ? state.drainDeadline : undefined,
         (now) => duties.run(Whole.forceClose(state, now))
       )
     ]
-    this.reaper = new Reaper(host, options.reapSchedule, duties.sweep)
-    this.refill = new Refill(host, options.retry, () => duties.run(Demand.probe(state, host.now())))
+    this.reaper = new Reaper(runtime, options.reapSchedule, duties.sweep)
+    this.refill = new Refill(runtime, options.retry, () => duties.run(Demand.probe(state, runtime.now())))
   }
 
   /** Anything may have changed. */
   refresh(): void {
     const { state } = this
     for (const alarm of this.alarms) alarm.refresh()
-    if (!state.cooling) this.refill.stop()
+    if (!state.backingOff) this.refill.stop()
     this.reaper.refresh(this.canExpire && state.phase === "Running" && state.slots.size > 0)
   }
 

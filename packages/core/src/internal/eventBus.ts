@@ -7,18 +7,18 @@ import * as Stream from "effect/Stream"
 import type { PoolExhaustedError } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import { describeError, describeHolder, holderOf } from "./describe.js"
-import type { Host } from "./host.js"
+import type { PoolRuntime } from "./runtime.js"
 import type { Lease, Slot, State } from "./state.js"
 
 /** How many events a slow subscriber can be behind. */
-const kept = 1_024
+const bufferedEvents = 1_024
 
 /** What an event says besides the pool and the time. */
-type Told = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
+type EventFields = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
 
 /** Those who listen to the same. */
 class Channel {
-  private readonly hub = Effect.runSync(PubSub.sliding<PoolEvent>(kept))
+  private readonly hub = Effect.runSync(PubSub.sliding<PoolEvent>(bufferedEvents))
   private subscribers = 0
   readonly events: Stream.Stream<PoolEvent>
 
@@ -44,42 +44,42 @@ class Channel {
   }
 }
 
-export class Journal<C> {
-  private readonly everything: Channel
+export class EventBus<C> {
+  private readonly all: Channel
   /** For those who do not want to hear of every lease. */
-  private readonly rest: Channel
+  private readonly withoutLeases: Channel
   readonly events: Stream.Stream<PoolEvent>
   readonly notices: Stream.Stream<PoolEvent>
 
-  constructor(private readonly pool: string, private readonly host: Host, state: State<C>) {
-    this.everything = new Channel(state)
-    this.rest = new Channel(state)
-    this.events = this.everything.events
-    this.notices = this.rest.events
+  constructor(private readonly pool: string, private readonly runtime: PoolRuntime, state: State<C>) {
+    this.all = new Channel(state)
+    this.withoutLeases = new Channel(state)
+    this.events = this.all.events
+    this.notices = this.withoutLeases.events
   }
 
-  tell(event: () => Told): void {
-    if (this.everything.isIdle && this.rest.isIdle) return
-    const told = { ...event(), pool: this.pool, at: this.host.wallTime() } as PoolEvent
-    this.everything.publish(told)
-    if (told._tag !== "Borrowed" && told._tag !== "Released") this.rest.publish(told)
+  publish(event: () => EventFields): void {
+    if (this.all.isIdle && this.withoutLeases.isIdle) return
+    const told = { ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent
+    this.all.publish(told)
+    if (told._tag !== "Borrowed" && told._tag !== "Released") this.withoutLeases.publish(told)
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {
-    this.tell(() => ({ _tag: "Opened", connection: slot.id, tookMillis }))
+    this.publish(() => ({ _tag: "Opened", connection: slot.id, tookMillis }))
   }
 
   openFailed(slot: Slot<C>, cause: Cause.Cause<unknown>): void {
-    this.tell(() => ({ _tag: "OpenFailed", connection: slot.id, error: describeError(Cause.squash(cause)) }))
+    this.publish(() => ({ _tag: "OpenFailed", connection: slot.id, error: describeError(Cause.squash(cause)) }))
   }
 
   closed(slot: Slot<C>): void {
-    this.tell(() => ({ _tag: "Closed", connection: slot.id, reason: slot.reason! }))
+    this.publish(() => ({ _tag: "Closed", connection: slot.id, reason: slot.reason! }))
   }
 
   borrowed(lease: Lease<C>, waitedMillis: number): void {
-    if (this.everything.isIdle) return
-    this.tell(() => ({
+    if (this.all.isIdle) return
+    this.publish(() => ({
       _tag: "Borrowed",
       connection: lease.slot.id,
       holder: holderOf(lease, lease.since),
@@ -89,20 +89,20 @@ export class Journal<C> {
 
   /** A lease that its holder had taken up has ended. */
   released(lease: Lease<C>, now: number): void {
-    if (!this.everything.isIdle) {
-      this.tell(() => ({ _tag: "Released", connection: lease.slot.id, holder: holderOf(lease, now) }))
+    if (!this.all.isIdle) {
+      this.publish(() => ({ _tag: "Released", connection: lease.slot.id, holder: holderOf(lease, now) }))
     }
     if (!lease.suspected) return
     const holder = holderOf(lease, now)
-    this.tell(() => ({ _tag: "LeakReturned", connection: lease.slot.id, holder }))
-    this.host.inform(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty, lease.slot)
+    this.publish(() => ({ _tag: "LeakReturned", connection: lease.slot.id, holder }))
+    this.runtime.inform(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty, lease.slot)
   }
 
   leakSuspected(lease: Lease<C>, now: number): void {
     const holder = holderOf(lease, now)
-    this.tell(() => ({ _tag: "LeakSuspected", connection: lease.slot.id, holder }))
-    const taken = DateTime.formatIso(DateTime.unsafeMake(this.host.wallTime() - (now - lease.since)))
-    this.host.warn(
+    this.publish(() => ({ _tag: "LeakSuspected", connection: lease.slot.id, holder }))
+    const taken = DateTime.formatIso(DateTime.unsafeMake(this.runtime.wallTime() - (now - lease.since)))
+    this.runtime.warn(
       `a leak is suspected: a lease is held by ${describeHolder(holder)}, since ${taken}`,
       Cause.empty,
       lease.slot
@@ -110,6 +110,6 @@ export class Journal<C> {
   }
 
   exhausted(reason: PoolExhaustedError["reason"], waitedMillis: number): void {
-    this.tell(() => ({ _tag: "Exhausted", reason, waitedMillis }))
+    this.publish(() => ({ _tag: "Exhausted", reason, waitedMillis }))
   }
 }

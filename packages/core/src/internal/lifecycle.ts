@@ -5,12 +5,12 @@ import * as Exit from "effect/Exit"
 import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import type { Host } from "./host.js"
-import { stop } from "./host.js"
+import type { PoolRuntime } from "./runtime.js"
+import { stop } from "./runtime.js"
 import type { Slot } from "./state.js"
 
 /** The scope that a connection lives in, and the fibers that serve it. */
-interface Life {
+interface Lifetime {
   scope: Scope.CloseableScope | undefined
   opener: Fiber.RuntimeFiber<void> | undefined
   watcher: Fiber.RuntimeFiber<unknown, unknown> | undefined
@@ -19,7 +19,7 @@ interface Life {
 }
 
 /** What the engine is told. */
-export interface Listener<C> {
+export interface LifecycleListener<C> {
   /** Whether the connection is wanted; if not, it closes at once. `drawn` is its own random number from 0 to 1. */
   readonly opened: (slot: Slot<C>, connection: C, drawn: number) => boolean
   readonly openFailed: (slot: Slot<C>, cause: Cause.Cause<unknown>) => void
@@ -32,10 +32,10 @@ export interface Listener<C> {
  * Of many connections that close at once only so many do so in one turn of the event loop: some twenty microseconds
  * each, not counting what the finalizers do.
  */
-const closedPerTurn = 100
+const closesPerTurn = 100
 
-export class Lives<C, E> {
-  private readonly lives = new Map<Slot<C>, Life>()
+export class ConnectionLifecycle<C, E> {
+  private readonly lifetimes = new Map<Slot<C>, Lifetime>()
   /** How many have been closed in this turn. */
   private closes = 0
   /** What is to be closed in later turns, from `done` on. */
@@ -43,19 +43,19 @@ export class Lives<C, E> {
   private done = 0
 
   constructor(
-    private readonly host: Host,
+    private readonly runtime: PoolRuntime,
     private readonly connect: (slot: Slot<C>) => Effect.Effect<C, E, Scope.Scope>,
     private readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined,
     /** Whether a random number is drawn for each connection. */
     private readonly draws: boolean,
-    private readonly listener: Listener<C>
+    private readonly listener: LifecycleListener<C>
   ) {}
 
   open(slot: Slot<C>): void {
-    const life: Life = { scope: undefined, opener: undefined, watcher: undefined, helpers: undefined }
-    this.lives.set(slot, life)
+    const life: Lifetime = { scope: undefined, opener: undefined, watcher: undefined, helpers: undefined }
+    this.lifetimes.set(slot, life)
     const connect = this.connect(slot)
-    const opener = this.host.fork(Effect.uninterruptibleMask((restore) =>
+    const opener = this.runtime.fork(Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(Scope.make(), (scope) => {
         life.scope = scope
         return Effect.matchCauseEffect(restore(Effect.provideService(connect, Scope.Scope, scope)), {
@@ -83,13 +83,13 @@ export class Lives<C, E> {
 
   /** Gives up an open in flight. What it has opened by then, or opens later even so, is closed. */
   abort(slot: Slot<C>): void {
-    stop(this.lives.get(slot)?.opener)
+    stop(this.lifetimes.get(slot)?.opener)
   }
 
   /** Asks something of an open connection; not answered if the connection closes meanwhile. */
   ask<A>(slot: Slot<C>, question: Effect.Effect<A>, answered: (exit: Exit.Exit<A>) => void): void {
-    const helper = this.host.fork(question)
-    const life = this.lives.get(slot)
+    const helper = this.runtime.fork(question)
+    const life = this.lifetimes.get(slot)
     if (life !== undefined) (life.helpers ??= new Set()).add(helper)
     helper.addObserver((exit) => {
       life?.helpers?.delete(helper)
@@ -99,12 +99,12 @@ export class Lives<C, E> {
 
   /** Closes a connection. Only its finalizers decide how long that takes, unless very many close at once. */
   close(slot: Slot<C>): void {
-    const life = this.lives.get(slot)!
-    if (this.backlog.length === 0 && this.closes < closedPerTurn) {
-      if (this.closes++ === 0) this.host.later(this.turn)
+    const life = this.lifetimes.get(slot)!
+    if (this.backlog.length === 0 && this.closes < closesPerTurn) {
+      if (this.closes++ === 0) this.runtime.later(this.turn)
       this.closeNow(slot, life)
     } else if (this.backlog.push(() => this.closeNow(slot, life)) === 1) {
-      this.host.fork(this.workOff)
+      this.runtime.fork(this.workOff)
     }
   }
 
@@ -113,7 +113,7 @@ export class Lives<C, E> {
   }
 
   private readonly workOff: Effect.Effect<void> = Effect.flatMap(Effect.sleep(0), () => {
-    const end = Math.min(this.done + closedPerTurn, this.backlog.length)
+    const end = Math.min(this.done + closesPerTurn, this.backlog.length)
     while (this.done < end) this.backlog[this.done++]!()
     // A timer that was set before they have closed would be over by then, and ring in this same turn.
     if (this.done < this.backlog.length) return Effect.zipRight(Effect.yieldNow(), this.workOff)
@@ -122,26 +122,26 @@ export class Lives<C, E> {
     return Effect.void
   })
 
-  private closeNow(slot: Slot<C>, life: Life): void {
+  private closeNow(slot: Slot<C>, life: Lifetime): void {
     stop(life.watcher)
     for (const helper of life.helpers ?? []) stop(helper)
-    this.host.fork(Effect.uninterruptible(this.closeScope(slot, life.scope!))).addObserver(() =>
+    this.runtime.fork(Effect.uninterruptible(this.closeScope(slot, life.scope!))).addObserver(() =>
       this.listener.gone(slot)
     )
   }
 
   /** Nothing of the slot is of interest any more. */
   forget(slot: Slot<C>): void {
-    this.lives.delete(slot)
+    this.lifetimes.delete(slot)
   }
 
   /** Learns when the peer goes away. */
-  private watch(slot: Slot<C>, life: Life, connection: C): void {
+  private watch(slot: Slot<C>, life: Lifetime, connection: C): void {
     const closed = this.closed
     if (closed === undefined) return
-    life.watcher = this.host.fork(Effect.suspend(() => closed(connection)))
+    life.watcher = this.runtime.fork(Effect.suspend(() => closed(connection)))
     life.watcher.addObserver((exit) => {
-      if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.host.warn("closed died", exit.cause, slot)
+      if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.runtime.warn("closed died", exit.cause, slot)
       this.listener.died(slot, exit._tag === "Success" && exit.value === "Unclean" ? "Unclean" : "Disconnected")
     })
   }
@@ -150,7 +150,7 @@ export class Lives<C, E> {
   private closeScope(slot: Slot<C>, scope: Scope.CloseableScope): Effect.Effect<void> {
     return Effect.catchAllCause(
       Scope.close(scope, Exit.void),
-      (cause) => Effect.sync(() => this.host.warn("a connection's finalizer died", cause, slot))
+      (cause) => Effect.sync(() => this.runtime.warn("a connection's finalizer died", cause, slot))
     )
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Exit, type Fiber, FiberId, FiberRef, Request, RequestResolver } from "effect"
-import { Continuation, type Guard, guarded, inMask, isAsGood } from "../src/internal/guard.js"
+import { Continuation, type Guard, guarded, inMask, isAsGood } from "../src/internal/interruption.js"
 
 type Fibre = Fiber.RuntimeFiber<any, any>
 

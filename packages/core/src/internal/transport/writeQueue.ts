@@ -14,7 +14,7 @@ interface Pipe {
   readonly write: (data: Uint8Array | string) => boolean
 }
 
-export class Outlet {
+export class WriteQueue {
   /** Why nothing more can be sent. */
   failure: Failure | undefined = undefined
   private readonly writers: Array<Writer> = []

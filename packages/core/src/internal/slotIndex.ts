@@ -1,7 +1,7 @@
 /** Which slots a connection stands for. Usually one; more when `open` gives the same value several times. */
 import type { Lease, Slot } from "./state.js"
 
-export class Directory<C> {
+export class SlotIndex<C> {
   private readonly entries = new Map<C, Slot<C> | Set<Slot<C>>>()
 
   add(connection: C, slot: Slot<C>): void {

@@ -11,7 +11,7 @@ export interface Reader<A> {
   readonly done: (answer: Answer<A>) => void
 }
 
-export class Inlet {
+export class ReadQueue {
   /** Why nothing more can come; what came before can still be read. */
   failure: Failure | undefined = undefined
   private readonly bytes = new ByteBuffer()
@@ -20,7 +20,7 @@ export class Inlet {
   constructor(
     /** Holds the peer back, or lets it go on. */
     private readonly hold: (back: boolean) => void,
-    private readonly spoil: () => void,
+    private readonly markDirty: () => void,
     /** Something has been read. */
     private readonly noteRead: () => void
   ) {}
@@ -50,7 +50,7 @@ export class Inlet {
 
   /** A reader has given up. What it waited for may still come, so the connection must not be lent again. */
   abandon(reader: Reader<any>): void {
-    this.spoil()
+    this.markDirty()
     const at = this.readers.indexOf(reader)
     if (at >= 0) this.readers.splice(at, 1)
     this.serve()
@@ -71,7 +71,7 @@ export class Inlet {
   /** The lease has ended: those who still read learn so. */
   revoke(): void {
     if (this.readers.length === 0) return
-    this.spoil()
+    this.markDirty()
     for (const reader of this.readers.splice(0)) reader.done(Exit.fail({ reason: "Released" }))
   }
 
@@ -98,11 +98,11 @@ export class Inlet {
     try {
       frame = decoder.decode(this.bytes)
     } catch (defect) {
-      this.spoil()
+      this.markDirty()
       return Exit.die(defect)
     }
     if (frame === TooLarge) {
-      this.spoil()
+      this.markDirty()
       return Exit.fail({ reason: "TooLarge" })
     }
     if (frame !== undefined) {

@@ -7,12 +7,12 @@
  */
 import * as Effect from "effect/Effect"
 import type { Failure, Transport } from "../../Transport.js"
-import { Inlet } from "./inlet.js"
-import { Outlet } from "./outlet.js"
+import { ReadQueue } from "./readQueue.js"
+import { WriteQueue } from "./writeQueue.js"
 
-export class Line<T extends Transport = Transport, C = unknown> {
-  readonly inlet: Inlet
-  readonly outlet: Outlet
+export class TransportSession<T extends Transport = Transport, C = unknown> {
+  readonly reads: ReadQueue
+  readonly writes: WriteQueue
   /** Whoever may use it now. */
   holder: C | undefined = undefined
   private failure: Failure | undefined = undefined
@@ -21,7 +21,7 @@ export class Line<T extends Transport = Transport, C = unknown> {
   /** Whether it goes from one holder to another. */
   isShared = false
   private idle = false
-  private spoiled = false
+  private isDirty = false
   private ending = false
   private hasClosed = false
   private readonly onClosed = new Set<() => void>()
@@ -29,17 +29,21 @@ export class Line<T extends Transport = Transport, C = unknown> {
 
   constructor(
     readonly transport: T,
-    private readonly hand: (line: Line<T, C>) => C,
+    private readonly hand: (line: TransportSession<T, C>) => C,
     /** How long one operation may take, in milliseconds. */
     readonly timeout: number,
     private readonly allowHalfOpen: boolean
   ) {
-    this.inlet = new Inlet((back) => transport.hold(back), () => this.spoil(), () => (this.awaitsAnswer = false))
-    this.outlet = new Outlet(transport, () => (this.awaitsAnswer = true))
+    this.reads = new ReadQueue(
+      (back) => transport.hold(back),
+      () => this.markDirty(),
+      () => (this.awaitsAnswer = false)
+    )
+    this.writes = new WriteQueue(transport, () => (this.awaitsAnswer = true))
     transport.start({
       data: (chunk) => this.receive(chunk),
       ended: () => this.peerEnded(),
-      drained: () => this.outlet.serve(),
+      drained: () => this.writes.serve(),
       failed: (failure) => this.fail(failure),
       closed: () => this.noteClosed()
     })
@@ -48,22 +52,22 @@ export class Line<T extends Transport = Transport, C = unknown> {
   private receive(chunk: Uint8Array): void {
     if (this.ending) return
     if (this.idle) return this.fail({ reason: "Desync" })
-    this.inlet.push(chunk)
+    this.reads.push(chunk)
   }
 
   private peerEnded(): void {
     const endOfStream = { reason: "EndOfStream" } as const
-    if (!this.allowHalfOpen || this.idle || this.outlet.failure !== undefined) return this.fail(endOfStream)
-    this.spoil()
-    this.inlet.fail(endOfStream)
+    if (!this.allowHalfOpen || this.idle || this.writes.failure !== undefined) return this.fail(endOfStream)
+    this.markDirty()
+    this.reads.fail(endOfStream)
   }
 
   /** The first failure stays. What came before it can still be read. */
   private fail(failure: Failure): void {
     if (this.failure !== undefined) return
     this.failure = failure
-    this.inlet.fail(failure)
-    this.outlet.fail(failure)
+    this.reads.fail(failure)
+    this.writes.fail(failure)
     for (const done of this.onFailed) done()
     this.onFailed.clear()
   }
@@ -88,26 +92,26 @@ export class Line<T extends Transport = Transport, C = unknown> {
 
   /** Nothing of the last holder is left on it, except perhaps output on its way. */
   get isClean(): boolean {
-    return this.failure === undefined && !this.spoiled && !this.inlet.hasReaders && this.inlet.unread === 0 &&
+    return this.failure === undefined && !this.isDirty && !this.reads.hasReaders && this.reads.unread === 0 &&
       !this.transport.hasUnread
   }
 
   /** Output that has not been passed on yet. */
   get hasUnsent(): boolean {
-    return this.outlet.hasWriters || !this.transport.flushNow()
+    return this.writes.hasWriters || !this.transport.flushNow()
   }
 
   /** Says that it must not be lent again. */
-  spoil(): void {
-    this.spoiled = true
+  markDirty(): void {
+    this.isDirty = true
   }
 
   /** Ends the sending half. */
   shutdown(): void {
-    this.spoil()
+    this.markDirty()
     this.transport.shutdown()
-    this.outlet.fail({ reason: "Closed" })
-    if (this.inlet.failure !== undefined) this.fail({ reason: "Closed" })
+    this.writes.fail({ reason: "Closed" })
+    if (this.reads.failure !== undefined) this.fail({ reason: "Closed" })
   }
 
   /** Something of its own for the next holder; what the one before has can do nothing any more. */
@@ -119,20 +123,20 @@ export class Line<T extends Transport = Transport, C = unknown> {
   }
 
   /** Takes it away from its holder; those who still read or write through it learn so, and their traffic spoils it. */
-  takeBack(): void {
+  revoke(): void {
     this.holder = undefined
-    if (this.outlet.hasWriters) this.spoil()
-    this.inlet.revoke()
-    this.outlet.revoke()
+    if (this.writes.hasWriters) this.markDirty()
+    this.reads.revoke()
+    this.writes.revoke()
   }
 
   /** From now on nobody may touch it, and whatever comes in is its end. */
-  park(): void {
-    this.takeBack()
+  setIdle(): void {
+    this.revoke()
     this.isShared = true
     this.idle = true
     this.transport.setIdle?.(true)
-    this.inlet.flow()
+    this.reads.flow()
   }
 
   // --- Waiting ------------------------------------------------------------------------------------------------------
@@ -161,12 +165,12 @@ export class Line<T extends Transport = Transport, C = unknown> {
    * still comes in is dropped.
    */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
-    this.takeBack()
-    const orderly = this.transport.isOpen && !(this.spoiled && this.hasUnsent)
+    this.revoke()
+    const orderly = this.transport.isOpen && !(this.isDirty && this.hasUnsent)
     this.ending = true
     this.fail({ reason: "Closed" })
-    this.inlet.clear()
-    this.inlet.flow()
+    this.reads.clear()
+    this.reads.flow()
     this.transport.close(orderly ? "Orderly" : "AtOnce", () => {
       this.noteClosed()
       resume(Effect.void)

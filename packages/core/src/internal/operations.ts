@@ -9,7 +9,7 @@ import * as Demand from "./transitions/demand.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
-const isManual = (lease: Lease<any>): boolean => lease.claim === "Manual"
+const isManual = (lease: Lease<any>): boolean => lease.owner === "Manual"
 const isAny = (): boolean => true
 const isThere = (slot: Slot<any>): boolean => slot.phase === "Idle" || slot.phase === "Taken" || slot.phase === "InUse"
 
@@ -19,18 +19,18 @@ const isThere = (slot: Slot<any>): boolean => slot.phase === "Idle" || slot.phas
  */
 export const release = <C, E>(engine: Engine<C, E>, connection: C, caller: Holder): boolean => {
   const isOwn = (lease: Lease<C>) => lease.holder === caller
-  const lease = engine.directory.lease(connection, (lease) => isManual(lease) && isOwn(lease), isOwn, isManual)
+  const lease = engine.index.lease(connection, (lease) => isManual(lease) && isOwn(lease), isOwn, isManual)
   if (lease === undefined) return false
-  engine.lender.end(lease, Exit.void)
+  engine.leases.end(lease, Exit.void)
   return true
 }
 
 /** The lease that a caller means who wants another connection for it. */
 export const leaseOf = <C, E>(engine: Engine<C, E>, connection: C, caller: Holder): Lease<C> | undefined =>
-  engine.directory.lease(connection, (lease) => lease.holder === caller, isManual, isAny)
+  engine.index.lease(connection, (lease) => lease.holder === caller, isManual, isAny)
 
 const find = <C, E>(engine: Engine<C, E>, connection: C): Slot<C> | undefined =>
-  engine.directory.lease(connection, isManual, isAny)?.slot ?? engine.directory.slot(connection, isThere)
+  engine.index.lease(connection, isManual, isAny)?.slot ?? engine.index.slot(connection, isThere)
 
 export const drop = <C, E>(engine: Engine<C, E>, connection: C): boolean => {
   const slot = find(engine, connection)
@@ -50,17 +50,17 @@ export const dropById = <C, E>(engine: Engine<C, E>, id: number): boolean => {
 
 export const invalidate = <C, E>(engine: Engine<C, E>, connection: C): void => {
   const slot = find(engine, connection)
-  if (slot !== undefined) engine.run(Retiring.condemn(engine.state, slot, "Invalid", engine.now()))
+  if (slot !== undefined) engine.run(Retiring.retireOnReturn(engine.state, slot, "Invalid", engine.now()))
 }
 
 /** Closes every idle connection that has expired or is stale, and any that is found unfit otherwise; how many had. */
 export const dropExpired = <C, E>(engine: Engine<C, E>): number => {
   const { state } = engine
   let dropped = 0
-  for (const slot of [...state.outgoing, ...state.idle]) {
+  for (const slot of [...state.expiring, ...state.idle]) {
     if (slot.phase !== "Idle") continue
     const now = engine.now()
-    const reason = engine.unfit(slot, now)
+    const reason = engine.checkLendable(slot, now)
     // A predicate may have used the pool meanwhile.
     if (reason === undefined || slot.phase !== "Idle") continue
     engine.run(Retiring.retire(state, slot, reason, now))
@@ -71,7 +71,7 @@ export const dropExpired = <C, E>(engine: Engine<C, E>): number => {
 
 export const clear = <C, E>(engine: Engine<C, E>): void => {
   if (engine.state.phase !== "Running") return
-  engine.journal.tell(() => ({ _tag: "Cleared" }))
+  engine.events.publish(() => ({ _tag: "Cleared" }))
   engine.run(Whole.clear(engine.state, engine.now()))
 }
 
@@ -82,7 +82,7 @@ export const resize = <C, E>(
   const { state } = engine
   const { max, min } = size(wanted, state)
   if (state.phase !== "Running") return
-  engine.journal.tell(() => ({ _tag: "Resized", minConnections: min, maxConnections: max }))
+  engine.events.publish(() => ({ _tag: "Resized", minConnections: min, maxConnections: max }))
   engine.run(Whole.resize(state, min, max, engine.now()))
   engine.watch()
 }
@@ -92,7 +92,7 @@ export const close = <C, E>(engine: Engine<C, E>): Effect.Effect<void> =>
   Effect.suspend(() => {
     const { options, state } = engine
     const now = engine.now()
-    if (state.phase === "Running") engine.journal.tell(() => ({ _tag: "Draining" }))
+    if (state.phase === "Running") engine.events.publish(() => ({ _tag: "Draining" }))
     engine.run(Whole.beginClose(state, now + options.drainTimeout, now))
     engine.watch()
     return Deferred.await(engine.done)

@@ -10,7 +10,7 @@ import * as LogLevel from "effect/LogLevel"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 
-export interface Host {
+export interface PoolRuntime {
   /** Milliseconds, from the clock's monotonic side: only differences mean anything, and a wall clock moves nothing. */
   readonly now: () => number
   /** Milliseconds since 1970, for people. */
@@ -31,7 +31,7 @@ type Log = (message: string, cause: Cause.Cause<unknown>, slot?: { readonly id: 
 export const stop = (fiber: Fiber.RuntimeFiber<any, any> | undefined): void =>
   fiber?.unsafeInterruptAsFork(FiberId.none)
 
-export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock.Clock): Host => {
+export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock.Clock): PoolRuntime => {
   const own = interruptible(runtime)
   const scheduler = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
   const log = (level: LogLevel.LogLevel): Log => (message, cause, slot) =>
@@ -40,7 +40,7 @@ export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock
       pool: name,
       ...(slot === undefined ? {} : { connection: slot.id })
     }))
-  const fork: Host["fork"] = (effect) => Runtime.runFork(own, effect, { immediate: false })
+  const fork: PoolRuntime["fork"] = (effect) => Runtime.runFork(own, effect, { immediate: false })
   return {
     now: () => Number(clock.unsafeCurrentTimeNanos()) / 1e6,
     wallTime: () => clock.unsafeCurrentTimeMillis(),
