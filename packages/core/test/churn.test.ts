@@ -29,7 +29,7 @@ const settings: ReadonlyArray<readonly [string, Options]> = [
 ]
 
 describe("while connections are invalidated, dropped, replaced, cleared and lost, and expire under their holders", () => {
-  // F17, H: double hand-out
+  // F17, H1: double hand-out
   it.scoped.each(settings)(
     "there are never more than maxConnections, nor more holders than there may be: %s",
     ([_, options]) =>

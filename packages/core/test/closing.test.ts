@@ -61,7 +61,7 @@ describe("close", () => {
       assert.strictEqual(connector.closed, 10)
     }))
 
-  // G: finalizer dies
+  // G3: finalizer dies
   it.scoped("survives finalizers that die", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({}, { close: (n) => n === 1 ? "die" : "ok" })
@@ -70,7 +70,7 @@ describe("close", () => {
       assert.strictEqual(connector.closed, 3)
     }))
 
-  // F48, G: finalizer hangs
+  // F48, G2: finalizer hangs
   it.scoped("gives up a finalizer that hangs after closeTimeout", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ closeTimeout: "3 seconds" }, { close: () => ({ slow: "1 hour" }) })
@@ -151,7 +151,7 @@ describe("close", () => {
         assert.deepStrictEqual([closing.unsafePoll(), connector.live], [Exit.void, 0])
       }))
 
-    // F48, G: finalizer hangs
+    // F48, G2: finalizer hangs
     it.scoped("ends within drainTimeout and closeTimeout when their finalizers hang", () =>
       Effect.gen(function*() {
         const { closing } = yield* setupLeased({ drainTimeout: "1 second", closeTimeout: "2 seconds" }, {
@@ -190,7 +190,7 @@ describe("close", () => {
   })
 
   describe("fails", () => {
-    // F13, G: close while waiters queue
+    // F13, G5: close while waiters queue
     it.scoped("all that wait with PoolClosedError, before it ends", () =>
       Effect.gen(function*() {
         const { pool } = yield* setup({ maxConnections: 1 })

@@ -74,7 +74,7 @@ describe("no rejection goes unhandled", () => {
 })
 
 describe("a finalizer that throws", () => {
-  // G: finalizer throws
+  // G4: finalizer throws
   it.scoped("holds up neither its borrower nor another's connection nor the close of the pool", () =>
     Effect.gen(function*() {
       let thrown = 0
@@ -120,7 +120,7 @@ describe("options", () => {
       assert.deepStrictEqual([(yield* pool.stats).maxConnections, connector.live], [200, 2])
     })
 
-  // H: option objects as code
+  // H4: option objects as code
   it.scoped("are an object's own: what is put on Object.prototype configures no pool", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()
@@ -137,7 +137,7 @@ describe("options", () => {
       yield* assertDefault(connector, pool)
     }))
 
-  // H: option objects as code
+  // H4: option objects as code
   it.scoped("that were merged with a JSON text are not taken from the prototype it names", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()
@@ -148,7 +148,7 @@ describe("options", () => {
 })
 
 describe("the events of a pool", () => {
-  // H: memory bounds
+  // H3: memory bounds
   it.scoped("that a subscriber does not read are forgotten, but for the last 1,024", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()

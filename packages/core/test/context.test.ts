@@ -61,7 +61,7 @@ const setupObserved = Effect.gen(function*() {
 })
 
 describe("the surroundings of a borrower", () => {
-  // F58, H: a tenant's context
+  // F58, H5: a tenant's context
   it.scoped("reach no callback of the pool: each sees those that the pool was built in", () =>
     Effect.gen(function*() {
       const { pool, seen } = yield* setupObserved
@@ -75,7 +75,7 @@ describe("the surroundings of a borrower", () => {
       )
     }))
 
-  // F58, H: a tenant's context
+  // F58, H5: a tenant's context
   it.scoped("do not reach the fibers of a waiter's open either, nor those that close the pool", () =>
     Effect.gen(function*() {
       const { pool, seen } = yield* setupObserved
@@ -119,7 +119,7 @@ describe("what nobody else hears of is logged as a warning that names the pool:"
     return { layer, warnings }
   }
 
-  // G: finalizer dies
+  // G3: finalizer dies
   it.scoped("a finalizer that died", () => {
     const { layer, warnings } = collect()
     return Effect.gen(function*() {

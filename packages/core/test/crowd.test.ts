@@ -4,7 +4,7 @@ import { Effect, Fiber, TestClock } from "effect"
 import { forkSettled, id, setup } from "./setup.js"
 
 describe("a crowd of borrowers", () => {
-  // G: newcomer vs waiters
+  // G7: newcomer vs waiters
   it.scoped(
     "is served in the order in which it came: nobody overtakes in 250,000 leases",
     () =>
@@ -30,7 +30,7 @@ describe("a crowd of borrowers", () => {
     30_000
   )
 
-  // G: W waiters
+  // G8: W waiters
   it.scoped(
     "is served in a time that grows as it does: ten times as many do not take forty times as long",
     () =>
@@ -60,7 +60,7 @@ describe("a crowd of borrowers", () => {
     60_000
   )
 
-  // F16, G: queue full
+  // F16, G9: queue full
   it.scoped(
     "that finds the pool stuck is turned away at once, but for maxPending of them",
     () =>

@@ -20,7 +20,7 @@ const assertDeadlocked = (borrow: Effect.Effect<unknown, unknown>) =>
 
 describe("a fiber that holds all there is", () => {
   // F15
-  // G: nested acquire
+  // G6: nested acquire
   it.scoped.each(verbs)("by use, and wants another by %s, fails at once", ([_, verb]) =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
@@ -29,7 +29,7 @@ describe("a fiber that holds all there is", () => {
       assert.deepStrictEqual([exhausted, idle, pending, timedOut], [1, 1, 0, 0])
     }))
 
-  // G: nested acquire
+  // G6: nested acquire
   it.scoped.each(verbs)("by get, and wants another by %s, fails at once", ([_, verb]) =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })

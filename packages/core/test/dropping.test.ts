@@ -104,7 +104,7 @@ describe("drop", () => {
       assert.isFalse(connection.alive)
     }))
 
-  // F65, G: double release
+  // F65, G1: double release
   it.scoped("finds no connection that was dropped before", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -115,7 +115,7 @@ describe("drop", () => {
       yield* assertNotFound(pool, "drop", pool.drop(connection))
     }))
 
-  // G: double release
+  // G1: double release
   it.scoped("finds no connection of another pool", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -136,7 +136,7 @@ describe("drop", () => {
 })
 
 describe("release", () => {
-  // F61, G: double release
+  // F61, G1: double release
   it.scoped("finds no connection that was released before", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -145,7 +145,7 @@ describe("release", () => {
       yield* assertNotFound(pool, "release", pool.release(connection))
     }))
 
-  // G: double release
+  // G1: double release
   it.scoped("finds no connection that was dropped before", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -154,7 +154,7 @@ describe("release", () => {
       yield* assertNotFound(pool, "release", pool.release(connection))
     }))
 
-  // G: double release
+  // G1: double release
   it.scoped("finds no connection of another pool", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -162,7 +162,7 @@ describe("release", () => {
       yield* pool.use((connection) => assertNotFound(other.pool, "release", other.pool.release(connection)))
     }))
 
-  // G: double release
+  // G1: double release
   it.scoped("finds no connection that was leased by a scope which has closed", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()
@@ -182,7 +182,7 @@ describe("release", () => {
       yield* pool.release(next)
     }))
 
-  // F61, G: double release
+  // F61, G1: double release
   it.scoped("a second time takes nothing from the waiter that was served by the first", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxConnections: 1 })
@@ -195,7 +195,7 @@ describe("release", () => {
       assert.strictEqual(connector.attempts, 1)
     }))
 
-  // F61, G: double release
+  // F61, G1: double release
   it.scoped("a second time takes nothing from another who has leased the connection for a scope or an effect since", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })

@@ -253,7 +253,7 @@ describe("exhaustion", () => {
   })
 
   describe("a full queue", () => {
-    // F16, G: queue full
+    // F16, G9: queue full
     it.scoped("turns the next borrower away at once", () =>
       Effect.gen(function*() {
         const { pool } = yield* setup({ maxConnections: 1, maxPending: 2 })
@@ -287,7 +287,7 @@ describe("exhaustion", () => {
         assert.strictEqual(connector.attempts, 1)
       }))
 
-    // F16, H: memory bounds
+    // F16, H3: memory bounds
     it.scoped("holds 10,000 waiters unless told otherwise", () =>
       Effect.gen(function*() {
         const { pool } = yield* setup({ maxConnections: 1 })

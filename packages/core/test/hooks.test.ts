@@ -234,7 +234,7 @@ describe("lease", () => {
       assert.strictEqual(connector.live, 0)
     }))
 
-  // F61, G: double release
+  // F61, G1: double release
   it.scoped("leaves a view unknown once its lease has ended, whoever leases the connection then", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setupViews()
@@ -376,7 +376,7 @@ describe("onRelease", () => {
       assert.deepStrictEqual(connector.log, ["open 1"])
     }))
 
-  // H: state left behind
+  // H2: state left behind
   it.scoped("has the connection closed when it says discard", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup(answering("discard"))
@@ -385,7 +385,7 @@ describe("onRelease", () => {
       assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Unclean], [0, 1])
     }))
 
-  // H: state left behind
+  // H2: state left behind
   it.scoped("has the release return at once, and the connection lent when it has answered", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxConnections: 1, ...answeringAfter(1000) })
@@ -400,7 +400,7 @@ describe("onRelease", () => {
       assert.strictEqual(connector.attempts, 1)
     }))
 
-  // H: state left behind
+  // H2: state left behind
   it.scoped("has the connection closed when it says discard after a while", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup(answeringAfter(1000, "discard"))
@@ -415,7 +415,7 @@ describe("onRelease", () => {
     ["dies after a while", () => Effect.delay(Effect.die("defect"), 1000)],
     ["interrupts itself", () => Effect.interrupt]
   ]
-  // H: state left behind
+  // H2: state left behind
   it.scoped.each(deaths)(
     "has the connection closed when it %s, and the borrower does not notice",
     ([_, onRelease]) =>
@@ -431,7 +431,7 @@ describe("onRelease", () => {
     ["hangs", Effect.never],
     ["hangs and cannot be interrupted", Effect.uninterruptible(Effect.never)]
   ]
-  // H: state left behind
+  // H2: state left behind
   it.scoped.each(hangs)(
     "has the connection closed after closeTimeout when it %s",
     ([_, answer]) =>

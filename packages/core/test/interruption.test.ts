@@ -157,7 +157,7 @@ const busy = (world: World) =>
 
 const scoped = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => Effect.scoped(effect)
 
-// F26, H: double hand-out
+// F26, H1: double hand-out
 describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
   it.effect("loses nothing in use on an idle connection", () =>
     Effect.gen(function*() {

@@ -10,7 +10,7 @@ describe("lending", () => {
       assert.deepStrictEqual(connector.log, ["open 1"])
     }))
 
-  // H: double hand-out
+  // H1: double hand-out
   it.scoped("lends to one borrower at a time", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup()

@@ -226,6 +226,8 @@ describe("the metrics of a pool", () => {
       assert.isAbove(books.failed, 100)
       assert.isAbove(books.cancelled, 100)
     }).pipe(Logger.withMinimumLogLevel(LogLevel.None)), { timeout: 120_000 })
+
+  // F59
   it.scoped("of several pools stay apart; those of one name are added up", () =>
     Effect.gen(function*() {
       const [ours, theirs] = [freshName(), freshName()]
@@ -378,6 +380,7 @@ describe("exported by @effect/opentelemetry", () => {
       })
     ))
 
+  // F59
   it.scoped("return to zero when the pool has closed, but for what only grows", () =>
     exported((read) =>
       Effect.gen(function*() {

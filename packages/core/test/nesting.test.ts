@@ -15,7 +15,7 @@ const holding = <A, E>(pool: TestPool, connections: number, effect: Effect.Effec
   connections === 0 ? effect : pool.use(() => holding(pool, connections - 1, effect))
 
 describe("a fiber that borrows while it holds a connection", () => {
-  // F15, G: nested acquire
+  // F15, G6: nested acquire
   it.scoped.each([1, 2, 3])(
     "fails at once when it holds all there can be: %i",
     (maxConnections) =>
@@ -31,7 +31,7 @@ describe("a fiber that borrows while it holds a connection", () => {
       })
   )
 
-  // F15, G: nested acquire
+  // F15, G6: nested acquire
   it.scoped("fails at once when it holds them by get", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 2 })
@@ -43,7 +43,7 @@ describe("a fiber that borrows while it holds a connection", () => {
       assert.strictEqual(error.reason, "SelfDeadlock")
     }))
 
-  // F15, G: nested acquire
+  // F15, G6: nested acquire
   it.scoped("fails at once when it holds every lease of one connection", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1, concurrency: 3 })
@@ -51,7 +51,7 @@ describe("a fiber that borrows while it holds a connection", () => {
       assert.deepStrictEqual([error.reason, error.heldByCaller], ["SelfDeadlock", 3])
     }))
 
-  // F15, G: nested acquire
+  // F15, G6: nested acquire
   it.scoped("and waits with others that do is told after acquireTimeout how many it holds", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 2, acquireTimeout: "1 second" })

@@ -33,7 +33,7 @@ describe("opening", () => {
       assert.strictEqual(connector.attempts, 1)
     }))
 
-  // F20, H: memory bounds
+  // F20, H3: memory bounds
   it.scoped("has no more than 4 connections in flight unless told otherwise", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxConnections: 100 }, { open: () => ({ slow: "1 second" }) })

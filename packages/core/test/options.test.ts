@@ -164,7 +164,7 @@ describe("make", () => {
       assert.notStrictEqual(first.pool.name, second.pool.name)
     }))
 
-  // H: option objects as code
+  // H4: option objects as code
   it.scoped("takes its limits from the options once: changing the object later changes nothing", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()

@@ -1,5 +1,5 @@
-// Two fibers of one pool, both interrupted, at any pair of runtime steps and with small budgets of steps (F26). On the
-// live clock: where fibers yield every few steps, sleeps that are interrupted can keep a TestClock from shutting down.
+// Two fibers of one pool, both interrupted, at any pair of runtime steps and with small budgets of steps. On the live
+// clock: where fibers yield every few steps, sleeps that are interrupted can keep a TestClock from shutting down.
 import { describe, expect, it } from "@effect/vitest"
 import { type ConnectionPool, Pool } from "@socketpool/core"
 import { Interruptions, ScriptedConnector } from "@socketpool/testing"
@@ -116,6 +116,7 @@ const pairs = [
 /** The sampled pairs are others for each combination. */
 let seed = 0
 
+// F26
 describe("interruptions of two borrowers at any steps", { timeout: 120_000 }, () => {
   for (const [first, second] of pairs) {
     for (const [situation, options] of Object.entries(situations)) {
@@ -134,6 +135,7 @@ describe("interruptions of two borrowers at any steps", { timeout: 120_000 }, ()
   }
 })
 
+// F26
 describe("an interruption at any step, with any budget of steps", { timeout: 120_000 }, () => {
   for (const name of Object.keys(borrows)) {
     for (const [situation, options] of Object.entries(situations)) {

@@ -58,7 +58,7 @@ describe("the queue", () => {
       assert.isAtMost(Math.max(...leases) / Math.min(...leases), 1.5)
     }))
 
-  // F7, G: newcomer vs waiters
+  // F7, G7: newcomer vs waiters
   it.scoped("lets no newcomer overtake a waiter that has been served and not resumed yet", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })

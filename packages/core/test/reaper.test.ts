@@ -227,7 +227,7 @@ describe("an expired connection", () => {
       assert.strictEqual(yield* Fiber.join(waiter), 2)
     }))
 
-  // G: wall clock ±1 h
+  // G10: wall clock ±1 h
   it.scoped("is told by the clock's monotonic time: a wall clock that jumps makes none old or young", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()

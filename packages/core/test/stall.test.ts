@@ -37,7 +37,7 @@ const setupLive = (
     return { connector, pool }
   })
 
-// G: event-loop stall
+// G12: event-loop stall
 describe("when the event loop has stood still for longer than a time limit", () => {
   it.scopedLive("a waiter whose connection was opened meanwhile gets it", () =>
     Effect.gen(function*() {

@@ -25,7 +25,7 @@ describe("a wall clock that is set forward and back", () => {
       return { connector, jump, pool }
     })
 
-  // G: wall clock ±1 h
+  // G10: wall clock ±1 h
   it.scoped("moves no deadline of a waiter", () =>
     Effect.gen(function*() {
       const { jump, pool } = yield* setupJumping({ maxConnections: 1 })
@@ -42,7 +42,7 @@ describe("a wall clock that is set forward and back", () => {
       yield* pool.release(connection)
     }))
 
-  // G: wall clock ±1 h
+  // G10: wall clock ±1 h
   it.scoped.each([hour, -hour])(
     "closes no connection, neither at once nor by the reaper: %i ms",
     (millis) =>
@@ -72,7 +72,7 @@ describe("a process that was suspended", () => {
     ["connectionTTL", { connectionTTL: "1 hour" }, "Expired"],
     ["idleTimeout", { idleTimeout: "1 minute", connectionTTL: "1 day" }, "Stale"]
   ]
-  // F34, G: suspend
+  // F34, G11: suspend
   it.scoped.each(limits)(
     "lends none that has outlived its %s, although no timer has fired yet",
     ([_, options, reason]) =>
@@ -86,7 +86,7 @@ describe("a process that was suspended", () => {
       })
   )
 
-  // G: suspend
+  // G11: suspend
   it.scoped("replaces the connections that have expired as slowly as it opens any, and has its floor meanwhile", () =>
     Effect.gen(function*() {
       const { connector, pool, suspend } = yield* setupSuspended(
@@ -103,7 +103,7 @@ describe("a process that was suspended", () => {
       assert.strictEqual((yield* pool.stats).closed.Expired, 10)
     }))
 
-  // G: suspend
+  // G11: suspend
   it.scoped("cuts no lease", () =>
     Effect.gen(function*() {
       const { connector, pool, suspend } = yield* setupSuspended({ idleTimeout: "1 minute" })
