@@ -49,14 +49,18 @@ const snapshot = Effect.gen(function*() {
         id: 1,
         name: "orders",
         stats: orders,
-        leases: [{ connection: 3, holder: { fiber: "#17", span: "GET /orders", heldMillis: 65_000 }, suspected: true }],
+        leases: [{
+          connectionId: 3,
+          holder: { fiber: "#17", span: "GET /orders", heldMillis: 65_000 },
+          suspected: true
+        }],
         advice
       },
       {
         id: 2,
         name: "cache",
         stats: cache,
-        leases: [{ connection: 1, holder: { fiber: "#5", heldMillis: 12 }, suspected: false }],
+        leases: [{ connectionId: 1, holder: { fiber: "#5", heldMillis: 12 }, suspected: false }],
         advice
       }
     ]

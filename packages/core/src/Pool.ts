@@ -19,7 +19,7 @@ import type { Connection } from "./Connection.js"
 import type { ConnectError } from "./ConnectionError.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
 import { Engine } from "./internal/engine.js"
-import * as Verbs from "./internal/operations.js"
+import * as Operations from "./internal/operations.js"
 import { resolve } from "./internal/options.js"
 import * as Registry from "./internal/registry.js"
 import type { PoolAdvice } from "./PoolAdvice.js"
@@ -100,7 +100,7 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
    * `drop` by the number that the pool has given the connection, as its events and `leases` tell it: for operators, who
    * see numbers. Fails with `ConnectionNotFoundError` when no open connection has it.
    */
-  dropById(id: number): Effect.Effect<void, ConnectionNotFoundError>
+  dropById(connectionId: number): Effect.Effect<void, ConnectionNotFoundError>
 
   /**
    * Closes a leased connection and opens another in its place, for the same lease: what ended the lease of the old one
@@ -299,7 +299,7 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * Completes when the peer goes away: an idle connection is then closed at once, a leased one when it comes back. It
-   * runs in a fiber of the pool's for as long as the connection lives. An answer of `"Unclean"` says that something came
+   * runs in a fiber of the pool's for as long as the connection lives. An answer of `"Desync"` says that something came
    * that nobody had asked for, and closes are counted so; anything else counts as `Disconnected`. Default: none.
    */
   readonly closed?: (connection: C) => Effect.Effect<unknown, unknown>
@@ -395,7 +395,7 @@ const make = <C, E = never, R = never>(
         const engine = new Engine<C, E>({ ...resolved, open }, runtime as Runtime.Runtime<never>, clock)
         const pool = new ConnectionPoolImpl(engine)
         Registry.enter(pool, engine.state, metricTags(runtime.fiberRefs))
-        Verbs.start(engine)
+        Operations.start(engine)
         return pool
       }),
       (pool) => pool.close
@@ -423,7 +423,7 @@ export interface Accessors<Self, C, E> {
   ) => Effect.Effect<C, E | BorrowError, Self>
   readonly release: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
   readonly drop: (connection: C) => Effect.Effect<void, ConnectionNotFoundError, Self>
-  readonly dropById: (id: number) => Effect.Effect<void, ConnectionNotFoundError, Self>
+  readonly dropById: (connectionId: number) => Effect.Effect<void, ConnectionNotFoundError, Self>
   readonly reconnect: (connection: C) => Effect.Effect<C, E | BorrowError | ConnectionNotFoundError, Self>
   readonly invalidate: (connection: C) => Effect.Effect<void, never, Self>
   readonly dropExpired: Effect.Effect<number, never, Self>
@@ -488,7 +488,7 @@ const Service = <Self>() => <const Id extends string>(id: Id) => <C, E = never>(
     acquireWith: (options) => Effect.flatMap(tag, (pool) => pool.acquireWith(options)),
     release: (connection) => Effect.flatMap(tag, (pool) => pool.release(connection)),
     drop: (connection) => Effect.flatMap(tag, (pool) => pool.drop(connection)),
-    dropById: (id) => Effect.flatMap(tag, (pool) => pool.dropById(id)),
+    dropById: (connectionId) => Effect.flatMap(tag, (pool) => pool.dropById(connectionId)),
     reconnect: (connection) => Effect.flatMap(tag, (pool) => pool.reconnect(connection)),
     invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
     dropExpired: Effect.flatMap(tag, (pool) => pool.dropExpired),

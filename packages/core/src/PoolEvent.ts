@@ -15,7 +15,7 @@ const common = {
 }
 
 /** The pool's own number of a connection, counted from 1 in the order in which opens begin. */
-const connection = Schema.Number
+const connectionId = Schema.Number
 
 /**
  * One event. None holds a connection, an option or an error object: an error is told by its name and message.
@@ -34,26 +34,26 @@ const connection = Schema.Number
 export const PoolEvent = Schema.Union(
   Schema.TaggedStruct("Opened", {
     ...common,
-    connection,
+    connectionId,
     /** How long the open took. */
     tookMillis: Schema.Number
   }),
   Schema.TaggedStruct("OpenFailed", {
     ...common,
-    connection,
+    connectionId,
     /** The error's name and message, and nothing else of it. */
     error: Schema.String
   }),
-  Schema.TaggedStruct("Borrowed", { ...common, connection, holder: LeaseHolder, waitedMillis: Schema.Number }),
-  Schema.TaggedStruct("Released", { ...common, connection, holder: LeaseHolder }),
-  Schema.TaggedStruct("Closed", { ...common, connection, reason: CloseReason }),
+  Schema.TaggedStruct("Borrowed", { ...common, connectionId, holder: LeaseHolder, waitedMillis: Schema.Number }),
+  Schema.TaggedStruct("Released", { ...common, connectionId, holder: LeaseHolder }),
+  Schema.TaggedStruct("Closed", { ...common, connectionId, reason: CloseReason }),
   Schema.TaggedStruct("Exhausted", {
     ...common,
     reason: Schema.Literal("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
     waitedMillis: Schema.Number
   }),
-  Schema.TaggedStruct("LeakSuspected", { ...common, connection, holder: LeaseHolder }),
-  Schema.TaggedStruct("LeakReturned", { ...common, connection, holder: LeaseHolder }),
+  Schema.TaggedStruct("LeakSuspected", { ...common, connectionId, holder: LeaseHolder }),
+  Schema.TaggedStruct("LeakReturned", { ...common, connectionId, holder: LeaseHolder }),
   Schema.TaggedStruct("Cleared", common),
   Schema.TaggedStruct("Resized", { ...common, minConnections: Schema.Number, maxConnections: Schema.Number }),
   Schema.TaggedStruct("Draining", common),

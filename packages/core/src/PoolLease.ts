@@ -14,7 +14,7 @@ import { LeaseHolder } from "./PoolError.js"
  */
 export const PoolLease = Schema.Struct({
   /** The pool's own number of the connection, as in its events; `dropById` takes it. */
-  connection: Schema.Number,
+  connectionId: Schema.Number,
   /** Who took it, and for how long it has been held. */
   holder: LeaseHolder,
   /** Whether it has been held for longer than `leakThreshold`. */

@@ -10,11 +10,13 @@ import * as Schema from "effect/Schema"
  *
  * - `Expired`: older than `connectionTTL`, or `isExpired` said so.
  * - `Stale`: idle for longer than `idleTimeout`.
- * - `Used`: lent `maxUses` times.
+ * - `MaxUses`: lent `maxUses` times.
  * - `Invalid`: `validate` did not find it in order, or not in time, or it was as old as one of which that was true;
  *   `invalidate` was called; or a hook of the user (`isConnected`, `isExpired`, `lease`, `onRelease`) died.
  * - `Disconnected`: `isConnected` was false, or `closed` completed.
- * - `Unclean`: its lease ended in a way after which it must not be lent again, or `onRelease` said `"discard"` or hung.
+ * - `Discarded`: its lease ended with a failure, an interruption or a defect after which it must not be lent again, or
+ *   `onRelease` answered `"discard"` or did not answer within `closeTimeout`.
+ * - `Desync`: bytes arrived that no borrower had asked for: `closed` completed with `"Desync"`.
  * - `Dropped`: `drop` or `reconnect` was called.
  * - `Cleared`: `clear` was called.
  * - `Surplus`: `resize` left no room for it, or it was idle and its place was needed for `reconnect`.
@@ -26,10 +28,11 @@ import * as Schema from "effect/Schema"
 export const CloseReason = Schema.Literal(
   "Expired",
   "Stale",
-  "Used",
+  "MaxUses",
   "Invalid",
   "Disconnected",
-  "Unclean",
+  "Discarded",
+  "Desync",
   "Dropped",
   "Cleared",
   "Surplus",

@@ -127,7 +127,7 @@ const leftBehind = (line: Line<any, any>, unread: number): ConnectionError =>
  * `initialConnections` say so.
  *
  * A connection that ends while it is idle, or on which bytes arrive while it is idle, is closed at once: `Disconnected`,
- * `Unclean`. A leased connection is worthless to its holder once the lease has ended: `ConnectionError` reason
+ * `Desync`. A leased connection is worthless to its holder once the lease has ended: `ConnectionError` reason
  * `Released`.
  *
  * `open` gives a line that closes with its scope, and has its own deadline. Before that it does with the line what
@@ -159,7 +159,7 @@ export const make = <C extends LeasedConnection<any>>(
     connectTimeout: Duration.infinity,
     isConnected: ({ session: line }) => line.isOpen,
     closed: ({ session: line }) =>
-      Effect.map(line.failed, ({ reason }) => reason === "Desync" ? "Unclean" : "Disconnected"),
+      Effect.map(line.failed, ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"),
     lease: ({ session: line }) => line.lend(),
     ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
     onRelease: releaser(options.onRelease)

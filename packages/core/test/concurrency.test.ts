@@ -163,7 +163,7 @@ describe("a connection with several leases", () => {
       yield* giveBack(made, [1])
       yield* settled
       assert.deepStrictEqual(made.connector.log, ["open 1", "open 2", "close 1"])
-      assert.strictEqual((yield* made.pool.stats).closed.Unclean, 1)
+      assert.strictEqual((yield* made.pool.stats).closed.Discarded, 1)
       yield* giveBack(made, [2])
     }))
 
@@ -231,7 +231,7 @@ describe("a connection with several leases", () => {
       assert.deepStrictEqual(yield* Fiber.join(others), [2, 3, 3])
       yield* giveBack(made, [2, 3, 3])
       yield* settled
-      assert.deepStrictEqual([made.connector.live, (yield* made.pool.stats).closed.Used], [0, 3])
+      assert.deepStrictEqual([made.connector.live, (yield* made.pool.stats).closed.MaxUses], [0, 3])
     }))
 
   it.scoped("has onRelease asked about each of them, side by side", () =>

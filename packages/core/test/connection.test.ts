@@ -373,7 +373,7 @@ describe("a pool", () => {
         Effect.andThen(connection.send("mine\n"), connection.recvUntil("\n"))
       )
       expect(text(answer)).toBe("mine\n")
-      expect(yield* pool.stats).toMatchObject({ opened: 2, idle: 1, closed: { Unclean: 1 } })
+      expect(yield* pool.stats).toMatchObject({ opened: 2, idle: 1, closed: { Discarded: 1 } })
     }))
 
   const throwing: Framing.Decoder<never> = {
@@ -410,7 +410,7 @@ describe("a pool", () => {
         yield* TestClock.adjust(1)
         yield* Fiber.join(first)
         yield* settled
-        expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+        expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Discarded: 1 } })
       })
   )
 
@@ -438,7 +438,7 @@ describe("a pool", () => {
       )
       expect(yield* Effect.flip(failing)).toBe("no")
       yield* settled
-      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Discarded: 1 } })
     }))
 
   it.scoped("sends nothing more on one whose lease was given up in the middle of a send", () =>
@@ -454,7 +454,7 @@ describe("a pool", () => {
       yield* TestClock.adjust("5 seconds")
       yield* Fiber.interrupt(sending)
       yield* settled
-      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Discarded: 1 } })
       yield* TestClock.adjust("100 seconds")
       expect(got).toBeGreaterThan(0)
       expect(got).toBeLessThan(200_000)
@@ -480,12 +480,12 @@ describe("a pool", () => {
       yield* pool.awaitReady
       yield* server.push("nobody asked")
       yield* settled
-      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Desync: 1 } })
       yield* TestClock.adjust("1 second")
       expect(yield* pool.stats).toMatchObject({ idle: 1 })
       yield* server.end
       yield* settled
-      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Unclean: 1, Disconnected: 1 } })
+      expect(yield* pool.stats).toMatchObject({ idle: 0, closed: { Desync: 1, Disconnected: 1 } })
     }))
 })
 

@@ -51,10 +51,11 @@ const stats: PoolStats = {
   closed: {
     Expired: 1,
     Stale: 0,
-    Used: 0,
+    MaxUses: 0,
     Invalid: 1,
     Disconnected: 1,
-    Unclean: 2,
+    Discarded: 2,
+    Desync: 0,
     Dropped: 1,
     Cleared: 0,
     Surplus: 0,

@@ -22,7 +22,7 @@ describe("events", () => {
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(holder)
       const fiber = `#${holder.id().id}`
-      const common = { pool: "orders", connection: 1 }
+      const common = { pool: "orders", connectionId: 1 }
       assert.deepStrictEqual(events, [
         { _tag: "Opened", ...common, at: 200, tookMillis: 200 },
         { _tag: "Borrowed", ...common, at: 200, holder: { fiber, span: "checkout", heldMillis: 0 }, waitedMillis: 200 },
@@ -71,15 +71,15 @@ describe("events", () => {
           _tag: "OpenFailed",
           pool: "orders",
           at: 0,
-          connection: 1,
+          connectionId: 1,
           error: "ScriptedOpenError: scripted failure of attempt 1"
         },
-        { _tag: "OpenFailed", pool: "orders", at: 5000, connection: 2, error: "Error: scripted defect" },
+        { _tag: "OpenFailed", pool: "orders", at: 5000, connectionId: 2, error: "Error: scripted defect" },
         {
           _tag: "OpenFailed",
           pool: "orders",
           at: 15_000,
-          connection: 3,
+          connectionId: 3,
           error: "Error: opening took longer than 5000 ms"
         }
       ])
@@ -115,7 +115,7 @@ describe("events", () => {
       yield* settled
       assert.sameDeepMembers(events.slice(3) as Array<unknown>, [
         { _tag: "Cleared", pool: "orders", at: 0 },
-        { _tag: "Closed", pool: "orders", at: 0, connection: 1, reason: "Cleared" },
+        { _tag: "Closed", pool: "orders", at: 0, connectionId: 1, reason: "Cleared" },
         { _tag: "Resized", pool: "orders", at: 0, minConnections: 0, maxConnections: 7 }
       ])
     }))
@@ -135,7 +135,15 @@ describe("events", () => {
         "Borrowed",
         "Released"
       ])
-      assert.deepStrictEqual(events.map((event) => "connection" in event && event.connection), [1, 1, 1, 1, 2, 2, 2])
+      assert.deepStrictEqual(events.map((event) => "connectionId" in event && event.connectionId), [
+        1,
+        1,
+        1,
+        1,
+        2,
+        2,
+        2
+      ])
     }))
 
   it.scoped("tell that the pool begins to close and that it has closed, and end with that", () =>

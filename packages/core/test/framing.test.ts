@@ -330,7 +330,7 @@ describe("frames over a connection", () => {
       })
       expect(error).toMatchObject({ _tag: "ConnectionError", reason: "TooLarge" })
       yield* Effect.yieldNow()
-      expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1 })
+      expect((yield* pool.stats).closed).toMatchObject({ Discarded: 1 })
     }))
 
   it.scoped("whose decoder throws are a defect of the reader's, and the connection is not lent again", () =>
@@ -348,6 +348,6 @@ describe("frames over a connection", () => {
       )
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("the decoder's")
       yield* Effect.yieldNow()
-      expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1 })
+      expect((yield* pool.stats).closed).toMatchObject({ Discarded: 1 })
     }))
 })

@@ -382,7 +382,7 @@ describe("onRelease", () => {
       const { connector, pool } = yield* setup(answering("discard"))
       yield* pool.use(id)
       yield* settled
-      assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Unclean], [0, 1])
+      assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Discarded], [0, 1])
     }))
 
   // H2: state left behind
@@ -406,7 +406,7 @@ describe("onRelease", () => {
       const { connector, pool } = yield* setup(answeringAfter(1000, "discard"))
       yield* pool.use(id)
       yield* TestClock.adjust(1000)
-      assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Unclean], [0, 1])
+      assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Discarded], [0, 1])
     }))
 
   const deaths: ReadonlyArray<readonly [string, Options["onRelease"] & {}]> = [
@@ -441,7 +441,7 @@ describe("onRelease", () => {
         yield* TestClock.adjust(1999)
         assert.deepStrictEqual([connector.live, (yield* pool.stats).inUse], [1, 1])
         yield* TestClock.adjust(1)
-        assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Unclean], [0, 1])
+        assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Discarded], [0, 1])
       })
   )
 

@@ -207,7 +207,7 @@ describe("maxUses", () => {
       const { connector, pool } = yield* setup({ maxUses: 3 })
       const lent = yield* Effect.forEach([1, 2, 3, 4, 5, 6, 7], () => pool.use(id))
       assert.deepStrictEqual(lent, [1, 1, 1, 2, 2, 2, 3])
-      assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Used], [1, 2])
+      assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.MaxUses], [1, 2])
     }))
 
   it.scoped("of 1 gives each borrower a connection of his own, also those who wait", () =>

@@ -108,7 +108,7 @@ describe("lending", () => {
         assert.deepStrictEqual(exit, Exit.die("defect"))
         yield* settled
         assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
-        assert.strictEqual((yield* pool.stats).closed.Unclean, 1)
+        assert.strictEqual((yield* pool.stats).closed.Discarded, 1)
       }))
 
     it.scoped("dies with what its function throws, and closes the connection", () =>
@@ -130,7 +130,7 @@ describe("lending", () => {
         yield* Fiber.interrupt(borrower)
         yield* settled
         assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
-        assert.strictEqual((yield* pool.stats).closed.Unclean, 1)
+        assert.strictEqual((yield* pool.stats).closed.Discarded, 1)
       }))
 
     it.scoped("does not run its effect again when it fails", () =>

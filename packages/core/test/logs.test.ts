@@ -43,7 +43,7 @@ describe("the log of a pool", () => {
       })))
       assert.deepStrictEqual(lines, [{
         level: "WARN",
-        annotations: { module: "socketpool", pool: "orders", connection: 1 },
+        annotations: { module: "socketpool", pool: "orders", connectionId: 1 },
         message: "Pool \"orders\": a connection could not be opened in the background"
       }])
     }))
@@ -58,8 +58,8 @@ describe("the log of a pool", () => {
         yield* settled
       })))
       assert.deepStrictEqual(lines.map(({ annotations, level }) => [level, annotations]), [
-        ["WARN", { module: "socketpool", pool: "orders", connection: 1 }],
-        ["INFO", { module: "socketpool", pool: "orders", connection: 1 }]
+        ["WARN", { module: "socketpool", pool: "orders", connectionId: 1 }],
+        ["INFO", { module: "socketpool", pool: "orders", connectionId: 1 }]
       ])
     }))
 })

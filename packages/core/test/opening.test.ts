@@ -399,7 +399,7 @@ describe("a connection that ends between its open and its borrower's next step",
     for (let i = 0; i < count; i++) await new Promise<void>((next) => queueMicrotask(next))
   }
 
-  it.scoped.each(["Disconnected", "Unclean"] as const)(
+  it.scoped.each(["Disconnected", "Desync"] as const)(
     "is lent even so, as the next would most likely end the same way: %s",
     (reason) =>
       Effect.gen(function*() {

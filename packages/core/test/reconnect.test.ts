@@ -60,7 +60,7 @@ describe("reconnect", () => {
       assert.deepStrictEqual([(yield* pool.stats).idle, connector.live], [1, 1])
       yield* Effect.exit(pool.use((old) => Effect.zipRight(pool.reconnect(old), Effect.die("defect"))))
       yield* settled
-      assert.deepStrictEqual([connector.log, (yield* pool.stats).closed.Unclean], [
+      assert.deepStrictEqual([connector.log, (yield* pool.stats).closed.Discarded], [
         ["open 1", "open 2", "close 1", "open 3", "close 2", "close 3"].sort((a, b) =>
           connector.log.indexOf(a) - connector.log.indexOf(b)
         ),

@@ -118,7 +118,7 @@ describe("a tag made by Pool.Service", () => {
       yield* settled
       yield* Cache.acquire
       const [lease] = yield* Cache.leases
-      assert.strictEqual(lease?.connection, 1)
+      assert.strictEqual(lease?.connectionId, 1)
       yield* Cache.dropById(1)
       assert.strictEqual((yield* Effect.flip(Cache.dropById(1)))._tag, "ConnectionNotFoundError")
       assert.deepInclude((yield* Effect.flatten(notices.await)).pipe(Option.getOrThrow), { reason: "Dropped" })

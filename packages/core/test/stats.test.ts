@@ -6,10 +6,11 @@ import { forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 const closedNone = {
   Expired: 0,
   Stale: 0,
-  Used: 0,
+  MaxUses: 0,
   Invalid: 0,
   Disconnected: 0,
-  Unclean: 0,
+  Discarded: 0,
+  Desync: 0,
   Dropped: 0,
   Cleared: 0,
   Surplus: 0,
@@ -107,7 +108,7 @@ describe("stats", () => {
       assert.deepStrictEqual((yield* pool.stats).closed, {
         ...closedNone,
         Disconnected: 1,
-        Unclean: 1,
+        Discarded: 1,
         Dropped: 1,
         Invalid: 1,
         Expired: 1,

@@ -40,7 +40,7 @@ describe("a lease held for longer than leakThreshold", () => {
           _tag: "LeakSuspected",
           pool: "orders",
           at: 65_000,
-          connection: 1,
+          connectionId: 1,
           holder: { fiber, span: "checkout", heldMillis: 60_000 }
         }
         assert.deepStrictEqual(leaks() as ReadonlyArray<unknown>, [expected])
@@ -63,7 +63,7 @@ describe("a lease held for longer than leakThreshold", () => {
         yield* pool.release(connection)
         yield* settled
         const returned = leaks()[1]!
-        assert.deepInclude(returned, { _tag: "LeakReturned", at: 90_000, connection: 1 })
+        assert.deepInclude(returned, { _tag: "LeakReturned", at: 90_000, connectionId: 1 })
         assert.strictEqual("holder" in returned && returned.holder.heldMillis, 90_000)
         assert.lengthOf(logged, 2)
         assert.include(logged[1], "come back")
@@ -145,7 +145,7 @@ describe("a lease held for longer than leakThreshold", () => {
         yield* TestClock.adjust("59999 millis")
         assert.deepStrictEqual(leaks().map((event) => event._tag), ["LeakSuspected", "LeakReturned"])
         yield* TestClock.adjust("1 millis")
-        assert.deepInclude(leaks()[2], { _tag: "LeakSuspected", connection: 2 })
+        assert.deepInclude(leaks()[2], { _tag: "LeakSuspected", connectionId: 2 })
         yield* pool.release(fresh)
       })
     ))

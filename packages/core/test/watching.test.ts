@@ -15,12 +15,12 @@ describe("leases", () => {
       }
       const fiber = (index: number) => `#${holders[index]!.id().id}`
       assert.deepStrictEqual(yield* pool.leases, [
-        { connection: 1, holder: { fiber: fiber(0), span: "GET /a", heldMillis: 6_000 }, suspected: true },
-        { connection: 2, holder: { fiber: fiber(1), span: "GET /b", heldMillis: 4_000 }, suspected: true },
-        { connection: 3, holder: { fiber: fiber(2), span: "GET /c", heldMillis: 2_000 }, suspected: false }
+        { connectionId: 1, holder: { fiber: fiber(0), span: "GET /a", heldMillis: 6_000 }, suspected: true },
+        { connectionId: 2, holder: { fiber: fiber(1), span: "GET /b", heldMillis: 4_000 }, suspected: true },
+        { connectionId: 3, holder: { fiber: fiber(2), span: "GET /c", heldMillis: 2_000 }, suspected: false }
       ])
       yield* Fiber.interrupt(holders[1]!)
-      assert.deepStrictEqual((yield* pool.leases).map(({ connection }) => connection), [1, 3])
+      assert.deepStrictEqual((yield* pool.leases).map(({ connectionId }) => connectionId), [1, 3])
       yield* Fiber.interruptAll(holders)
       assert.deepStrictEqual(yield* pool.leases, [])
     }))
@@ -30,7 +30,7 @@ describe("leases", () => {
       const { pool } = yield* setup({ concurrency: 3, maxConnections: 1 })
       yield* warmUp(pool, 1)
       const holders = yield* Effect.forEach([1, 2, 3], () => forkSettled(pool.use(() => Effect.never)))
-      assert.deepStrictEqual((yield* pool.leases).map(({ connection }) => connection), [1, 1, 1])
+      assert.deepStrictEqual((yield* pool.leases).map(({ connectionId }) => connectionId), [1, 1, 1])
       yield* Fiber.interruptAll(holders)
     }))
 })
@@ -42,10 +42,10 @@ describe("dropById", () => {
       yield* warmUp(pool, 2)
       const holder = yield* forkSettled(pool.use(() => Effect.never))
       const [lease] = yield* pool.leases
-      yield* pool.dropById(lease!.connection)
+      yield* pool.dropById(lease!.connectionId)
       yield* settled
       assert.deepStrictEqual([connector.live, (yield* pool.leases).length], [1, 0])
-      yield* pool.dropById(3 - lease!.connection)
+      yield* pool.dropById(3 - lease!.connectionId)
       yield* settled
       assert.strictEqual(connector.live, 0)
       yield* Fiber.interrupt(holder)

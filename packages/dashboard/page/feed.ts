@@ -20,11 +20,11 @@ const tags: ReadonlyArray<PoolEvent["_tag"]> = [
 const tell = (event: PoolEvent): string => {
   switch (event._tag) {
     case "Opened":
-      return `connection ${event.connection}, in ${millis(event.tookMillis)}`
+      return `connection ${event.connectionId}, in ${millis(event.tookMillis)}`
     case "OpenFailed":
-      return `connection ${event.connection}: ${event.error}`
+      return `connection ${event.connectionId}: ${event.error}`
     case "Closed":
-      return `connection ${event.connection}: ${event.reason}`
+      return `connection ${event.connectionId}: ${event.reason}`
     case "Exhausted":
       return `${event.reason}, after ${millis(event.waitedMillis)}`
     case "LeakSuspected":
@@ -32,7 +32,7 @@ const tell = (event: PoolEvent): string => {
     case "Borrowed":
     case "Released": {
       const { fiber, heldMillis, span } = event.holder
-      return `connection ${event.connection}, fiber ${fiber}${span === undefined ? "" : ` in ${span}`}, ` +
+      return `connection ${event.connectionId}, fiber ${fiber}${span === undefined ? "" : ` in ${span}`}, ` +
         `held for ${millis(heldMillis)}`
     }
     case "Resized":

@@ -12,7 +12,7 @@ export class Leases {
   private readonly empty = el("p", { class: "nothing" }, "Nothing is lent.")
   private readonly box: HTMLElement
 
-  constructor(drop: (connection: number) => void) {
+  constructor(drop: (connectionId: number) => void) {
     const { body, box } = table("Leases held now, longest first", [
       "Connection",
       "Held",
@@ -24,12 +24,12 @@ export class Leases {
     this.box = box
     this.rows = new Keyed<Lease>(
       body,
-      ({ connection, holder }) => `${connection} ${holder.fiber}`,
-      ({ connection, holder }) =>
+      ({ connectionId, holder }) => `${connectionId} ${holder.fiber}`,
+      ({ connectionId, holder }) =>
         el(
           "tr",
-          { "data-lease": connection },
-          el("th", { scope: "row", class: "number" }, String(connection)),
+          { "data-lease": connectionId },
+          el("th", { scope: "row", class: "number" }, String(connectionId)),
           el("td", { class: "number" }),
           el("td", {}, holder.fiber),
           el("td", { class: "long" }, holder.span ?? "–"),
@@ -37,8 +37,8 @@ export class Leases {
           el(
             "td",
             { class: "action" },
-            button("Drop", { "data-drop": connection, "aria-label": `Drop connection ${connection}` }, () =>
-              drop(connection))
+            button("Drop", { "data-drop": connectionId, "aria-label": `Drop connection ${connectionId}` }, () =>
+              drop(connectionId))
           )
         ),
       (row, { holder, suspected }) => {

@@ -46,8 +46,8 @@ export class Operate {
     )
   }
 
-  drop(connection: number): void {
-    void this.run(act(this.pool.id, "drop", { connection }), `Connection ${connection} has been dropped.`)
+  drop(connectionId: number): void {
+    void this.run(act(this.pool.id, "drop", { connectionId }), `Connection ${connectionId} has been dropped.`)
   }
 
   show(access: { readonly actions: boolean; readonly hasToken: boolean }): void {

@@ -38,10 +38,11 @@ const outcomes: ReadonlyArray<Counted> = [
 const reasons = {
   Expired: "closed: too old",
   Stale: "closed: idle for too long",
-  Used: "closed: used often enough",
+  MaxUses: "closed: used often enough",
   Invalid: "closed: found invalid",
   Disconnected: "closed: disconnected by the peer",
-  Unclean: "closed: not fit to be lent again",
+  Discarded: "closed: discarded after a lease",
+  Desync: "closed: bytes nobody asked for",
   Dropped: "closed: dropped",
   Cleared: "closed: the pool was cleared",
   Surplus: "closed: no room after a resize",
@@ -123,7 +124,7 @@ export class Failures {
           "td",
           { class: "long" },
           event._tag === "OpenFailed" ?
-            `connection ${event.connection}: ${event.error}` :
+            `connection ${event.connectionId}: ${event.error}` :
             event._tag === "Exhausted" ?
             `${event.reason}, after ${millis(event.waitedMillis)}` :
             ""

@@ -49,7 +49,7 @@ export const verdictOf = (pool: PoolModel, now: number): Verdict => {
     return {
       tone: "warn",
       word: "leak suspected",
-      more: `connection ${leak.connection} held for ${span(leak.holder.heldMillis)}`
+      more: `connection ${leak.connectionId} held for ${span(leak.holder.heldMillis)}`
     }
   }
   return {

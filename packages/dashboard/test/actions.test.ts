@@ -23,7 +23,7 @@ describe("drop", () => {
       const { pool, post } = yield* setup
       yield* pool.get
       const [lease] = yield* pool.leases
-      expect(yield* post("drop", { connection: lease!.connection })).toMatchObject({ status: 204, text: "" })
+      expect(yield* post("drop", { connectionId: lease!.connectionId })).toMatchObject({ status: 204, text: "" })
       expect(yield* pool.leases).toEqual([])
       expect((yield* pool.stats).closed.Dropped).toBe(1)
     }))
@@ -31,7 +31,7 @@ describe("drop", () => {
   it.scopedLive("answers 404 with the pool's own error when there is none with that number", () =>
     Effect.gen(function*() {
       const { post } = yield* setup
-      const answer = yield* post("drop", { connection: 77 })
+      const answer = yield* post("drop", { connectionId: 77 })
       expect(answer.status).toBe(404)
       expect(answer.json).toMatchObject({
         _tag: "ConnectionNotFoundError",
@@ -73,7 +73,7 @@ describe("clear and resize", () => {
 })
 
 describe("what is refused", () => {
-  const actions = [["drop", { connection: 1 }], ["clear", {}], ["resize", { max: 5 }]] as const
+  const actions = [["drop", { connectionId: 1 }], ["clear", {}], ["resize", { max: 5 }]] as const
 
   it.scopedLive("without a configured token everything, whatever is sent", () =>
     Effect.gen(function*() {
@@ -127,7 +127,7 @@ describe("what is refused", () => {
     Effect.gen(function*() {
       const { post } = yield* setup
       for (const id of ["999", "0", "x", "-1", "1e0"]) {
-        const answer = yield* post("drop", { connection: 1 }, right, id)
+        const answer = yield* post("drop", { connectionId: 1 }, right, id)
         expect([id, answer.status, answer.json._tag]).toEqual([id, 404, "PoolNotFound"])
       }
     }))
@@ -148,7 +148,7 @@ describe("what is refused", () => {
         const answer = yield* post("drop", body)
         expect([body, answer.status, answer.json._tag]).toEqual([body, 400, "BadRequest"])
       }
-      expect((yield* post("drop", { connection: "1".repeat(5_000) })).json._tag).toBe("TooLong")
+      expect((yield* post("drop", { connectionId: "1".repeat(5_000) })).json._tag).toBe("TooLong")
       expect((yield* post("resize", {})).status).toBe(400)
       expect((yield* post("resize", { max: "many" })).status).toBe(400)
     }))

@@ -23,7 +23,7 @@ describe("what can be read", () => {
       const { pools } = yield* Schema.decodeUnknown(Snapshot.Snapshot)(answer.json)
       const stats = yield* pool.stats
       expect(pools).toHaveLength(1)
-      expect(pools[0]).toMatchObject({ name: "orders", leases: [{ connection: 1, holder: { span: "checkout" } }] })
+      expect(pools[0]).toMatchObject({ name: "orders", leases: [{ connectionId: 1, holder: { span: "checkout" } }] })
       expect({ ...pools[0]!.stats, ageMillis: 0 }).toEqual({ ...stats, ageMillis: 0 })
     }))
 

@@ -123,7 +123,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       yield* pool.get
       yield* pool.get
       const [first, second] = yield* pool.leases
-      yield* waitFor(page, `[data-lease="${first!.connection}"]`)
+      yield* waitFor(page, `[data-lease="${first!.connectionId}"]`)
       const press = (...keys: ReadonlyArray<string>) =>
         Effect.promise(async () => {
           for (const key of keys) await page.keyboard.press(key)
@@ -140,10 +140,10 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       yield* tabTo("#token")
       yield* Effect.promise(() => page.keyboard.type(token))
       yield* press("Enter")
-      yield* waitFor(page, `[data-drop="${first!.connection}"]:visible`)
-      yield* tabTo(`[data-drop="${first!.connection}"]`)
+      yield* waitFor(page, `[data-drop="${first!.connectionId}"]:visible`)
+      yield* tabTo(`[data-drop="${first!.connectionId}"]`)
       yield* press("Enter")
-      yield* shows(page, "[data-message=ok]", `Connection ${first!.connection} has been dropped.`)
+      yield* shows(page, "[data-message=ok]", `Connection ${first!.connectionId} has been dropped.`)
       yield* agrees(page, { "[data-count=Dropped]": 1, "[data-figure=inUse]": 1 })
       expect(yield* pool.leases).toHaveLength(1)
       expect(yield* Effect.promise(() => page.locator("body").innerHTML())).not.toContain(token)
@@ -152,11 +152,11 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       const runPromise = Runtime.runPromise(yield* Effect.runtime())
       yield* Effect.promise(() =>
         page.route("**/drop", async (route) => {
-          await runPromise(Effect.ignore(pool.dropById(second!.connection)))
+          await runPromise(Effect.ignore(pool.dropById(second!.connectionId)))
           await route.continue()
         })
       )
-      yield* Effect.promise(() => page.locator(`[data-drop="${second!.connection}"]`).click())
+      yield* Effect.promise(() => page.locator(`[data-drop="${second!.connectionId}"]`).click())
       yield* shows(page, "[data-message=failed]", "ConnectionNotFoundError: Pool \"orders\": cannot drop a connection")
       // Chromium itself notes the answer 404 as an error.
       expect(errors).toEqual([expect.stringContaining("404")])

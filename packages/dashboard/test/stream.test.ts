@@ -40,7 +40,7 @@ describe("the stream", () => {
       const notices = () => told.filter(({ event }) => event === "notice").map(({ data }) => data)
       yield* until(() => notices().length >= 4)
       expect(notices()).toMatchObject([
-        { id, _tag: "Opened", pool: "late", connection: 1 },
+        { id, _tag: "Opened", pool: "late", connectionId: 1 },
         { id, _tag: "Cleared", pool: "late" },
         { id, _tag: "Closed", pool: "late", reason: "Cleared" },
         { id, _tag: "OpenFailed", pool: "late", error: "ConnectError: connect ECONNREFUSED 10.0.0.7:5432" }

@@ -18,7 +18,7 @@ describe("a pool of worker threads", () => {
       assert.strictEqual(yield* PrimeCounters.use((counter) => counter.primesBelow(100)), 25)
       const { closed, closing, idle, inUse, opened } = yield* PrimeCounters.stats
       assert.deepStrictEqual({ opened, idle, inUse }, { opened: 2, idle: 1, inUse: 0 })
-      assert.strictEqual(closed.Unclean + closing, 1)
+      assert.strictEqual(closed.Discarded + closing, 1)
     }).pipe(Effect.provide(PrimeCountersLive)))
 
   it.live("does not lend a thread that has ended", () =>

@@ -79,7 +79,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
             expect(yield* settled(pool)).toMatchObject({
               opened: 1,
               openFailed: 1,
-              closed: { Disconnected: 0, Unclean: 0 }
+              closed: { Disconnected: 0, Discarded: 0 }
             })
             yield* eventually("it has said what it heard", () => server.output().includes("mine"))
             expect(server.output()).toBe("greeting 1\ngreeting 2\nmine\n")

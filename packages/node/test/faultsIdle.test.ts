@@ -24,7 +24,7 @@ const untilIdle = (pool: TestPool, wanted: number) =>
 describe("an idle connection", { timeout: 20_000 }, () => {
   const partings = { "an end": "end", "a reset": "reset" } as const
   for (const [what, how] of Object.entries(partings)) {
-    it.scopedLive(`on which bytes come along with ${what} is closed as Unclean, and they reach nobody`, () =>
+    it.scopedLive(`on which bytes come along with ${what} is closed as Desync, and they reach nobody`, () =>
       Effect.gen(function*() {
         const { heard, server, target } = yield* listening
         yield* withPool(target, {}, (pool) =>
@@ -38,7 +38,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
               })
             }
             yield* untilIdle(pool, 0)
-            expect(yield* settled(pool)).toMatchObject({ opened: 1, closed: { Unclean: 1, Disconnected: 0 } })
+            expect(yield* settled(pool)).toMatchObject({ opened: 1, closed: { Desync: 1, Disconnected: 0 } })
             expect(yield* pool.use((connection) => ask(connection, "two"))).toBe("two")
             expect(heard).toEqual(["one", "two"])
           }))
@@ -126,7 +126,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
             yield* eventually("the server has none left", () => server.sockets.size === 0)
           }
           const { closed, opened } = yield* settled(pool)
-          expect(closed).toMatchObject({ Stale: opened, Disconnected: 0, Unclean: 0 })
+          expect(closed).toMatchObject({ Stale: opened, Disconnected: 0, Discarded: 0 })
         }))
     }))
 

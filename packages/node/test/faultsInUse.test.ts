@@ -36,7 +36,11 @@ describe("a break within a frame", { timeout: 20_000 }, () => {
             expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason, bytesIntoFrame: 7 })
             yield* proxy.heal
             expect(yield* pool.use((connection) => ask(connection, "next"))).toBe("next")
-            expect(yield* settled(pool)).toMatchObject({ opened: 2, idle: 1, closed: { Disconnected: 1, Unclean: 0 } })
+            expect(yield* settled(pool)).toMatchObject({
+              opened: 2,
+              idle: 1,
+              closed: { Disconnected: 1, Discarded: 0 }
+            })
             expect(heard).toEqual(["0123456789", "next"])
             expect(server.accepted()).toBe(2)
           }))
@@ -78,7 +82,7 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
             expect("bytesIntoFrame" in error && error.bytesIntoFrame).toBeGreaterThan(0)
             yield* settled(pool)
             yield* eventually("the server has none left", () => server.sockets.size === 0)
-            expect(yield* pool.stats).toMatchObject({ opened: 1, idle: 0, closed: { Unclean: 1, Disconnected: 0 } })
+            expect(yield* pool.stats).toMatchObject({ opened: 1, idle: 0, closed: { Discarded: 1, Disconnected: 0 } })
             const before = sent
             expect((yield* pool.use((connection) => connection.recvExactly(3))).length).toBe(3)
             expect(sent).toBeGreaterThanOrEqual(before + 3)
@@ -98,22 +102,22 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
           yield* proxy.heal
           for (const line of ["a", "b", "c"]) expect(yield* pool.use((connection) => ask(connection, line))).toBe(line)
           expect(heard).toEqual(["late", "a", "b", "c"])
-          expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Unclean: 1 } })
+          expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Discarded: 1 } })
         }))
     }))
 
-  it.scopedLive("twice has its connection closed as Unclean when the lease ends", () =>
+  it.scopedLive("twice has its connection closed as Discarded when the lease ends", () =>
     Effect.gen(function*() {
       const server = yield* serve(lines((line, reply) => reply(`${line}\n${line}`)))
       yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
         Effect.gen(function*() {
           for (const line of ["a", "b", "c"]) expect(yield* pool.use((connection) => ask(connection, line))).toBe(line)
-          expect(yield* settled(pool)).toMatchObject({ opened: 3, idle: 0, closed: { Unclean: 3 } })
+          expect(yield* settled(pool)).toMatchObject({ opened: 3, idle: 0, closed: { Discarded: 3 } })
           expect(server.accepted()).toBe(3)
         }))
     }))
 
-  it.scopedLive("twice has its connection closed as Unclean when the second answer comes to nobody", () =>
+  it.scopedLive("twice has its connection closed as Desync when the second answer comes to nobody", () =>
     Effect.gen(function*() {
       let again = () => {}
       const server = yield* serve(lines((line, reply) => {
@@ -126,7 +130,7 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
           expect((yield* pool.stats).idle).toBe(1)
           again()
           yield* eventually("it is closed", () => server.sockets.size === 0)
-          expect(yield* settled(pool)).toMatchObject({ idle: 0, closed: { Unclean: 1 } })
+          expect(yield* settled(pool)).toMatchObject({ idle: 0, closed: { Desync: 1 } })
           expect(yield* pool.use((connection) => ask(connection, "two"))).toBe("two")
         }))
     }))
@@ -151,7 +155,7 @@ describe("a changed byte", { timeout: 30_000 }, () => {
           expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason: "TooLarge" })
           yield* proxy.heal
           expect(yield* pool.use((connection) => Tagged.ask(connection, 2))).toBe(2)
-          expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Unclean: 1 } })
+          expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Discarded: 1 } })
         }))
     }))
 
@@ -171,7 +175,7 @@ describe("a changed byte", { timeout: 30_000 }, () => {
               reasons.add("reason" in error ? error.reason : error._tag)
               yield* proxy.heal
               expect(yield* pool.use((connection) => Tagged.ask(connection, 2))).toBe(2)
-              expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Unclean: 1 } })
+              expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Discarded: 1 } })
             })
         )
       }
@@ -224,7 +228,7 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
         Effect.gen(function*() {
           const error = yield* Effect.flip(pool.use((connection) => connection.send(new Uint8Array(50_000_000))))
           expect(error).toMatchObject({ _tag: "ConnectionError", operation: "write", reason: "Timeout" })
-          expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Unclean: 1 } })
+          expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Discarded: 1 } })
           expect(socketsTo(server.port)).toEqual({})
         }))
     }))

@@ -79,7 +79,7 @@ describe("what is kept", { timeout: 60_000 }, () => {
                 expect(count.written).toBeLessThan(100 * megabyte)
               })
             )
-            expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Unclean: 1 } })
+            expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Discarded: 1 } })
             yield* eventually("the server has none left", () => server.sockets.size === 0)
             const next = yield* pool.use((connection) => connection.recvExactly(4))
             expect([...next]).toEqual([...start.subarray(0, 4)])
@@ -113,7 +113,9 @@ describe("what is kept", { timeout: 60_000 }, () => {
           )
           // Whether the rest came before the lease ended or after.
           yield* eventually("the server has none left", () => server.sockets.size === 0)
-          expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Unclean: 1 } })
+          const { closed, idle, opened } = yield* settled(pool)
+          // Discarded with what it had read ahead, or Desync when the next chunk found it idle.
+          expect([opened, idle, closed.Discarded + closed.Desync]).toEqual([1, 0, 1])
         }))
     }))
 
@@ -143,7 +145,7 @@ describe("what is kept", { timeout: 60_000 }, () => {
           expect(grown).toBeLessThan(8 * size + slack)
           expect(current!.writableLength).toBeLessThanOrEqual(size)
           yield* Fiber.interrupt(holder)
-          expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, leased: 0, closed: { Unclean: 1 } })
+          expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, leased: 0, closed: { Discarded: 1 } })
           expect(socketsTo(server.port)).toEqual({})
           current = undefined
           expect(inUse() - before).toBeLessThan(slack)

@@ -53,7 +53,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
           // Nobody ever learns of it.
           "unasked: opened 1, failed 0, in use 0, idle 1, pending 0",
           "heard: before",
-          "limited: after, opened 2, failed 1, in use 0, idle 1, pending 0, Unclean 1",
+          "limited: after, opened 2, failed 1, in use 0, idle 1, pending 0, Discarded 1",
           "reader: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
           "writer: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
           "asked: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
@@ -74,7 +74,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
           "ConnectError Timeout without a code",
           "order 5",
           "the server has done order 1, order 2, order 3, order 5",
-          "opened 3, failed 1, in use 0, idle 1, pending 0, Unclean 2"
+          "opened 3, failed 1, in use 0, idle 1, pending 0, Discarded 2"
         ]
       })
     }))

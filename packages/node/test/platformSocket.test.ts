@@ -277,7 +277,7 @@ describe("a pool of WebSockets", () => {
       yield* first!("nobody asked")
       yield* second!(new Socket.CloseEvent(1001, "going away"))
       for (let stats = yield* pool.stats; stats.idle + stats.closing > 0; stats = yield* pool.stats) yield* turn
-      expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1, Disconnected: 1 })
+      expect((yield* pool.stats).closed).toMatchObject({ Desync: 1, Disconnected: 1 })
     }))
 })
 

@@ -201,7 +201,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
           yield* eventually("it has closed", () => closes(pool) === 1)
           // The server says why before it goes: bytes that nobody has asked for.
           const { closed } = yield* pool.stats
-          expect(closed.Unclean + closed.Disconnected).toBe(1)
+          expect(closed.Desync + closed.Disconnected).toBe(1)
           expect(yield* pool.use(pid)).not.toBe(first)
           expect(yield* pool.stats).toMatchObject({ acquired: 2, opened: 2, openFailed: 0 })
         })))
@@ -214,7 +214,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
         expect(yield* pool.stats).toMatchObject({ idle: 1 })
         server().psql("notify news")
         yield* eventually("it has closed", () => closes(pool) === 1)
-        expect((yield* pool.stats).closed.Unclean).toBe(1)
+        expect((yield* pool.stats).closed.Desync).toBe(1)
         expect(yield* pool.use((connection) => value(connection, "select 1"))).toBe("1")
       })))
 

@@ -188,7 +188,7 @@ describe("allowHalfOpen", () => {
       yield* eventually("the server has heard it", () => heard.length === 1)
       expect(heard).toEqual(["and you"])
       yield* eventually("it is closed", () => server.sockets.size === 0)
-      expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1 })
+      expect((yield* pool.stats).closed).toMatchObject({ Discarded: 1 })
     }))
 
   it.scopedLive("is off unless asked for: the peer's end is the connection's", () =>

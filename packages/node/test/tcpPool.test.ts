@@ -204,7 +204,7 @@ describe("after use", () => {
           yield* Effect.exit(pool.use(() => effect as Effect.Effect<never, string>))
           yield* pool.use(() => Effect.void)
           expect(yield* fresh(pool)).toBe(2)
-          expect((yield* pool.stats).closed.Unclean).toBe(1)
+          expect((yield* pool.stats).closed.Discarded).toBe(1)
         })))
   }
 
@@ -215,7 +215,7 @@ describe("after use", () => {
       Effect.gen(function*() {
         yield* pool.use((connection) => Effect.sync(() => connection.socket.destroy()))
         yield* pool.use(() => Effect.void)
-        expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 1, Unclean: 0 })
+        expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 1, Discarded: 0 })
       })))
 
   it.live("a connection with input that nobody has read is closed", () =>
@@ -262,7 +262,7 @@ describe("after use", () => {
           Effect.andThen(connection.send("new\n"), connection.recvUntil("\n"))
         )
         expect(text(answer)).toBe("new\n")
-        expect((yield* pool.stats).closed).toMatchObject({ Unclean: 1 })
+        expect((yield* pool.stats).closed).toMatchObject({ Discarded: 1 })
       })))
 
   it.live("output on its way is sent before the connection is lent again", () =>
@@ -357,7 +357,7 @@ describe("a holder whose lease has ended", () => {
         )
         expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Released" })
         yield* pool.use(() => Effect.void)
-        expect((yield* pool.stats).closed.Unclean).toBe(1)
+        expect((yield* pool.stats).closed.Discarded).toBe(1)
       })))
 
   it.live("cannot release or drop what somebody else holds now", () =>

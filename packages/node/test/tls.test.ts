@@ -642,18 +642,18 @@ describe("a pool of TLS connections", () => {
           yield* eventually("the server is ready too", () => server.secured.size === 2)
           end(server)
           yield* idleCount(pool, 0)
-          expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 2, Unclean: 0 })
+          expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 2, Discarded: 0 })
         })))
   }
 
-  it.live("closes an idle connection as Unclean when bytes come that nobody asked for", () =>
+  it.live("closes an idle connection as Desync when bytes come that nobody asked for", () =>
     withPool(echo, { initialConnections: 2, maxConnections: 2 }, (pool, server) =>
       Effect.gen(function*() {
         yield* idleCount(pool, 2)
         yield* eventually("the server is ready too", () => server.secured.size === 2)
         for (const socket of server.secured) socket.write("surprise")
         yield* idleCount(pool, 0)
-        expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 0, Unclean: 2 })
+        expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 0, Desync: 2 })
         expect(yield* pool.use((connection) => ask(connection, "mine"))).toBe("mine")
       })))
 

@@ -322,7 +322,7 @@ describe("a pool of connections to a Unix socket", () => {
       expect(text(answer)).toBe("hello")
     }))
 
-  it.scopedLive("closes idle connections that end as Disconnected, and those that speak as Unclean", () =>
+  it.scopedLive("closes idle connections that end as Disconnected, and those that speak as Desync", () =>
     Effect.gen(function*() {
       const server = yield* serve(silent)
       const pool = yield* UnixPool.make({ path: server.path, maxConnections: 2, initialConnections: 2 })
@@ -335,7 +335,7 @@ describe("a pool of connections to a Unix socket", () => {
         until: (stats) => stats.idle === 0 && stats.closing === 0,
         schedule: briefly
       })
-      expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 1, Unclean: 1 })
+      expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 1, Desync: 1 })
     }))
 
   it.scopedLive("gives a holder whose lease has ended Released", () =>

@@ -17,9 +17,9 @@ import {
 import type { PoolEvent } from "../PoolEvent.js"
 import type { PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
-import * as Lending from "./borrow.js"
+import * as Borrow from "./borrow.js"
 import type { Engine } from "./engine.js"
-import * as Verbs from "./operations.js"
+import * as Operations from "./operations.js"
 import { callTimeout } from "./options.js"
 import { leases, snapshot } from "./snapshot.js"
 
@@ -51,12 +51,12 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
     super()
     this.#engine = engine
     this.name = engine.options.name
-    this.get = Lending.scoped(engine)
-    this.acquire = Lending.manual(engine)
-    this.dropExpired = Effect.sync(() => Verbs.dropExpired(engine))
-    this.clear = Effect.sync(() => Verbs.clear(engine))
-    this.awaitReady = Lending.awaitReady(engine)
-    this.close = Verbs.close(engine)
+    this.get = Borrow.scoped(engine)
+    this.acquire = Borrow.manual(engine)
+    this.dropExpired = Effect.sync(() => Operations.dropExpired(engine))
+    this.clear = Effect.sync(() => Operations.clear(engine))
+    this.awaitReady = Borrow.awaitReady(engine)
+    this.close = Operations.close(engine)
     this.size = Effect.sync(() => engine.state.open)
     this.stats = Effect.sync(() => snapshot(engine.state, engine.now()))
     this.events = engine.events.events
@@ -73,37 +73,37 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
   }
 
   use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R> {
-    return Lending.use(this.#engine, f)
+    return Borrow.use(this.#engine, f)
   }
 
   acquireWith(options: { readonly timeout: Duration.DurationInput }): Effect.Effect<C, E | BorrowError> {
-    return Effect.suspend(() => Lending.manual(this.#engine, callTimeout(options.timeout)))
+    return Effect.suspend(() => Borrow.manual(this.#engine, callTimeout(options.timeout)))
   }
 
   release(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
     return Effect.withFiberRuntime<void, ConnectionNotFoundError>((caller) =>
-      Verbs.release(this.#engine, connection, caller) ? Effect.void : this.notFound("release")
+      Operations.release(this.#engine, connection, caller) ? Effect.void : this.notFound("release")
     )
   }
 
   drop(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
-    return Effect.suspend(() => Verbs.drop(this.#engine, connection) ? Effect.void : this.notFound("drop"))
+    return Effect.suspend(() => Operations.drop(this.#engine, connection) ? Effect.void : this.notFound("drop"))
   }
 
-  dropById(id: number): Effect.Effect<void, ConnectionNotFoundError> {
-    return Effect.suspend(() => Verbs.dropById(this.#engine, id) ? Effect.void : this.notFound("drop"))
+  dropById(connectionId: number): Effect.Effect<void, ConnectionNotFoundError> {
+    return Effect.suspend(() => Operations.dropById(this.#engine, connectionId) ? Effect.void : this.notFound("drop"))
   }
 
   reconnect(connection: C): Effect.Effect<C, E | BorrowError | ConnectionNotFoundError> {
-    return Lending.reconnect(this.#engine, connection)
+    return Borrow.reconnect(this.#engine, connection)
   }
 
   resize(size: { readonly min?: number; readonly max?: number }): Effect.Effect<void> {
-    return Effect.sync(() => Verbs.resize(this.#engine, size))
+    return Effect.sync(() => Operations.resize(this.#engine, size))
   }
 
   invalidate(connection: C): Effect.Effect<void> {
-    return Effect.sync(() => Verbs.invalidate(this.#engine, connection))
+    return Effect.sync(() => Operations.invalidate(this.#engine, connection))
   }
 
   private notFound(operation: ConnectionNotFoundError["operation"]): Effect.Effect<never, ConnectionNotFoundError> {

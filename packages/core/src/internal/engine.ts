@@ -84,7 +84,7 @@ export class Engine<C, E> {
       run: (commands) => this.run(commands),
       openTimedOut: (slot) => this.openFailed(slot, { _tag: "ConnectTimeout" }, true),
       validationTimedOut: (slot) => this.failed(slot),
-      resetTimedOut: (lease, now) => this.leases.settle(lease, "Unclean", now),
+      resetTimedOut: (lease, now) => this.leases.settle(lease, "Discarded", now),
       closeTimedOut: (slot) => this.closeTimedOut(slot),
       leakSuspected: (lease, now) => this.events.leakSuspected(lease, now),
       sweep: () => this.sweep()

@@ -66,22 +66,22 @@ export class EventBus<C> {
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {
-    this.publish(() => ({ _tag: "Opened", connection: slot.id, tookMillis }))
+    this.publish(() => ({ _tag: "Opened", connectionId: slot.id, tookMillis }))
   }
 
   openFailed(slot: Slot<C>, cause: Cause.Cause<unknown>): void {
-    this.publish(() => ({ _tag: "OpenFailed", connection: slot.id, error: describeError(Cause.squash(cause)) }))
+    this.publish(() => ({ _tag: "OpenFailed", connectionId: slot.id, error: describeError(Cause.squash(cause)) }))
   }
 
   closed(slot: Slot<C>): void {
-    this.publish(() => ({ _tag: "Closed", connection: slot.id, reason: slot.reason! }))
+    this.publish(() => ({ _tag: "Closed", connectionId: slot.id, reason: slot.reason! }))
   }
 
   borrowed(lease: Lease<C>, waitedMillis: number): void {
     if (this.all.isIdle) return
     this.publish(() => ({
       _tag: "Borrowed",
-      connection: lease.slot.id,
+      connectionId: lease.slot.id,
       holder: holderOf(lease, lease.since),
       waitedMillis
     }))
@@ -90,17 +90,17 @@ export class EventBus<C> {
   /** A lease that its holder had taken up has ended. */
   released(lease: Lease<C>, now: number): void {
     if (!this.all.isIdle) {
-      this.publish(() => ({ _tag: "Released", connection: lease.slot.id, holder: holderOf(lease, now) }))
+      this.publish(() => ({ _tag: "Released", connectionId: lease.slot.id, holder: holderOf(lease, now) }))
     }
     if (!lease.suspected) return
     const holder = holderOf(lease, now)
-    this.publish(() => ({ _tag: "LeakReturned", connection: lease.slot.id, holder }))
+    this.publish(() => ({ _tag: "LeakReturned", connectionId: lease.slot.id, holder }))
     this.runtime.inform(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty, lease.slot)
   }
 
   leakSuspected(lease: Lease<C>, now: number): void {
     const holder = holderOf(lease, now)
-    this.publish(() => ({ _tag: "LeakSuspected", connection: lease.slot.id, holder }))
+    this.publish(() => ({ _tag: "LeakSuspected", connectionId: lease.slot.id, holder }))
     const taken = DateTime.formatIso(DateTime.unsafeMake(this.runtime.wallTime() - (now - lease.since)))
     this.runtime.warn(
       `a leak is suspected: a lease is held by ${describeHolder(holder)}, since ${taken}`,

@@ -108,7 +108,7 @@ export class LeaseManager<C, E> {
     const lease = waiter.lease!
     if (lease.phase !== "Held") return false
     const { reason, used } = lease.slot
-    if (reason === undefined || (!used && (reason === "Disconnected" || reason === "Unclean"))) {
+    if (reason === undefined || (!used && (reason === "Disconnected" || reason === "Desync"))) {
       if (waiter.forLease === undefined) Leases.endWait(this.state)
       return true
     }
@@ -190,7 +190,7 @@ export class LeaseManager<C, E> {
     const verdict = this.engine.hooks.verdict(slot.connection!, exit)
     // `onRelease` may have used the pool.
     if (hasEnded(lease)) return
-    if (typeof verdict === "string") return this.settle(lease, verdict === "keep" ? slot.reason : "Unclean", now)
+    if (typeof verdict === "string") return this.settle(lease, verdict === "keep" ? slot.reason : "Discarded", now)
     if (Exit.isExit(verdict)) return this.applyVerdict(lease, verdict as Exit.Exit<Verdict>, slot.reason, now)
     Leases.reset(this.state, lease, now)
     this.engine.lifecycle.ask(slot, verdict, (exit) => {
@@ -213,7 +213,7 @@ export class LeaseManager<C, E> {
       this.engine.runtime.warn("onRelease died", verdict.cause, lease.slot)
       this.settle(lease, "Invalid", now)
     } else {
-      this.settle(lease, verdict.value === "keep" ? unfit : "Unclean", now)
+      this.settle(lease, verdict.value === "keep" ? unfit : "Discarded", now)
     }
   }
 

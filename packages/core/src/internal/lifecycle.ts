@@ -23,7 +23,7 @@ export interface LifecycleListener<C> {
   /** Whether the connection is wanted; if not, it closes at once. `drawn` is its own random number from 0 to 1. */
   readonly opened: (slot: Slot<C>, connection: C, drawn: number) => boolean
   readonly openFailed: (slot: Slot<C>, cause: Cause.Cause<unknown>) => void
-  readonly died: (slot: Slot<C>, reason: "Disconnected" | "Unclean") => void
+  readonly died: (slot: Slot<C>, reason: "Disconnected" | "Desync") => void
   /** Nothing is left of the slot. May be told after the engine has given it up. */
   readonly gone: (slot: Slot<C>) => void
 }
@@ -142,7 +142,7 @@ export class ConnectionLifecycle<C, E> {
     life.watcher = this.runtime.fork(Effect.suspend(() => closed(connection)))
     life.watcher.addObserver((exit) => {
       if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.runtime.warn("closed died", exit.cause, slot)
-      this.listener.died(slot, exit._tag === "Success" && exit.value === "Unclean" ? "Unclean" : "Disconnected")
+      this.listener.died(slot, exit._tag === "Success" && exit.value === "Desync" ? "Desync" : "Disconnected")
     })
   }
 

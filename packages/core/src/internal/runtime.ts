@@ -38,7 +38,7 @@ export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock
     void fork(Effect.annotateLogs(Effect.logWithLevel(level, `Pool "${name}": ${message}`, cause), {
       module: "socketpool",
       pool: name,
-      ...(slot === undefined ? {} : { connection: slot.id })
+      ...(slot === undefined ? {} : { connectionId: slot.id })
     }))
   const fork: PoolRuntime["fork"] = (effect) => Runtime.runFork(own, effect, { immediate: false })
   return {

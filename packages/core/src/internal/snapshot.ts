@@ -49,7 +49,7 @@ export const longestHolders = <C>(state: State<C>, now: number): ReadonlyArray<L
 /** All leases that are held, longest first. */
 export const leases = <C>(state: State<C>, now: number): ReadonlyArray<PoolLease> =>
   Array.from([...state.suspected, ...state.held], (lease) => ({
-    connection: lease.slot.id,
+    connectionId: lease.slot.id,
     holder: holderOf(lease, now),
     suspected: lease.suspected
   })).sort((a, b) => b.holder.heldMillis - a.holder.heldMillis)

@@ -251,10 +251,11 @@ export class State<C> {
   readonly closed: Record<CloseReason, number> = {
     Expired: 0,
     Stale: 0,
-    Used: 0,
+    MaxUses: 0,
     Invalid: 0,
     Disconnected: 0,
-    Unclean: 0,
+    Discarded: 0,
+    Desync: 0,
     Dropped: 0,
     Cleared: 0,
     Surplus: 0,

@@ -47,10 +47,11 @@ export class Driver {
     shared: 0,
     Expired: 0,
     Stale: 0,
-    Used: 0,
+    MaxUses: 0,
     Invalid: 0,
     Disconnected: 0,
-    Unclean: 0,
+    Discarded: 0,
+    Desync: 0,
     Dropped: 0,
     Cleared: 0,
     Surplus: 0,
@@ -251,7 +252,7 @@ export class Driver {
     const lease = waiter.lease!
     const { reason, used } = lease.slot
     if (
-      lease.phase === "Held" && (reason === undefined || (!used && (reason === "Disconnected" || reason === "Unclean")))
+      lease.phase === "Held" && (reason === undefined || (!used && (reason === "Disconnected" || reason === "Desync")))
     ) {
       this.met[waiter.forLease === undefined ? "waited" : "reconnected"]++
       if (waiter.forLease === undefined) transitions.endWait(state)
@@ -294,13 +295,13 @@ export class Driver {
     this.transitions.endHold(this.state, lease, this.now)
     const reason = this.unfit(lease.slot)
     if (reason !== undefined || this.dice.percent(70)) this.settle(lease, reason)
-    else if (this.dice.percent(30)) this.settle(lease, "Unclean")
+    else if (this.dice.percent(30)) this.settle(lease, "Discarded")
     else this.transitions.reset(this.state, lease, this.now)
   }
 
   resetEnds(): void {
     const lease = this.nth<Lease<number>>(this.state.resetting)
-    if (lease !== undefined) this.settle(lease, this.dice.percent(20) ? "Unclean" : this.unfit(lease.slot))
+    if (lease !== undefined) this.settle(lease, this.dice.percent(20) ? "Discarded" : this.unfit(lease.slot))
   }
 
   reconnect(): void {
@@ -341,7 +342,7 @@ export class Driver {
     if (this.dice.percent(30)) return
     this.reference.spoil(slot)
     this.run(
-      this.transitions.retireOnReturn(this.state, slot, this.dice.percent(80) ? "Disconnected" : "Unclean", this.now)
+      this.transitions.retireOnReturn(this.state, slot, this.dice.percent(80) ? "Disconnected" : "Desync", this.now)
     )
   }
 
@@ -441,7 +442,7 @@ export class Driver {
     this.run(transitions.expireIdle(state, now))
     while (isOverdue(state.opening, now)) this.openFails(state.opening.head, true)
     while (isOverdue(state.validating, now)) this.answersNot(state.validating.head)
-    while (isOverdue(state.resetting, now)) this.settle(state.resetting.head!, "Unclean")
+    while (isOverdue(state.resetting, now)) this.settle(state.resetting.head!, "Discarded")
     while (isOverdue(state.aborting, now)) this.givenUp(state.aborting.head)
     while (isOverdue(state.closing, now)) this.closeEnds(state.closing.head)
     if (state.phase === "Draining" && state.drainDeadline <= now) this.run(transitions.forceClose(state, now))

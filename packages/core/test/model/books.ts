@@ -36,7 +36,7 @@ export class Books extends Ledger implements Witness {
     for (const line of this.lines) {
       if (line.validating && this.now >= line.validatingSince + validateTimeout) this.reject(line)
       if ([...line.resets.values()].some((since) => this.now >= since + this.setting.closeTimeout)) {
-        this.fault(line, "Unclean")
+        this.fault(line, "Discarded")
       }
     }
   }
@@ -119,7 +119,7 @@ export class Books extends Ledger implements Witness {
     const line = this.line(link)
     this.overdue()
     line.resets.delete(id)
-    if (verdict === "discard") this.fault(line, "Unclean")
+    if (verdict === "discard") this.fault(line, "Discarded")
     if (verdict === "died") this.fault(line, "Invalid")
   }
 
@@ -159,13 +159,13 @@ export class Books extends Ledger implements Witness {
         age >= setting.ttl * (1 - setting.ttlJitter) || (setting.hasIsExpired && line.faults.has("Outdated"))
       ],
       ["Stale", idle >= setting.idleTimeout],
-      ["Used", line.uses + this.unseen >= setting.maxUses],
+      ["MaxUses", line.uses + this.unseen >= setting.maxUses],
       ["Disconnected", line.faults.has("Disconnected") && (setting.hasIsConnected || setting.hasClosed)],
       [
         "Invalid",
         line.faults.has("Invalid") || line.faults.has("Rejected") || line.suspect || line.doubted
       ],
-      ["Unclean", line.faults.has("Unclean") || this.unseen > 0],
+      ["Discarded", line.faults.has("Discarded") || this.unseen > 0],
       ["Dropped", line.faults.has("Dropped") || line.faults.has("Replaced")],
       ["Cleared", line.generation < this.generation],
       ["Surplus", this.allowance > this.max || this.lastShrunk === this.round || this.moving().length > 0],

@@ -15,7 +15,7 @@ export interface Attempt {
 }
 
 /** Something because of which a connection must not be lent. */
-export type Fault = "Disconnected" | "Outdated" | "Invalid" | "Rejected" | "Unclean" | "Dropped" | "Replaced"
+export type Fault = "Disconnected" | "Outdated" | "Invalid" | "Rejected" | "Discarded" | "Dropped" | "Replaced"
 
 /** What is known of one connection. */
 export class Line {

@@ -240,7 +240,7 @@ export abstract class Ledger {
     this.loses(borrower)
     line.leases--
     if (borrower.kind === "acquire") line.manual--
-    if (!clean && !this.setting.hasOnRelease) this.fault(line, "Unclean")
+    if (!clean && !this.setting.hasOnRelease) this.fault(line, "Discarded")
   }
 
   /** Whether nobody else has what he waits for. */

@@ -45,16 +45,16 @@ const withBody = <A, I>(
     }
   )
 
-const Drop = Schema.Struct({ connection: Schema.Int })
+const Drop = Schema.Struct({ connectionId: Schema.Int })
 
 const encodeNotFound = Schema.encodeSync(ConnectionNotFoundError)
 
 const drop = (pool: AnyPool) =>
   withBody(
     Drop,
-    "{\"connection\": the connection's number}",
-    ({ connection }) =>
-      Effect.match(pool.dropById(connection), {
+    "{\"connectionId\": the connection's number}",
+    ({ connectionId }) =>
+      Effect.match(pool.dropById(connectionId), {
         onFailure: (error) => refusal(404, error._tag, error.message, encodeNotFound(error)),
         onSuccess: () => done
       })

@@ -177,7 +177,7 @@ const free = <C>(state: State<C>, slot: Slot<C>, unfit: CloseReason | undefined,
 
 const surplus = <C>(state: State<C>, slot: Slot<C>): CloseReason | undefined => {
   if (state.phase !== "Running") return "PoolClosed"
-  if (slot.uses >= state.limits.maxUses) return "Used"
+  if (slot.uses >= state.limits.maxUses) return "MaxUses"
   return isSurplus(state) ? "Surplus" : undefined
 }
 

@@ -28,7 +28,7 @@ export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, n
   }
   slot.leases = noLeases
   commands.push({ _tag: "Close", slot })
-  const diedUnused = !slot.used && (reason === "Disconnected" || reason === "Unclean")
+  const diedUnused = !slot.used && (reason === "Disconnected" || reason === "Desync")
   if (diedUnused && state.phase === "Running") commands.push(...backOff(state, undefined))
   commands.push(...demand(state, now))
   return commands
