@@ -5,26 +5,8 @@
  */
 import * as Schema from "effect/Schema"
 import { describeError, describeHolder } from "./internal/describe.js"
+import { LeaseHolder } from "./PoolLease.js"
 import { PoolStats } from "./PoolStats.js"
-
-/**
- * Who has held a connection for long: the fiber, the span it ran in when it asked, if it had one, and for how many
- * milliseconds.
- *
- * @since 0.1.0
- * @category models
- */
-export const LeaseHolder = Schema.Struct({
-  fiber: Schema.String,
-  span: Schema.optionalWith(Schema.String, { exact: true }),
-  heldMillis: Schema.Number
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type LeaseHolder = typeof LeaseHolder.Type
 
 const advice = {
   Timeout: "hold connections for a shorter time, raise maxConnections, or raise acquireTimeout",

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { LeaseHolder } from "./PoolError.js"
+import { LeaseHolder } from "./PoolLease.js"
 import { CloseReason } from "./PoolStats.js"
 
 const common = {

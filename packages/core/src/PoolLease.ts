@@ -1,21 +1,37 @@
 /**
- * Who has what, now.
+ * The leases of a pool, as an operator sees them.
  *
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { LeaseHolder } from "./PoolError.js"
 
 /**
- * One lease that is held.
+ * The holder of a lease: the fiber, its span when it asked (if it had one), and the milliseconds held so far.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export const LeaseHolder = Schema.Struct({
+  fiber: Schema.String,
+  span: Schema.optionalWith(Schema.String, { exact: true }),
+  heldMillis: Schema.Number
+})
+
+/**
+ * @since 0.1.0
+ * @category models
+ */
+export type LeaseHolder = typeof LeaseHolder.Type
+
+/**
+ * One held lease.
  *
  * @since 0.1.0
  * @category models
  */
 export const PoolLease = Schema.Struct({
-  /** The pool's own number of the connection, as in its events; `dropById` takes it. */
+  /** The pool's number of the connection, as in its events. `dropById` takes it. */
   connectionId: Schema.Number,
-  /** Who took it, and for how long it has been held. */
   holder: LeaseHolder,
   /** Whether it has been held for longer than `leakThreshold`. */
   suspected: Schema.Boolean

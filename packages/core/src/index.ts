@@ -3,8 +3,9 @@
  */
 export * from "./Connection.js"
 export * from "./ConnectionError.js"
+export { type ConnectionPool, isConnectionPool } from "./ConnectionPool.js"
 export * as Framing from "./Framing.js"
-export { type Accessors, type ConnectionPool, Pool, type PoolOptions, type ServiceClass } from "./Pool.js"
+export { type Accessors, Pool, type PoolOptions, type ServiceClass } from "./Pool.js"
 export * as PoolAdvice from "./PoolAdvice.js"
 export * from "./PoolError.js"
 export * from "./PoolEvent.js"

@@ -32,8 +32,8 @@ const makeWorld = (
     const connector = ScriptedConnector.make(script)
     const runtime = yield* Effect.runtime<never>()
     const clock = yield* Effect.clock
-    const options = resolve({ open: connector.open, name: "explored", maxConnections, minConnections: 0 })
-    const engine = new Engine({ ...options, open: connector.open }, runtime, clock)
+    const options = resolve({ open: connector.open, name: "explored", maxConnections, minConnections: 0 }, () => "pool")
+    const engine = new Engine({ ...options, open: connector.open }, runtime, clock, () => {})
     const problems: Problems = []
     return {
       connector,
@@ -409,7 +409,7 @@ describe("the accessors", { timeout: 60_000 }, () => {
   it.effect("lose nothing either", () =>
     Effect.gen(function*() {
       class Explored
-        extends Pool.Service<Explored>()("test/Explored")<Connection, ScriptedConnector.ScriptedOpenError>()
+        extends Pool.Service<Explored, Connection, ScriptedConnector.ScriptedOpenError>()("test/Explored")
       {}
       const report = yield* explored(makeWorld(1), (world) =>
         Effect.as(warm(world), {

@@ -4,15 +4,13 @@ import { ScriptedConnector } from "@socketpool/testing"
 import { Cause, Context, Effect, Exit, Fiber, type Layer, Option, type Scope, Stream, TestClock } from "effect"
 import { audited, forkSettled, id, settled, setup } from "./setup.js"
 
-class Cache extends Pool.Service<Cache>()("test/Cache")<
-  ScriptedConnector.ScriptedConnection,
-  ScriptedConnector.ScriptedOpenError
->() {}
+class Cache
+  extends Pool.Service<Cache, ScriptedConnector.ScriptedConnection, ScriptedConnector.ScriptedOpenError>()("test/Cache")
+{}
 
-class Queue extends Pool.Service<Queue>()("test/Queue")<
-  ScriptedConnector.ScriptedConnection,
-  ScriptedConnector.ScriptedOpenError
->() {}
+class Queue
+  extends Pool.Service<Queue, ScriptedConnector.ScriptedConnection, ScriptedConnector.ScriptedOpenError>()("test/Queue")
+{}
 
 /** Runs a program with a `Cache`, whose books are audited. */
 const withCache = <A, E>(program: Effect.Effect<A, E, Cache | Scope.Scope>) =>
@@ -145,7 +143,7 @@ describe("a tag made by Pool.Service", () => {
   it.effect("gives `open` what the layer's surroundings provide", () =>
     Effect.gen(function*() {
       class Url extends Context.Tag("test/Url")<Url, string>() {}
-      class Clients extends Pool.Service<Clients>()("test/Clients")<string>() {}
+      class Clients extends Pool.Service<Clients, string>()("test/Clients") {}
       const layer: Layer.Layer<Clients, never, Url> = Clients.layer({ open: Url })
       const program = Clients.use((client) => Effect.succeed(client))
       assert.strictEqual(

@@ -104,7 +104,7 @@ describe("an expired connection that the floor needs", () => {
       }
       const expired = state.idle.head!
       Retiring.expire(state, expired, 10)
-      expect([expired.phase, state.expiring.length]).toEqual(["Idle", 1])
+      expect([expired.phase, state.expiring.length]).toEqual(["Expiring", 1])
       const next = Demand.demand(state, 10).flatMap((command) => command._tag === "Open" ? [command.slot] : [])[0]!
       Opening.opened(state, next, "connection", 20, 11)
       expect([expired.phase, next.phase]).toEqual(["Closing", "Idle"])

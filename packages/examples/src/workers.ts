@@ -66,9 +66,7 @@ const open = Effect.gen(function*() {
 })
 
 /** A tag of its own, so that a program can have this pool beside one of sockets. */
-export class PrimeCounters
-  extends Pool.Service<PrimeCounters>()("examples/PrimeCounters")<PrimeCounter, ThreadError>()
-{}
+export class PrimeCounters extends Pool.Service<PrimeCounters, PrimeCounter, ThreadError>()("examples/PrimeCounters") {}
 
 /**
  * A thread that ends by itself leaves the pool at once. One whose borrower was interrupted may still be counting; the

@@ -1,4 +1,4 @@
-/** The thin surface over an engine. */
+/** The surface of a pool over its engine. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"
@@ -6,7 +6,7 @@ import * as Inspectable from "effect/Inspectable"
 import * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type { ConnectionPool } from "../Pool.js"
+import { type ConnectionPool, TypeId } from "../ConnectionPool.js"
 import * as PoolAdvice from "../PoolAdvice.js"
 import {
   type BorrowError,
@@ -31,6 +31,7 @@ const variance = {
 export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowError, Scope.Scope>
   implements ConnectionPool<C, E>
 {
+  readonly [TypeId]: TypeId = TypeId
   readonly [EffectPool.PoolTypeId] = variance
   readonly name: string
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>

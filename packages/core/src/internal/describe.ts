@@ -1,5 +1,5 @@
 /** How errors and holders are told to people, in messages, logs and events. */
-import type { LeaseHolder } from "../PoolError.js"
+import type { LeaseHolder } from "../PoolLease.js"
 import type { Lease } from "./state.js"
 
 /** The name, code and message of a connector's error, and nothing else of it: it may hold a secret. */

@@ -1,7 +1,7 @@
 /**
- * The only place that runs what transitions return. Its parts call them: `lender.ts` for borrowers, `verbs.ts` for what
- * users ask besides, `upkeep.ts` because time passes, and the engine itself for what happens to connections, which
- * `lives.ts` opens and closes.
+ * The one place that carries out the commands of transitions. Its parts call transitions and hand the commands to `run`:
+ * `leasing.ts` for borrowers, `operations.ts` for the user's other calls, `timers.ts` because time passes, and the
+ * engine itself for events of connections, which `lifecycle.ts` opens and closes.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
@@ -12,17 +12,15 @@ import * as Option from "effect/Option"
 import type * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
-import type { CloseReason } from "../PoolStats.js"
 import { EventBus } from "./eventBus.js"
 import { Hooks } from "./hooks.js"
-import { LeaseManager } from "./leasing.js"
+import { LeaseManager, type LeasePort } from "./leasing.js"
 import { ConnectionLifecycle } from "./lifecycle.js"
 import type { Resolved } from "./options.js"
 import { Readiness } from "./readiness.js"
-import * as Registry from "./registry.js"
 import * as PoolRuntime from "./runtime.js"
 import { SlotIndex } from "./slotIndex.js"
-import { type OpenFailure, type Slot, State, type Waiter } from "./state.js"
+import { type OpenFailure, type Slot, State, Touched, type Waiter } from "./state.js"
 import { Timers } from "./timers.js"
 import * as Tracing from "./tracing.js"
 import type { Commands } from "./transitions/commands.js"
@@ -32,31 +30,29 @@ import * as Opening from "./transitions/opening.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
-export class Engine<C, E> {
+export class Engine<C, E> implements LeasePort<C> {
   readonly state: State<C>
   readonly events: EventBus<C>
   readonly readiness: Readiness
   readonly index = new SlotIndex<C>()
-  /** Why the last open failed, until one succeeds. */
-  lastConnectError: Option.Option<unknown> = Option.none()
+  readonly leases: LeaseManager<C>
+  readonly runtime: PoolRuntime.PoolRuntime
+  readonly hooks: Hooks<C>
+  readonly lifecycle: ConnectionLifecycle<C, E>
+  private readonly timers: Timers<C, E>
 
   /** Completes when a closing pool is empty. */
   readonly done = Deferred.unsafeMake<void>(FiberId.none)
 
-  /** What spans say of the pool. */
+  /** The attributes of the pool's spans. */
   readonly attributes: Tracing.Attributes
-
-  readonly leases: LeaseManager<C, E>
-
-  readonly runtime: PoolRuntime.PoolRuntime
-  readonly hooks: Hooks<C>
-  readonly lifecycle: ConnectionLifecycle<C, E>
-  readonly timers: Timers<C, E>
 
   constructor(
     readonly options: Resolved<C, E, Scope.Scope>,
     context: Runtime.Runtime<never>,
-    clock: Clock.Clock
+    clock: Clock.Clock,
+    /** Called once, when the pool has closed. */
+    private readonly onClosed: (state: State<C>) => void
   ) {
     this.attributes = { "db.client.connection.pool.name": options.name, ...options.attributes }
     const runtime = PoolRuntime.make(options.name, context, clock)
@@ -65,8 +61,7 @@ export class Engine<C, E> {
     this.runtime = runtime
     this.events = new EventBus(options.name, runtime, state)
     this.readiness = new Readiness(state)
-    this.hooks = new Hooks(options, runtime)
-    this.leases = new LeaseManager(this)
+    this.hooks = new Hooks(options, runtime, state)
     this.lifecycle = new ConnectionLifecycle(
       runtime,
       (slot) =>
@@ -80,10 +75,12 @@ export class Engine<C, E> {
         gone: (slot) => this.gone(slot)
       }
     )
+    const { events, hooks, index, lifecycle } = this
+    this.leases = new LeaseManager({ events, hooks, index, lifecycle, options, runtime, state }, this)
     this.timers = new Timers(runtime, state, options, {
       run: (commands) => this.run(commands),
       openTimedOut: (slot) => this.openFailed(slot, { _tag: "ConnectTimeout" }, true),
-      validationTimedOut: (slot) => this.failed(slot),
+      validationTimedOut: (slot) => this.validationFailed(slot),
       resetTimedOut: (lease, now) => this.leases.settle(lease, "Discarded", now),
       closeTimedOut: (slot) => this.closeTimedOut(slot),
       leakSuspected: (lease, now) => this.events.leakSuspected(lease, now),
@@ -96,12 +93,11 @@ export class Engine<C, E> {
     return this.runtime.now()
   }
 
-  // --- Running what transitions return ------------------------------------------------------------------------------
+  // --- Carrying out commands ----------------------------------------------------------------------------------------
 
+  /** To be called after every transition, also after one that returned no command. */
   run(commands: Commands<C>): void {
-    let onlyWoke = true
     for (const command of commands) {
-      if (command._tag !== "Wake") onlyWoke = false
       switch (command._tag) {
         case "Open":
           this.lifecycle.open(command.slot)
@@ -128,22 +124,29 @@ export class Engine<C, E> {
       }
     }
     if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.leases.serveWaiters()
-    if (!onlyWoke) this.watch()
-    else if (commands.length > 0) this.timers.queued()
-    else if (this.state.lastOpenFailure !== undefined) this.timers.paced()
+    this.refresh()
   }
 
-  /** Wakes or parks whatever waits for something to change. */
-  watch(): void {
-    const { state } = this
-    this.timers.refresh()
-    this.readiness.refresh()
-    if (state.phase === "Draining" && state.slots.size === 0) {
-      Whole.closed(state)
-      Registry.leave(state)
-      this.events.publish(() => ({ _tag: "PoolClosed" }))
-      Deferred.unsafeDone(this.done, Exit.void)
+  /** Refreshes the timers that depend on what changed. */
+  private refresh(): void {
+    const { state, timers } = this
+    const { touched } = state
+    state.touched = Touched.nothing
+    if ((touched & Touched.everything) !== 0) {
+      timers.refresh()
+      this.readiness.refresh()
+      if (state.phase === "Draining" && state.slots.size === 0) this.closed()
+      return
     }
+    if ((touched & Touched.queue) !== 0) timers.queueChanged()
+    if ((touched & Touched.leases) !== 0) timers.leasesChanged()
+  }
+
+  private closed(): void {
+    Whole.closed(this.state)
+    this.onClosed(this.state)
+    this.events.publish(() => ({ _tag: "PoolClosed" }))
+    Deferred.unsafeDone(this.done, Exit.void)
   }
 
   private wake(waiter: Waiter<C>): void {
@@ -153,17 +156,22 @@ export class Engine<C, E> {
     waiter.wake?.()
   }
 
-  // --- What happens to connections ----------------------------------------------------------------------------------
+  /** A connection has served: the backoff of the floor starts from the beginning. */
+  served(): void {
+    this.timers.recovered()
+  }
 
-  /** The span of the request that a connection is opened for: the first open is for the oldest waiter, and so on. */
+  // --- Events of connections ----------------------------------------------------------------------------------------
+
+  /** The span of the request that causes an open: the first open is for the oldest waiter, and so on. */
   private causeOf(slot: Slot<C>): AnySpan | undefined {
-    const { reconnecting: movers, opening, waiters } = this.state
+    const { opening, reconnecting, waiters } = this.state
     let before = 0
     for (const other of opening) {
       if (other === slot) break
       before++
     }
-    for (const list of [movers, waiters]) {
+    for (const list of [reconnecting, waiters]) {
       for (const waiter of list) if (before-- === 0) return waiter.span
     }
     return undefined
@@ -173,65 +181,67 @@ export class Engine<C, E> {
     if (slot.phase !== "Opening") return false
     const { connectionTTL, ttlJitter } = this.options
     const now = this.now()
-    this.lastConnectError = Option.none()
     if (!this.hooks.hasViews) this.index.add(connection, slot)
     this.events.opened(slot, now - slot.since)
     const lifetime = connectionTTL === Infinity ? Infinity : connectionTTL * (1 - ttlJitter * drawn)
     this.run(Opening.opened(this.state, slot, connection, now + lifetime, now))
-    this.watch()
     return true
   }
 
-  private openFailed(slot: Slot<C>, setback: OpenFailure, inFlight: boolean): void {
+  private openFailed(slot: Slot<C>, failure: OpenFailure, inFlight: boolean): void {
     if (slot.phase !== "Opening") return
-    const cause = setback._tag === "OpenFailed" ?
-      setback.cause :
-      Cause.fail(new Error(`opening took longer than ${this.options.connectTimeout} ms`))
-    this.lastConnectError = Option.some(Cause.squash(cause))
+    const cause = this.causeOfFailure(failure)
     this.events.openFailed(slot, cause)
     if (this.state.pending === 0) this.runtime.warn("a connection could not be opened in the background", cause, slot)
-    this.run(Opening.openFailed(this.state, slot, setback, inFlight, this.now()))
-    this.watch()
+    this.run(Opening.openFailed(this.state, slot, failure, inFlight, this.now()))
+  }
+
+  private causeOfFailure(failure: OpenFailure): Cause.Cause<unknown> {
+    return failure._tag === "OpenFailed" ?
+      failure.cause :
+      Cause.fail(new Error(`opening took longer than ${this.options.connectTimeout} ms`))
+  }
+
+  /** The error of the last open, until one succeeds. */
+  get lastConnectError(): Option.Option<unknown> {
+    const { lastOpenFailure } = this.state
+    return lastOpenFailure === undefined
+      ? Option.none()
+      : Option.some(Cause.squash(this.causeOfFailure(lastOpenFailure)))
   }
 
   private validate(slot: Slot<C>): void {
     this.lifecycle.ask(slot, this.hooks.validate(slot), (exit) => {
-      if (slot.list !== this.state.validating) return
-      if (exit._tag === "Failure" || !exit.value) return this.failed(slot)
+      if (slot.phase !== "Validating") return
+      if (exit._tag === "Failure" || !exit.value) return this.validationFailed(slot)
       const now = this.now()
       const reason = this.hooks.checkLendable(slot, now)
       this.run(Leases.validated(this.state, slot, reason, now))
-      this.watch()
     })
   }
 
-  private failed(slot: Slot<C>): void {
+  private validationFailed(slot: Slot<C>): void {
     this.run(Leases.failed(this.state, slot, this.now()))
   }
 
-  /** The reaper's round: closes what has expired or is stale, and lets the floor replace what it needs first. */
+  /** The reaper's round: closes expired and stale connections, those that the floor needs once they are replaced. */
   private sweep(): void {
     const { state } = this
     for (const slot of [...state.idle]) {
-      if (slot.list !== state.idle) continue
+      if (slot.phase !== "Idle") continue
       const now = this.now()
-      const reason = this.checkLendable(slot, now)
+      const reason = this.hooks.checkLendable(slot, now)
       // A predicate may have used the pool meanwhile.
-      if (reason === undefined || slot.list !== state.idle) continue
+      if (reason === undefined || !isIdle(slot)) continue
       this.run(reason === "Expired" ? Retiring.expire(state, slot, now) : Retiring.retire(state, slot, reason, now))
     }
     const now = this.now()
     this.run([...Demand.demand(state, now), ...Retiring.rotate(state, now)])
   }
 
-  /** Why a connection must not be lent (again), as far as can be told at once. */
-  checkLendable(slot: Slot<C>, now: number): CloseReason | undefined {
-    return Retiring.isStale(this.state, slot, now) ? "Stale" : this.hooks.checkLendable(slot, now)
-  }
-
   private closeTimedOut(slot: Slot<C>): void {
     const after = `within ${this.options.closeTimeout} ms`
-    this.runtime.warn(`a connection has not closed ${after}; its place is given to another`, Cause.empty, slot)
+    this.runtime.warn(`a connection has not closed ${after}; its place is free for another`, Cause.empty, slot)
     this.gone(slot)
   }
 
@@ -241,9 +251,10 @@ export class Engine<C, E> {
     this.lifecycle.forget(slot)
     if (!this.hooks.hasViews) this.index.remove(slot.connection as C, slot)
     this.run(Retiring.gone(this.state, slot, this.now()))
-    this.watch()
   }
 }
 
-const typedError = <E>(setback: OpenFailure | undefined): Option.Option<E> =>
-  setback?._tag === "OpenFailed" ? Cause.failureOption(setback.cause as Cause.Cause<E>) : Option.none()
+const isIdle = (slot: Slot<any>): boolean => slot.phase === "Idle"
+
+const typedError = <E>(failure: OpenFailure | undefined): Option.Option<E> =>
+  failure?._tag === "OpenFailed" ? Cause.failureOption(failure.cause as Cause.Cause<E>) : Option.none()

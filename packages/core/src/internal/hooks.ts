@@ -1,16 +1,17 @@
-/** The user's functions, each behind a boundary: one that dies says so in the log and breaks nothing. */
+/** The user's functions, each behind a boundary: one that dies is logged and breaks nothing. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { CloseReason } from "../PoolStats.js"
 import type { Resolved } from "./options.js"
 import type { PoolRuntime } from "./runtime.js"
-import type { Slot } from "./state.js"
+import type { Slot, State } from "./state.js"
+import { isStale } from "./transitions/retiring.js"
 
-/** What `onRelease` answers. */
+/** The decision of `onRelease`. */
 export type Verdict = "keep" | "discard"
 
-/** Without `onRelease`: a success or a typed failure leaves the connection as good as it was. */
+/** The default of `onRelease`: after a success or a typed failure the connection is as good as before. */
 const makesDirty = (exit: Exit.Exit<unknown, unknown>): boolean =>
   exit._tag === "Failure" && (Cause.isInterrupted(exit.cause) || Cause.isDie(exit.cause))
 
@@ -20,7 +21,8 @@ export class Hooks<C> {
       Resolved<C, unknown, unknown>,
       "isConnected" | "isExpired" | "lease" | "onRelease" | "validate"
     >,
-    private readonly runtime: PoolRuntime
+    private readonly runtime: PoolRuntime,
+    private readonly state: State<C>
   ) {}
 
   /** Whether borrowers get views instead of connections. */
@@ -28,8 +30,9 @@ export class Hooks<C> {
     return this.options.lease !== undefined
   }
 
-  /** Why a connection must not be lent (again), as far as can be told at once. */
+  /** Returns the reason why a connection must not be lent, as far as can be seen at once. */
   checkLendable(slot: Slot<C>, now: number): CloseReason | undefined {
+    if (isStale(this.state, slot, now)) return "Stale"
     if (slot.reason !== undefined) return slot.reason
     if (slot.expiresAt <= now) return "Expired"
     const { isConnected, isExpired } = this.options
@@ -43,7 +46,7 @@ export class Hooks<C> {
     return undefined
   }
 
-  /** Whether a connection says that it works. It has no other way to fail than to say no. */
+  /** Asks a connection whether it works. Any failure counts as a no. */
   validate(slot: Slot<C>): Effect.Effect<boolean> {
     return Effect.matchCause(Effect.suspend(() => this.options.validate!(slot.connection!)), {
       onFailure: (cause) => {
@@ -54,12 +57,12 @@ export class Hooks<C> {
     })
   }
 
-  /** What the holder of a lease gets; its defect is the holder's to hear. */
+  /** Returns the holder's view of the connection. A defect of `lease` reaches the holder. */
   view(connection: C): C {
     return this.options.lease === undefined ? connection : this.options.lease(connection)
   }
 
-  /** Whether a connection whose lease has ended is lent again: at once, or as an effect. */
+  /** Decides whether a connection whose lease has ended is lent again: at once, or as an effect. */
   verdict(connection: C, exit: Exit.Exit<unknown, unknown>): Verdict | Effect.Effect<Verdict> {
     if (this.options.onRelease === undefined) return makesDirty(exit) ? "discard" : "keep"
     try {

@@ -1,64 +1,91 @@
-/** Lends connections to borrowers and takes them back. Borrowers meet it through `lending.ts`. */
+/** Lends connections to borrowers and takes them back. `borrow.ts` turns its calls into effects. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import type { PoolExhaustedError } from "../PoolError.js"
 import type { CloseReason } from "../PoolStats.js"
-import type { Engine } from "./engine.js"
-import type { Verdict } from "./hooks.js"
+import type { EventBus } from "./eventBus.js"
+import type { Hooks, Verdict } from "./hooks.js"
+import type { ConnectionLifecycle } from "./lifecycle.js"
 import * as PoolRuntime from "./runtime.js"
-import type { Holder, Lease, Slot, State, Waiter } from "./state.js"
+import type { SlotIndex } from "./slotIndex.js"
+import { type Holder, type Lease, notLent, type Slot, type State, type Waiter } from "./state.js"
+import { type Commands, nothing } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
 import * as Queue from "./transitions/queue.js"
 import * as Retiring from "./transitions/retiring.js"
 
 /**
- * For so many milliseconds, at least, an answer is good that came when nobody waited for it any more: otherwise those
- * who do not wait would never get a connection that is asked before every lease.
+ * The milliseconds that a late answer of `validate` holds, at least. Without it, borrowers that do not wait would never
+ * get a connection that is validated before every lease.
  */
 const validationHoldsMillis = 1_000
 
-export class LeaseManager<C, E> {
+/** The parts of a pool that lending works with. */
+export interface LeaseParts<C> {
+  readonly state: State<C>
+  readonly options: {
+    readonly validate: unknown
+    readonly validateAfterIdle: number
+  }
+  readonly runtime: PoolRuntime.PoolRuntime
+  readonly hooks: Hooks<C>
+  readonly index: SlotIndex<C>
+  readonly events: EventBus<C>
+  readonly lifecycle: ConnectionLifecycle<C, any>
+}
+
+/** The engine, as lending sees it. */
+export interface LeasePort<C> {
+  /** Carries out the commands of a transition, and refreshes the timers that depend on its changes. */
+  readonly run: (commands: Commands<C>) => void
+  /** A connection has served a lease. */
+  readonly served: () => void
+}
+
+export class LeaseManager<C> {
   private readonly state: State<C>
 
-  constructor(private readonly engine: Engine<C, E>) {
-    this.state = engine.state
+  constructor(private readonly parts: LeaseParts<C>, private readonly port: LeasePort<C>) {
+    this.state = parts.state
   }
 
-  /** Lends a connection that is fit to be lent at once; closes the unfit ones on the way. */
+  /** Lends a connection that can be lent at once, and closes unfit ones on the way. */
   borrow(holder: Holder): Lease<C> | undefined {
     const { state } = this
-    // A newcomer does not overtake.
+    // A newcomer does not overtake a waiter.
     if (state.waiters.length > 0 || Leases.candidate(state) === undefined) return undefined
-    const now = this.engine.now()
+    const now = this.parts.runtime.now()
     const slot = this.takeLendable(now)
     if (slot === undefined) return undefined
     const lease = Leases.lend(state, slot, holder, holder.currentSpan, now)
-    this.engine.timers.lent()
+    this.port.run(nothing)
     return lease
   }
 
   /**
-   * Finds a connection that can be lent at once, and takes it out of everybody's reach unless others use it too. When
-   * the next one must be asked first, it is asked; if there is another that need not be, that is lent meanwhile.
+   * Finds a connection that can be lent at once, and takes it out of reach unless it is shared. If the next one has to be
+   * validated first, this asks it, and lends another that need not be validated meanwhile.
    */
   private takeLendable(now: number): Slot<C> | undefined {
     const { state } = this
     let isAsking = false
     for (;;) {
       const slot = isAsking ? Leases.freshest(state) : Leases.candidate(state)
-      if (slot === undefined || (isAsking && slot.phase === "Idle" && this.needsValidation(slot, now))) return undefined
+      if (slot === undefined || (isAsking && slot.phase === "Idle" && this.needsValidation(slot, now))) {
+        return undefined
+      }
       const wasIdle = slot.phase === "Idle"
-      // Out of everybody's reach while the user's predicates look at it: they may use the pool.
+      // Out of reach while the user's predicates look at it: they may use the pool.
       if (wasIdle) Leases.take(state, slot)
-      const reason = this.engine.checkLendable(slot, now)
-      if (wasIdle ? slot.phase !== "Taken" : slot.list !== state.shareable) continue
+      const reason = this.parts.hooks.checkLendable(slot, now)
+      if (slot.phase !== (wasIdle ? "Checking" : "Shareable")) continue
       if (reason !== undefined) {
-        this.engine.run(Retiring.retireOnReturn(state, slot, reason, now))
+        this.port.run(Retiring.retireOnReturn(state, slot, reason, now))
       } else if (wasIdle && this.needsValidation(slot, now)) {
-        this.engine.run(Leases.validate(state, slot, now))
+        this.port.run(Leases.validate(state, slot, now))
         isAsking = true
       } else {
         return slot
@@ -67,42 +94,45 @@ export class LeaseManager<C, E> {
   }
 
   private needsValidation(slot: Slot<C>, now: number): boolean {
-    const { validate, validateAfterIdle } = this.engine.options
+    const { validate, validateAfterIdle } = this.parts.options
     if (validate === undefined) return false
-    const goodFor = slot.validated ? Math.max(validateAfterIdle, validationHoldsMillis) : validateAfterIdle
-    return now - slot.since >= goodFor
+    const holds = slot.validated ? Math.max(validateAfterIdle, validationHoldsMillis) : validateAfterIdle
+    return now - slot.since >= holds
   }
 
-  /** Idle connections go to those who wait for one. */
+  /** Hands idle connections to waiters. */
   serveWaiters(): void {
     const { state } = this
     while (Queue.unservedWaiters(state) > 0 && state.idle.length > 0) {
-      const now = this.engine.now()
+      const now = this.parts.runtime.now()
       const slot = this.takeLendable(now)
       if (slot === undefined) continue
       // It may be good for fewer leases than waiters counted on.
-      this.engine.run([...Leases.handOff(state, slot, now), ...Demand.demand(state, now)])
+      this.port.run([...Leases.handOff(state, slot, now), ...Demand.demand(state, now)])
     }
   }
 
   /** Puts a borrower at the end of the queue. */
   enqueue(waiter: Waiter<C>, now: number): void {
-    this.engine.run(Queue.enqueue(this.state, waiter, now))
-    this.engine.timers.queued()
+    this.port.run(Queue.enqueue(this.state, waiter, now))
   }
 
   /** Parts a lease from its connection, and puts its holder before the queue. */
-  startReconnect(lease: Lease<C>, mover: Waiter<C>, now: number): void {
+  startReconnect(lease: Lease<C>, waiter: Waiter<C>, now: number): void {
     this.release(lease, now)
-    this.engine.run(Leases.startReconnect(this.state, lease, mover, now))
-    this.engine.timers.queued()
+    this.port.run(Leases.startReconnect(this.state, lease, waiter, now))
+  }
+
+  /** Ends a lease that waits for another connection. */
+  endReconnect(lease: Lease<C>): void {
+    this.port.run(Leases.endReconnect(this.state, lease))
   }
 
   /**
-   * Whether a waiter may take up what it was handed. Its lease may have been ended meanwhile (`drop`, the end of the
-   * drain), its connection condemned, or the peer may have gone; then it waits again, in its place. One that the peer
-   * left before its first use is lent even so: opening another would most likely end the same way, and the borrower
-   * should hear of it.
+   * Returns whether a waiter may take up what it was handed. Meanwhile the lease may have ended (`drop`, the end of the
+   * drain), the connection may have been marked, or the peer may have gone; then the waiter returns to its place. A
+   * connection that the peer left before its first use is lent even so: another would most likely end the same way, and
+   * the borrower should see the error.
    */
   claim(waiter: Waiter<C>): boolean {
     const lease = waiter.lease!
@@ -113,96 +143,97 @@ export class LeaseManager<C, E> {
       return true
     }
     if (waiter.forLease === undefined) this.giveBack(lease)
-    else this.engine.run(Leases.detachForReconnect(this.state, lease, waiter, this.engine.now()))
+    else this.port.run(Leases.detachForReconnect(this.state, lease, waiter, this.parts.runtime.now()))
     return false
   }
 
   requeue(waiter: Waiter<C>): void {
-    this.engine.run(Queue.requeue(this.state, waiter, this.engine.now()))
-    this.engine.timers.queued()
+    this.port.run(Queue.requeue(this.state, waiter, this.parts.runtime.now()))
   }
 
-  /** Turns a borrower away who cannot wait, and lets the pool open a connection that the next one may find. */
+  /** Counts a borrower that cannot wait, and lets the pool open a connection for the next one. */
   reject(reason: PoolExhaustedError["reason"]): void {
     Queue.reject(this.state, reason)
-    this.engine.events.exhausted(reason, 0)
-    this.engine.run(Demand.openForNext(this.state, this.engine.now()))
+    this.parts.events.exhausted(reason, 0)
+    this.port.run(Demand.openForNext(this.state, this.parts.runtime.now()))
   }
 
-  /** Turns a borrower away who comes when the pool is closing. */
+  /** Counts a borrower that comes while the pool is closing. */
   rejectClosed(): void {
     Queue.reject(this.state, "PoolClosed")
   }
 
-  /** A borrower went away while it waited: takes it out of the queue, or gives back what it has been handed. */
+  /** A borrower was interrupted while it waited: it leaves the queue, or gives back what it has been handed. */
   withdraw(waiter: Waiter<C>): void {
     waiter.wake = undefined
-    if (Queue.withdraw(this.state, waiter)) this.engine.timers.queued()
+    if (Queue.withdraw(this.state, waiter)) this.port.run(nothing)
     else if (waiter.lease?.phase === "Held") this.giveBack(waiter.lease)
   }
 
-  /** Ends a lease that was never used. */
+  /** Ends a lease that was never taken up. */
   private giveBack(lease: Lease<C>): void {
-    const now = this.engine.now()
+    const now = this.parts.runtime.now()
     Leases.giveBack(this.state, lease, now)
-    this.settle(lease, this.engine.hooks.checkLendable(lease.slot, now), now)
+    this.settle(lease, this.parts.hooks.checkLendable(lease.slot, now), now)
   }
 
-  /** Starts the timer of a waiter whose deadline is its own; gives what stops it. */
+  /** Starts the timer of a waiter with a deadline of its own. Returns a function that stops it. */
   startTimer(waiter: Waiter<C>): () => void {
     if (!waiter.ownDeadline || waiter.deadline === Infinity) return constVoid
-    const timer = this.engine.runtime.fork(Effect.andThen(
+    const timer = this.parts.runtime.fork(Effect.andThen(
       // One turn of grace, as alarms give.
       Effect.andThen(Effect.sleep(Duration.millis(waiter.deadline - waiter.since)), Effect.sleep(0)),
-      Effect.sync(() => this.engine.run(Queue.expireWaiter(this.state, waiter)))
+      Effect.sync(() => this.port.run(Queue.expireWaiter(this.state, waiter)))
     ))
     return () => PoolRuntime.stop(timer)
   }
 
-  /** What the holder of a lease is given: the connection, or its view for this one lease. */
+  /** Gives the holder of a lease its connection, or its view for this one lease. */
   present(lease: Lease<C>, by: "Manual" | "Scoped", waitedMillis: number): C {
+    const { events, hooks, index, runtime } = this.parts
     const { slot } = lease
     let lent: C
     try {
-      lent = this.engine.hooks.view(slot.connection!)
+      lent = hooks.view(slot.connection!)
     } catch (defect) {
-      const now = this.engine.now()
+      const now = runtime.now()
       Leases.giveBack(this.state, lease, now)
       this.settle(lease, "Invalid", now)
       throw defect
     }
-    if (this.engine.hooks.hasViews) this.engine.index.add(lent, slot)
+    if (hooks.hasViews) index.add(lent, slot)
     Leases.claim(this.state, lease, lent, by, waitedMillis)
-    this.engine.events.borrowed(lease, waitedMillis)
+    events.borrowed(lease, waitedMillis)
     return lent
   }
 
-  /** Ends a lease, if it is still on: the connection goes to the oldest waiter, becomes idle, or closes. */
+  /** Ends a lease unless it has ended: the connection goes to the oldest waiter, becomes idle, or closes. */
   end(lease: Lease<C>, exit: Exit.Exit<unknown, unknown>): void {
-    if (lease.phase === "Reconnecting") return this.engine.run(Leases.endReconnect(this.state, lease))
+    if (lease.phase === "Reconnecting") return this.endReconnect(lease)
     if (lease.phase !== "Held") return
-    const now = this.engine.now()
+    const { hooks, lifecycle, runtime } = this.parts
+    const now = runtime.now()
     this.release(lease, now)
     Leases.endHold(this.state, lease, now)
     const { slot } = lease
-    const reason = this.engine.hooks.checkLendable(slot, now)
+    const reason = hooks.checkLendable(slot, now)
     if (reason !== undefined || this.state.phase !== "Running") return this.settle(lease, reason, now)
-    const verdict = this.engine.hooks.verdict(slot.connection!, exit)
+    const verdict = hooks.verdict(slot.connection!, exit)
     // `onRelease` may have used the pool.
     if (hasEnded(lease)) return
     if (typeof verdict === "string") return this.settle(lease, verdict === "keep" ? slot.reason : "Discarded", now)
     if (Exit.isExit(verdict)) return this.applyVerdict(lease, verdict as Exit.Exit<Verdict>, slot.reason, now)
     Leases.reset(this.state, lease, now)
-    this.engine.lifecycle.ask(slot, verdict, (exit) => {
-      // Much may have happened to the connection meanwhile.
+    lifecycle.ask(slot, verdict, (exit) => {
+      // The connection may have closed meanwhile.
       if (lease.phase !== "Returning") return
-      const now = this.engine.now()
-      this.applyVerdict(lease, exit, this.engine.hooks.checkLendable(slot, now), now)
+      const now = runtime.now()
+      this.applyVerdict(lease, exit, hooks.checkLendable(slot, now), now)
     })
-    this.engine.watch()
+    this.port.run(nothing)
   }
 
-  /** Does what `onRelease` has answered, as far as the connection is still fit. */
+  /** Applies the decision of `onRelease`, as far as the connection is still fit. */
   private applyVerdict(
     lease: Lease<C>,
     verdict: Exit.Exit<Verdict>,
@@ -210,7 +241,7 @@ export class LeaseManager<C, E> {
     now: number
   ): void {
     if (verdict._tag === "Failure") {
-      this.engine.runtime.warn("onRelease died", verdict.cause, lease.slot)
+      this.parts.runtime.warn("onRelease died", verdict.cause, lease.slot)
       this.settle(lease, "Invalid", now)
     } else {
       this.settle(lease, verdict.value === "keep" ? unfit : "Discarded", now)
@@ -218,21 +249,18 @@ export class LeaseManager<C, E> {
   }
 
   settle(lease: Lease<C>, reason: CloseReason | undefined, now: number): void {
-    if (reason === undefined) this.engine.timers.recovered()
-    this.engine.run(Leases.settle(this.state, lease, reason, now))
-    this.engine.timers.lent()
+    if (reason === undefined) this.port.served()
+    this.port.run(Leases.settle(this.state, lease, reason, now))
   }
 
-  /** A holder has let go of what it was given: a view is not found any more. */
+  /** The holder has nothing in its hand any more: its view leads to no slot. */
   release(lease: Lease<C>, now: number): void {
-    if (!lease.isLent) return
     const { lent, slot } = lease
-    this.engine.events.released(lease, now)
-    lease.lent = undefined
-    lease.isLent = false
-    if (this.engine.hooks.hasViews && slot.leases.every((other) => other.lent !== lent)) {
-      this.engine.index.remove(lent!, slot)
-    }
+    if (lent === notLent) return
+    const { events, hooks, index } = this.parts
+    events.released(lease, now)
+    Leases.letGo(lease)
+    if (hooks.hasViews && slot.leases.every((other) => other.lent !== lent)) index.remove(lent, slot)
   }
 }
 

@@ -1,21 +1,21 @@
-/** What users ask of a pool, besides lending. */
+/** The user's calls other than borrowing. */
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Engine } from "./engine.js"
 import { size } from "./options.js"
-import type { Holder, Lease, Slot } from "./state.js"
+import { type Holder, isLeased, isUnheld, type Lease, type Slot } from "./state.js"
 import * as Demand from "./transitions/demand.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
 const isManual = (lease: Lease<any>): boolean => lease.owner === "Manual"
 const isAny = (): boolean => true
-const isThere = (slot: Slot<any>): boolean => slot.phase === "Idle" || slot.phase === "Taken" || slot.phase === "InUse"
+const isOpen = (slot: Slot<any>): boolean => isUnheld(slot) || isLeased(slot)
 
 /**
- * Ends a lease that was taken by hand, or the caller's own. What somebody else has in a scope is not the caller's to
- * give back: he has released it before, and it has been lent again.
+ * Ends a lease that was taken by hand, or the caller's own. A lease that another fiber has by `get` or `use` is not the
+ * caller's to end: the caller's own has ended before, and the connection has been lent again.
  */
 export const release = <C, E>(engine: Engine<C, E>, connection: C, caller: Holder): boolean => {
   const isOwn = (lease: Lease<C>) => lease.holder === caller
@@ -25,12 +25,12 @@ export const release = <C, E>(engine: Engine<C, E>, connection: C, caller: Holde
   return true
 }
 
-/** The lease that a caller means who wants another connection for it. */
+/** Finds the lease for which a caller wants another connection. */
 export const leaseOf = <C, E>(engine: Engine<C, E>, connection: C, caller: Holder): Lease<C> | undefined =>
   engine.index.lease(connection, (lease) => lease.holder === caller, isManual, isAny)
 
 const find = <C, E>(engine: Engine<C, E>, connection: C): Slot<C> | undefined =>
-  engine.index.lease(connection, isManual, isAny)?.slot ?? engine.index.slot(connection, isThere)
+  engine.index.lease(connection, isManual, isAny)?.slot ?? engine.index.slot(connection, isOpen)
 
 export const drop = <C, E>(engine: Engine<C, E>, connection: C): boolean => {
   const slot = find(engine, connection)
@@ -39,9 +39,9 @@ export const drop = <C, E>(engine: Engine<C, E>, connection: C): boolean => {
   return true
 }
 
-export const dropById = <C, E>(engine: Engine<C, E>, id: number): boolean => {
+export const dropById = <C, E>(engine: Engine<C, E>, connectionId: number): boolean => {
   for (const slot of engine.state.slots) {
-    if (slot.id !== id || !isThere(slot)) continue
+    if (slot.id !== connectionId || !isOpen(slot)) continue
     engine.run(Retiring.retire(engine.state, slot, "Dropped", engine.now()))
     return true
   }
@@ -53,16 +53,18 @@ export const invalidate = <C, E>(engine: Engine<C, E>, connection: C): void => {
   if (slot !== undefined) engine.run(Retiring.retireOnReturn(engine.state, slot, "Invalid", engine.now()))
 }
 
-/** Closes every idle connection that has expired or is stale, and any that is found unfit otherwise; how many had. */
+const isIdle = ({ phase }: Slot<any>): boolean => phase === "Idle" || phase === "Expiring"
+
+/** Closes the idle connections that are unfit. Returns how many of them had expired or were stale. */
 export const dropExpired = <C, E>(engine: Engine<C, E>): number => {
   const { state } = engine
   let dropped = 0
   for (const slot of [...state.expiring, ...state.idle]) {
-    if (slot.phase !== "Idle") continue
+    if (!isIdle(slot)) continue
     const now = engine.now()
-    const reason = engine.checkLendable(slot, now)
+    const reason = engine.hooks.checkLendable(slot, now)
     // A predicate may have used the pool meanwhile.
-    if (reason === undefined || slot.phase !== "Idle") continue
+    if (reason === undefined || !isIdle(slot)) continue
     engine.run(Retiring.retire(state, slot, reason, now))
     if (reason === "Expired" || reason === "Stale") dropped++
   }
@@ -84,7 +86,6 @@ export const resize = <C, E>(
   if (state.phase !== "Running") return
   engine.events.publish(() => ({ _tag: "Resized", minConnections: min, maxConnections: max }))
   engine.run(Whole.resize(state, min, max, engine.now()))
-  engine.watch()
 }
 
 /** Begins to close, unless that has begun before, and waits for the end. */
@@ -94,7 +95,6 @@ export const close = <C, E>(engine: Engine<C, E>): Effect.Effect<void> =>
     const now = engine.now()
     if (state.phase === "Running") engine.events.publish(() => ({ _tag: "Draining" }))
     engine.run(Whole.beginClose(state, now + options.drainTimeout, now))
-    engine.watch()
     return Deferred.await(engine.done)
   })
 

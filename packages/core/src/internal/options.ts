@@ -3,8 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
-import type { PoolOptions } from "../Pool.js"
-import { freeName } from "./registry.js"
+import type { PoolOptions } from "../PoolOptions.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {
@@ -115,8 +114,8 @@ const isOptionalFunction = (value: unknown): boolean => value === undefined || t
 /** Only what an object itself says: a polluted prototype sets no option. */
 export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
 
-/** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
-export const resolve = <C, E, R>(given: PoolOptions<C, E, R>): Resolved<C, E, R> => {
+/** Checks the options and fills in the defaults. Throws a `RangeError` that names the option, the value and the rule. */
+export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () => string): Resolved<C, E, R> => {
   const options = own(given)
   check(Effect.isEffect(options.open), "open", options.open, "an Effect")
   const max = count("maxConnections", options.maxConnections ?? defaults.maxConnections, 1)
@@ -128,7 +127,7 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>): Resolved<C, E, R>
   const maxPending = countOrNone("maxPending", options.maxPending ?? defaults.maxPending, 0)
   const order = options.order ?? defaults.order
   check(order === "lifo" || order === "fifo", "order", order, `"lifo" or "fifo"`)
-  const name = options.name ?? freeName()
+  const name = options.name ?? defaultName()
   check(typeof name === "string" && name.length > 0, "name", name, "a string that is not empty")
   const attributes = own(options.attributes ?? {})
   for (const [key, value] of Object.entries(attributes)) {

@@ -1,6 +1,6 @@
 /** All pools of the process that have not closed, and the figures of all that there have been. */
 import * as GlobalValue from "effect/GlobalValue"
-import type { ConnectionPool } from "../Pool.js"
+import type { ConnectionPool } from "../ConnectionPool.js"
 import { expose } from "./metrics/effect.js"
 import { Source } from "./metrics/source.js"
 import type { State } from "./state.js"

@@ -1,6 +1,5 @@
-/** The state in numbers, counted from the state itself. */
-import type { LeaseHolder } from "../PoolError.js"
-import type { PoolLease } from "../PoolLease.js"
+/** The state in numbers, computed from the state itself. */
+import type { LeaseHolder, PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
 import { holderOf } from "./describe.js"
 import type { Holder, State } from "./state.js"
@@ -23,7 +22,7 @@ export const snapshot = <C>(state: State<C>, now: number): PoolStats => ({
   acquired: state.acquired,
   waited: state.waited,
   exhausted: state.exhausted,
-  timedOut: state.timedOut,
+  timedOut: state.failed.Timeout,
   failed: { ...state.failed },
   cancelled: state.cancelled,
   leaksSuspected: state.leaksSuspected,
@@ -34,7 +33,7 @@ export const snapshot = <C>(state: State<C>, now: number): PoolStats => ({
 
 const shown = 3
 
-/** The longest leases, longest first. Suspected leaks are older than all others. */
+/** Returns the longest leases, longest first. Suspected leaks are older than all others. */
 export const longestHolders = <C>(state: State<C>, now: number): ReadonlyArray<LeaseHolder> => {
   const longest: Array<LeaseHolder> = []
   for (const list of [state.suspected, state.held]) {
@@ -46,7 +45,7 @@ export const longestHolders = <C>(state: State<C>, now: number): ReadonlyArray<L
   return longest
 }
 
-/** All leases that are held, longest first. */
+/** Returns all held leases, longest first. */
 export const leases = <C>(state: State<C>, now: number): ReadonlyArray<PoolLease> =>
   Array.from([...state.suspected, ...state.held], (lease) => ({
     connectionId: lease.slot.id,
@@ -54,7 +53,7 @@ export const leases = <C>(state: State<C>, now: number): ReadonlyArray<PoolLease
     suspected: lease.suspected
   })).sort((a, b) => b.holder.heldMillis - a.holder.heldMillis)
 
-/** How many leases a fiber holds. */
+/** Counts the leases of a fiber. */
 export const heldBy = <C>(state: State<C>, holder: Holder): number => {
   let held = 0
   for (const list of [state.suspected, state.held]) {

@@ -4,36 +4,37 @@
  * A slot is one place of capacity, from the decision to open until the end of the close:
  *
  *     demand                  hand off
- *   ─────────▶ Opening ─────────────────────────▶ InUse ◀────┐
+ *   ─────────▶ Opening ─────────────────────────▶ Leased ◀───┐
  *                │  │                             ││ │ ▲     │ hand off
- *       fails,   │  │ park             park       ││ └─┼─────┘
+ *       fails,   │  │ setIdle          setIdle    ││ └─┼─────┘
  *       times    │  └────────▶ Idle ◀─────────────┘│   │
  *       out,     │             │  ▲                │   │
- *       aborted  │        take │  │ park           │   │
+ *       aborted  │       check │  │ setIdle        │   │ lend, hand off
  *                │             ▼  │                │   │
- *                │            Taken ◀──────────────┘   │
- *                │              │    validate          │
- *                ▼              └──────────────────────┘
- *             Aborting               lend, hand off
+ *                │          Checking ──────────────┼───┤
+ *                │             │                   │   │
+ *                ▼             ▼      validate     │   │
+ *             Aborting     Validating ◀────────────┘───┘
  *                │
- *                │     Idle, Taken and InUse retire ──▶ Closing
- *                │                                         │
- *                └──────────────▶ Gone ◀───────────────────┘
+ *                │     Idle, Checking, Validating and Leased retire ──▶ Closing
+ *                │                                                         │
+ *                └──────────────▶ Gone ◀───────────────────────────────────┘
  *
- * What leads away from InUse happens when the last of its leases has ended. A taken slot is out of everybody's reach
- * while the user's predicates look at it, or while `validate` asks it. Every slot that is not `Gone` counts against
- * `maxConnections`.
+ * Two phases have a twin. `Expiring` is an idle slot that has expired: it stays until the floor has a replacement.
+ * `Shareable` is a leased slot with room for another lease (`concurrency`). A slot leaves `Leased` when its last lease
+ * ends. In `Checking` the user's predicates look at the slot, in `Validating` the user's `validate` asks it; nobody else
+ * can reach it then. Every slot that is not `Gone` counts against `maxConnections`.
  *
- * A lease is the right to use a slot; a slot has as many as `concurrency` allows:
+ * A lease is the right to use a slot; a slot has at most `concurrency` of them:
  *
  *                    ends                       settled
  *     ──▶ Held ───────────────▶ Returning ─────────────────▶ Ended
  *         │  ▲                                                 ▲
  *         │  │ served                                          │
  *         ▼  │                   fails, or is ended            │
- *        Moving ───────────────────────────────────────────────┘
+ *     Reconnecting ────────────────────────────────────────────┘
  *
- * It is `Returning` while `onRelease` has a look, and `Moving` while `reconnect` gets it another connection.
+ * It is `Returning` while `onRelease` decides, and `Reconnecting` while `reconnect` gets it another connection.
  */
 import type { Cause } from "effect/Cause"
 import type { RuntimeFiber } from "effect/Fiber"
@@ -42,8 +43,18 @@ import type { BorrowFailure, CloseReason } from "../PoolStats.js"
 import { Histogram } from "./histogram.js"
 import { type Linked, List } from "./list.js"
 
-/** Where a slot stands. */
-export type Phase = "Opening" | "Aborting" | "Idle" | "Taken" | "InUse" | "Closing" | "Gone"
+/** The phases of a slot. Each but `Checking`, `Leased` and `Gone` has a list of its own in the state. */
+export type Phase =
+  | "Opening"
+  | "Aborting"
+  | "Idle"
+  | "Expiring"
+  | "Checking"
+  | "Validating"
+  | "Leased"
+  | "Shareable"
+  | "Closing"
+  | "Gone"
 
 /** The fiber that asked for a lease. */
 export type Holder = RuntimeFiber<any, any>
@@ -56,49 +67,57 @@ export class Slot<C> implements Linked<Slot<C>> {
   next: Slot<C> | undefined = undefined
   list: List<Slot<C>> | undefined = undefined
 
+  /** Changed by `enter` alone, together with the list. */
   phase: Phase = "Opening"
-  /** What `open` gave; there from `Idle` or `InUse` on. */
+  /** The result of `open`. */
   connection: C | undefined = undefined
-  /** Its leases that have not ended. Never changed but replaced: idle connections share an empty list. */
+  /** The leases that have not ended. Replaced, never mutated: idle slots share one empty list. */
   leases: ReadonlyArray<Lease<C>> = noLeases
-  /** When the present phase began: the open, or the idle spell. */
+  /** The start of the open, or of the idle spell. */
   since: number
-  /** When the present phase must end, if it is one that has a limit. */
+  /** The moment at which a phase with a limit must end. */
   deadline = Infinity
-  /** Higher than those of the waiters that came before it was open. */
+  /** Higher than the tickets of waiters that came before the slot was open. */
   ticket = 0
-  /** The highest ticket when `validate` began to ask it. */
+  /** The highest ticket at the moment `validate` began. */
   validateTicket = 0
   expiresAt = Infinity
   /** Leases given so far, without those that were given back untouched. */
   uses = 0
-  /** Whether any of their holders has taken it up. */
+  /** Whether any holder has taken up a lease of it. */
   used = false
-  /** It has answered `validate` and was not lent since. */
+  /** Whether `validate` said yes since the last lease. */
   validated = false
-  /** Why it closes, or must close once its leases have ended. */
+  /** The reason for the close; the slot must not be lent again once there is one. */
   reason: CloseReason | undefined = undefined
 
-  constructor(readonly id: number, /** Older than the pool's: suspect. */ public generation: number, now: number) {
+  constructor(
+    readonly id: number,
+    /** A slot of an older generation than the pool's is suspect. */
+    public generation: number,
+    now: number
+  ) {
     this.since = now
   }
 }
 
-/** The right of one holder to use one connection. It ends once, and is then worth nothing. */
+/** Marks a lease whose holder has nothing in hand. (The connection itself may be `undefined`.) */
+export const notLent: unique symbol = Symbol.for("@socketpool/core/notLent")
+
+/** The right of one holder to use one connection. It ends once and is worthless afterwards. */
 export class Lease<C> implements Linked<Lease<C>> {
   prev: Lease<C> | undefined = undefined
   next: Lease<C> | undefined = undefined
   list: List<Lease<C>> | undefined = undefined
 
   phase: "Held" | "Returning" | "Reconnecting" | "Ended" = "Held"
-  /** Whether its holder has taken it up, and who ends it: `release`, or a scope or an effect's end. */
+  /** The way the lease ends: by `release`, or with a scope or an effect. `None` until the holder has taken it up. */
   owner: "None" | "Manual" | "Scoped" = "None"
-  /** What the holder was given: the connection, or its view of it. */
-  lent: C | undefined = undefined
-  isLent = false
-  /** When `onRelease` must have answered. */
+  /** The value in the holder's hand: the connection, or its view of it. */
+  lent: C | typeof notLent = notLent
+  /** The moment at which `onRelease` must have decided. */
   deadline = Infinity
-  /** Who waits for its next connection while it is `Moving`. */
+  /** The waiter for the next connection while the lease is `Reconnecting`. */
   waiter: Waiter<C> | undefined = undefined
   /** Whether it was held for longer than `leakThreshold`. */
   suspected = false
@@ -106,35 +125,35 @@ export class Lease<C> implements Linked<Lease<C>> {
   constructor(
     public slot: Slot<C>,
     readonly holder: Holder,
-    /** The span that the holder was in when it asked. */
+    /** The holder's span at the moment it asked. */
     readonly span: AnySpan | undefined,
-    /** When it was lent. */
+    /** The moment it was lent. */
     public since: number
   ) {}
 }
 
-/** Why no connection was opened. */
+/** The reason why no connection was opened. */
 export type OpenFailure =
   | { readonly _tag: "OpenFailed"; readonly cause: Cause<unknown> }
   | { readonly _tag: "ConnectTimeout" }
   | { readonly _tag: "PoolClosed" }
 
-/** Why a waiter gets no connection. */
+/** The reason why a waiter gets no connection. */
 export type WaitFailure = OpenFailure | { readonly _tag: "AcquireTimeout" } | { readonly _tag: "LeaseEnded" }
 
-/** A borrower without a connection yet. It waits while it is in a list; then it has a lease or a refusal. */
+/** A borrower without a connection yet. It waits while it is in a list; afterwards it has a lease or a failure. */
 export class Waiter<C> implements Linked<Waiter<C>> {
   prev: Waiter<C> | undefined = undefined
   next: Waiter<C> | undefined = undefined
   list: List<Waiter<C>> | undefined = undefined
 
-  /** Its place in the order in which borrowers came; set when it joins the queue. */
+  /** Its place in the order of arrival; set when it joins the queue. */
   ticket = 0
   lease: Lease<C> | undefined = undefined
   failure: WaitFailure | undefined = undefined
   /** Its place among the waiters whose deadlines are in order; none if its deadline is its own. */
   readonly deadlineEntry: DeadlineEntry<C> | undefined
-  /** Tells the borrower's fiber to go on; set once it is parked. */
+  /** Resumes the borrower's fiber. The engine sets it once the fiber is parked; no transition looks at it. */
   wake: (() => void) | undefined = undefined
 
   constructor(
@@ -144,14 +163,14 @@ export class Waiter<C> implements Linked<Waiter<C>> {
     readonly deadline: number,
     /** Whether `deadline` is the caller's own, so that it need not be in the queue's order. */
     readonly ownDeadline: boolean,
-    /** The lease that a newly opened connection is for; without one, any connection will do. */
+    /** The lease that reconnects; without one, any connection will do. */
     readonly forLease: Lease<C> | undefined
   ) {
     this.deadlineEntry = ownDeadline ? undefined : new DeadlineEntry(this)
   }
 }
 
-/** A waiter's place in a second list, of those who share one timeout: the first of them is the next to time out. */
+/** A waiter's place in a second list, of the waiters that share one timeout: its head times out first. */
 export class DeadlineEntry<C> implements Linked<DeadlineEntry<C>> {
   prev: DeadlineEntry<C> | undefined = undefined
   next: DeadlineEntry<C> | undefined = undefined
@@ -160,7 +179,7 @@ export class DeadlineEntry<C> implements Linked<DeadlineEntry<C>> {
   constructor(readonly waiter: Waiter<C>) {}
 }
 
-/** What a transition asks its caller to do next. */
+/** An instruction that a transition returns to the engine. */
 export type Command<C> =
   | { readonly _tag: "Open"; readonly slot: Slot<C> }
   | { readonly _tag: "Abort"; readonly slot: Slot<C> }
@@ -170,7 +189,7 @@ export type Command<C> =
   | { readonly _tag: "Wake"; readonly waiter: Waiter<C> }
   | { readonly _tag: "BackOff"; readonly failure: OpenFailure | undefined }
 
-/** The numbers that transitions obey; times in milliseconds. */
+/** The limits that transitions obey; times in milliseconds. */
 export interface Limits {
   readonly max: number
   readonly min: number
@@ -185,57 +204,71 @@ export interface Limits {
   readonly closeTimeout: number
 }
 
+/** The parts of the state that timers depend on, as bits of `State.touched`. */
+export const Touched = {
+  nothing: 0,
+  /** The queue: who waits, and until when. */
+  queue: 1,
+  /** Leases and idle connections. */
+  leases: 2,
+  /** Any of the rest. */
+  everything: 4
+} as const
+
 /** The whole state of one pool. */
 export class State<C> {
   phase: "Running" | "Draining" | "Closed" = "Running"
   max: number
   min: number
-  /** What was open before the last `clear`, or the last failed `validate`, belongs to an older one. */
+  /** Counts calls of `clear` and failures of `validate`: connections that were open then are of an older generation. */
   generation = 0
 
-  /** Everything that counts against `max`. In use = all − opening − aborting − idle − outgoing − closing. */
+  /**
+   * Marks the parts that changed since the engine last looked. Each transition marks its own changes; `Engine.run` alone
+   * reads the marks, refreshes the timers that depend on them, and clears them.
+   */
+  touched: number = Touched.nothing
+
+  /** All slots that count against `max`. In use = all − opening − aborting − idle − expiring − closing. */
   readonly slots = new Set<Slot<C>>()
   readonly opening = new List<Slot<C>>()
   readonly aborting = new List<Slot<C>>()
-  /** The longest idle first. */
+  /** Idle slots, the longest idle first. */
   readonly idle = new List<Slot<C>>()
-  /** Idle too, but expired: they stay until the floor has others in their place. */
+  /** Idle slots that have expired and stay until the floor has replacements. */
   readonly expiring = new List<Slot<C>>()
-  /** Taken, and asked by `validate`. */
   readonly validating = new List<Slot<C>>()
-  /** In use, and fit for another lease. */
+  /** Leased slots that are fit for another lease. */
   readonly shareable = new List<Slot<C>>()
   readonly closing = new List<Slot<C>>()
 
-  /** Held leases, the oldest first; those suspected to be leaks are in a list of their own. */
+  /** Held leases, the oldest first, without the suspected leaks. */
   readonly held = new List<Lease<C>>()
   readonly suspected = new List<Lease<C>>()
-  /** Returning leases whose `onRelease` takes its time. */
+  /** Returning leases whose `onRelease` has not decided yet. */
   readonly resetting = new List<Lease<C>>()
 
   readonly waiters = new List<Waiter<C>>()
-  /** Waiters that want a newly opened connection; they come first. */
+  /** Waiters that want a newly opened connection for their lease; they come first. */
   readonly reconnecting = new List<Waiter<C>>()
   /** All waiters whose deadlines are in order. */
   readonly deadlines = new List<DeadlineEntry<C>>()
 
   /** Opens of `initialConnections` that have not succeeded yet. */
   initialOwed: number
-  /** The background fill waits for its backoff, after a setback. */
+  /** Whether the background fill waits after a failure. */
   backingOff = false
   /** The pace of opens while they fail; see `transitions/openLimiter.ts`. */
   readonly openLimiter = { blockedUntil: -Infinity }
-  /** Why the last open failed, until one succeeds. */
+  /** The failure of the last open, until one succeeds. */
   lastOpenFailure: OpenFailure | undefined = undefined
-  /** When leases still out are taken back by force; set when closing begins. */
+  /** The moment at which a closing pool revokes the leases still held. */
   drainDeadline = Infinity
 
   ids = 0
   tickets = 0
   acquired = 0
   waited = 0
-  exhausted = 0
-  timedOut = 0
   readonly failed: Record<BorrowFailure, number> = {
     Timeout: 0,
     QueueFull: 0,
@@ -265,15 +298,14 @@ export class State<C> {
   readonly useTime = new Histogram()
   readonly openTime = new Histogram()
 
-  constructor(readonly limits: Limits, /** When the pool was made. */ readonly since = 0) {
+  constructor(readonly limits: Limits, /** The moment the pool was made. */ readonly since = 0) {
     this.max = limits.max
     this.min = limits.min
     this.initialOwed = limits.initial
   }
 
   get inUse(): number {
-    return this.slots.size - this.opening.length - this.aborting.length - this.idle.length - this.expiring.length -
-      this.closing.length
+    return this.open - this.idle.length - this.expiring.length
   }
 
   /** Connections that are open and not closing. */
@@ -281,7 +313,7 @@ export class State<C> {
     return this.slots.size - this.opening.length - this.aborting.length - this.closing.length
   }
 
-  /** How many leases one connection is good for at once. */
+  /** The leases one connection is good for at once. */
   get places(): number {
     return Math.min(this.limits.concurrency, this.limits.maxUses)
   }
@@ -293,4 +325,16 @@ export class State<C> {
   get pending(): number {
     return this.waiters.length + this.reconnecting.length
   }
+
+  /** Borrows that failed with `PoolExhaustedError`. */
+  get exhausted(): number {
+    const { NoWait, QueueFull, SelfDeadlock, Timeout } = this.failed
+    return Timeout + QueueFull + NoWait + SelfDeadlock
+  }
 }
+
+/** Whether a connection is open and nobody holds it. */
+export const isUnheld = ({ phase }: Slot<any>): boolean =>
+  phase === "Idle" || phase === "Expiring" || phase === "Checking" || phase === "Validating"
+
+export const isLeased = ({ phase }: Slot<any>): boolean => phase === "Leased" || phase === "Shareable"

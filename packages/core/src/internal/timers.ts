@@ -1,20 +1,21 @@
-/** What a pool does because time passes: deadlines, the reaper, the backoff of the fill. */
+/** The work that time causes: deadlines, the reaper, the backoff of the fill. */
 import type * as Option from "effect/Option"
 import { Alarm } from "./alarm.js"
 import type { Resolved } from "./options.js"
 import { Reaper } from "./reaper.js"
 import { Refill } from "./refill.js"
 import type { PoolRuntime } from "./runtime.js"
-import type { Command, Lease, Slot, State } from "./state.js"
+import type { Lease, Slot, State } from "./state.js"
+import { type Commands, nothing } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
 import * as Queue from "./transitions/queue.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
-/** What the engine does when a time has come. */
+/** The engine's side of each timer. */
 export interface TimerHandlers<C> {
-  readonly run: (commands: ReadonlyArray<Command<C>>) => void
+  readonly run: (commands: Commands<C>) => void
   readonly openTimedOut: (slot: Slot<C>) => void
   readonly validationTimedOut: (slot: Slot<C>) => void
   readonly resetTimedOut: (lease: Lease<C>, now: number) => void
@@ -25,13 +26,12 @@ export interface TimerHandlers<C> {
 
 export class Timers<C, E> {
   private readonly queue: Alarm
-  private readonly pace: Alarm
+  private readonly openLimiter: Alarm
   private readonly stale: Alarm
   private readonly leaks: Alarm
   private readonly alarms: ReadonlyArray<Alarm>
   private readonly reaper: Reaper
   private readonly refill: Refill<E>
-  /** Whether anything happens to idle or to leased connections because time passes. */
   private readonly closesStale: boolean
   private readonly looksForLeaks: boolean
   private readonly canExpire: boolean
@@ -40,7 +40,7 @@ export class Timers<C, E> {
     runtime: PoolRuntime,
     private readonly state: State<C>,
     options: Resolved<C, E, any>,
-    duties: TimerHandlers<C>
+    handlers: TimerHandlers<C>
   ) {
     const { leakThreshold } = options
     this.closesStale = options.reapExpired && options.idleTimeout !== Infinity
@@ -49,17 +49,17 @@ export class Timers<C, E> {
     this.queue = new Alarm(
       runtime,
       () => state.deadlines.head?.waiter.deadline,
-      (_now, until) => duties.run(Queue.expireWaiters(state, until))
+      (_now, until) => handlers.run(Queue.expireWaiters(state, until))
     )
-    this.pace = new Alarm(
+    this.openLimiter = new Alarm(
       runtime,
       () => Demand.delayedUntil(state),
-      (now) => duties.run(Demand.demand(state, now))
+      (now) => handlers.run(Demand.demand(state, now))
     )
     this.stale = new Alarm(
       runtime,
       () => this.closesStale ? Retiring.nextStale(state) : undefined,
-      (now) => duties.run(Retiring.expireIdle(state, now))
+      (now) => handlers.run(Retiring.expireIdle(state, now))
     )
     this.leaks = new Alarm(
       runtime,
@@ -68,28 +68,29 @@ export class Timers<C, E> {
         for (const lease of state.held) {
           if (lease.since + leakThreshold > now) break
           Leases.suspect(state, lease)
-          duties.leakSuspected(lease, now)
+          handlers.leakSuspected(lease, now)
         }
+        handlers.run(nothing)
       }
     )
     this.alarms = [
       this.queue,
-      this.pace,
+      this.openLimiter,
       this.stale,
       this.leaks,
-      Alarm.of(runtime, state.opening, duties.openTimedOut),
-      Alarm.of(runtime, state.aborting, duties.closeTimedOut),
-      Alarm.of(runtime, state.validating, duties.validationTimedOut),
-      Alarm.of(runtime, state.resetting, duties.resetTimedOut),
-      Alarm.of(runtime, state.closing, duties.closeTimedOut),
+      Alarm.of(runtime, state.opening, handlers.openTimedOut),
+      Alarm.of(runtime, state.aborting, handlers.closeTimedOut),
+      Alarm.of(runtime, state.validating, handlers.validationTimedOut),
+      Alarm.of(runtime, state.resetting, handlers.resetTimedOut),
+      Alarm.of(runtime, state.closing, handlers.closeTimedOut),
       new Alarm(
         runtime,
         () => state.phase === "Draining" && state.inUse > 0 ? state.drainDeadline : undefined,
-        (now) => duties.run(Whole.forceClose(state, now))
+        (now) => handlers.run(Whole.forceClose(state, now))
       )
     ]
-    this.reaper = new Reaper(runtime, options.reapSchedule, duties.sweep)
-    this.refill = new Refill(runtime, options.retry, () => duties.run(Demand.probe(state, runtime.now())))
+    this.reaper = new Reaper(runtime, options.reapSchedule, handlers.sweep)
+    this.refill = new Refill(runtime, options.retry, () => handlers.run(Demand.probe(state, runtime.now())))
   }
 
   /** Anything may have changed. */
@@ -100,19 +101,15 @@ export class Timers<C, E> {
     this.reaper.refresh(this.canExpire && state.phase === "Running" && state.slots.size > 0)
   }
 
-  /** Somebody joined or left the queue, and nothing else has changed. */
-  queued(): void {
+  /** A borrower has joined or left the queue. */
+  queueChanged(): void {
     this.queue.refresh()
-    this.lent()
+    // While opens fail, the limiter may delay an open for the queue.
+    if (this.state.lastOpenFailure !== undefined) this.openLimiter.refresh()
   }
 
-  /** What only the pace of opens holds back may be another. */
-  paced(): void {
-    this.pace.refresh()
-  }
-
-  /** A lease has begun or ended, and nothing else has changed. */
-  lent(): void {
+  /** A lease has begun or ended. */
+  leasesChanged(): void {
     if (this.looksForLeaks) this.leaks.refreshSome()
     if (this.closesStale) this.stale.refreshSome()
   }

@@ -1,13 +1,24 @@
 /** Random operations on the synchronous core: plays the engine, the borrowers, the server and the clock. */
 import * as Cause from "effect/Cause"
 import type { List } from "../../src/internal/list.js"
-import { type Command, type Holder, type Lease, type Slot, State, Waiter } from "../../src/internal/state.js"
+import {
+  type Command,
+  type Holder,
+  isLeased,
+  isUnheld,
+  type Lease,
+  notLent,
+  type Slot,
+  State,
+  Waiter
+} from "../../src/internal/state.js"
 import * as Demand from "../../src/internal/transitions/demand.js"
 import * as Leases from "../../src/internal/transitions/leases.js"
 import * as Opening from "../../src/internal/transitions/opening.js"
 import * as Queue from "../../src/internal/transitions/queue.js"
 import * as Retiring from "../../src/internal/transitions/retiring.js"
 import * as Whole from "../../src/internal/transitions/whole.js"
+import { Marks } from "./marks.js"
 import { Dice } from "./random.js"
 import { Reference } from "./reference.js"
 
@@ -23,6 +34,7 @@ const fibers = Array.from({ length: 6 }, (_, id) => ({ name: id }) as unknown as
 export class Driver {
   private state!: State<number>
   private reference!: Reference
+  private marks!: Marks
   private dice: Dice
   private now = 0
   /** Waiters that have been told something and have not looked yet. */
@@ -97,6 +109,7 @@ export class Driver {
       min,
       this.now
     )
+    this.marks = new Marks(this.state)
     this.woken = []
     this.dead.clear()
     this.pools++
@@ -132,6 +145,7 @@ export class Driver {
       } else if (command._tag === "Close") this.met[command.slot.reason!]++
     }
     if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
+    this.marks.check()
   }
 
   private fit(): Slot<number> | undefined {
@@ -208,7 +222,7 @@ export class Driver {
     const { held, suspected } = this.state
     const isSuspected = this.dice.below(held.length + suspected.length + 1) >= held.length
     const lease = this.nth<Lease<number>>(isSuspected ? suspected : held)
-    return lease?.isLent === true ? lease : undefined
+    return lease === undefined || lease.lent === notLent ? undefined : lease
   }
 
   borrow(): void {
@@ -403,7 +417,7 @@ export class Driver {
   sweep(): void {
     const { now, state, transitions } = this
     for (const slot of [...state.idle]) {
-      if (slot.list !== state.idle) continue
+      if (slot.phase !== "Idle") continue
       const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
       if (reason === undefined) continue
       this.reference.spoil(slot)
@@ -458,8 +472,7 @@ export class Driver {
   }
 }
 
-const isOpen = (slot: Slot<number>): boolean =>
-  slot.phase === "Idle" || slot.phase === "Taken" || slot.phase === "InUse"
+const isOpen = (slot: Slot<number>): boolean => isUnheld(slot) || isLeased(slot)
 
 const isOverdue = (list: List<any>, now: number): boolean => list.head !== undefined && list.head.deadline <= now
 

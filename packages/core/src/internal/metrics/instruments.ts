@@ -94,7 +94,7 @@ export const counts: ReadonlyArray<Count> = [
     "db.client.connection.timeouts",
     "{timeout}",
     "Requests that got no connection in time.",
-    (state) => state.timedOut
+    (state) => state.failed.Timeout
   ),
   count(
     "UpDownCounter",

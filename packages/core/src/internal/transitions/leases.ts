@@ -1,41 +1,57 @@
 /** Transitions: connections go to holders and come back. */
 import type { AnySpan } from "effect/Tracer"
 import type { CloseReason } from "../../PoolStats.js"
-import { type Command, type Holder, Lease, noLeases, type Slot, type State, type Waiter } from "../state.js"
+import {
+  type Command,
+  type Holder,
+  isLeased,
+  isUnheld,
+  Lease,
+  noLeases,
+  notLent,
+  type Slot,
+  type State,
+  Touched,
+  type Waiter
+} from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
+import { enter } from "./phases.js"
 import { enqueue, failWaiter, leave } from "./queue.js"
-import { isSurplus, leaveHolder, makeRoom, retire, retireOnReturn } from "./retiring.js"
+import {
+  close,
+  isSurplus,
+  leaveHolder,
+  makeRoom,
+  mustNotBeLent,
+  retire,
+  retireOnReturn,
+  stopSharing
+} from "./retiring.js"
 
-/** The connection that is to be lent next, as far as the state can tell. */
+/** The connection to lend next, as far as the state can tell. */
 export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
   state.limits.lifo ? state.shareable.tail ?? state.idle.tail : state.idle.head ?? state.shareable.head
 
 /** The connection that was used last. */
 export const freshest = <C>(state: State<C>): Slot<C> | undefined => state.shareable.tail ?? state.idle.tail
 
-/** Takes an idle slot out of everybody's reach. */
-export const take = <C>(state: State<C>, slot: Slot<C>): void => {
-  state.idle.remove(slot)
-  slot.phase = "Taken"
-}
+/** Takes an idle slot out of reach while the user's predicates look at it. */
+export const take = <C>(state: State<C>, slot: Slot<C>): void => enter(state, slot, "Checking")
 
 const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
   state.phase === "Running" && slot.reason === undefined && slot.generation === state.generation &&
   slot.leases.length < state.limits.concurrency && slot.uses < state.limits.maxUses
 
 const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
-  slot.phase = "InUse"
   slot.validated = false
   slot.uses++
   slot.leases = slot.leases.length === 0 ? [lease] : [...slot.leases, lease]
   state.held.push(lease)
-  if (state.limits.concurrency === 1) return
-  state.shareable.remove(slot)
-  if (hasRoom(state, slot)) state.shareable.push(slot)
+  enter(state, slot, state.limits.concurrency > 1 && hasRoom(state, slot) ? "Shareable" : "Leased")
 }
 
-/** Gives a slot that is out of reach, or has room, to a holder. */
+/** Lends a slot that is out of reach, or has room, to a holder. */
 export const lend = <C>(
   state: State<C>,
   slot: Slot<C>,
@@ -48,33 +64,34 @@ export const lend = <C>(
   return lease
 }
 
-/** Gives a waiter what it waits for. */
+/** Gives a waiter its connection. */
 export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now: number): Command<C> => {
   leave(state, waiter)
-  const { forLease: moving } = waiter
-  if (moving === undefined) {
+  const { forLease } = waiter
+  if (forLease === undefined) {
     waiter.lease = lend(state, slot, waiter.holder, waiter.span, now)
   } else {
-    moving.phase = "Held"
-    moving.slot = slot
-    moving.since = now
-    moving.waiter = undefined
-    attach(state, slot, moving)
-    waiter.lease = moving
+    forLease.phase = "Held"
+    forLease.slot = slot
+    forLease.since = now
+    forLease.waiter = undefined
+    attach(state, slot, forLease)
+    waiter.lease = forLease
   }
   return { _tag: "Wake", waiter }
 }
 
-/** Who is the next to get a slot, if it has room for another. Who reconnects wants one that is newer than that wish. */
+/** The next waiter for a slot that has room. A holder that reconnects wants a slot that is newer than its request. */
 const nextFor = <C>(state: State<C>, slot: Slot<C>): Waiter<C> | undefined => {
   if (!hasRoom(state, slot)) return undefined
-  const { reconnecting: movers, waiters } = state
-  return movers.head !== undefined && slot.ticket > movers.head.ticket ? movers.head : waiters.head
+  const { reconnecting, waiters } = state
+  const first = reconnecting.head
+  return first !== undefined && slot.ticket > first.ticket ? first : waiters.head
 }
 
 /**
- * Gives a slot to those who wait, as many as it has room for; one that nobody holds then is idle. Those who reconnect
- * come first; a connection that is too old for them may have to make way for one that is not.
+ * Hands a slot to as many waiters as it has room for; a slot that nobody holds then is idle. Holders that reconnect come
+ * first; a connection too old for them may have to make room.
  */
 export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   const first = nextFor(state, slot)
@@ -86,16 +103,15 @@ export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Command
     return commands
   }
   if (slot.leases.length === 0) {
-    slot.phase = "Idle"
     slot.since = now
-    state.idle.push(slot)
+    enter(state, slot, "Idle")
     return makeRoom(state, now)
   }
-  if (slot.list === undefined && hasRoom(state, slot)) state.shareable.push(slot)
+  if (slot.phase === "Leased" && hasRoom(state, slot)) enter(state, slot, "Shareable")
   return nothing
 }
 
-/** The holder has the connection, or its view of it, in hand. */
+/** The holder takes up its lease: the connection, or its view, is in its hand. */
 export const claim = <C>(
   state: State<C>,
   lease: Lease<C>,
@@ -104,21 +120,25 @@ export const claim = <C>(
   waitedMillis: number
 ): void => {
   lease.lent = lent
-  lease.isLent = true
   lease.slot.used = true
-  // One that was given another connection has been counted.
+  // A lease that reconnects has been counted.
   if (lease.owner !== "None") return
   lease.owner = by
   state.acquired++
   state.waitTime.record(waitedMillis)
 }
 
-/** A waiter takes up what it was handed. */
+/** The holder has nothing in its hand any more. */
+export const letGo = <C>(lease: Lease<C>): void => {
+  lease.lent = notLent
+}
+
+/** A waiter takes up the lease it was handed. */
 export const endWait = <C>(state: State<C>): void => {
   state.waited++
 }
 
-/** Ends the present hold; the lease keeps its place until `settle` or `retire` says where the slot goes. */
+/** Ends the hold; the lease keeps its place until `settle` or `retire` decides where the slot goes. */
 export const endHold = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
   leaveHolder(state, lease, now)
   lease.phase = "Returning"
@@ -130,14 +150,16 @@ export const giveBack = <C>(state: State<C>, lease: Lease<C>, now: number): void
   lease.slot.uses--
 }
 
-/** `onRelease` takes its time; it is given as long as a close. */
+/** `onRelease` needs time; it gets as much as a close. */
 export const reset = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
+  state.touched |= Touched.everything
   lease.deadline = now + state.limits.closeTimeout
   state.resetting.push(lease)
 }
 
-/** A lease has been held for longer than leases should be. */
+/** A lease is held for longer than `leakThreshold`. */
 export const suspect = <C>(state: State<C>, lease: Lease<C>): void => {
+  state.touched |= Touched.leases
   state.held.remove(lease)
   state.suspected.push(lease)
   lease.suspected = true
@@ -166,9 +188,8 @@ export const settle = <C>(
   return hasRoom(state, slot) ? handOff(state, slot, now) : nothing
 }
 
-/** Where a connection goes that nobody holds any more. */
+/** Decides where a connection goes that nobody holds any more. */
 const free = <C>(state: State<C>, slot: Slot<C>, unfit: CloseReason | undefined, now: number): Commands<C> => {
-  state.shareable.remove(slot)
   const reason = slot.reason ?? unfit ?? surplus(state, slot)
   if (reason !== undefined) return retire(state, slot, reason, now)
   if (slot.generation !== state.generation) return validate(state, slot, now)
@@ -181,25 +202,25 @@ const surplus = <C>(state: State<C>, slot: Slot<C>): CloseReason | undefined => 
   return isSurplus(state) ? "Surplus" : undefined
 }
 
-// --- Asking whether a connection still works ------------------------------------------------------------------------
+// --- Validating -----------------------------------------------------------------------------------------------------
 
-/** Asks a connection that nobody holds. */
+/** Asks a connection that nobody holds whether it still works. */
 export const validate = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
-  slot.phase = "Taken"
   slot.deadline = now + state.limits.validateTimeout
   slot.validateTicket = state.tickets
-  state.validating.push(slot)
+  enter(state, slot, "Validating")
   return [{ _tag: "Validate", slot }]
 }
 
-/** A connection has answered that it works; meanwhile it may have become unfit otherwise. */
+/** `validate` said yes. Meanwhile the connection may have become unfit otherwise. */
 export const validated = <C>(
   state: State<C>,
   slot: Slot<C>,
   unfit: CloseReason | undefined,
   now: number
 ): Commands<C> => {
-  if (!state.validating.remove(slot)) return nothing
+  if (slot.phase !== "Validating") return nothing
+  enter(state, slot, "Checking")
   slot.generation = state.generation
   slot.validated = true
   // It may be good for fewer leases than its waiters counted on.
@@ -207,52 +228,55 @@ export const validated = <C>(
 }
 
 /**
- * A connection has not answered that it works. The others that were open when it was asked are suspect: asking each
- * would cost an outage one timeout per connection, so those that nobody holds close with it, and leased ones are asked
- * when they come back.
+ * `validate` did not say yes. The others that were open when it was asked are suspect. Asking each would cost an outage
+ * one timeout per connection, so those that nobody holds close now and leased ones are asked on return.
  */
 export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
-  if (slot.list !== state.validating) return nothing
+  if (slot.phase !== "Validating") return nothing
   const isFirst = slot.generation === state.generation
-  const commands = [...retire(state, slot, "Invalid", now)]
+  const commands = [...close(state, slot, "Invalid", now)]
   if (isFirst) {
     state.generation++
     for (const other of state.slots) {
       if (other.ticket > slot.validateTicket) other.generation = state.generation
-      else if (other.phase === "InUse") state.shareable.remove(other)
-      else if (other.phase === "Idle" || other.phase === "Taken") commands.push(...retire(state, other, "Invalid", now))
+      else if (isLeased(other)) stopSharing(state, other)
+      else if (isUnheld(other)) commands.push(...close(state, other, "Invalid", now))
     }
   }
+  commands.push(...demand(state, now))
   return commands
 }
 
-// --- Another connection for the same lease --------------------------------------------------------------------------
+// --- Reconnecting ---------------------------------------------------------------------------------------------------
 
 /** Parts a lease from its connection, which closes, and puts its holder before the queue. */
-export const startReconnect = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => [
-  ...detachForReconnect(state, lease, mover, now),
-  ...enqueue(state, mover, now)
+export const startReconnect = <C>(state: State<C>, lease: Lease<C>, waiter: Waiter<C>, now: number): Commands<C> => [
+  ...detachForReconnect(state, lease, waiter, now),
+  ...enqueue(state, waiter, now)
 ]
 
 /** Parts a lease from its connection, which closes. */
-export const detachForReconnect = <C>(state: State<C>, lease: Lease<C>, mover: Waiter<C>, now: number): Commands<C> => {
+export const detachForReconnect = <C>(
+  state: State<C>,
+  lease: Lease<C>,
+  waiter: Waiter<C>,
+  now: number
+): Commands<C> => {
   const { slot } = lease
   leaveHolder(state, lease, now)
   detach(lease)
+  letGo(lease)
   lease.phase = "Reconnecting"
-  lease.waiter = mover
-  lease.lent = undefined
-  lease.isLent = false
+  lease.waiter = waiter
   lease.suspected = false
-  slot.reason ??= "Dropped"
-  state.shareable.remove(slot)
-  return slot.leases.length === 0 ? retire(state, slot, slot.reason, now) : nothing
+  mustNotBeLent(state, slot, "Dropped")
+  return slot.leases.length === 0 ? retire(state, slot, slot.reason!, now) : nothing
 }
 
-/** A lease that waits for another connection ends instead. */
+/** Ends a lease that waits for another connection. */
 export const endReconnect = <C>(state: State<C>, lease: Lease<C>): Commands<C> => {
-  const { waiter: mover } = lease
+  const { waiter } = lease
   lease.phase = "Ended"
   lease.waiter = undefined
-  return mover?.list === undefined ? nothing : [failWaiter(state, mover, { _tag: "LeaseEnded" })]
+  return waiter?.list === undefined ? nothing : [failWaiter(state, waiter, { _tag: "LeaseEnded" })]
 }

@@ -1,9 +1,10 @@
-/** Transitions: what becomes of opens. */
+/** Transitions: an open succeeds, fails or is aborted. */
 import type { Command, OpenFailure, Slot, State } from "../state.js"
 import type { Commands } from "./commands.js"
 import { backOff, demand } from "./demand.js"
 import { handOff } from "./leases.js"
 import { penalize, resetLimiter } from "./openLimiter.js"
+import { enter } from "./phases.js"
 import { failOldest } from "./queue.js"
 import { makeRoom, rotate } from "./retiring.js"
 
@@ -15,7 +16,8 @@ export const opened = <C>(
   expiresAt: number,
   now: number
 ): Commands<C> => {
-  state.opening.remove(slot)
+  // Not in flight any more, and not lent or idle yet: `handOff` decides.
+  enter(state, slot, "Checking")
   state.opened++
   state.openTime.record(now - slot.since)
   if (state.initialOwed > 0) state.initialOwed--
@@ -33,31 +35,29 @@ export const opened = <C>(
   ]
 }
 
-/** An open has failed, or has been given up while in flight: the oldest waiter learns why, the others go on. */
+/** An open has failed, or was aborted at its deadline: the oldest waiter fails, the others wait on. */
 export const openFailed = <C>(
   state: State<C>,
   slot: Slot<C>,
-  setback: OpenFailure,
+  failure: OpenFailure,
   inFlight: boolean,
   now: number
 ): Commands<C> => {
   const commands: Array<Command<C>> = []
   if (inFlight) commands.push(abort(state, slot, now))
   else abandon(state, slot, now)
-  penalize(state, setback, now)
-  commands.push(...failOldest(state, setback), ...backOff(state, setback), ...demand(state, now))
+  penalize(state, failure, now)
+  commands.push(...failOldest(state, failure), ...backOff(state, failure), ...demand(state, now))
   return commands
 }
 
-/** Nobody needs the outcome of an open any more; its slot stays taken until what it left behind is cleaned up. */
+/** Nobody needs the outcome of an open any more. Its slot stays taken until its remains are cleaned up. */
 const abandon = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
-  state.opening.remove(slot)
-  slot.phase = "Aborting"
   slot.deadline = now + state.limits.closeTimeout
-  state.aborting.push(slot)
+  enter(state, slot, "Aborting")
 }
 
-/** Gives up an open in flight. */
+/** Aborts an open in flight. */
 export const abort = <C>(state: State<C>, slot: Slot<C>, now: number): Command<C> => {
   abandon(state, slot, now)
   return { _tag: "Abort", slot }

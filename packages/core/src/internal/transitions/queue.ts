@@ -1,18 +1,20 @@
-/** Transitions: borrowers that wait. */
+/** Transitions: borrowers wait in line. */
 import type { BorrowFailure } from "../../PoolStats.js"
-import type { Command, Holder, State, Waiter, WaitFailure } from "../state.js"
+import { type Command, type Holder, type State, Touched, type Waiter, type WaitFailure } from "../state.js"
 import { both, type Commands, nothing } from "./commands.js"
 import { demand, isOpenDelayed } from "./demand.js"
 import { makeRoom, retire } from "./retiring.js"
 
-/** Takes a waiter out of the queue; whether it was in it. */
+/** Takes a waiter out of the queue. Returns whether it was in it. */
 export const leave = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
+  state.touched |= Touched.queue
   if (waiter.deadlineEntry !== undefined) state.deadlines.remove(waiter.deadlineEntry)
   return waiter.list?.remove(waiter) ?? false
 }
 
-/** Puts a borrower at the end of the queue, or one that reconnects at the end of those who come first. */
+/** Puts a borrower at the end of the queue. Holders that reconnect have a queue of their own, which comes first. */
 export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
+  state.touched |= Touched.queue
   waiter.ticket = ++state.tickets
   if (waiter.forLease === undefined) state.waiters.push(waiter)
   else state.reconnecting.push(waiter)
@@ -20,7 +22,7 @@ export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
   return claimRoom(state, now)
 }
 
-/** Opens what is wanted now. The places of expired connections are worth more to somebody who waits. */
+/** Opens what is wanted now. A waiter needs the places of expired connections more than the floor does. */
 const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
   const freed = state.expiring.length === 0 ? nothing : closeExpiring(state, now)
   return both(freed, both(demand(state, now), makeRoom(state, now)))
@@ -32,11 +34,12 @@ const closeExpiring = <C>(state: State<C>, now: number): Commands<C> => {
   return commands
 }
 
-/** Puts a borrower back in its place, whose connection was lost between the hand-off and its next step. */
+/** Puts a borrower back in its old place, because its connection was lost between the hand-off and its next step. */
 export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
+  state.touched |= Touched.queue
   waiter.lease = undefined
   // Its timer may have rung while it had a connection.
-  if (waiter.deadline <= now) return [failWaiter(state, waiter, tooLate(state))]
+  if (waiter.deadline <= now) return [failWaiter(state, waiter, timeoutFailure(state))]
   const queue = waiter.forLease === undefined ? state.waiters : state.reconnecting
   let successor = queue.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
@@ -49,17 +52,16 @@ export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
   return claimRoom(state, now)
 }
 
-/** A borrower went away while it waited; whether it was still in the queue. */
+/** A borrower was interrupted while it waited. Returns whether it was still in the queue. */
 export const withdraw = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
   if (!leave(state, waiter)) return false
   state.cancelled++
   return true
 }
 
-/** A borrower was turned away, mostly without waiting. */
+/** A borrower fails without having waited. */
 export const reject = <C>(state: State<C>, why: BorrowFailure): void => {
   state.failed[why]++
-  if (why !== "PoolClosed") state.exhausted++
 }
 
 const failure: { readonly [Tag in Exclude<WaitFailure["_tag"], "LeaseEnded">]: BorrowFailure } = {
@@ -69,50 +71,46 @@ const failure: { readonly [Tag in Exclude<WaitFailure["_tag"], "LeaseEnded">]: B
   PoolClosed: "PoolClosed"
 }
 
-/** Tells a waiter that it gets no connection. */
-export const failWaiter = <C>(state: State<C>, waiter: Waiter<C>, refusal: WaitFailure): Command<C> => {
+/** Ends a wait without a connection. */
+export const failWaiter = <C>(state: State<C>, waiter: Waiter<C>, why: WaitFailure): Command<C> => {
   leave(state, waiter)
-  waiter.failure = refusal
-  if (refusal._tag !== "LeaseEnded") state.failed[failure[refusal._tag]]++
-  if (refusal._tag === "AcquireTimeout") {
-    state.exhausted++
-    state.timedOut++
-  }
+  waiter.failure = why
+  if (why._tag !== "LeaseEnded") state.failed[failure[why._tag]]++
   return { _tag: "Wake", waiter }
 }
 
-/** Tells the one whose turn it is, if anybody waits. */
-export const failOldest = <C>(state: State<C>, refusal: WaitFailure): Commands<C> => {
+/** Fails the waiter whose turn it is, if there is one. */
+export const failOldest = <C>(state: State<C>, why: WaitFailure): Commands<C> => {
   const oldest = state.reconnecting.head ?? state.waiters.head
-  return oldest === undefined ? nothing : [failWaiter(state, oldest, refusal)]
+  return oldest === undefined ? nothing : [failWaiter(state, oldest, why)]
 }
 
-/** What is told to those whose time is over. If nothing was even tried for them, as opens keep failing, they hear that. */
-const tooLate = <C>(state: State<C>): WaitFailure =>
+/** The failure of a waiter at its deadline. While opens fail and none was tried for it, it is the last open's failure. */
+const timeoutFailure = <C>(state: State<C>): WaitFailure =>
   state.lastOpenFailure !== undefined && isOpenDelayed(state) ? state.lastOpenFailure : { _tag: "AcquireTimeout" }
 
-/** A waiter's own deadline has passed. */
+/** A deadline of a waiter's own has passed. */
 export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>): Commands<C> =>
-  waiter.list === undefined ? nothing : [failWaiter(state, waiter, tooLate(state))]
+  waiter.list === undefined ? nothing : [failWaiter(state, waiter, timeoutFailure(state))]
 
-/** Refuses the waiters whose deadline has passed; those without one of their own are in order. */
+/** Fails the waiters whose shared deadline has passed; they are in order. */
 export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
-  const refusal = tooLate(state)
+  const why = timeoutFailure(state)
   for (const { waiter } of state.deadlines) {
     if (waiter.deadline > now) break
-    commands.push(failWaiter(state, waiter, refusal))
+    commands.push(failWaiter(state, waiter, why))
   }
   return commands
 }
 
-/** How many waiters have neither a connection nor one that is asked for them whether it still works. */
+/** The number of waiters for whom no connection is being validated. */
 export const unservedWaiters = <C>(state: State<C>): number =>
   state.waiters.length - state.validating.length * state.places
 
 /**
- * Whether this fiber would wait for itself: it holds every lease there can be, each until an end that only it brings
- * about. Costs as many steps as it has leases, and mostly one.
+ * Whether this fiber would wait for itself: it holds every lease there can be, and it alone can end them. Takes one step
+ * per lease.
  */
 export const waitsForItself = <C>(state: State<C>, holder: Holder): boolean => {
   const isFull = state.slots.size >= state.max && state.inUse === state.slots.size

@@ -1,23 +1,29 @@
 /** Transitions: a connection closes, with a reason, and its place becomes free. */
 import type { CloseReason } from "../../PoolStats.js"
-import { type Command, type Lease, noLeases, type Slot, type State } from "../state.js"
+import { type Command, isLeased, isUnheld, type Lease, noLeases, type Slot, type State, Touched } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { backOff, demand } from "./demand.js"
+import { enter } from "./phases.js"
 
-/** The present holder has given its lease back, or lost it; the lease keeps its place until it has ended. */
+/** The holder has given its lease back, or lost it. The lease keeps its place until it has ended. */
 export const leaveHolder = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
   if (lease.phase !== "Held") return
+  state.touched |= Touched.leases
   lease.list?.remove(lease)
   if (lease.owner !== "None") state.useTime.record(now - lease.since)
 }
 
-/** Decides that an open connection closes. Leases on it end here; who counted on it gets another. */
-export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
-  slot.list?.remove(slot)
-  slot.phase = "Closing"
+/** Closes an open connection and opens a replacement if one is wanted. Its leases end here. */
+export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => [
+  ...close(state, slot, reason, now),
+  ...demand(state, now)
+]
+
+/** `retire` for several connections in a row: the caller asks for replacements once, at the end. */
+export const close = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
+  enter(state, slot, "Closing")
   slot.reason = reason
   slot.deadline = now + state.limits.closeTimeout
-  state.closing.push(slot)
   const commands: Array<Command<C>> = []
   for (const lease of slot.leases) {
     const held = lease.phase === "Held"
@@ -30,32 +36,38 @@ export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, n
   commands.push({ _tag: "Close", slot })
   const diedUnused = !slot.used && (reason === "Disconnected" || reason === "Desync")
   if (diedUnused && state.phase === "Running") commands.push(...backOff(state, undefined))
-  commands.push(...demand(state, now))
   return commands
 }
 
-/** A connection must not be lent again: one that nobody holds closes now, a leased one when its leases have ended. */
+/** Closes a connection that nobody holds now, and a leased one when its leases have ended. */
 export const retireOnReturn = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
-  if (slot.phase === "Idle" || slot.phase === "Taken") return retire(state, slot, reason, now)
-  if (slot.phase === "InUse") {
-    slot.reason ??= reason
-    state.shareable.remove(slot)
-  }
+  if (isUnheld(slot)) return retire(state, slot, reason, now)
+  if (isLeased(slot)) mustNotBeLent(state, slot, reason)
   return nothing
 }
 
-/** Nothing is left of a slot, or it has been given up: its place is free. */
+/** Marks a leased connection: it closes when its leases have ended. */
+export const mustNotBeLent = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason): void => {
+  slot.reason ??= reason
+  stopSharing(state, slot)
+}
+
+/** A leased connection takes no further lease. */
+export const stopSharing = <C>(state: State<C>, slot: Slot<C>): void => {
+  if (slot.phase === "Shareable") enter(state, slot, "Leased")
+}
+
+/** Frees the place of a slot that has closed, or whose time to close is over. */
 export const gone = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   if (slot.phase === "Closing") state.closed[slot.reason!]++
   else if (slot.phase === "Aborting") state.openFailed++
   else return nothing
-  slot.list?.remove(slot)
-  slot.phase = "Gone"
+  enter(state, slot, "Gone")
   state.slots.delete(slot)
   return [...demand(state, now), ...makeRoom(state, now)]
 }
 
-/** Who reconnects needs room for a new connection: where idle ones take it all, the longest idle gives way. */
+/** Makes room for a holder that reconnects: where idle connections take it all, the longest idle closes. */
 export const makeRoom = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.reconnecting.length === 0 || state.idle.head === undefined) return nothing
   const onTheirWay = state.opening.length + state.aborting.length + state.closing.length
@@ -64,21 +76,20 @@ export const makeRoom = <C>(state: State<C>, now: number): Commands<C> => {
 }
 
 /**
- * An idle connection has expired. One that the floor needs stays, out of reach, until another has taken its place; while
- * somebody waits its place is worth more.
+ * An idle connection has expired. If the floor needs it, it stays, out of reach, until a replacement is open. While a
+ * borrower waits, its place is worth more.
  */
 export const expire = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   const isNeeded = state.open <= state.min && state.pending === 0 && state.phase === "Running"
   if (!isNeeded) return retire(state, slot, "Expired", now)
-  state.idle.remove(slot)
   slot.reason = "Expired"
-  state.expiring.push(slot)
+  enter(state, slot, "Expiring")
   return nothing
 }
 
 /**
- * Closes the expired connections that the floor has others for by now. Where the cap leaves no room for another beside
- * them, one at a time goes first.
+ * Closes the expired connections that the floor has replacements for. Where the cap leaves no room for a replacement
+ * beside them, one at a time closes first.
  */
 export const rotate = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.expiring.length === 0) return nothing
@@ -108,10 +119,10 @@ export const expireIdle = <C>(state: State<C>, now: number): Commands<C> => {
   return commands
 }
 
-/** Whether a connection that nobody holds has been idle for too long, and the floor does not need it. */
+/** Whether a connection has been idle for too long and the floor does not need it. One that is validated is not idle. */
 export const isStale = <C>(state: State<C>, slot: Slot<C>, now: number): boolean =>
-  state.limits.idleTimeout !== Infinity && slot.leases.length === 0 && slot.since + state.limits.idleTimeout <= now &&
-  state.open > state.min
+  state.limits.idleTimeout !== Infinity && isUnheld(slot) && slot.phase !== "Validating" &&
+  slot.since + state.limits.idleTimeout <= now && state.open > state.min
 
 /** Whether more connections are open, or being opened, than `resize` has left room for. */
 export const isSurplus = <C>(state: State<C>): boolean => state.open + state.opening.length > state.max

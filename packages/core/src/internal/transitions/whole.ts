@@ -1,17 +1,17 @@
-/** Transitions: what happens to the pool as a whole. */
+/** Transitions of the pool as a whole. */
 import { constTrue } from "effect/Function"
-import type { Command, Slot, State } from "../state.js"
+import { type Command, isLeased, isUnheld, type Slot, type State, Touched } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { abort } from "./opening.js"
 import { failWaiter } from "./queue.js"
-import { isSurplus, makeRoom, retire, retireOnReturn, rotate } from "./retiring.js"
+import { close, isSurplus, makeRoom, mustNotBeLent, retire, rotate, stopSharing } from "./retiring.js"
 
-/** Gives up opens in flight, the youngest first, for as long as asked to. */
+/** Aborts opens in flight, the youngest first, while `more` says so. */
 const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Array<Command<C>> => {
   const commands: Array<Command<C>> = []
   while (state.opening.tail !== undefined && more()) commands.push(abort(state, state.opening.tail, now))
-  // What was to end the backoff may have been among them.
+  // The open that was to end the backoff may have been among them.
   if (commands.length > 0 && state.opening.length === 0) state.backingOff = false
   return commands
 }
@@ -21,16 +21,20 @@ export const clear = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.generation++
   const commands = abortWhile(state, now, constTrue)
-  for (const slot of state.slots) commands.push(...retireOnReturn(state, slot, "Cleared", now))
+  for (const slot of state.slots) {
+    if (isUnheld(slot)) commands.push(...close(state, slot, "Cleared", now))
+    else if (isLeased(slot)) mustNotBeLent(state, slot, "Cleared")
+  }
   commands.push(...demand(state, now))
   return commands
 }
 
-/** Sets new limits. What is too much now closes, as far as nobody holds it; the rest when it comes back. */
+/** Sets new limits. Surplus connections close: those nobody holds now, leased ones on return. */
 export const resize = <C>(state: State<C>, min: number, max: number, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.min = min
   state.max = max
+  state.touched |= Touched.everything
   const commands: Array<Command<C>> = []
   const shrink = (slots: Iterable<Slot<C>>) => {
     for (const slot of slots) {
@@ -42,16 +46,17 @@ export const resize = <C>(state: State<C>, min: number, max: number, now: number
   shrink(state.idle)
   shrink(state.validating)
   commands.push(...abortWhile(state, now, () => isSurplus(state)))
-  // What was to be opened at the start is not owed any more where there is no room for it.
+  // An initial connection for which there is no room is not owed any more.
   state.initialOwed = Math.min(state.initialOwed, Math.max(0, max - state.open))
   commands.push(...rotate(state, now), ...demand(state, now), ...makeRoom(state, now))
   return commands
 }
 
-/** Stops lending and opening; what is idle closes now, what is leased when it comes back. */
+/** Stops lending and opening. Idle connections close now, leased ones on return. */
 export const beginClose = <C>(state: State<C>, drainDeadline: number, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.phase = "Draining"
+  state.touched |= Touched.everything
   state.backingOff = false
   state.drainDeadline = drainDeadline
   const commands: Array<Command<C>> = []
@@ -60,17 +65,17 @@ export const beginClose = <C>(state: State<C>, drainDeadline: number, now: numbe
   }
   commands.push(...abortWhile(state, now, constTrue))
   for (const slot of state.slots) {
-    if (slot.phase === "Idle" || slot.phase === "Taken") commands.push(...retire(state, slot, "PoolClosed", now))
-    else state.shareable.remove(slot)
+    if (isUnheld(slot)) commands.push(...close(state, slot, "PoolClosed", now))
+    else stopSharing(state, slot)
   }
   return commands
 }
 
-/** The drain is over: takes back every lease still out. */
+/** The drain is over: revokes every lease still held. */
 export const forceClose = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
   for (const slot of state.slots) {
-    if (slot.phase === "InUse") commands.push(...retire(state, slot, slot.reason ?? "PoolClosed", now))
+    if (isLeased(slot)) commands.push(...close(state, slot, slot.reason ?? "PoolClosed", now))
   }
   return commands
 }
@@ -78,4 +83,5 @@ export const forceClose = <C>(state: State<C>, now: number): Commands<C> => {
 /** The last slot of a closing pool has gone. */
 export const closed = <C>(state: State<C>): void => {
   state.phase = "Closed"
+  state.touched |= Touched.everything
 }

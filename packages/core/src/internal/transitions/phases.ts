@@ -1,0 +1,38 @@
+/** Transitions: a slot moves from one phase to the next, and so from one list to another. */
+import type { List } from "../list.js"
+import { type Phase, type Slot, type State, Touched } from "../state.js"
+
+const listOf = <C>(state: State<C>, phase: Phase): List<Slot<C>> | undefined => {
+  switch (phase) {
+    case "Idle":
+      return state.idle
+    case "Checking":
+    case "Leased":
+    case "Gone":
+      return undefined
+    case "Shareable":
+      return state.shareable
+    case "Opening":
+      return state.opening
+    case "Closing":
+      return state.closing
+    case "Validating":
+      return state.validating
+    case "Aborting":
+      return state.aborting
+    case "Expiring":
+      return state.expiring
+  }
+}
+
+/** Lending and returning change neither how many connections are open nor how many are on their way. */
+const isLending = (phase: Phase): boolean =>
+  phase === "Leased" || phase === "Idle" || phase === "Checking" || phase === "Shareable"
+
+/** Moves a slot to a phase, to the end of its list; a slot in the same phase goes to the end, too. */
+export const enter = <C>(state: State<C>, slot: Slot<C>, phase: Phase): void => {
+  state.touched |= isLending(phase) && isLending(slot.phase) ? Touched.leases : Touched.everything
+  slot.list?.remove(slot)
+  slot.phase = phase
+  listOf(state, phase)?.push(slot)
+}
