@@ -10,7 +10,7 @@ import type * as Effect from "effect/Effect"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { ConnectionError } from "./ConnectionError.js"
-import type { Decoder } from "./Framing.js"
+import type { Decoder } from "./Decoder.js"
 
 /**
  * One end of a connection.

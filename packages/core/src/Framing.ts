@@ -1,53 +1,41 @@
 /**
  * Frames over a byte stream: where one message ends and the next begins.
  *
- * A framing is a small value; `Framing.over(connection, framing)` gives what sends and receives whole frames, and
- * `Framing.text` and `Framing.schema` turn frames into what a program works with.
+ * `Framing.over(connection, framing)` sends and receives whole frames. `Framing.text` and `Framing.schema` turn frames into
+ * the values that a program works with.
  *
  * @since 0.1.0
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import { dual } from "effect/Function"
 import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
+import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
-import type { ByteBuffer } from "./ByteBuffer.js"
 import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
+import type { Decoder } from "./Decoder.js"
+import { TooLarge } from "./Decoder.js"
+import { exactly, until } from "./internal/decoders.js"
 import * as Lengths from "./internal/lengths.js"
 import * as Utf8 from "./internal/utf8.js"
 
 // --- Models ---------------------------------------------------------------------------------------------------------
 
-/**
- * What a decoder answers when a frame is larger than it may be.
- *
- * @since 0.1.0
- * @category symbols
- */
-export const TooLarge: unique symbol = Symbol.for("@socketpool/core/Framing/TooLarge")
-
-/**
- * @since 0.1.0
- * @category symbols
- */
-export type TooLarge = typeof TooLarge
-
-/**
- * Looks for one frame. Asked again whenever more bytes have come, so it may remember how far it has looked.
- *
- * @since 0.1.0
- * @category models
- */
-export interface Decoder<out A> {
-  /**
-   * Takes one frame from the front of the bytes that have come. `undefined`: it has not come whole, and nothing was
-   * taken. `TooLarge`: however much comes, it will not be a frame; the read fails with `ConnectionError` reason
-   * `TooLarge`. Answer that as soon as the frame's size is known, not once its bytes have come.
+export {
+  type /**
+   * @since 0.1.0
+   * @category models
    */
-  readonly decode: (bytes: ByteBuffer) => A | TooLarge | undefined
-}
+  Decoder,
+  /**
+   * @since 0.1.0
+   * @category symbols
+   */
+  TooLarge
+} from "./Decoder.js"
 
 /**
  * Where frames begin and end.
@@ -56,38 +44,38 @@ export interface Decoder<out A> {
  * @category models
  */
 export interface Framing<in In = Uint8Array | string, out Out = Uint8Array> {
-  /** A decoder for the next frame. */
+  /** Makes a decoder for the next frame. */
   readonly decoder: () => Decoder<Out>
-  /** The bytes of a frame, or why it cannot be one. */
+  /** Returns the bytes of a frame, or the reason why it cannot be one. */
   readonly encode: (frame: In) => Uint8Array | FramingError
 }
 
 /**
- * A connection that sends and receives whole frames. It is good for as long as the connection is leased.
+ * Sends and receives whole frames over a connection, while the connection is leased.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Framed<in In = Uint8Array | string, out Out = Uint8Array, out E = never> {
+export interface Framed<in In = Uint8Array | string, out Out = Uint8Array, out E = never> extends Pipeable {
   /**
-   * Sends one frame, as `Connection.send` does. Fails with `FramingError`, and has then sent nothing, if it is not one
-   * that the other side could read.
+   * Sends one frame, as `Connection.send` does. Fails with `FramingError`, and sends nothing, if the peer could not read
+   * the frame.
    */
   readonly send: (frame: In, options?: OperationOptions) => Effect.Effect<void, ConnectionError | FramingError | E>
   /** Receives the next frame. */
   readonly recv: Effect.Effect<Out, ConnectionError | E>
-  /** Receives frames until the peer ends the stream; an end within a frame is `ConnectionError` reason `EndOfStream`. */
+  /** Receives frames until the peer ends the stream. An end within a frame is `ConnectionError` reason `EndOfStream`. */
   readonly stream: Stream.Stream<Out, ConnectionError | E>
 }
 
 // --- Errors ---------------------------------------------------------------------------------------------------------
 
 /**
- * A frame cannot be sent; nothing of it was.
+ * A frame cannot be sent; no part of it was.
  *
- * - `TooLarge`: longer than the framing's `maxBytes`.
- * - `ContainsDelimiter`: the other side would read it as several frames.
- * - `WrongSize`: frames of a fixed size have that size.
+ * - `TooLarge`: it is longer than the framing's `maxBytes`.
+ * - `ContainsDelimiter`: the peer would read it as several frames.
+ * - `WrongSize`: it does not have the framing's fixed size.
  *
  * @since 0.1.0
  * @category errors
@@ -112,7 +100,7 @@ const carriageReturn = 13
 
 const bytesOf = (frame: Uint8Array | string): Uint8Array => typeof frame === "string" ? Utf8.encode(frame) : frame
 
-/** Checks a number that an option gives. */
+/** Checks a number option. */
 const whole = (option: string, value: number, least: number, most: number = Number.MAX_SAFE_INTEGER): number => {
   if (Number.isSafeInteger(value) && value >= least && value <= most) return value
   const rule = most === Number.MAX_SAFE_INTEGER ?
@@ -131,26 +119,18 @@ const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
   return both
 }
 
-/** Finds a delimiter; `end` says where the frame's own bytes end. Each byte is looked at once, in however many chunks. */
-const upTo = (delimiter: Uint8Array, maxBytes: number): Decoder<Uint8Array> => {
-  let looked = 0
-  return {
-    decode: (bytes) => {
-      const end = bytes.endOf(delimiter, looked)
-      if (end > maxBytes) return TooLarge
-      if (end >= 0) return bytes.take(end)
-      if (bytes.length >= maxBytes) return TooLarge
-      looked = Math.max(0, bytes.length - delimiter.length + 1)
-      return undefined
-    }
-  }
-}
-
 /**
- * Frames that end with a delimiter, which is not part of them. At most `maxBytes` bytes each, without the delimiter.
- * Default: 65,536. Wrong options throw a `RangeError`.
+ * Makes a framing of frames that end with a delimiter. The delimiter is not part of the frame. A frame has at most
+ * `maxBytes` bytes without it. Default: 65,536. A wrong option throws a `RangeError`.
  *
- * A frame that holds the delimiter cannot be sent (`FramingError`): it would be read as two.
+ * Sending a frame that contains the delimiter fails with `FramingError`, because the peer would read it as two.
+ *
+ * @example
+ * ```ts
+ * import { Framing } from "@socketpool/core"
+ *
+ * const records = Framing.delimited("\u001e", { maxBytes: 1_048_576 })
+ * ```
  *
  * @since 0.1.0
  * @category framings
@@ -164,7 +144,7 @@ export const delimited = (
   const maxBytes = whole("maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
   return {
     decoder: () => {
-      const { decode } = upTo(end, maxBytes + end.length)
+      const { decode } = until(end, maxBytes + end.length)
       return {
         decode: (bytes) => {
           const frame = decode(bytes)
@@ -191,10 +171,22 @@ const indexOf = (bytes: Uint8Array, part: Uint8Array): number => {
 }
 
 /**
- * Lines. Read up to LF, without it and without a CR before it; sent with `end`, by default CR LF. At most `maxBytes`
- * bytes each, without the end. Default: 65,536. Wrong options throw a `RangeError`.
+ * Makes a framing of lines. A received line ends with LF and comes without it, and without a CR before it. A sent line
+ * ends with `end`, by default CR LF. A line has at most `maxBytes` bytes without its end. Default: 65,536. A wrong option
+ * throws a `RangeError`.
  *
- * A line that holds an LF cannot be sent (`FramingError`): what a user typed must not become a command of its own.
+ * Sending a line that contains an LF fails with `FramingError`, so that input typed by a user cannot become a command.
+ *
+ * @example
+ * ```ts
+ * import { Framing, Pool } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * const ping = Pool.use((connection) => {
+ *   const line = Framing.text(Framing.over(connection, Framing.lines()))
+ *   return Effect.andThen(line.send("PING"), line.recv)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category framings
@@ -204,7 +196,7 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
   const end = Utf8.encode(options.end ?? "\r\n")
   return {
     decoder: () => {
-      const { decode } = upTo(newline, maxBytes + 2)
+      const { decode } = until(newline, maxBytes + 2)
       return {
         decode: (bytes) => {
           const line = decode(bytes)
@@ -225,7 +217,14 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
 }
 
 /**
- * Frames of one size.
+ * Makes a framing of frames that all have one size.
+ *
+ * @example
+ * ```ts
+ * import { Framing } from "@socketpool/core"
+ *
+ * const blocks = Framing.fixed(512)
+ * ```
  *
  * @since 0.1.0
  * @category framings
@@ -245,18 +244,34 @@ export const fixed = (bytes: number): Framing => {
 }
 
 /**
- * Frames behind their length: 1, 2 or 4 bytes, unsigned, or a varint (LEB128, as in Protocol Buffers; at most 5 bytes
- * are read). The length does not count itself. At most `maxBytes` bytes each. Default: 65,536, or what the prefix can
- * say if that is less. Wrong options throw a `RangeError`.
+ * Makes a framing of frames with their length in front: 1, 2 or 4 bytes, unsigned, or a varint (LEB128, as in Protocol
+ * Buffers, of at most 5 bytes). The length does not count itself. A frame has at most `maxBytes` bytes. Default: 65,536,
+ * or the largest length that the prefix can hold if that is less. A wrong option throws a `RangeError`.
  *
- * A length beyond the limit fails the read before a byte of the frame is waited for.
+ * A length above the limit fails the read at once, before the frame has come.
+ *
+ * @example
+ * ```ts
+ * import { Framing, Pool } from "@socketpool/core"
+ * import { Effect, Schema } from "effect"
+ *
+ * const Message = Schema.parseJson(Schema.Struct({ id: Schema.Number, method: Schema.String }))
+ *
+ * const call = Pool.use((connection) => {
+ *   const messages = Framing.over(connection, Framing.lengthPrefixed({ prefix: 4 })).pipe(
+ *     Framing.text,
+ *     Framing.schema(Message)
+ *   )
+ *   return Effect.andThen(messages.send({ id: 1, method: "status" }), messages.recv)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category framings
  */
 export const lengthPrefixed = (options: {
   readonly prefix: 1 | 2 | 4 | "varint"
-  /** Which byte of the prefix comes first: the most significant ("big", the network's order and the default) or the least. */
+  /** Puts the most significant byte of the prefix first (`"big"`, the order of networks) or last. Default: `"big"`. */
   readonly order?: "big" | "little"
   readonly maxBytes?: number
 }): Framing => {
@@ -289,43 +304,20 @@ export const lengthPrefixed = (options: {
   }
 }
 
-// --- Decoders -------------------------------------------------------------------------------------------------------
-
-/**
- * Whatever has come, at least 1 byte and at most so many.
- *
- * @since 0.1.0
- * @category decoders
- */
-export const atMost = (bytes: number): Decoder<Uint8Array> => ({
-  decode: (buffer) => buffer.length === 0 ? undefined : buffer.take(Math.min(buffer.length, bytes))
-})
-
-/**
- * Exactly so many bytes.
- *
- * @since 0.1.0
- * @category decoders
- */
-export const exactly = (bytes: number): Decoder<Uint8Array> => ({
-  decode: (buffer) => buffer.length < bytes ? undefined : buffer.take(bytes)
-})
-
-/**
- * Up to and including a delimiter, which comes within so many bytes.
- *
- * @since 0.1.0
- * @category decoders
- */
-export const until = (delimiter: Uint8Array, maxBytes: number): Decoder<Uint8Array> => upTo(delimiter, maxBytes)
-
 // --- Using them -----------------------------------------------------------------------------------------------------
+
+const framed = <In, Out, E>(members: Omit<Framed<In, Out, E>, "pipe">): Framed<In, Out, E> => ({
+  ...members,
+  pipe() {
+    return pipeArguments(this, arguments)
+  }
+})
 
 /**
  * Sends and receives frames over a connection.
  *
- * Several readers of one connection are served one after another, each with a whole frame. A `recv` that is interrupted
- * after it began to wait leaves its frame on the way: the pool does not lend such a connection again.
+ * Readers of one connection are served one after another, each with a whole frame. An interrupted `recv` that has begun to
+ * wait leaves its frame on the way; the pool does not lend such a connection again.
  *
  * @example
  * ```ts
@@ -343,9 +335,12 @@ export const until = (delimiter: Uint8Array, maxBytes: number): Decoder<Uint8Arr
  * @since 0.1.0
  * @category constructors
  */
-export const over = <In, Out>(connection: Connection, framing: Framing<In, Out>): Framed<In, Out> => {
+export const over: {
+  <In, Out>(framing: Framing<In, Out>): (connection: Connection) => Framed<In, Out>
+  <In, Out>(connection: Connection, framing: Framing<In, Out>): Framed<In, Out>
+} = dual(2, <In, Out>(connection: Connection, framing: Framing<In, Out>): Framed<In, Out> => {
   const recv = connection.recvFrame(framing.decoder)
-  return {
+  return framed<In, Out, never>({
     send: (frame, options) =>
       Effect.suspend((): Effect.Effect<void, ConnectionError | FramingError> => {
         const encoded = framing.encode(frame)
@@ -353,33 +348,68 @@ export const over = <In, Out>(connection: Connection, framing: Framing<In, Out>)
       }),
     recv,
     stream: Stream.repeatEffectOption(Effect.mapError(recv, endsStream))
-  }
-}
+  })
+})
 
-/** The end of the stream between two frames is no error. */
+/** Between two frames, the end of the stream is no error. */
 const endsStream = (error: ConnectionError): Option.Option<ConnectionError> =>
   error.reason === "EndOfStream" && error.bytesIntoFrame === undefined ? Option.none() : Option.some(error)
 
 /**
- * Frames as other values. What the functions throw is a defect; for input that may be wrong use the other two.
+ * Turns frames into other values. A function that throws is a defect; for input that may be wrong use `schema`.
+ *
+ * @example
+ * ```ts
+ * import { type Connection, Framing } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * const numbers = (connection: Connection) =>
+ *   Framing.over(connection, Framing.lines()).pipe(
+ *     Framing.text,
+ *     Framing.mapEffect({
+ *       encode: (value: number) => Effect.succeed(String(value)),
+ *       decode: (text) => Effect.succeed(Number(text))
+ *     })
+ *   )
+ * ```
  *
  * @since 0.1.0
  * @category combinators
  */
-export const mapEffect = <In, Out, E, In2, Out2, E2>(
-  framed: Framed<In, Out, E>,
+export const mapEffect: {
+  <In, Out, In2, Out2, E2>(codec: {
+    readonly encode: (value: In2) => Effect.Effect<In, E2>
+    readonly decode: (frame: Out) => Effect.Effect<Out2, E2>
+  }): <E>(framed: Framed<In, Out, E>) => Framed<In2, Out2, E | E2>
+  <In, Out, E, In2, Out2, E2>(
+    framed: Framed<In, Out, E>,
+    codec: {
+      readonly encode: (value: In2) => Effect.Effect<In, E2>
+      readonly decode: (frame: Out) => Effect.Effect<Out2, E2>
+    }
+  ): Framed<In2, Out2, E | E2>
+} = dual(2, <In, Out, E, In2, Out2, E2>(
+  self: Framed<In, Out, E>,
   codec: {
     readonly encode: (value: In2) => Effect.Effect<In, E2>
     readonly decode: (frame: Out) => Effect.Effect<Out2, E2>
   }
-): Framed<In2, Out2, E | E2> => ({
-  send: (value, options) => Effect.flatMap(codec.encode(value), (frame) => framed.send(frame, options)),
-  recv: Effect.flatMap(framed.recv, codec.decode),
-  stream: Stream.mapEffect(framed.stream, codec.decode)
-})
+): Framed<In2, Out2, E | E2> =>
+  framed<In2, Out2, E | E2>({
+    send: (value, options) => Effect.flatMap(codec.encode(value), (frame) => self.send(frame, options)),
+    recv: Effect.flatMap(self.recv, codec.decode),
+    stream: Stream.mapEffect(self.stream, codec.decode)
+  }))
 
 /**
- * Frames as UTF-8 text.
+ * Turns frames into UTF-8 text.
+ *
+ * @example
+ * ```ts
+ * import { type Connection, Framing } from "@socketpool/core"
+ *
+ * const lines = (connection: Connection) => Framing.text(Framing.over(connection, Framing.lines()))
+ * ```
  *
  * @since 0.1.0
  * @category combinators
@@ -388,14 +418,34 @@ export const text = <E>(framed: Framed<string, Uint8Array, E>): Framed<string, s
   mapEffect(framed, { encode: Effect.succeed<string>, decode: (frame) => Effect.sync(() => Utf8.decode(frame)) })
 
 /**
- * Text frames as values of a schema, for example `Schema.parseJson(Message)`. A value or a frame that does not fit is a
- * `ParseError`; the connection is at a frame's end then, and works on.
+ * Turns text frames into values of a schema, for example `Schema.parseJson(Message)`. A value or a frame that does not fit
+ * is a `ParseError`. The connection then stands at the end of a frame and keeps working.
+ *
+ * @example
+ * ```ts
+ * import { type Connection, Framing } from "@socketpool/core"
+ * import { Schema } from "effect"
+ *
+ * const events = (connection: Connection) =>
+ *   Framing.over(connection, Framing.lines()).pipe(
+ *     Framing.text,
+ *     Framing.schema(Schema.parseJson(Schema.Struct({ event: Schema.String })))
+ *   )
+ * ```
  *
  * @since 0.1.0
  * @category combinators
  */
-export const schema = <A, E>(
+export const schema: {
+  <A>(
+    schema: Schema.Schema<A, string>
+  ): <E>(framed: Framed<string, string, E>) => Framed<A, A, E | ParseResult.ParseError>
+  <A, E>(
+    framed: Framed<string, string, E>,
+    schema: Schema.Schema<A, string>
+  ): Framed<A, A, E | ParseResult.ParseError>
+} = dual(2, <A, E>(
   framed: Framed<string, string, E>,
   schema: Schema.Schema<A, string>
 ): Framed<A, A, E | ParseResult.ParseError> =>
-  mapEffect(framed, { encode: Schema.encode(schema), decode: Schema.decode(schema) })
+  mapEffect(framed, { encode: Schema.encode(schema), decode: Schema.decode(schema) }))

@@ -1,22 +1,16 @@
 /**
- * For those who bring a transport of their own: what carries the bytes of a `Connection`, and what has to be done to
- * have all the rest from here: pulled reads, frames, leases that end, and cleanliness between two leases.
+ * The port to a transport of your own: an object that carries the bytes of a `Connection`.
  *
- * Sockets of `@socketpool/node` and the in-memory connections of `@socketpool/testing` are made this way.
+ * `TransportSession` adds everything else to it: pulled reads, frames, leases that end, and the check that nothing is left
+ * between two leases. The sockets of `@socketpool/node` and the in-memory connections of `@socketpool/testing` are made
+ * this way.
  *
  * @since 0.1.0
  */
-import type * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
 import type { Address } from "./Connection.js"
-import { own } from "./internal/options.js"
-import { LeasedConnection } from "./internal/transport/leased.js"
-import { TransportSession } from "./internal/transport/session.js"
-import { timeoutMillis } from "./internal/transport/timeout.js"
 
 /**
- * Why nothing can be read or written any more.
+ * The reason why a transport carries nothing any more.
  *
  * @since 0.1.0
  * @category models
@@ -28,7 +22,7 @@ export interface Failure {
 }
 
 /**
- * Why a read came to nothing.
+ * The reason why a read fails.
  *
  * @since 0.1.0
  * @category models
@@ -36,7 +30,7 @@ export interface Failure {
 export type Unreadable = Failure | { readonly reason: "TooLarge" | "Released" }
 
 /**
- * Why a write came to nothing.
+ * The reason why a write fails.
  *
  * @since 0.1.0
  * @category models
@@ -44,150 +38,118 @@ export type Unreadable = Failure | { readonly reason: "TooLarge" | "Released" }
 export type Unwritable = Failure | { readonly reason: "Released" }
 
 /**
- * What carries bytes to a peer and back. Its methods are called synchronously, do not throw, and are called in any
- * state, also after its end.
+ * Carries bytes to a peer and back. The session calls the methods synchronously and in any state, also after the end.
+ * They must not throw.
+ *
+ * @example
+ * ```ts
+ * import { type Transport, TransportSession } from "@socketpool/core"
+ *
+ * // Sends every byte back.
+ * const loopback = (): Transport.Transport => {
+ *   const address = { _tag: "UnixAddress", path: "loopback" } as const
+ *   let receiver: Transport.Receiver | undefined
+ *   let isOpen = true
+ *   return {
+ *     address: "loopback",
+ *     localAddress: address,
+ *     remoteAddress: address,
+ *     start: (given) => void (receiver = given),
+ *     get isOpen() {
+ *       return isOpen
+ *     },
+ *     write: (data) => {
+ *       receiver?.data(typeof data === "string" ? new TextEncoder().encode(data) : data)
+ *       return true
+ *     },
+ *     isFull: false,
+ *     flushNow: () => true,
+ *     flush: (done) => done(),
+ *     hold: () => {},
+ *     hasUnread: false,
+ *     shutdown: () => receiver?.ended(),
+ *     close: (_how, done) => {
+ *       isOpen = false
+ *       done()
+ *     }
+ *   }
+ * }
+ *
+ * // Effect<TransportConnection, never, Scope>
+ * const connection = TransportSession.connection({ transport: loopback() })
+ * ```
  *
  * @since 0.1.0
  * @category models
  */
 export interface Transport {
-  /** The peer, as errors name it: `host:port` or a path. */
+  /** The peer in the text of errors: `host:port` or a path. */
   readonly address: string
   readonly localAddress: Address
   readonly remoteAddress: Address
 
-  /** Called once, before everything else: whom to tell what happens. What has happened by then is told at once. */
+  /** Starts receiving. Called once, before every other method. Report at once what has happened before. */
   readonly start: (receiver: Receiver) => void
 
-  /** Whether it can still carry bytes both ways, as far as is known here. */
+  /** Whether it can carry bytes both ways, as far as is known on this side. */
   readonly isOpen: boolean
 
-  /** Takes the data whole; whether there is room for more. If not, `Receiver.drained` must be called once there is. */
+  /**
+   * Takes the data whole and returns whether there is room for more. After `false`, call `Receiver.drained` once there is
+   * room again.
+   */
   readonly write: (data: Uint8Array | string) => boolean
-  /** Whether `write` has answered that there is no room, and there is none yet. */
+  /** Whether `write` has returned `false` and there is no room yet. */
   readonly isFull: boolean
-  /** Passes on what it can now; whether that is everything. */
+  /** Passes on as much as it can now and returns whether that was everything. */
   readonly flushNow: () => boolean
   /** Calls back once everything written so far has been passed on, or never will be. */
   readonly flush: (done: () => void) => void
 
   /**
-   * Holds the peer back (`true`), or lets it go on (`false`, as at first). What comes while it is held back waits where
-   * the peer notices.
+   * Holds the peer back (`true`) or lets it continue (`false`, as at first). Bytes that arrive while it is held back must
+   * wait where the peer notices.
    */
   readonly hold: (back: boolean) => void
-  /** Whether bytes have come that it has not given to the receiver. */
+  /** Whether bytes have arrived that the receiver has not been given. */
   readonly hasUnread: boolean
 
-  /** Tells the peer, after everything written so far, that nothing more will be sent; receiving goes on. */
+  /** Tells the peer, after everything written so far, that nothing more follows. Receiving continues. */
   readonly shutdown: () => void
 
   /**
-   * Closes, and calls back once it has closed. `"Orderly"`: passes on what was written, tells the peer, and may wait a
-   * while for the peer's own end; `"AtOnce"`: nothing more goes out. Called again, it calls back all the same; what
-   * the receiver is told after the first call is ignored.
+   * Closes, and calls back once it has closed. `"Orderly"` passes on everything written, tells the peer, and may wait a
+   * while for the peer's own end. `"AtOnce"` sends nothing more. A second call calls back as well. The session ignores
+   * all reports after the first call.
    */
   readonly close: (how: "Orderly" | "AtOnce", done: () => void) => void
 
   /**
-   * Calls back once everything that has arrived by now has been given to the receiver, unless the function that it
-   * returns is called first. After a stall of the event loop timers ring before input is read; with this, an operation
-   * whose answer is there does not time out.
+   * Calls back once everything that has arrived by now has been given to the receiver, unless the returned function is
+   * called first. After a stall of the event loop, timers fire before input is read; with this, an operation whose answer
+   * has arrived does not time out.
    */
   readonly catchUp?: (done: () => void) => () => void
 
-  /** Nobody holds it from now on (`true`), as between two leases, or somebody does (`false`, as at first). */
+  /** Notes that nobody holds the session (`true`), as between two leases, or that somebody does (`false`, as at first). */
   readonly setIdle?: (idle: boolean) => void
 }
 
 /**
- * Whom a transport tells what happens to it.
+ * The session's side of a transport: it takes reports.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Receiver {
-  /** Bytes have come. They must not be changed afterwards. */
+  /** Bytes have arrived. They must not be changed afterwards. */
   readonly data: (chunk: Uint8Array) => void
   /** The peer has ended its stream. */
   readonly ended: () => void
   /** There is room to write again. */
   readonly drained: () => void
-  /** It has broken. */
+  /** The transport has broken. */
   readonly failed: (failure: Failure) => void
-  /** It has closed, from whichever side. */
+  /** The transport has closed, from either side. */
   readonly closed: () => void
 }
-
-export {
-  /**
-   * The connection that one holder has, for one lease. Extend it to give holders more than `Connection` has.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  LeasedConnection,
-  /**
-   * An open transport and whoever holds it.
-   *
-   * @since 0.1.0
-   * @category models
-   */
-  TransportSession as Line
-}
-
-/**
- * How to make a line.
- *
- * @since 0.1.0
- * @category models
- */
-export interface SessionOptions<T extends Transport, C> {
-  /** The transport, not started yet. */
-  readonly transport: T
-
-  /** What its holder gets. Default: a `LeasedConnection`. */
-  readonly holder?: (line: TransportSession<T, C>) => C
-
-  /**
-   * How long one `send` or read that has to wait may take as a whole, however slowly bytes trickle in. Then it fails
-   * with `ConnectionError` reason `Timeout`. More than 0. Default: none.
-   */
-  readonly timeout?: Duration.DurationInput
-
-  /** Whether the holder may go on sending after the peer has ended its stream. Default: `false`. */
-  readonly allowHalfOpen?: boolean
-}
-
-/**
- * Puts a line over a transport. Whoever calls it closes it, with `close`. A wrong `timeout` throws a `RangeError`.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const session = <T extends Transport, C = LeasedConnection<T>>(
-  given: SessionOptions<T, C>
-): TransportSession<T, C> => {
-  const options = own(given)
-  return new TransportSession(
-    options.transport,
-    // Without a `holder`, C is what is made here.
-    options.holder ?? ((line) => new LeasedConnection<T>(line as TransportSession<T, any>) as C),
-    timeoutMillis(options.timeout),
-    options.allowHalfOpen === true
-  )
-}
-
-/**
- * A connection over a transport, closed with the scope, for one holder who need not share it.
- *
- * @since 0.1.0
- * @category constructors
- */
-export const connection = <T extends Transport, C = LeasedConnection<T>>(
-  options: SessionOptions<T, C>
-): Effect.Effect<C, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(Effect.sync(() => session(options)), (line) => line.close),
-    (line) => line.lend()
-  )

@@ -1,5 +1,5 @@
 /**
- * Pools of connections over transports: what every pool of sockets is.
+ * Pools of connections over transports. Every pool of sockets is one.
  *
  * @since 0.1.0
  */
@@ -8,23 +8,27 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { ConnectError, ConnectionError } from "./ConnectionError.js"
+import type { ConnectionPool } from "./ConnectionPool.js"
 import { own } from "./internal/options.js"
-import { type ConnectionPool, Pool, type PoolOptions } from "./Pool.js"
-import type { LeasedConnection, Line } from "./Transport.js"
+import { access, internalOf } from "./internal/transport/access.js"
+import type { Session } from "./internal/transport/session.js"
+import { Pool } from "./Pool.js"
+import type { PoolOptions } from "./PoolOptions.js"
+import type { TransportConnection, TransportSession } from "./TransportSession.js"
 
 /**
- * The options of a pool that a transport does not answer itself. `C` is what a borrower gets.
+ * The options of every pool of sockets. `C` is the type of connection that a borrower gets.
  *
  * A raw connection has one holder at a time, so there is no `concurrency`.
  *
- * `validate` may write and read as a holder would; a connection is closed, too, if it leaves unread input behind.
+ * `validate` may write and read as a holder does. The connection closes also if it leaves unread input behind.
  *
- * `onRelease` is asked only about a connection that is open and has no unread input, and decides then; its connection
- * is valid until it has answered. Output not sent yet is sent first, for at most `closeTimeout`.
+ * `onRelease` is asked only about a connection that is open and has no unread input. The connection it gets is valid until
+ * it has answered. Output not sent yet is sent first, for at most `closeTimeout`.
  *
- * Without it, a connection goes back only if its lease ended in success and has read something since it last sent
- * something: otherwise an answer may still be on its way, and would be the next borrower's. A protocol in which the
- * client does not read, such as one that ships logs, needs `onRelease: () => Effect.succeed("keep")`.
+ * Without `onRelease`, a connection returns to the pool only if its lease ended in success and has read something after
+ * it last sent. Otherwise an answer may be on its way, and the next borrower would get it. A protocol whose client does
+ * not read, such as one that ships logs, needs `onRelease: () => Effect.succeed("keep")`.
  *
  * @since 0.1.0
  * @category models
@@ -36,31 +40,33 @@ export interface Options<C> extends
   >
 {
   /**
-   * Makes a connection that has just been opened ready: reads a greeting, logs in, selects a database. It may write and
-   * read as a holder would, and is part of the open: under `connectTimeout`, in a fiber of the pool's.
+   * Makes a newly opened connection ready: reads a greeting, logs in, selects a database. It may write and read as a
+   * holder does. It is part of the open: it runs within `connectTimeout`, in a fiber of the pool.
    *
    * If it fails, or leaves unread input behind, the connection closes and the open fails with `ConnectError` reason
-   * `Other`, whose `cause` is the failure; if it takes too long, with reason `HandshakeTimeout`. Default: none, so that
-   * a connection is ready when it is open. A server that speaks first needs one: what arrives on an idle connection
-   * closes it.
+   * `Other`, with the failure as its `cause`; if it takes too long, with reason `HandshakeTimeout`. A server that speaks
+   * first needs one, because input on an idle connection closes it. Default: none.
    */
   readonly handshake?: (connection: C) => Effect.Effect<unknown, unknown>
 }
 
 /**
- * Opens something and makes it ready, all of it within `connectTimeout`: then it fails with `ConnectError` reason
- * `Timeout`, or `HandshakeTimeout` if it was open and not ready yet.
+ * Opens something and makes it ready, all within `connectTimeout`. Fails with `ConnectError` reason `Timeout`, or
+ * `HandshakeTimeout` if it was open and not ready yet. Use it in the `open` of a transport of your own.
  *
  * @since 0.1.0
- * @category combinators
+ * @category advanced
  */
 export const openInTime = <L, A, R, R2>(
   options: {
-    /** The peer, as errors name it. */
+    /** The peer in the text of errors. */
     readonly address: string
     /** More than 0. */
     readonly connectTimeout: Duration.DurationInput
-    /** Completes when what has arrived by now has been seen: after a stall timers ring before that. Default: at once. */
+    /**
+     * Completes when everything that has arrived by now has been seen. After a stall, timers fire before that.
+     * Default: at once.
+     */
     readonly catchUp?: Effect.Effect<void>
   },
   open: Effect.Effect<L, ConnectError, R>,
@@ -81,86 +87,112 @@ export const openInTime = <L, A, R, R2>(
   })
 
 /**
- * Runs a handshake on a line that has just been opened, and looks whether it left anything behind.
+ * Runs a handshake on a newly opened session and checks that it left nothing behind. `make` does so by itself; use it for
+ * a first handshake before the transport changes, such as `STARTTLS`.
  *
  * @since 0.1.0
- * @category combinators
+ * @category advanced
  */
 export const handshake = <C>(
-  line: Line<any, C>,
+  session: TransportSession<any, C>,
   handshake: (connection: C) => Effect.Effect<unknown, unknown>
-): Effect.Effect<void, ConnectError> =>
-  Effect.suspend(() => {
-    line.isShared = true
-    return handshake(line.lend())
+): Effect.Effect<void, ConnectError> => {
+  const shaken = internalOf<any, C>(session)
+  return Effect.suspend(() => {
+    shaken.isShared = true
+    return handshake(shaken.lend())
   }).pipe(
-    Effect.mapError((error) => handshakeError(line, error)),
+    Effect.mapError((error) => handshakeError(shaken, error)),
     Effect.andThen(Effect.suspend(() => {
-      const { unread } = line.reads
-      line.revoke()
-      return line.isClean ? Effect.void : Effect.fail(handshakeError(line, leftBehind(line, unread)))
+      const { unread } = shaken.reads
+      shaken.revoke()
+      return shaken.isClean ? Effect.void : Effect.fail(handshakeError(shaken, leftBehind(shaken, unread)))
     }))
   )
+}
 
-const handshakeError = (line: Line<any, any>, cause: unknown): ConnectError => {
+const handshakeError = (session: Session<any, any>, cause: unknown): ConnectError => {
   if (cause instanceof ConnectError) return cause
   const timedOut = cause instanceof ConnectionError && cause.reason === "Timeout"
   return new ConnectError({
     reason: timedOut ? "HandshakeTimeout" : "Other",
-    address: line.transport.address,
+    address: session.transport.address,
     attempts: [],
     cause
   })
 }
 
-/** Why a line is not clean after the handshake. */
-const leftBehind = (line: Line<any, any>, unread: number): ConnectionError =>
+/** The reason why a session is not clean after the handshake. */
+const leftBehind = (session: Session<any, any>, unread: number): ConnectionError =>
   new ConnectionError({
-    ...(line.end ?? { reason: "Desync" }),
+    ...(session.end ?? { reason: "Desync" }),
     operation: "read",
-    address: line.transport.address,
+    address: session.transport.address,
     ...(unread > 0 ? { bytesIntoFrame: unread } : {})
   })
 
 /**
- * Makes a pool that closes with the scope. Opens nothing before it is asked to, unless `minConnections` or
+ * Makes a pool of sessions that closes with the scope. It opens nothing until it is asked to, unless `minConnections` or
  * `initialConnections` say so.
  *
- * A connection that ends while it is idle, or on which bytes arrive while it is idle, is closed at once: `Disconnected`,
- * `Desync`. A leased connection is worthless to its holder once the lease has ended: `ConnectionError` reason
- * `Released`.
+ * An idle connection closes at once if its peer ends it (`Disconnected`), or if bytes arrive on it (`Desync`). A leased
+ * connection is worthless to its holder once the lease has ended: `ConnectionError` reason `Released`.
  *
- * `open` gives a line that closes with its scope, and has its own deadline. Before that it does with the line what
- * `finish` says, within the same deadline: there the `handshake` is run.
+ * `open` gives a session that closes with its scope, and has its own deadline. Within that deadline it passes the session
+ * to `finish`, which runs the `handshake`.
+ *
+ * @example
+ * ```ts
+ * import { type Transport, TransportPool, TransportSession } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * declare const connect: () => Transport.Transport
+ *
+ * const pool = TransportPool.make<TransportSession.TransportConnection>({
+ *   maxConnections: 10,
+ *   open: (finish) =>
+ *     Effect.flatMap(
+ *       Effect.acquireRelease(
+ *         Effect.sync(() => TransportSession.make({ transport: connect() })),
+ *         (session) => session.close
+ *       ),
+ *       finish
+ *     )
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category constructors
  */
-export const make = <C extends LeasedConnection<any>>(
+export const make = <C extends TransportConnection<any>>(
   given: Options<C> & {
     readonly open: (
-      finish: (line: Line<any, C>) => Effect.Effect<Line<any, C>, ConnectError>
-    ) => Effect.Effect<Line<any, C>, ConnectError, Scope.Scope>
+      finish: (session: TransportSession<any, C>) => Effect.Effect<TransportSession<any, C>, ConnectError>
+    ) => Effect.Effect<TransportSession<any, C>, ConnectError, Scope.Scope>
   }
 ): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> => {
   const options = own(given)
   const shake = options.handshake
-  const ready = options.open((line) =>
-    shake === undefined ? Effect.succeed(line) : Effect.as(handshake(line, shake), line)
+  const ready = options.open((session) =>
+    shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
   )
   return Pool.make<C, ConnectError>({
     ...options,
-    open: Effect.map(ready, (line) => {
-      const connection = line.lend()
-      line.setIdle()
+    open: Effect.map(ready, (opened) => {
+      const session = internalOf<any, C>(opened)
+      const connection = session.lend()
+      session.setIdle()
       return connection
     }),
     // Opening has its own deadline, and an error of its own for it.
     connectTimeout: Duration.infinity,
-    isConnected: ({ session: line }) => line.isOpen,
-    closed: ({ session: line }) =>
-      Effect.map(line.failed, ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"),
-    lease: ({ session: line }) => line.lend(),
+    isConnected: (connection) => access.sessionOf(connection).isOpen,
+    closed: (connection) =>
+      Effect.map(
+        access.sessionOf(connection).failed,
+        ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
+      ),
+    lease: (connection) => access.sessionOf(connection).lend(),
     ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
     onRelease: releaser(options.onRelease)
   })
@@ -169,42 +201,50 @@ export const make = <C extends LeasedConnection<any>>(
 const keep = Effect.succeed("keep" as const)
 const discard = Effect.succeed("discard" as const)
 
-/** Whether a connection whose lease has ended goes back, and makes it ready for that. */
-const settle = (line: Line<any, any>): Effect.Effect<"keep" | "discard"> => {
-  line.setIdle()
-  if (!line.isClean) return spoil(line)
-  return line.hasUnsent ? Effect.as(line.sent, "keep" as const) : keep
+/** Decides whether a connection whose lease has ended returns to the pool, and makes it ready for that. */
+const settle = (session: Session<any, any>): Effect.Effect<"keep" | "discard"> => {
+  session.setIdle()
+  if (!session.isClean) return reject(session)
+  return session.hasUnsent ? Effect.as(session.sent, "keep" as const) : keep
 }
 
-/** What is still to be sent on it is not to be waited for. */
-const spoil = (line: Line<any, any>): Effect.Effect<"discard"> => {
-  line.revoke()
-  line.markDirty()
+/** The close does not wait for output of a session that is dirty. */
+const reject = (session: Session<any, any>): Effect.Effect<"discard"> => {
+  session.revoke()
+  session.markDirty()
   return discard
 }
 
 type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]>
 
-const releaser = <C extends LeasedConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
+const releaser = <C extends TransportConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
   onRelease === undefined ?
-    ({ session: line }, exit) => Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : spoil(line) :
-    ({ session: line }, exit) => {
-      line.revoke()
-      if (!line.isClean) return spoil(line)
-      return Effect.flatMap(onRelease(line.lend(), exit), (answer) => answer === "keep" ? settle(line) : spoil(line))
+    (connection, exit) => {
+      const session = access.sessionOf(connection)
+      return Exit.isSuccess(exit) && !session.awaitsAnswer ? settle(session) : reject(session)
+    } :
+    (connection, exit) => {
+      const session = access.sessionOf(connection)
+      session.revoke()
+      if (!session.isClean) return reject(session)
+      return Effect.flatMap(
+        onRelease(session.lend(), exit),
+        (answer) => answer === "keep" ? settle(session) : reject(session)
+      )
     }
 
-/** Asks as a holder of its own. */
+/** Runs `validate` as a holder of its own. */
 const validator =
-  <C extends LeasedConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown>) =>
-  ({ session: line }: C): Effect.Effect<boolean, unknown> =>
-    Effect.suspend(() =>
-      validate(line.lend()).pipe(
-        Effect.ensuring(Effect.sync(() => line.revoke())),
+  <C extends TransportConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown>) =>
+  (connection: C): Effect.Effect<boolean, unknown> =>
+    Effect.suspend(() => {
+      const session = access.sessionOf(connection)
+      return validate(session.lend()).pipe(
+        Effect.ensuring(Effect.sync(() => session.revoke())),
         Effect.map((works) => {
-          const clean = line.isClean
-          line.setIdle()
+          const clean = session.isClean
+          session.setIdle()
           return works && clean
         })
       )
-    )
+    })

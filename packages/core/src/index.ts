@@ -1,6 +1,7 @@
 /**
  * @since 0.1.0
  */
+export * as ByteBuffer from "./ByteBuffer.js"
 export * from "./Connection.js"
 export * from "./ConnectionError.js"
 export { type ConnectionPool, isConnectionPool } from "./ConnectionPool.js"
@@ -12,3 +13,6 @@ export * from "./PoolEvent.js"
 export * from "./PoolLease.js"
 export * as PoolMetrics from "./PoolMetrics.js"
 export * from "./PoolStats.js"
+export * as Transport from "./Transport.js"
+export * as TransportPool from "./TransportPool.js"
+export * as TransportSession from "./TransportSession.js"

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
-import { ByteBuffer } from "@socketpool/core/ByteBuffer"
-import { atMost, type Decoder, exactly, TooLarge, until } from "@socketpool/core/Framing"
+import { type Decoder, TooLarge } from "@socketpool/core/Decoder"
+import { ByteQueue } from "../src/internal/byteQueue.js"
+import { atMost, exactly, until } from "../src/internal/decoders.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (answer: Uint8Array | TooLarge | undefined) =>
@@ -19,7 +20,7 @@ const splits = (whole: string): Array<Array<string>> => {
 
 /** Feeds the chunks one by one and asks after each. */
 const feed = (decoder: Decoder<Uint8Array>, chunks: ReadonlyArray<string>) => {
-  const buffer = new ByteBuffer()
+  const buffer = new ByteQueue()
   for (const chunk of chunks) {
     buffer.push(bytes(chunk))
     const answer = decoder.decode(buffer)
@@ -96,13 +97,13 @@ describe("a read of at most n bytes", () => {
   })
 
   it("waits when nothing has come", () => {
-    expect(atMost(3).decode(new ByteBuffer())).toBe(undefined)
+    expect(atMost(3).decode(new ByteQueue())).toBe(undefined)
   })
 })
 
 describe("the byte buffer", () => {
   it("gives plain arrays, not Node's buffers", () => {
-    const buffer = new ByteBuffer()
+    const buffer = new ByteQueue()
     buffer.push(Buffer.from("abc"))
     buffer.push(Buffer.from("def"))
     for (const size of [2, 1, 2, 1]) expect(buffer.take(size).constructor).toBe(Uint8Array)

@@ -1,8 +1,8 @@
 import { assert, describe, expect, it } from "@effect/vitest"
-import { Framing } from "@socketpool/core"
-import { ByteBuffer } from "@socketpool/core/ByteBuffer"
+import { type ByteBuffer, Framing } from "@socketpool/core"
 import { MemoryServer, Rng } from "@socketpool/testing"
 import { Cause, Chunk, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { ByteQueue } from "../src/internal/byteQueue.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (frame: Uint8Array) => new TextDecoder().decode(frame)
@@ -31,7 +31,7 @@ const below = (rng: Rng.Rng, most: number): number => rng.between(0, most - 1)
 
 /** Every frame that a stream in these chunks gives. */
 const decodeAll = (framing: Framing.Framing, chunks: ReadonlyArray<Uint8Array>): Array<string | "TooLarge"> => {
-  const buffer = new ByteBuffer()
+  const buffer = new ByteQueue()
   const found: Array<string> = []
   let decoder = framing.decoder()
   for (const chunk of chunks) {
@@ -191,7 +191,7 @@ describe("the byte buffer", () => {
   it("gives back what came, in whatever pieces it came and is taken", () => {
     const rng = Rng.make(3)
     for (let round = 0; round < 500; round++) {
-      const buffer = new ByteBuffer()
+      const buffer = new ByteQueue()
       let next = 0
       let expected = 0
       for (let step = 0; step < 60; step++) {
@@ -210,7 +210,7 @@ describe("the byte buffer", () => {
   })
 
   it("leaves what it has given alone when more comes", () => {
-    const buffer = new ByteBuffer()
+    const buffer = new ByteQueue()
     for (const part of ["ab", "cd", "ef"]) buffer.push(bytes(part))
     const taken = buffer.take(5)
     buffer.push(bytes("gh"))
@@ -218,7 +218,7 @@ describe("the byte buffer", () => {
   })
 
   it("keeps a frame that comes byte by byte in about twice its size", () => {
-    const buffer = new ByteBuffer()
+    const buffer = new ByteQueue()
     const size = 1_000_000
     for (let i = 0; i < size; i++) buffer.push(Uint8Array.of(i % 251))
     // What it holds on to: chunks over blocks that they share with nobody.
@@ -229,7 +229,7 @@ describe("the byte buffer", () => {
   })
 
   it("refuses to give more than there is", () => {
-    expect(() => new ByteBuffer().take(1)).toThrow("cannot take 1 bytes of 0")
+    expect(() => new ByteQueue().take(1)).toThrow("cannot take 1 bytes of 0")
   })
 })
 
@@ -338,7 +338,7 @@ describe("frames over a connection", () => {
       const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.recv(), peer.send("x")))
       const pool = yield* server.pool()
       const decoder = () => ({
-        decode: (incoming: ByteBuffer): string | undefined => {
+        decode: (incoming: ByteBuffer.ByteBuffer): string | undefined => {
           if (incoming.length > 0) throw new Error("the decoder's")
           return undefined
         }

@@ -7,8 +7,8 @@ import * as Socket from "@effect/platform/Socket"
 import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool } from "@socketpool/core/Pool"
-import * as Transport from "@socketpool/core/Transport"
 import * as TransportPool from "@socketpool/core/TransportPool"
+import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Cause from "effect/Cause"
 import * as Deferred from "effect/Deferred"
 import type * as Duration from "effect/Duration"
@@ -125,12 +125,15 @@ export interface Options {
   readonly maxUnread?: number
 }
 
-type SocketLine = Transport.Line<PlatformTransport, Transport.LeasedConnection<PlatformTransport>>
+type SocketSession = TransportSession.TransportSession<
+  PlatformTransport,
+  TransportSession.TransportConnection<PlatformTransport>
+>
 
 type Open = (
   socket: Effect.Effect<Socket.Socket>,
-  finish: (line: SocketLine) => Effect.Effect<SocketLine, ConnectError>
-) => Effect.Effect<SocketLine, ConnectError, Scope.Scope>
+  finish: (session: SocketSession) => Effect.Effect<SocketSession, ConnectError>
+) => Effect.Effect<SocketSession, ConnectError, Scope.Scope>
 
 /** Checks the options. Throws a `RangeError` that names option, value and rule. */
 const opener = (given: Options, of: string): Open => {
@@ -142,29 +145,32 @@ const opener = (given: Options, of: string): Open => {
   const timeout = options.timeout === undefined ? {} : { timeout: checks.duration("timeout", options.timeout) }
   return (socket, finish) =>
     Effect.suspend(() => {
-      const line: SocketLine = Transport.session({ transport: new PlatformTransport(address, maxUnread), ...timeout })
-      const opening = Effect.flatMap(socket, (socket) => run(line, socket))
+      const session: SocketSession = TransportSession.make({
+        transport: new PlatformTransport(address, maxUnread),
+        ...timeout
+      })
+      const opening = Effect.flatMap(socket, (socket) => run(session, socket))
       return TransportPool.openInTime({ address, connectTimeout }, opening, finish)
     })
 }
 
 /** Runs the socket in a fiber of the scope's, and waits until it is open. */
 const run = (
-  line: SocketLine,
+  session: SocketSession,
   socket: Socket.Socket
-): Effect.Effect<SocketLine, ConnectError, Scope.Scope> =>
+): Effect.Effect<SocketSession, ConnectError, Scope.Scope> =>
   Effect.gen(function*() {
-    const { address } = line.transport
+    const { address } = session.transport
     const opened = yield* Deferred.make<void, ConnectError>()
     const running = Effect.onExit(
-      line.transport.run(socket, Effect.asVoid(Deferred.succeed(opened, undefined))),
+      session.transport.run(socket, Effect.asVoid(Deferred.succeed(opened, undefined))),
       (exit) => Deferred.fail(opened, openError(address, exit))
     )
     yield* Effect.uninterruptible(
-      Effect.andThen(Effect.forkScoped(Effect.interruptible(running)), Effect.addFinalizer(() => line.close))
+      Effect.andThen(Effect.forkScoped(Effect.interruptible(running)), Effect.addFinalizer(() => session.close))
     )
     yield* Deferred.await(opened)
-    return line
+    return session
   })
 
 const openError = (address: string, exit: Exit.Exit<void, Socket.SocketError>): ConnectError => {
@@ -190,7 +196,7 @@ export const fromSocket = (
   Effect.suspend(() =>
     Effect.map(
       opener(options, "PlatformSocket.fromSocket")(Effect.succeed(socket), Effect.succeed),
-      (line) => line.lend()
+      (session) => session.lend()
     )
   )
 
@@ -218,7 +224,7 @@ export const makePool = (
 ): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
     const open = opener(options, "PlatformSocket.makePool")
-    return poolOf<Connection, Transport.LeasedConnection<PlatformTransport>>(
+    return poolOf<Connection, TransportSession.TransportConnection<PlatformTransport>>(
       options,
       {
         name: options.address ?? defaultAddress,

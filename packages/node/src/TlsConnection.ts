@@ -115,7 +115,9 @@ export interface Options extends TcpConnection.Options, SecurityOptions {
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<TlsConnection, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => Effect.map(secureDialer(options, "TlsConnection").dial(Effect.succeed), (line) => line.lend()))
+  Effect.suspend(() =>
+    Effect.map(secureDialer(options, "TlsConnection").dial(Effect.succeed), (session) => session.lend())
+  )
 
 /**
  * Goes on with TLS on a connection that `TcpConnection.open` has opened, after whatever both sides have said about it.

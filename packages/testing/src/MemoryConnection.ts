@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Connection } from "@socketpool/core/Connection"
-import * as Transport from "@socketpool/core/Transport"
+import * as TransportSession from "@socketpool/core/TransportSession"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -58,8 +58,8 @@ export const pair = (
     }
     const [near, far] = connected(address("near"), address("far"), highWaterMark)
     return Effect.all([
-      Transport.connection({ ...rest, transport: near }),
-      Transport.connection({ ...rest, transport: far })
+      TransportSession.connection({ ...rest, transport: near }),
+      TransportSession.connection({ ...rest, transport: far })
     ])
   })
 

@@ -9,8 +9,8 @@
 import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
-import * as Transport from "@socketpool/core/Transport"
 import * as TransportPool from "@socketpool/core/TransportPool"
+import * as TransportSession from "@socketpool/core/TransportSession"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
@@ -81,7 +81,8 @@ export interface MemoryServer {
   readonly accepted: Effect.Effect<number>
 }
 
-type ClientLine = Transport.Line<MemoryTransport, Transport.LeasedConnection<MemoryTransport>>
+type ClientConnection = TransportSession.TransportConnection<MemoryTransport>
+type ClientSession = TransportSession.TransportSession<MemoryTransport, ClientConnection>
 
 /**
  * Starts a server that runs `serve` for each connection, in a fiber of its own, until it ends: then the connection is
@@ -121,7 +122,7 @@ export const make = <R = never>(
       peers.add(far)
       run(Effect.scoped(Effect.gen(function*() {
         yield* Effect.addFinalizer(() => Effect.sync(() => peers.delete(far)))
-        const peer = yield* Transport.connection({
+        const peer = yield* TransportSession.connection({
           transport: far,
           allowHalfOpen: true
         })
@@ -140,17 +141,17 @@ export const make = <R = never>(
           case "Accept": {
             const near = accept()
             return Effect.acquireRelease(
-              Effect.sync(() => Transport.session({ ...options, transport: near })),
-              (line) => line.close
+              Effect.sync(() => TransportSession.make({ ...options, transport: near })),
+              (session) => session.close
             )
           }
         }
       })
 
-    /** Opens a line and makes it ready, all of it within `connectTimeout`. */
+    /** Opens a session and makes it ready, all of it within `connectTimeout`. */
     const openInTime = (
       options: ConnectOptions,
-      finish: (line: ClientLine) => Effect.Effect<ClientLine, ConnectError>
+      finish: (session: ClientSession) => Effect.Effect<ClientSession, ConnectError>
     ) =>
       TransportPool.openInTime(
         { address: addressText, connectTimeout: options.connectTimeout ?? "5 seconds" },
@@ -161,7 +162,7 @@ export const make = <R = never>(
     const pool: MemoryServer["pool"] = (options = {}) =>
       TransportPool.make({
         name: addressText,
-        ...options as TransportPool.Options<Transport.LeasedConnection<MemoryTransport>>,
+        ...options as TransportPool.Options<ClientConnection>,
         open: (finish) => openInTime(options, finish)
       }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
 
@@ -173,7 +174,7 @@ export const make = <R = never>(
       })
 
     return {
-      connect: (options = {}) => Effect.map(openInTime(options, Effect.succeed), (line) => line.lend()),
+      connect: (options = {}) => Effect.map(openInTime(options, Effect.succeed), (session) => session.lend()),
       pool,
       layer: (options) => Layer.scoped(Pool, pool(options)),
       welcome: (next) => Effect.sync(() => void (how = next)),

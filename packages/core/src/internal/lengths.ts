@@ -1,7 +1,7 @@
-/** How the length of a frame is written in front of it. */
+/** The forms in which a length is written in front of a frame. */
 import type { ByteBuffer } from "../ByteBuffer.js"
 
-/** `undefined`: it has not come whole. `"Endless"`: it is longer than any that may be. */
+/** `read` returns `undefined` if the header has not come whole, and `"Endless"` if it is longer than any may be. */
 export interface Header {
   readonly read: (bytes: ByteBuffer) => { readonly width: number; readonly length: number } | "Endless" | undefined
   readonly write: (length: number) => Uint8Array

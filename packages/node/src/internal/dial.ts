@@ -1,8 +1,7 @@
 /** Opening a socket. */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import type { LeasedConnection } from "@socketpool/core/Transport"
-import * as Transport from "@socketpool/core/Transport"
 import * as TransportPool from "@socketpool/core/TransportPool"
+import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
@@ -11,26 +10,26 @@ import { connectError } from "./connectError.js"
 import { afterPoll, Intake, NetTransport } from "./netTransport.js"
 import type { Route } from "./route.js"
 
-/** A line over a socket. */
-export type NetSession<C, S extends net.Socket = net.Socket> = Transport.Line<NetTransport<S>, C>
+/** A session over a socket. */
+export type NetSession<C, S extends net.Socket = net.Socket> = TransportSession.TransportSession<NetTransport<S>, C>
 
 /** What is still to be done with a connected socket before it is open. */
-type Proceed<C, L> = (line: NetSession<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
+type Proceed<C, L> = (session: NetSession<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
 
 /**
- * Connects, and goes on with a line over the socket, all of it within the route's `connectTimeout`. The line and the
+ * Connects, and goes on with a session over the socket, all of it within the route's `connectTimeout`. The session and the
  * socket close with the scope.
  */
-export const dial = <C extends LeasedConnection<NetTransport>, L>(
+export const dial = <C extends TransportSession.TransportConnection<NetTransport>, L>(
   route: Route,
-  holder: (line: NetSession<C>) => C,
+  holder: (session: NetSession<C>) => C,
   proceed: Proceed<C, L>
 ): Effect.Effect<L, ConnectError, Scope.Scope> =>
   TransportPool.openInTime(
     { ...route, catchUp: polled },
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
     // At once, and not only with the scope, which may go on for long.
-    (line) => Effect.onError(proceed(line), () => Effect.forkDaemon(line.close))
+    (session) => Effect.onError(proceed(session), () => Effect.forkDaemon(session.close))
   )
 
 const polled = Effect.async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
@@ -41,10 +40,10 @@ const busy = {
   schedule: Schedule.jittered(Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
 }
 
-const attempt = <C extends LeasedConnection<NetTransport>>(
+const attempt = <C extends TransportSession.TransportConnection<NetTransport>>(
   route: Route,
   target: net.NetConnectOpts,
-  holder: (line: NetSession<C>) => C
+  holder: (session: NetSession<C>) => C
 ): Effect.Effect<NetSession<C>, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
@@ -55,16 +54,16 @@ const attempt = <C extends LeasedConnection<NetTransport>>(
       return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
         // The finalizer is there before the connect starts, so that no interrupt can leave a socket behind.
         Effect.andThen(restore(connect(socket, target, route, holder, intake))),
-        Effect.tap((line) => Effect.addFinalizer(() => line.close))
+        Effect.tap((session) => Effect.addFinalizer(() => session.close))
       )
     })
   )
 
-const connect = <C extends LeasedConnection<NetTransport>>(
+const connect = <C extends TransportSession.TransportConnection<NetTransport>>(
   socket: net.Socket,
   target: net.NetConnectOpts,
   route: Route,
-  holder: (line: NetSession<C>) => C,
+  holder: (session: NetSession<C>) => C,
   intake: Intake
 ): Effect.Effect<NetSession<C>, ConnectError> =>
   Effect.async((resume) => {
@@ -90,19 +89,19 @@ const connect = <C extends LeasedConnection<NetTransport>>(
     })
   })
 
-/** A line over a socket that is connected. */
-export const sessionOver = <S extends net.Socket, C extends LeasedConnection<NetTransport<S>>>(
+/** A session over a socket that is connected. */
+export const sessionOver = <S extends net.Socket, C extends TransportSession.TransportConnection<NetTransport<S>>>(
   socket: S,
   route: Pick<Route, "address" | "peer" | "timeout"> & { readonly constructor: { readonly allowHalfOpen: boolean } },
-  holder: (line: NetSession<C, S>) => C,
+  holder: (session: NetSession<C, S>) => C,
   intake?: Intake
 ): NetSession<C, S> => {
-  const line = Transport.session<NetTransport<S>, C>({
+  const session = TransportSession.make<NetTransport<S>, C>({
     transport: new NetTransport(socket, route.address, route.peer, intake),
     holder,
     allowHalfOpen: route.constructor.allowHalfOpen,
     ...(route.timeout === undefined ? {} : { timeout: route.timeout })
   })
-  line.transport.connected()
-  return line
+  session.transport.connected()
+  return session
 }

@@ -1,7 +1,7 @@
 /** What holders of sockets get besides a `Connection`. */
 import type { TcpAddress, UnixAddress } from "@effect/platform/SocketServer"
 import type { Address } from "@socketpool/core/Connection"
-import { LeasedConnection } from "@socketpool/core/Transport"
+import { TransportConnection } from "@socketpool/core/TransportSession"
 import * as Option from "effect/Option"
 import type * as net from "node:net"
 import type * as tls from "node:tls"
@@ -12,7 +12,7 @@ import type { NetSession } from "./dial.js"
 import type { NetTransport } from "./netTransport.js"
 
 /** `A` is what its addresses are. */
-abstract class SocketHandle<S extends net.Socket, A extends Address> extends LeasedConnection<NetTransport<S>> {
+abstract class SocketHandle<S extends net.Socket, A extends Address> extends TransportConnection<NetTransport<S>> {
   protected abstract get kind(): string
 
   override get localAddress(): A {
@@ -33,7 +33,7 @@ abstract class SocketHandle<S extends net.Socket, A extends Address> extends Lea
 }
 
 export class TcpHandle extends SocketHandle<net.Socket, TcpAddress> implements TcpConnection {
-  static readonly of = (line: NetSession<TcpHandle>): TcpHandle => new TcpHandle(line)
+  static readonly of = (session: NetSession<TcpHandle>): TcpHandle => new TcpHandle(session)
 
   protected get kind(): string {
     return "TcpConnection"
@@ -41,7 +41,7 @@ export class TcpHandle extends SocketHandle<net.Socket, TcpAddress> implements T
 }
 
 export class TlsHandle extends SocketHandle<tls.TLSSocket, TcpAddress> implements TlsConnection {
-  static readonly of = (line: NetSession<TlsHandle, tls.TLSSocket>): TlsHandle => new TlsHandle(line)
+  static readonly of = (session: NetSession<TlsHandle, tls.TLSSocket>): TlsHandle => new TlsHandle(session)
 
   protected get kind(): string {
     return "TlsConnection"
@@ -62,7 +62,7 @@ export class TlsHandle extends SocketHandle<tls.TLSSocket, TcpAddress> implement
 }
 
 export class UnixHandle extends SocketHandle<net.Socket, UnixAddress> implements UnixConnection {
-  static readonly of = (line: NetSession<UnixHandle>): UnixHandle => new UnixHandle(line)
+  static readonly of = (session: NetSession<UnixHandle>): UnixHandle => new UnixHandle(session)
 
   protected get kind(): string {
     return "UnixConnection"

@@ -2,6 +2,7 @@
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as TransportPool from "@socketpool/core/TransportPool"
+import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
@@ -82,7 +83,7 @@ export const secureDialer = (given: Options, of: string): {
   readonly address: string
   readonly peer: Address
   readonly dial: (
-    finish: (line: SecureSession) => Effect.Effect<SecureSession, ConnectError>
+    finish: (session: SecureSession) => Effect.Effect<SecureSession, ConnectError>
   ) => Effect.Effect<SecureSession, ConnectError, Scope.Scope>
 } => {
   const { host, startTls } = own(given)
@@ -95,34 +96,34 @@ export const secureDialer = (given: Options, of: string): {
       dial(
         route,
         TcpHandle.of,
-        (line) =>
-          (startTls === undefined ? Effect.void : TransportPool.handshake(line, startTls)).pipe(
-            Effect.andThen(upgrade(line, route, host, security)),
+        (session) =>
+          (startTls === undefined ? Effect.void : TransportPool.handshake(session, startTls)).pipe(
+            Effect.andThen(upgrade(session, route, host, security)),
             Effect.flatMap(finish)
           )
       )
   }
 }
 
-/** A line over TLS. */
+/** A session over TLS. */
 type SecureSession = NetSession<TlsHandle, tls.TLSSocket>
 
-/** Goes on with TLS where a plain line ends. */
+/** Goes on with TLS where a plain session ends. */
 const upgrade = (
-  line: NetSession<TcpHandle>,
+  session: NetSession<unknown>,
   route: Parameters<typeof sessionOver>[1],
   host: string,
   security: Security
 ): Effect.Effect<SecureSession, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) => {
     const { address } = route
-    line.revoke()
-    if (line.end !== undefined) return failure("Tls", address, { cause: new Error("the peer has gone") })
-    if (!line.isClean || line.hasUnsent) {
+    const taken = TransportSession.takeTransport(session)
+    if (taken === "Ended") return failure("Tls", address, { cause: new Error("the peer has gone") })
+    if (taken === "Unclean") {
       return failure("Tls", address, { cause: new Error("there is plain text left from before the handshake") })
     }
-    const raw = line.transport.socket
-    line.transport.detach()
+    const raw = taken.socket
+    taken.detach()
     const name = security.servername ?? host
     const socket = tls.connect({
       ...security.options,
@@ -140,7 +141,7 @@ const upgrade = (
     })
     return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
       Effect.andThen(restore(shakeHands(socket, address, () => sessionOver(socket, route, TlsHandle.of)))),
-      Effect.tap((line) => Effect.addFinalizer(() => line.close)),
+      Effect.tap((session) => Effect.addFinalizer(() => session.close)),
       Effect.tapError(() => Effect.sync(() => security.session = undefined))
     )
   })
@@ -179,16 +180,16 @@ export const upgradeHeld = (
   options: SecurityOptions
 ): Effect.Effect<TlsHandle, ConnectError, Scope.Scope> =>
   Effect.suspend(() => {
-    if (!(connection instanceof TcpHandle) || connection.session.holder !== connection || connection.session.isShared) {
+    const session = connection instanceof TcpHandle ? TransportSession.ownSession(connection) : undefined
+    if (session === undefined) {
       throw new TypeError(
         "TlsConnection.upgrade: connection must be one that TcpConnection.open has given, and not upgraded yet"
       )
     }
-    const line: NetSession<TcpHandle> = connection.session
-    const { address, remoteAddress } = line.transport
-    const timeout = line.timeout === Infinity ? undefined : line.timeout
+    const { address, remoteAddress } = session.transport
+    const timeout = session.timeout === Infinity ? undefined : session.timeout
     const route = { address, peer: remoteAddress, timeout, constructor: { allowHalfOpen: false } }
-    return Effect.map(upgrade(line, route, hostOf(address), secure(options)), (line) => line.lend())
+    return Effect.map(upgrade(session, route, hostOf(address), secure(options)), (session) => session.lend())
   })
 
 /** The host in an address as errors show it. */

@@ -9,33 +9,42 @@ import { type Linked, List } from "../list.js"
 import * as PoolRuntime from "../runtime.js"
 import type { Holder } from "../state.js"
 
-/** What is to be done by a deadline. */
+/** An operation with a deadline. */
 export interface Timed extends Linked<Timed> {
   deadline: number
   readonly overdue: () => void
 }
 
+/** Distinct timeouts whose objects are kept for the next operation, per clock. */
+const keptAtRest = 16
+
+/** The deadlines of one clock, by timeout in milliseconds. */
+type ByTimeout = Map<number, Deadlines>
+
 /**
- * All that wait by one clock with one timeout: their deadlines are in the order in which they came, so that one sleeping
- * fiber will do, whatever the number of operations and connections. A fiber or two for each would cost more than the
- * operation.
+ * The deadlines of all operations with one clock and one timeout. They are in the order of arrival, so one sleeping fiber
+ * serves any number of operations and connections. A fiber for each would cost more than the operation.
  */
 export class Deadlines {
-  private static readonly byClock = new WeakMap<Clock.Clock, Map<number, Deadlines>>()
+  private static readonly byScheduler = new WeakMap<object, WeakMap<Clock.Clock, ByTimeout>>()
 
-  /** Those of a fiber's clock. */
+  /** Returns the deadlines of a fiber's clock. */
   static of(fiber: Holder, timeout: number): Deadlines {
     const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-    let byTimeout = Deadlines.byClock.get(clock)
-    if (byTimeout === undefined) {
-      byTimeout = new Map()
-      Deadlines.byClock.set(clock, byTimeout)
-    }
-    let deadlines = byTimeout.get(timeout)
-    if (deadlines === undefined) {
-      deadlines = new Deadlines(runtimeOf(fiber, clock), timeout, () => byTimeout.delete(timeout))
-      byTimeout.set(timeout, deadlines)
-    }
+    const scheduler = fiber.currentScheduler
+    let byClock = Deadlines.byScheduler.get(scheduler)
+    if (byClock === undefined) Deadlines.byScheduler.set(scheduler, byClock = new WeakMap())
+    let byTimeout = byClock.get(clock)
+    if (byTimeout === undefined) byClock.set(clock, byTimeout = new Map())
+    return byTimeout.get(timeout) ?? Deadlines.make(fiber, clock, byTimeout, timeout)
+  }
+
+  private static make(fiber: Holder, clock: Clock.Clock, byTimeout: ByTimeout, timeout: number): Deadlines {
+    const deadlines = new Deadlines(runtimeOf(fiber, clock), timeout, () => {
+      // A lone request after the other finds its object again; a program that computes timeouts does not pile them up.
+      if (byTimeout.size > keptAtRest) byTimeout.delete(timeout)
+    })
+    byTimeout.set(timeout, deadlines)
     return deadlines
   }
 
@@ -45,12 +54,12 @@ export class Deadlines {
   private constructor(
     private readonly runtime: PoolRuntime.PoolRuntime,
     private readonly timeout: number,
-    forget: () => void
+    atRest: () => void
   ) {
     this.alarm = Alarm.of(runtime, this.pending, (operation) => {
-      // One that has ended because another did is not in the list any more.
+      // An operation that has ended because another did is not in the list any more.
       if (this.pending.remove(operation)) operation.overdue()
-    }, forget)
+    }, atRest)
   }
 
   add(operation: Timed): void {
@@ -64,7 +73,7 @@ export class Deadlines {
   }
 }
 
-/** Nothing of the fiber but its time. */
+/** Takes nothing of the fiber but its clock and its scheduler. */
 const runtimeOf = (fiber: Holder, clock: Clock.Clock): PoolRuntime.PoolRuntime => {
   const timed = Runtime.setFiberRef(
     Runtime.defaultRuntime,

@@ -1,17 +1,23 @@
-/** What has to wait: for its turn, its bytes or room; and no longer than it may. */
+/** Reads and writes: each waits for its turn, its bytes or room, and no longer than its timeout. */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import * as Option from "effect/Option"
+import * as Stream from "effect/Stream"
+import type { OperationOptions } from "../../Connection.js"
 import type { ConnectionError } from "../../ConnectionError.js"
-import type { Decoder } from "../../Framing.js"
+import type { Decoder } from "../../Decoder.js"
 import type { Unwritable } from "../../Transport.js"
-import { Continuation, type Guard } from "../interruption.js"
+import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { List } from "../list.js"
 import type { Holder } from "../state.js"
 import { Deadlines, type Timed } from "./deadlines.js"
-import type { LeasedConnection } from "./leased.js"
 import type { Answer, Reader } from "./readQueue.js"
+import type { Session } from "./session.js"
+import { timeoutMillis } from "./timeout.js"
 import type { Writer } from "./writeQueue.js"
+
+export type { Guard, Holder }
 
 type Answered<A> = Exit.Exit<A, ConnectionError>
 
@@ -22,16 +28,18 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
 
   constructor(
     fiber: Holder,
-    readonly leased: LeasedConnection<any>,
+    readonly session: Session<any, any>,
+    /** The connection through which the operation runs. */
+    private readonly connection: unknown,
     private readonly timeout: number
   ) {
     super(fiber)
   }
 
   abstract readonly kind: "read" | "write"
-  /** Gets in line; it may be its turn at once. */
+  /** Joins the queue; its turn may come at once. */
   protected abstract begin(): void
-  /** Leaves the line. */
+  /** Leaves the queue. */
   protected abstract leave(): void
 
   run(guard: Guard): Effect.Effect<A, ConnectionError> {
@@ -40,8 +48,8 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
 
   wait(resume: (answered: Answered<A>) => void): void {
     this.resume = resume
-    // The fiber may have stepped aside since it looked, and the connection may be somebody else's by now.
-    if (this.leased.session.holder !== this.leased) return this.end(this.refuse("Released"))
+    // The fiber may have yielded since it looked, and the session may have another holder by now.
+    if (this.session.holder !== this.connection) return this.end(this.refuse("Released"))
     this.begin()
     if (this.answered === undefined && this.timeout !== Infinity) this.timer = new Timer(this, this.fiber, this.timeout)
   }
@@ -59,11 +67,11 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
   }
 
   private refuse(reason: "Released" | "Timeout"): Answered<never> {
-    return Exit.fail(this.leased.error(this.kind, { reason }))
+    return Exit.fail(this.session.error(this.kind, { reason }))
   }
 
   onFailure(cause: Cause.Cause<ConnectionError>): Answered<never> {
-    // Interrupted; perhaps with the bytes on their way to this fiber: then they are lost to it.
+    // An interrupt may strike while the bytes are on their way to this fiber; then they are lost.
     if (this.resume !== undefined && this.answered?._tag !== "Failure") {
       this.timer?.stop()
       this.leave()
@@ -95,9 +103,9 @@ class Timer implements Timed {
     this.stopCatchingUp?.()
   }
 
-  /** What has arrived by now is looked at first. */
+  /** Looks at the bytes that have arrived by now first. */
   overdue(): void {
-    const { transport } = this.operation.leased.session
+    const { transport } = this.operation.session
     if (transport.catchUp === undefined) this.operation.tooLate()
     else this.stopCatchingUp = transport.catchUp(() => this.operation.tooLate())
   }
@@ -106,9 +114,15 @@ class Timer implements Timed {
 const awaited = <A>(operation: Operation<A>): Effect.Effect<A, ConnectionError> =>
   Effect.async((resume) => operation.wait(resume))
 
-export class Reading<A> extends Operation<A> implements Reader<A> {
-  constructor(fiber: Holder, leased: LeasedConnection<any>, readonly decoder: Decoder<A>, timeout: number) {
-    super(fiber, leased, timeout)
+class Reading<A> extends Operation<A> implements Reader<A> {
+  constructor(
+    fiber: Holder,
+    session: Session<any, any>,
+    connection: unknown,
+    readonly decoder: Decoder<A>,
+    timeout: number
+  ) {
+    super(fiber, session, connection, timeout)
   }
 
   get kind(): "read" {
@@ -116,27 +130,28 @@ export class Reading<A> extends Operation<A> implements Reader<A> {
   }
 
   protected begin(): void {
-    this.leased.session.reads.read(this)
+    this.session.reads.read(this)
   }
 
   protected leave(): void {
-    this.leased.session.reads.abandon(this)
+    this.session.reads.abandon(this)
   }
 
   done(answer: Answer<A>): void {
-    this.end(this.leased.answered(answer))
+    this.end(answered(this.session, answer))
   }
 }
 
-export class Writing extends Operation<void> implements Writer {
+class Writing extends Operation<void> implements Writer {
   constructor(
     fiber: Holder,
-    leased: LeasedConnection<any>,
+    session: Session<any, any>,
+    connection: unknown,
     readonly data: Uint8Array | string,
     public written: boolean,
     timeout: number
   ) {
-    super(fiber, leased, timeout)
+    super(fiber, session, connection, timeout)
   }
 
   get kind(): "write" {
@@ -144,14 +159,77 @@ export class Writing extends Operation<void> implements Writer {
   }
 
   protected begin(): void {
-    this.leased.session.writes.write(this)
+    this.session.writes.write(this)
   }
 
   protected leave(): void {
-    this.leased.session.writes.abandon(this)
+    this.session.writes.abandon(this)
   }
 
   done(failure?: Unwritable): void {
-    this.end(failure === undefined ? Exit.void : Exit.fail(this.leased.error("write", failure)))
+    this.end(failure === undefined ? Exit.void : Exit.fail(this.session.error("write", failure)))
   }
 }
+
+// --- What a connection calls ----------------------------------------------------------------------------------------
+
+const timeoutOf = (session: Session<any, any>, options: OperationOptions | undefined): number =>
+  options?.timeout === undefined ? session.timeout : timeoutMillis(options.timeout)
+
+const unwritable = (session: Session<any, any>, connection: unknown): Unwritable | undefined =>
+  session.holder === connection ? session.writes.failure : { reason: "Released" }
+
+const answered = <A>(session: Session<any, any>, answer: Answer<A>): Answered<A> =>
+  Exit.mapError(answer, (why) => session.error("read", why))
+
+export const write = (
+  fiber: Holder,
+  guard: Guard,
+  session: Session<any, any>,
+  connection: unknown,
+  data: Uint8Array | string,
+  options: OperationOptions | undefined
+): Effect.Effect<void, ConnectionError> => {
+  const timeout = timeoutOf(session, options)
+  const { writes } = session
+  const failure = unwritable(session, connection)
+  if (failure !== undefined) return Effect.fail(session.error("write", failure))
+  if (data.length === 0) return Effect.void
+  const written = writes.canWrite
+  if (written && writes.writeNow(data)) return Effect.void
+  return new Writing(fiber, session, connection, data, written, timeout).run(guard)
+}
+
+export const read = <A>(
+  fiber: Holder,
+  guard: Guard,
+  session: Session<any, any>,
+  connection: unknown,
+  decoder: Decoder<A>,
+  options: OperationOptions | undefined
+): Effect.Effect<A, ConnectionError> => {
+  const timeout = timeoutOf(session, options)
+  if (session.holder !== connection) return Effect.fail(session.error("read", { reason: "Released" }))
+  const answer = session.reads.tryRead(decoder)
+  return answer === undefined ?
+    new Reading(fiber, session, connection, decoder, timeout).run(guard) :
+    answered(session, answer)
+}
+
+/** Waits for the writes before it, and writes nothing. */
+const turn = (fiber: Holder, guard: Guard, session: Session<any, any>, connection: unknown) =>
+  new Writing(fiber, session, connection, "", false, session.timeout).run(guard)
+
+export const shutdown = (session: Session<any, any>, connection: unknown): Effect.Effect<void, ConnectionError> =>
+  Effect.suspend(() => {
+    const failure = unwritable(session, connection)
+    if (failure !== undefined) return Effect.fail(session.error("write", failure))
+    if (session.writes.canWrite) return Effect.sync(() => session.shutdown())
+    return Effect.andThen(guarded(turn, session, connection, undefined), shutdown(session, connection))
+  })
+
+/** Repeats a read until the peer ends its stream; between two reads that is no error. */
+export const untilEnd = <A>(read: Effect.Effect<A, ConnectionError>): Stream.Stream<A, ConnectionError> =>
+  Stream.repeatEffectOption(
+    Effect.mapError(read, (error) => error.reason === "EndOfStream" ? Option.none() : Option.some(error))
+  )

@@ -1,8 +1,8 @@
-/** The reading half of a connection: what has come, and who waits for more. */
+/** The reading half of a session: the bytes that have come, and the readers that wait for more. */
 import * as Exit from "effect/Exit"
-import { ByteBuffer } from "../../ByteBuffer.js"
-import { type Decoder, TooLarge } from "../../Framing.js"
+import { type Decoder, TooLarge } from "../../Decoder.js"
 import type { Failure, Unreadable } from "../../Transport.js"
+import { ByteQueue } from "../byteQueue.js"
 
 export type Answer<A> = Exit.Exit<A, Unreadable>
 
@@ -12,20 +12,20 @@ export interface Reader<A> {
 }
 
 export class ReadQueue {
-  /** Why nothing more can come; what came before can still be read. */
+  /** The reason why nothing more can come. Bytes that came before can still be read. */
   failure: Failure | undefined = undefined
-  private readonly bytes = new ByteBuffer()
+  private readonly bytes = new ByteQueue()
   private readonly readers: Array<Reader<any>> = []
 
   constructor(
-    /** Holds the peer back, or lets it go on. */
+    /** Holds the peer back, or lets it continue. */
     private readonly hold: (back: boolean) => void,
     private readonly markDirty: () => void,
-    /** Something has been read. */
+    /** Notes a read. */
     private readonly noteRead: () => void
   ) {}
 
-  /** How many bytes have come that nobody has read. */
+  /** The number of bytes that nobody has read. */
   get unread(): number {
     return this.bytes.length
   }
@@ -34,7 +34,7 @@ export class ReadQueue {
     return this.readers.length > 0
   }
 
-  /** Reads at once if it is this reader's turn and enough has come, or if nothing can come any more. */
+  /** Reads at once if nobody waits and enough has come, or if nothing can come any more. */
   tryRead<A>(decoder: Decoder<A>): Answer<A> | undefined {
     if (this.readers.length > 0) return undefined
     const answer = this.answer(decoder)
@@ -42,13 +42,13 @@ export class ReadQueue {
     return answer
   }
 
-  /** Gets in line to read. */
+  /** Joins the queue of readers. */
   read<A>(reader: Reader<A>): void {
     this.readers.push(reader)
     this.serve()
   }
 
-  /** A reader has given up. What it waited for may still come, so the connection must not be lent again. */
+  /** Removes a reader. Its bytes may still come, so the session must not be lent again. */
   abandon(reader: Reader<any>): void {
     this.markDirty()
     const at = this.readers.indexOf(reader)
@@ -61,14 +61,14 @@ export class ReadQueue {
     this.serve()
   }
 
-  /** The first failure stays. */
+  /** Ends the reading half. The first failure stays. */
   fail(failure: Failure): void {
     if (this.failure !== undefined) return
     this.failure = failure
     this.serve()
   }
 
-  /** The lease has ended: those who still read learn so. */
+  /** The lease has ended: fails the readers that still wait. */
   revoke(): void {
     if (this.readers.length === 0) return
     this.markDirty()
@@ -79,7 +79,7 @@ export class ReadQueue {
     this.bytes.clear()
   }
 
-  /** Holds the peer back while there are bytes that nobody waits for, and only then. */
+  /** Holds the peer back exactly while there are bytes that nobody waits for. */
   flow(): void {
     this.hold(this.bytes.length > 0 && this.readers.length === 0)
   }

@@ -1,24 +1,25 @@
 /**
- * A transport with pulled reads, and the one who may use it.
+ * A transport with pulled reads and one holder at a time.
  *
- * It is held or idle. While it is held, bytes that come before they are asked for are kept and the peer is held back.
- * While it is idle it is never held back: a byte, an end or an error is its end. (One unread byte in a paused socket
- * would hide even the peer's FIN.)
+ * A session is held or idle. While it is held, bytes that come before they are asked for are kept, and the peer is held
+ * back. While it is idle the peer is never held back, and a byte, an end or an error ends the session. (One unread byte in
+ * a paused socket would hide even the peer's FIN.)
  */
 import * as Effect from "effect/Effect"
-import type { Failure, Transport } from "../../Transport.js"
+import { ConnectionError } from "../../ConnectionError.js"
+import type { Failure, Transport, Unreadable } from "../../Transport.js"
 import { ReadQueue } from "./readQueue.js"
 import { WriteQueue } from "./writeQueue.js"
 
-export class TransportSession<T extends Transport = Transport, C = unknown> {
+export class Session<T extends Transport = Transport, C = unknown> {
   readonly reads: ReadQueue
   readonly writes: WriteQueue
-  /** Whoever may use it now. */
+  /** The connection that may use it now. */
   holder: C | undefined = undefined
   private failure: Failure | undefined = undefined
-  /** Whether something was sent since something was last read: then an answer may be on its way. */
+  /** Whether data was sent after the last read, so that an answer may be on its way. */
   awaitsAnswer = false
-  /** Whether it goes from one holder to another. */
+  /** Whether it belongs to a pool, or is being made ready for one. */
   isShared = false
   private idle = false
   private isDirty = false
@@ -29,8 +30,8 @@ export class TransportSession<T extends Transport = Transport, C = unknown> {
 
   constructor(
     readonly transport: T,
-    private readonly hand: (line: TransportSession<T, C>) => C,
-    /** How long one operation may take, in milliseconds. */
+    private readonly connectionFor: (session: Session<T, C>) => C,
+    /** The limit of one operation, in milliseconds. */
     readonly timeout: number,
     private readonly allowHalfOpen: boolean
   ) {
@@ -62,7 +63,7 @@ export class TransportSession<T extends Transport = Transport, C = unknown> {
     this.reads.fail(endOfStream)
   }
 
-  /** The first failure stays. What came before it can still be read. */
+  /** Ends the session. The first failure stays; bytes that came before it can still be read. */
   private fail(failure: Failure): void {
     if (this.failure !== undefined) return
     this.failure = failure
@@ -83,25 +84,34 @@ export class TransportSession<T extends Transport = Transport, C = unknown> {
     return this.failure === undefined && this.transport.isOpen
   }
 
-  /** Why it can be used no more, once that is so. */
+  /** The failure that has ended it. */
   get end(): Failure | undefined {
     return this.failure
   }
 
+  error(operation: "read" | "write", why: Unreadable): ConnectionError {
+    const into = operation === "read" && why.reason !== "Released" ? this.reads.unread : 0
+    const { address } = this.transport
+    return new ConnectionError(
+      { ...why, operation, address, ...(into > 0 ? { bytesIntoFrame: into } : {}) },
+      { disableValidation: true }
+    )
+  }
+
   // --- Between leases -----------------------------------------------------------------------------------------------
 
-  /** Nothing of the last holder is left on it, except perhaps output on its way. */
+  /** Whether the last holder has left nothing behind, except perhaps output on its way. */
   get isClean(): boolean {
     return this.failure === undefined && !this.isDirty && !this.reads.hasReaders && this.reads.unread === 0 &&
       !this.transport.hasUnread
   }
 
-  /** Output that has not been passed on yet. */
+  /** Whether output has not been passed on yet. */
   get hasUnsent(): boolean {
     return this.writes.hasWriters || !this.transport.flushNow()
   }
 
-  /** Says that it must not be lent again. */
+  /** Marks it: it must not be lent again. */
   markDirty(): void {
     this.isDirty = true
   }
@@ -114,15 +124,15 @@ export class TransportSession<T extends Transport = Transport, C = unknown> {
     if (this.reads.failure !== undefined) this.fail({ reason: "Closed" })
   }
 
-  /** Something of its own for the next holder; what the one before has can do nothing any more. */
+  /** Makes a connection for the next holder. The last holder's can do nothing any more. */
   lend(): C {
     this.idle = false
     this.transport.setIdle?.(false)
-    this.holder = this.hand(this)
+    this.holder = this.connectionFor(this)
     return this.holder
   }
 
-  /** Takes it away from its holder; those who still read or write through it learn so, and their traffic spoils it. */
+  /** Takes it from its holder. Reads and writes that still wait fail, and make it dirty. */
   revoke(): void {
     this.holder = undefined
     if (this.writes.hasWriters) this.markDirty()
@@ -130,7 +140,7 @@ export class TransportSession<T extends Transport = Transport, C = unknown> {
     this.writes.revoke()
   }
 
-  /** From now on nobody may touch it, and whatever comes in is its end. */
+  /** Takes it from its holder; from now on any input ends it. */
   setIdle(): void {
     this.revoke()
     this.isShared = true
@@ -141,7 +151,7 @@ export class TransportSession<T extends Transport = Transport, C = unknown> {
 
   // --- Waiting ------------------------------------------------------------------------------------------------------
 
-  /** Completes when all output so far has gone, or never will. */
+  /** Completes when all output so far has been passed on, or never will be. */
   readonly sent: Effect.Effect<void> = Effect.async((resume) => this.transport.flush(() => resume(Effect.void)))
 
   /** Completes when nothing can be read or written any more. */
@@ -161,8 +171,8 @@ export class TransportSession<T extends Transport = Transport, C = unknown> {
   })
 
   /**
-   * Closes in order, unless there is something that must not be sent any more, and completes when it has closed. What
-   * still comes in is dropped.
+   * Closes in order, unless it holds output that must not be sent any more. Completes when it has closed. Input that still
+   * arrives is dropped.
    */
   readonly close: Effect.Effect<void> = Effect.async((resume) => {
     this.revoke()

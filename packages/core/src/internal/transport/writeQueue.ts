@@ -1,25 +1,25 @@
-/** The writing half of a connection: who waits until there is room for more. */
+/** The writing half of a session: the writers that wait for room. */
 import type { Failure, Unwritable } from "../../Transport.js"
 
 export interface Writer {
   readonly data: Uint8Array | string
   readonly done: (failure?: Unwritable) => void
-  /** Handed to the transport; what is left to wait for is that its buffer drains. */
+  /** Whether the transport has the data; the writer then waits for its buffer to drain. */
   written: boolean
 }
 
-/** What it writes to. */
+/** The transport, as far as it is written to. */
 interface Pipe {
   readonly isFull: boolean
   readonly write: (data: Uint8Array | string) => boolean
 }
 
 export class WriteQueue {
-  /** Why nothing more can be sent. */
+  /** The reason why nothing more can be sent. */
   failure: Failure | undefined = undefined
   private readonly writers: Array<Writer> = []
 
-  constructor(private readonly pipe: Pipe, /** Something has been sent. */ private readonly noteWrite: () => void) {}
+  constructor(private readonly pipe: Pipe, /** Notes a write. */ private readonly noteWrite: () => void) {}
 
   get hasWriters(): boolean {
     return this.writers.length > 0
@@ -30,20 +30,20 @@ export class WriteQueue {
     return this.writers.length === 0 && !this.pipe.isFull
   }
 
-  /** Hands data over; whether there is still room. To be called only when `canWrite`. */
+  /** Hands data over and returns whether there is still room. To be called only if `canWrite`. */
   writeNow(data: Uint8Array | string): boolean {
     this.noteWrite()
     return this.pipe.write(data)
   }
 
-  /** Gets in line: to write, or, what is written already, to see the buffer drain. */
+  /** Joins the queue of writers: to write, or to wait for the buffer to drain. */
   write(writer: Writer): void {
     if (this.failure !== undefined) return writer.done(this.failure)
     this.writers.push(writer)
     this.serve()
   }
 
-  /** A writer has given up. What the transport has taken goes out whole, the rest not at all. */
+  /** Removes a writer. Data that the transport has taken goes out whole, other data not at all. */
   abandon(writer: Writer): void {
     const at = this.writers.indexOf(writer)
     if (at >= 0) this.writers.splice(at, 1)
@@ -62,14 +62,14 @@ export class WriteQueue {
     }
   }
 
-  /** The first failure stays. */
+  /** Ends the writing half. The first failure stays. */
   fail(failure: Failure): void {
     if (this.failure !== undefined) return
     this.failure = failure
     for (const writer of this.writers.splice(0)) writer.done(failure)
   }
 
-  /** The lease has ended: those who still write learn so. */
+  /** The lease has ended: fails the writers that still wait. */
   revoke(): void {
     if (this.writers.length === 0) return
     for (const writer of this.writers.splice(0)) writer.done({ reason: "Released" })

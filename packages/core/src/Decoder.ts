@@ -1,0 +1,37 @@
+/**
+ * Decoders: how a read finds one frame in a stream of bytes.
+ *
+ * @since 0.2.0
+ */
+import type { ByteBuffer } from "./ByteBuffer.js"
+
+/**
+ * The answer of a decoder that has found a frame larger than allowed.
+ *
+ * @since 0.1.0
+ * @category symbols
+ */
+export const TooLarge: unique symbol = Symbol.for("@socketpool/core/Framing/TooLarge")
+
+/**
+ * @since 0.1.0
+ * @category symbols
+ */
+export type TooLarge = typeof TooLarge
+
+/**
+ * Finds one frame. A read asks it again whenever more bytes have come, so it may remember how far it has looked.
+ *
+ * @since 0.1.0
+ * @category models
+ */
+export interface Decoder<out A> {
+  /**
+   * Takes one frame from the front of the bytes.
+   *
+   * Return `undefined` if the frame has not come whole; take nothing then. Return `TooLarge` if it can never become a
+   * frame; the read then fails with `ConnectionError` reason `TooLarge`. Return that as soon as the size of the frame is
+   * known, before its bytes have come.
+   */
+  readonly decode: (bytes: ByteBuffer) => A | TooLarge | undefined
+}

@@ -1,0 +1,284 @@
+/**
+ * Sessions: a transport with one holder at a time, and the connection in the holder's hand.
+ *
+ * @since 0.2.0
+ */
+import type * as Channel from "effect/Channel"
+import type * as Chunk from "effect/Chunk"
+import type * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
+import type * as Scope from "effect/Scope"
+import * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import type { Address, Connection, OperationOptions } from "./Connection.js"
+import type { ConnectionError } from "./ConnectionError.js"
+import type { Decoder } from "./Decoder.js"
+import { atMost, exactly, until } from "./internal/decoders.js"
+import { guarded } from "./internal/interruption.js"
+import { own } from "./internal/options.js"
+import { access, internalOf } from "./internal/transport/access.js"
+import { duplex } from "./internal/transport/duplex.js"
+import * as Operations from "./internal/transport/operation.js"
+import { Session } from "./internal/transport/session.js"
+import { timeoutMillis } from "./internal/transport/timeout.js"
+import * as Utf8 from "./internal/utf8.js"
+import type { Transport } from "./Transport.js"
+
+// --- Models ---------------------------------------------------------------------------------------------------------
+
+/**
+ * A transport with one holder at a time. Make it with `make`. `C` is the type of connection it lends.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TransportSession<out T extends Transport = Transport, out C = Connection> {
+  readonly transport: T
+  /** The limit of one operation that has to wait, in milliseconds; `Infinity` for none. */
+  readonly timeout: number
+  /** Makes a connection for a new holder and revokes the last holder's: it fails with reason `Released` from now on. */
+  readonly lend: () => C
+  /** Closes the transport and completes when it has closed. Output is sent first, unless the session is dirty. */
+  readonly close: Effect.Effect<void>
+}
+
+/**
+ * The options of a session.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options<T extends Transport, C> {
+  /** The transport, not started yet. */
+  readonly transport: T
+
+  /** Makes the connection of a new holder. Default: a plain `TransportConnection`. */
+  readonly holder?: (session: TransportSession<T, C>) => C
+
+  /**
+   * Limits one `send` or read that has to wait, as a whole, however slowly bytes trickle in. Then it fails with
+   * `ConnectionError` reason `Timeout`. More than 0. Default: none.
+   */
+  readonly timeout?: Duration.DurationInput
+
+  /** Lets the holder send after the peer has ended its stream. Default: `false`. */
+  readonly allowHalfOpen?: boolean
+}
+
+// --- The holder's connection ----------------------------------------------------------------------------------------
+
+const defaultMaxBytes = 1_024
+const defaultMaxFrame = 65_536
+/** The bytes that `stream` reads at once: as many as one read from a socket gives. */
+const streamBytes = 65_536
+
+const count = (method: string, name: string, value: number, least: number): number => {
+  if (Number.isSafeInteger(value) && value >= least) return value
+  throw new RangeError(`${method}: ${name} must be a whole number of at least ${least}, but is ${String(value)}`)
+}
+
+/**
+ * The connection of one holder, for one lease; worthless afterwards. Extend it to give holders more than `Connection` has.
+ *
+ * @example
+ * ```ts
+ * import { type Transport, TransportSession } from "@socketpool/core"
+ *
+ * class Labelled extends TransportSession.TransportConnection<Transport.Transport> {
+ *   get label(): string {
+ *     return `over ${this.transport.address}`
+ *   }
+ * }
+ *
+ * const open = (transport: Transport.Transport) =>
+ *   TransportSession.connection({ transport, holder: (session) => new Labelled(session) })
+ * ```
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export abstract class TransportConnection<T extends Transport = Transport>
+  implements Connection, Inspectable.Inspectable
+{
+  readonly #session: Session<T, any>
+
+  static {
+    access.sessionOf = (connection) => (connection as TransportConnection).#session
+  }
+
+  // What its effects do. They are no closures, as these would cost as much as the rest.
+
+  static readonly #write = (
+    fiber: Operations.Holder,
+    guard: Operations.Guard,
+    connection: TransportConnection<any>,
+    data: Uint8Array | string,
+    options: OperationOptions | undefined
+  ) => Operations.write(fiber, guard, connection.#session, connection, data, options)
+
+  static readonly #read = <A>(
+    fiber: Operations.Holder,
+    guard: Operations.Guard,
+    connection: TransportConnection<any>,
+    make: () => Decoder<A>,
+    options: OperationOptions | undefined
+  ) => Operations.read(fiber, guard, connection.#session, connection, make(), options)
+
+  constructor(session: TransportSession<T, any>) {
+    this.#session = internalOf<T, any>(session)
+  }
+
+  /** The transport, while the lease lasts. Throws `ConnectionError` reason `Released` afterwards. */
+  protected get transport(): T {
+    if (this.#session.holder !== this) throw this.#session.error("read", { reason: "Released" })
+    return this.#session.transport
+  }
+
+  send(data: Uint8Array | string, options?: OperationOptions): Effect.Effect<void, ConnectionError> {
+    return guarded(TransportConnection.#write, this, data, options)
+  }
+
+  get sink(): Sink.Sink<void, Uint8Array | string, never, ConnectionError> {
+    return Sink.forEach((data) => this.send(data))
+  }
+
+  get shutdown(): Effect.Effect<void, ConnectionError> {
+    return Operations.shutdown(this.#session, this)
+  }
+
+  recv(maxBytes: number = defaultMaxBytes, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
+    return this.recvFrame(() => atMost(count("recv", "maxBytes", maxBytes, 1)), options)
+  }
+
+  recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
+    return this.recvFrame(() => exactly(count("recvExactly", "bytes", bytes, 0)), options)
+  }
+
+  recvUntil(
+    delimiter: Uint8Array | string,
+    options: OperationOptions & { readonly maxBytes?: number } = {}
+  ): Effect.Effect<Uint8Array, ConnectionError> {
+    return this.recvFrame(() => {
+      const bytes = typeof delimiter === "string" ? Utf8.encode(delimiter) : delimiter
+      if (bytes.length === 0) throw new RangeError("recvUntil: delimiter must not be empty")
+      return until(bytes, count("recvUntil", "maxBytes", options.maxBytes ?? defaultMaxFrame, bytes.length))
+    }, options)
+  }
+
+  recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError> {
+    return guarded(TransportConnection.#read<A>, this, decoder, options)
+  }
+
+  get stream(): Stream.Stream<Uint8Array, ConnectionError> {
+    return Operations.untilEnd(this.recv(streamBytes))
+  }
+
+  channel<IE = never>(): Channel.Channel<
+    Chunk.Chunk<Uint8Array>,
+    Chunk.Chunk<Uint8Array | string>,
+    ConnectionError | IE,
+    IE,
+    void,
+    unknown
+  > {
+    return duplex<ConnectionError, IE>(this.stream, (data) => this.send(data))
+  }
+
+  get closed(): Effect.Effect<void> {
+    return this.#session.closed
+  }
+
+  get isConnected(): boolean {
+    return this.#session.holder === this && this.#session.isOpen
+  }
+
+  get localAddress(): Address {
+    return this.#session.transport.localAddress
+  }
+
+  get remoteAddress(): Address {
+    return this.#session.transport.remoteAddress
+  }
+
+  toJSON(): unknown {
+    const { address } = this.#session.transport
+    return { _id: "@socketpool/core/Connection", address, isConnected: this.isConnected }
+  }
+
+  toString(): string {
+    return Inspectable.format(this.toJSON())
+  }
+
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+}
+
+class PlainConnection<T extends Transport> extends TransportConnection<T> {}
+
+// --- Constructors ---------------------------------------------------------------------------------------------------
+
+/**
+ * Puts a session over a transport. The caller closes it, with `close`. A wrong `timeout` throws a `RangeError`.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const make = <T extends Transport, C = TransportConnection<T>>(
+  given: Options<T, C>
+): TransportSession<T, C> => {
+  const options = own(given)
+  return new Session<T, C>(
+    options.transport,
+    // Without a `holder`, C is the type of the default.
+    options.holder ?? ((session) => new PlainConnection<T>(session) as C),
+    timeoutMillis(options.timeout),
+    options.allowHalfOpen === true
+  )
+}
+
+/**
+ * Makes a connection over a transport, for one holder. It closes with the scope.
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const connection = <T extends Transport, C = TransportConnection<T>>(
+  options: Options<T, C>
+): Effect.Effect<C, never, Scope.Scope> =>
+  Effect.map(
+    Effect.acquireRelease(Effect.sync(() => make(options)), (session) => session.close),
+    (session) => session.lend()
+  )
+
+// --- For protocols that change their transport ----------------------------------------------------------------------
+
+/**
+ * Returns the session behind a connection, if the connection's holder has it alone: it still holds it, and the session
+ * does not belong to a pool. Use it to upgrade a connection that the user has opened.
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const ownSession = <T extends Transport>(
+  connection: TransportConnection<T>
+): TransportSession<T, TransportConnection<T>> | undefined => {
+  const session = access.sessionOf(connection)
+  return session.holder === connection && !session.isShared ? session as Session<any, any> : undefined
+}
+
+/**
+ * Takes the transport away from a session, for a protocol that continues on the same bytes in another way, as TLS does
+ * after `STARTTLS`. The holder's connection is revoked. Returns `"Ended"` if the transport has failed, and `"Unclean"` if
+ * input is unread or output unsent: it must not be taken for part of what follows.
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const takeTransport = <T extends Transport>(session: TransportSession<T, any>): T | "Ended" | "Unclean" => {
+  const taken = internalOf<T, any>(session)
+  taken.revoke()
+  if (taken.end !== undefined) return "Ended"
+  return taken.isClean && !taken.hasUnsent ? taken.transport : "Unclean"
+}

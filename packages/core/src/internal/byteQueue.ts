@@ -1,0 +1,118 @@
+/** The bytes that a read queue keeps for its readers. */
+
+/** Chunks smaller than this share blocks, so that a peer that sends single bytes does not cost an object per byte. */
+const smallBytes = 1_024
+const blockBytes = 4_096
+
+/** Bytes in the order of their arrival, kept in the chunks in which they came as long as those are large. */
+export class ByteQueue {
+  private chunks: Array<Uint8Array> = []
+  /** The block at whose front the last chunk lies, if there is room behind it. */
+  private block: Uint8Array | undefined = undefined
+  private size = 0
+
+  get length(): number {
+    return this.size
+  }
+
+  /** Adds a chunk, which must not be changed any more. */
+  push(chunk: Uint8Array): void {
+    if (chunk.length === 0) return
+    this.size += chunk.length
+    const last = this.chunks[this.chunks.length - 1]
+    if (last === undefined || chunk.length >= smallBytes || last.length + chunk.length > blockBytes) {
+      this.chunks.push(chunk)
+      this.block = undefined
+      return
+    }
+    // Behind the last chunk, in one block with it. A part of the block that was given out is never written again.
+    let start = last.byteOffset
+    if (this.block === undefined || start + last.length + chunk.length > this.block.length) {
+      this.block = new Uint8Array(blockBytes)
+      this.block.set(last)
+      start = 0
+    }
+    this.block.set(chunk, start + last.length)
+    this.chunks[this.chunks.length - 1] = this.block.subarray(start, start + last.length + chunk.length)
+  }
+
+  at(position: number): number | undefined {
+    let index = position
+    for (const chunk of this.chunks) {
+      if (index < chunk.length) return chunk[index]
+      index -= chunk.length
+    }
+    return undefined
+  }
+
+  take(bytes: number): Uint8Array {
+    if (!(bytes <= this.size)) throw new RangeError(`ByteBuffer: cannot take ${bytes} bytes of ${this.size}`)
+    const first = this.chunks[0]
+    if (first === undefined || bytes === 0) return new Uint8Array(0)
+    this.size -= bytes
+    if (first.length === bytes) {
+      this.chunks.shift()
+      return plain(first, bytes)
+    }
+    if (first.length > bytes) {
+      this.chunks[0] = first.subarray(bytes)
+      return plain(first, bytes)
+    }
+    const whole = new Uint8Array(bytes)
+    let filled = 0
+    let spent = 0
+    while (filled < bytes) {
+      const chunk = this.chunks[spent]!
+      const part = Math.min(chunk.length, bytes - filled)
+      whole.set(part === chunk.length ? chunk : chunk.subarray(0, part), filled)
+      filled += part
+      if (part === chunk.length) spent++
+      else this.chunks[spent] = chunk.subarray(part)
+    }
+    this.chunks.splice(0, spent)
+    return whole
+  }
+
+  endOf(delimiter: Uint8Array, from: number): number {
+    let index = this.chunks.length
+    let start = this.size
+    while (index > 0 && start > from) start -= this.chunks[--index]!.length
+    for (; index < this.chunks.length; index++) {
+      const chunk = this.chunks[index]!
+      let at = chunk.indexOf(delimiter[0]!, Math.max(0, from - start))
+      while (at >= 0) {
+        if (matches(this.chunks, delimiter, index, at)) return start + at + delimiter.length
+        at = chunk.indexOf(delimiter[0]!, at + 1)
+      }
+      start += chunk.length
+    }
+    return -1
+  }
+
+  clear(): void {
+    this.chunks = []
+    this.block = undefined
+    this.size = 0
+  }
+}
+
+/** A plain `Uint8Array` over the same memory: a `Buffer` differs in `slice` and in equality. */
+const plain = (chunk: Uint8Array, bytes: number): Uint8Array =>
+  chunk.length === bytes && chunk.constructor === Uint8Array
+    ? chunk
+    : new Uint8Array(chunk.buffer, chunk.byteOffset, bytes)
+
+/** Whether the delimiter stands at this place of this chunk and continues in the next ones. */
+const matches = (chunks: ReadonlyArray<Uint8Array>, delimiter: Uint8Array, first: number, start: number): boolean => {
+  let index = first
+  let at = start
+  for (const byte of delimiter) {
+    while (at === chunks[index]?.length) {
+      index++
+      at = 0
+    }
+    if (chunks[index]?.[at] !== byte) return false
+    at++
+  }
+  return true
+}
