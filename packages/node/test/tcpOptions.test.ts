@@ -50,12 +50,14 @@ describe("lookup", () => {
 
   const failures: ReadonlyArray<readonly [string, NonNullable<TcpConnection.Options["lookup"]>, object]> = [
     ["fails", () => Effect.fail({ code: "ENOTFOUND" }), { code: "ENOTFOUND", cause: { code: "ENOTFOUND" } }],
-    ["gives no address", () => Effect.succeed([]), { cause: { message: "lookup gave no address for name.internal" } }],
-    ["gives what is no address", () => Effect.succeed(["10.0.0.300"]), {
-      cause: { message: "lookup gave 10.0.0.300 for name.internal, which is no IP address" }
+    ["returns no address", () => Effect.succeed([]), {
+      cause: { message: "lookup returned no address for name.internal" }
     }],
-    ["gives garbage", () => Effect.succeed(null as never), {
-      cause: { message: "lookup gave no address for name.internal" }
+    ["returns something that is no address", () => Effect.succeed(["10.0.0.300"]), {
+      cause: { message: "lookup returned 10.0.0.300 for name.internal, which is no IP address" }
+    }],
+    ["returns garbage", () => Effect.succeed(null as never), {
+      cause: { message: "lookup returned no address for name.internal" }
     }],
     // A resolver without descriptors or memory says nothing about the name.
     ...["EMFILE", "EBUSY", "EAI_MEMORY"].map((code) =>

@@ -1,4 +1,4 @@
-/** Opening a socket. */
+/** Opens sockets. */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import type { LeasedConnection } from "@socketpool/core/Transport"
 import * as Transport from "@socketpool/core/Transport"
@@ -11,15 +11,15 @@ import { connectError } from "./connectError.js"
 import { afterPoll, Intake, NetTransport } from "./netTransport.js"
 import type { Route } from "./route.js"
 
-/** A line over a socket. */
+/** A session over a socket. */
 export type NetSession<C, S extends net.Socket = net.Socket> = Transport.Line<NetTransport<S>, C>
 
-/** What is still to be done with a connected socket before it is open. */
+/** Prepares a connected socket: the rest of the open. */
 type Proceed<C, L> = (line: NetSession<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
 
 /**
- * Connects, and goes on with a line over the socket, all of it within the route's `connectTimeout`. The line and the
- * socket close with the scope.
+ * Connects and then runs `proceed` with a session over the socket, all of it within the route's `connectTimeout`. The
+ * session and the socket close with the scope.
  */
 export const dial = <C extends LeasedConnection<NetTransport>, L>(
   route: Route,
@@ -29,13 +29,13 @@ export const dial = <C extends LeasedConnection<NetTransport>, L>(
   TransportPool.openInTime(
     { ...route, catchUp: polled },
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
-    // At once, and not only with the scope, which may go on for long.
+    // A failure closes the session at once; the scope may stay open for long.
     (line) => Effect.onError(proceed(line), () => Effect.forkDaemon(line.close))
   )
 
 const polled = Effect.async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
 
-/** A Unix socket whose queue is full refuses at once; TCP would have waited. */
+/** Retries a Unix socket whose queue is full: it refuses at once, while TCP would wait. */
 const busy = {
   while: (error: ConnectError) => error.code === "EAGAIN",
   schedule: Schedule.jittered(Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
@@ -53,7 +53,7 @@ const attempt = <C extends LeasedConnection<NetTransport>>(
       const socket = new net.Socket(made)
       socket.on("error", () => {})
       return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-        // The finalizer is there before the connect starts, so that no interrupt can leave a socket behind.
+        // The finalizer exists before the connect starts, so that no interrupt can leave a socket behind.
         Effect.andThen(restore(connect(socket, target, route, holder, intake))),
         Effect.tap((line) => Effect.addFinalizer(() => line.close))
       )
@@ -70,7 +70,7 @@ const connect = <C extends LeasedConnection<NetTransport>>(
   Effect.async((resume) => {
     const onConnect = () => {
       stopListening()
-      // At once, so that nothing that happens to the socket is missed.
+      // At once, so that no event of the socket is missed.
       resume(Effect.succeed(sessionOver(socket, route, holder, intake)))
     }
     const onError = (error: Error) => {
@@ -90,7 +90,7 @@ const connect = <C extends LeasedConnection<NetTransport>>(
     })
   })
 
-/** A line over a socket that is connected. */
+/** Makes a session over a connected socket. */
 export const sessionOver = <S extends net.Socket, C extends LeasedConnection<NetTransport<S>>>(
   socket: S,
   route: Pick<Route, "address" | "peer" | "timeout"> & { readonly constructor: { readonly allowHalfOpen: boolean } },
