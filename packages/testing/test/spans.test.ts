@@ -21,6 +21,6 @@ describe("Spans", () => {
   it("say so when one ends twice", () => {
     const { spans, tracer } = Spans.recorder()
     Effect.runSync(Effect.withTracer(Effect.withSpan(Effect.void, "once"), tracer))
-    assert.throws(() => spans[0]!.end(0n, Exit.void), "the span once has ended before")
+    assert.throws(() => spans[0]!.end(0n, Exit.void), "the span once has already ended")
   })
 })
