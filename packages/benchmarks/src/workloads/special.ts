@@ -62,8 +62,7 @@ export const memory = measures(
       size: 1_000,
       title: "A waiter",
       unit: "bytes, its fiber or promise included",
-      note:
-        "The array rows have no queue: they show the cost of a waiting fiber or promise alone."
+      note: "The array rows have no queue: they show the cost of a waiting fiber or promise alone."
     }
   ]
 )
