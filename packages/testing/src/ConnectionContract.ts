@@ -188,7 +188,7 @@ const all: ReadonlyArray<Named> = [
           yield* from.send(new Uint8Array())
           yield* from.send("")
           yield* from.send(new TextEncoder().encode("world"))
-          yield* same("what arrives", yield* collect(to, 14), "grüße, world")
+          yield* same("the received text", yield* collect(to, 14), "grüße, world")
         }
       })
   },
@@ -198,10 +198,10 @@ const all: ReadonlyArray<Named> = [
       Effect.gen(function*() {
         const bytes = new TextEncoder().encode("before")
         yield* one.send(bytes)
-        yield* same("what arrives", yield* collect(other, 6), "before")
+        yield* same("the received text", yield* collect(other, 6), "before")
         const chunk = yield* Effect.zipRight(one.send("first"), other.recvExactly(5))
         yield* Effect.zipRight(one.send("other"), other.recvExactly(5))
-        yield* same("what was received before", text(chunk), "first")
+        yield* same("the chunk received before", text(chunk), "first")
       })
   },
   {
@@ -225,8 +225,8 @@ const all: ReadonlyArray<Named> = [
       Effect.gen(function*() {
         const reading = yield* Effect.fork(other.recvExactly(6))
         for (const piece of ["ab", "c", "defgh"]) yield* Effect.zipRight(one.send(piece), turns(2))
-        yield* same("what recvExactly returns", text(yield* Fiber.join(reading)), "abcdef")
-        yield* same("what is left", text(yield* other.recv()), "gh")
+        yield* same("the result of recvExactly", text(yield* Fiber.join(reading)), "abcdef")
+        yield* same("the rest", text(yield* other.recv()), "gh")
       })
   },
   {
@@ -257,7 +257,7 @@ const all: ReadonlyArray<Named> = [
           yield* Fiber.interrupt(reading)
         }
         yield* one.send("hello")
-        yield* same("what arrives", yield* collect(other, 5), "hello")
+        yield* same("the received text", yield* collect(other, 5), "hello")
       })
   },
   {
@@ -267,7 +267,7 @@ const all: ReadonlyArray<Named> = [
         yield* one.send("he")
         yield* failing("recvExactly", ["Timeout"], other.recvExactly(5, { timeout: "20 millis" }))
         yield* one.send("llo")
-        yield* same("what arrives", yield* collect(other, 5), "hello")
+        yield* same("the received text", yield* collect(other, 5), "hello")
       })
   },
   {
@@ -278,7 +278,7 @@ const all: ReadonlyArray<Named> = [
         yield* turns(2)
         for (const piece of ["on", "e.tw", "o.", "six."]) yield* Effect.zipRight(one.send(piece), turns(1))
         const words = yield* Effect.forEach(readers, (reader) => Effect.map(Fiber.join(reader), text))
-        yield* same("what they read", words.join(" "), "one. two. six.")
+        yield* same("the text of the three readers", words.join(" "), "one. two. six.")
       })
   },
   {
@@ -289,7 +289,7 @@ const all: ReadonlyArray<Named> = [
         const writers = yield* Effect.forEach(["a", "b", "c"], (letter) => Effect.fork(one.send(letter.repeat(size))))
         const got = text(yield* receive(other, 3 * size))
         yield* Fiber.joinAll(writers)
-        yield* same("what arrives", got, ["a", "b", "c"].map((letter) => letter.repeat(size)).join(""))
+        yield* same("the received text", got, ["a", "b", "c"].map((letter) => letter.repeat(size)).join(""))
       })
   },
   {
@@ -301,8 +301,8 @@ const all: ReadonlyArray<Named> = [
           [receive(one, megabyte), receive(other, megabyte), one.send(sent), other.send(sent)],
           { concurrency: "unbounded" }
         )
-        yield* same("what arrives there unchanged", equal(there, sent), true)
-        yield* same("what arrives here unchanged", equal(here, sent), true)
+        yield* same("received === sent, there,", equal(there, sent), true)
+        yield* same("received === sent, here,", equal(here, sent), true)
       })
   },
   {
@@ -316,7 +316,7 @@ const all: ReadonlyArray<Named> = [
           Effect.repeatN(Effect.tap(one.send(piece), () => Effect.sync(() => (sent += piece.length))), 63)
         )
         yield* turns(500)
-        if (sent >= flood) yield* same("what was accepted while nobody read", `all of ${flood} bytes`, "less")
+        if (sent >= flood) yield* same("the data accepted while nobody reads", `all of ${flood} bytes`, "less")
         for (let got = 0; got < flood;) got += (yield* other.recv(megabyte)).length
         yield* Fiber.join(sending)
       })
@@ -327,7 +327,7 @@ const all: ReadonlyArray<Named> = [
       Effect.gen(function*() {
         yield* one.send("the last")
         yield* one.shutdown
-        yield* same("what arrives", yield* collect(other, 8), "the last")
+        yield* same("the received text", yield* collect(other, 8), "the last")
         yield* failing("reading on", ["EndOfStream"], other.recv())
         yield* failing("reading once more", ["EndOfStream"], other.recvExactly(1))
         yield* failing("sending after shutdown", ["Closed"], one.send("more"))
@@ -349,7 +349,7 @@ const all: ReadonlyArray<Named> = [
       Effect.gen(function*() {
         const sent = pattern(300_000)
         const sending = yield* Effect.fork(Effect.zipRight(one.send(sent), one.shutdown))
-        yield* same("what arrives unchanged", equal(yield* receive(other, sent.length), sent), true)
+        yield* same("received === sent", equal(yield* receive(other, sent.length), sent), true)
         yield* failing("reading on", ["EndOfStream"], other.recv())
         yield* Fiber.join(sending)
       })
@@ -380,7 +380,7 @@ const all: ReadonlyArray<Named> = [
         yield* Stream.run(Stream.make("one ", "two ", "three"), one.sink)
         yield* one.shutdown
         const chunks = Chunk.toReadonlyArray(yield* Fiber.join(reading))
-        yield* same("what arrives", chunks.map(text).join(""), "one two three")
+        yield* same("the received text", chunks.map(text).join(""), "one two three")
       })
   }
 ]

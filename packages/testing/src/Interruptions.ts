@@ -134,7 +134,7 @@ export interface PairOptions extends Options {
 
 const moments: ReadonlyArray<Moment> = ["before others run", "after others ran"]
 
-/** The turns of the scheduler after which everything that waits for no time and no peer has come to rest. */
+/** After this many turns of the scheduler, everything still waiting waits for time or for a peer. */
 const turns = 200
 
 const interrupt = (fiber: Fiber.RuntimeFiber<any, any>) => fiber.unsafeInterruptAsFork(FiberId.none)

@@ -48,7 +48,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     /** The peer, as errors name it. */
     readonly address: string,
     peer: Address,
-    /** Delivers the socket's bytes; without it they come from the stream's `data` events. */
+    /** Delivers the socket's bytes. Without it they arrive through the stream's `data` events. */
     private readonly intake?: Intake
   ) {
     this.localAddress = peer._tag === "UnixAddress"

@@ -166,7 +166,7 @@ export class Pump {
     }
   }
 
-  /** Sets a timer for that time. Returns `false` if the time has come already. */
+  /** Sets a timer for that time. Returns `false` if that time has passed. */
   private waitUntil(time: number): boolean {
     const wait = time - performance.now()
     if (wait <= 0) return false
