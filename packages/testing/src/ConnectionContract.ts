@@ -301,8 +301,8 @@ const all: ReadonlyArray<Named> = [
           [receive(one, megabyte), receive(other, megabyte), one.send(sent), other.send(sent)],
           { concurrency: "unbounded" }
         )
-        yield* same("received === sent, there,", equal(there, sent), true)
-        yield* same("received === sent, here,", equal(here, sent), true)
+        yield* same("received === sent at the other end", equal(there, sent), true)
+        yield* same("received === sent at this end", equal(here, sent), true)
       })
   },
   {
