@@ -86,14 +86,15 @@ export interface Options {
 
   /**
    * Limits the attempt on one of several addresses; then the next address is tried. This is RFC 8305's Connection
-   * Attempt Delay, as Node implements it. At least 10 ms, which is Node's rule. Default: Node's, 250 ms. Raise it if a
-   * connect to a good server takes longer than that. It has no effect on a host with one address.
+   * Attempt Delay, as Node implements it. It does not limit the last or only address; `connectTimeout` does. At least 10
+   * ms, which is Node's rule. Default: Node's, 250 ms. Raise it if a connect to a good server takes longer than that.
    */
   readonly attemptTimeout?: Duration.DurationInput
 
   /**
    * Sets the IP address of this machine to connect from. Default: the system chooses. Set it on a machine with several
-   * addresses if the server or a firewall accepts only one of them.
+   * addresses if the server or a firewall accepts only one of them. If the machine does not have the address, the open
+   * fails with `ConnectError` reason `LocalResources`.
    */
   readonly localAddress?: string
 
