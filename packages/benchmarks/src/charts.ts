@@ -1,4 +1,4 @@
-/** Bars, as SVG that is legible on light and on dark ground. */
+/** Draws bar charts as SVG that is legible on light and dark backgrounds. */
 import { ranked, short } from "./report.js"
 import type { Table } from "./workload.js"
 
@@ -9,13 +9,13 @@ const margin = 12
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
-/** One bar per subject, the best first, with a line from the least to the most that was measured. */
+/** Draws one bar per subject, the best first, with a line from the lowest to the highest measurement. */
 export const chart = (table: Table): string => {
   const { better, title, unit } = table
   const rows = ranked(table).filter(({ median }) => !Number.isNaN(median))
   const most = Math.max(...rows.map(({ max }) => max))
   const least = Math.min(...rows.map(({ min }) => min))
-  // Where one is a hundred times another, only magnitudes can be shown.
+  // If one value is many times another, a bar can only show magnitudes.
   const isLogarithmic = most / least > 50
   const low = Math.log10(least / 2)
   const scale = (value: number): number =>

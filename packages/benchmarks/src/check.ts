@@ -1,6 +1,6 @@
 /**
- * A quick look whether a ratio is badly broken, for every change: a few subjects, short rounds, generous margins. What
- * the ratios are is for the whole run to say.
+ * A quick check of a few ratios, for every change: few subjects, short rounds, generous margins. Only a full run
+ * measures the ratios themselves.
  */
 import type { Subject } from "./subject.js"
 import { subjects } from "./subjects/index.js"
@@ -16,7 +16,7 @@ interface Bound {
   readonly least: number
   readonly borrowers: number
   readonly size: number
-  /** Ours, and what it is compared with. */
+  /** Our subject and its competitor. */
   readonly pair: readonly [string, string]
 }
 
@@ -51,7 +51,7 @@ const bounds: ReadonlyArray<Bound> = [
   }
 ]
 
-/** Whether every bound is kept; says so for each. */
+/** Measures every bound and prints the result. Returns whether all are kept. */
 export const check = async (): Promise<boolean> => {
   let kept = true
   for (const { borrowers, least, pair, size, what } of bounds) {

@@ -1,24 +1,24 @@
 /**
- * One subject in a process of its own. In one process with all others each would run on machine code that was compiled
- * for all of them, several times slower than what its users get.
+ * Runs one subject in a process of its own. In a shared process each subject would run on machine code compiled for all
+ * of them, several times slower than its users see.
  */
 import type { Asking, EchoSubject } from "./echo.js"
 import { specials } from "./specials.js"
 import type { Lending, Load, Subject } from "./subject.js"
 
-/** What a subject is asked to do. */
+/** A task for a subject. */
 export type Task =
   | { readonly task: "open"; readonly size: number; readonly timeout: number | undefined }
   | { readonly task: "run"; readonly load: Omit<Load, "watch">; readonly times: number }
   | { readonly task: "unfairness"; readonly borrowers: number; readonly leases: number }
   | { readonly task: "special"; readonly name: keyof typeof specials; readonly size: number }
 
-/** What one that asks an echo server is asked to do. */
+/** A task for a subject that sends requests to an echo server. */
 export type EchoTask =
   | { readonly task: "open"; readonly port: number; readonly size: number }
-  /** Answered in requests per second. */
+  /** Answers with requests per second. */
   | { readonly task: "ask"; readonly borrowers: number; readonly requests: number; readonly bytes: number }
-  /** How long such a fraction of the last requests took at most, in milliseconds. */
+  /** Answers with the milliseconds within which this fraction of the last requests was done. */
   | { readonly task: "quantile"; readonly fraction: number }
 
 export type Answer = { readonly value: number } | { readonly error: string }
@@ -31,7 +31,8 @@ export const serve = (subject: Subject): void => {
         lending = await subject.open(task.size, task.timeout)
         return 0
       case "run": {
-        // No garbage is collected for it: that would throw compiled code away, and what is left behind is its own cost.
+        // No garbage collection before: it would discard compiled code, and the subject's own garbage is part of its
+        // cost.
         const start = performance.now()
         for (let i = 0; i < task.times; i++) await lending!.run(task.load)
         return performance.now() - start
@@ -87,8 +88,8 @@ const listen = <T>(perform: (task: T) => Promise<number>): void => {
 }
 
 /**
- * The longest wait over the mean, of borrowers that come again and again. Waits are counted in leases that others get
- * meanwhile: in milliseconds the longest would be that of whom a collection of garbage hits.
+ * Measures the longest wait over the mean, for borrowers that keep coming back. A wait is counted in leases that others
+ * get meanwhile: in milliseconds, the longest one would only show a garbage collection.
  */
 const unfairness = async (lending: Lending, borrowers: number, leases: number): Promise<number> => {
   const since = new Float64Array(borrowers)
@@ -106,7 +107,7 @@ const unfairness = async (lending: Lending, borrowers: number, leases: number): 
       },
       served: (borrower) => {
         const waited = leased++ - since[borrower]!
-        // At first and at last not everybody is in the queue.
+        // At the beginning and at the end, not every borrower is in the queue.
         if (leased <= 5 * borrowers || leased > (leases - 5) * borrowers) return
         total += waited
         count++

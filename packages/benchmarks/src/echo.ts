@@ -1,28 +1,28 @@
-/** Real TCP: a server in a process of its own that sends back what it gets, and who asks it. */
+/** Real TCP: an echo server in a process of its own, and its clients. */
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import * as net from "node:net"
 
-/** Something that asks an echo server over pooled connections. */
+/** A client that sends requests to an echo server over pooled connections. */
 export interface Asking {
-  /** Sends so many bytes and waits until as many have come back. */
+  /** Sends the requests of a load, and waits for as many bytes as it sent. */
   readonly run: (load: EchoLoad) => Promise<void>
   readonly close: () => Promise<unknown>
 }
 
 export interface EchoLoad {
   readonly borrowers: number
-  /** How many requests each of them makes, one after another. */
+  /** The requests of each borrower, one after another. */
   readonly requests: number
   readonly bytes: number
-  /** Hears how many milliseconds each request took, the wait for a connection included. */
+  /** Called with the milliseconds of each request, including the wait for a connection. */
   readonly took: (millis: number) => void
 }
 
 export interface EchoSubject {
   readonly name: string
   readonly from: string
-  /** Whether each request costs a connection, of which a system has only so many in a while. */
+  /** Whether each request opens a connection. A system allows only a limited number of these per minute. */
   readonly connects?: boolean
   readonly open: (port: number, size: number) => Promise<Asking>
 }
@@ -35,7 +35,7 @@ const server = `
   process.stdin.resume().on("end", () => process.exit())
 `
 
-/** Starts the server, and stops it. */
+/** Runs the body with a server, and stops the server afterwards. */
 export const withServer = async <A>(body: (port: number) => Promise<A>): Promise<A> => {
   const child: ChildProcess = spawn(process.execPath, ["-e", server], { stdio: ["pipe", "pipe", "inherit"] })
   try {
@@ -46,7 +46,7 @@ export const withServer = async <A>(body: (port: number) => Promise<A>): Promise
   }
 }
 
-/** A connection as somebody writes it by hand who trusts everybody: one question at a time, no timeout. */
+/** A simple connection, written by hand: one request at a time, no timeout, no checks. */
 export class Line {
   private missing = 0
   private answered: (() => void) | undefined = undefined
@@ -55,7 +55,7 @@ export class Line {
     socket.on("data", (chunk) => {
       this.missing -= chunk.length
       if (this.missing === 0) this.answered?.()
-      else if (this.missing < 0) throw new Error(`${-this.missing} bytes more than were asked for`)
+      else if (this.missing < 0) throw new Error(`the server sent ${-this.missing} bytes too many`)
     })
   }
 

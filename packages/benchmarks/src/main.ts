@@ -1,4 +1,4 @@
-/** Runs the workloads named on the command line, or all of them; or, as a child of that, one subject. */
+/** Runs the workloads named on the command line, or all of them. As a child process, it runs one subject. */
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { chart } from "./charts.js"
@@ -29,7 +29,7 @@ const workloads: ReadonlyArray<Workload> = [
   echo
 ]
 
-/** What was measured of one workload. */
+/** The measurements of one workload. */
 export interface Result {
   readonly name: string
   readonly date: string
@@ -40,9 +40,9 @@ export interface Result {
 const usage = (): string =>
   [
     "npm run bench -- [--quick] [workload …]",
-    "npm run bench -- --check                 whether a ratio is badly broken, in under a minute",
+    "npm run bench -- --check                 checks a few ratios, in under a minute",
     "",
-    "Without a workload all are run. What is not quick replaces what packages/benchmarks/results has of it.",
+    "Without a workload, all run. Without --quick, the results replace those in packages/benchmarks/results.",
     "",
     ...workloads.map(({ about, name }) => `  ${name.padEnd(12)} ${about}`)
   ].join("\n")
@@ -53,7 +53,7 @@ const fileName = (workload: string, title: string): string =>
 const folder = path.resolve(import.meta.dirname, "../results")
 const raw = path.join(folder, "results.json")
 
-/** What is there of other workloads stays; each table was measured in one go. */
+/** Writes the results. Those of other workloads stay, because each table is measured in one go. */
 const write = (measured: ReadonlyArray<Result>): void => {
   const before: ReadonlyArray<Result> = fs.existsSync(raw) ? JSON.parse(fs.readFileSync(raw, "utf8")).results : []
   const results = workloads.flatMap(({ name }) =>
@@ -75,7 +75,7 @@ const main = async (words: ReadonlyArray<string>): Promise<void> => {
     !["--quick", "--check", "--help"].includes(word) && workloads.every(({ name }) => name !== word)
   )
   if (unknown.length > 0) {
-    console.error(`There is no ${unknown.join(", ")}.\n\n${usage()}`)
+    console.error(`Unknown: ${unknown.join(", ")}.\n\n${usage()}`)
     process.exitCode = 1
     return
   }

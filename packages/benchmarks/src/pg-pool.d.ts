@@ -1,4 +1,4 @@
-/** What is used of it; its own types come with a driver. */
+/** The part of pg-pool that the benchmarks use. Its own types require a driver. */
 declare module "pg-pool" {
   interface Options {
     readonly Client: new() => object

@@ -1,8 +1,8 @@
-/** What a process can say of itself. */
+/** Measurements of the process itself. */
 
-/** Bytes on the heap that are still reachable. */
+/** Measures the reachable bytes on the heap. */
 export const heapUsed = async (): Promise<number> => {
-  // What is freed by finalizers is freed only by the next collection.
+  // Memory that finalizers release is freed only by the next collection.
   for (let i = 0; i < 4; i++) {
     globalThis.gc!()
     await new Promise((next) => setImmediate(next))
@@ -10,7 +10,7 @@ export const heapUsed = async (): Promise<number> => {
   return process.memoryUsage().heapUsed
 }
 
-/** The longest time, in milliseconds, in which the event loop did not turn while something went on. */
+/** Measures the longest pause of the event loop, in milliseconds, while the body runs. */
 export const longestPause = async (body: () => Promise<unknown>): Promise<number> => {
   let longest = 0
   let last = performance.now()
@@ -27,7 +27,7 @@ export const longestPause = async (body: () => Promise<unknown>): Promise<number
   return Math.max(longest, performance.now() - last)
 }
 
-/** Waits for something, a look every 10 ms. */
+/** Waits for a condition and checks it every 10 ms. */
 export const until = async (happened: () => boolean): Promise<void> => {
   while (!happened()) await new Promise((next) => setTimeout(next, 10))
 }

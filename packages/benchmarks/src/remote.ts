@@ -1,4 +1,4 @@
-/** The parent's side of subjects that run in processes of their own. */
+/** The parent's side of the subjects, each in a process of its own. */
 import { type ChildProcess, fork } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import type { Answer, EchoTask, Task } from "./child.js"
@@ -9,23 +9,23 @@ import type { Load, Subject } from "./subject.js"
 export interface Remote {
   readonly name: string
   readonly open: (size: number, timeout?: number) => Promise<void>
-  /** Runs a load so many times; in how many milliseconds. */
+  /** Runs a load `times` times. Returns the milliseconds this took. */
   readonly run: (load: Omit<Load, "watch">, times?: number) => Promise<number>
   readonly unfairness: (borrowers: number, leases: number) => Promise<number>
   readonly special: (name: keyof typeof specials, size: number) => Promise<number>
 }
 
-/** One that asks an echo server. */
+/** A subject that sends requests to an echo server. */
 export interface EchoRemote {
   readonly name: string
   readonly connects: boolean
   readonly open: (port: number, size: number) => Promise<void>
-  /** Requests per second. */
+  /** Measures requests per second. */
   readonly ask: (borrowers: number, requests: number, bytes: number) => Promise<number>
   readonly quantile: (fraction: number) => Promise<number>
 }
 
-/** How long one answer may take. */
+/** The longest that one answer may take. */
 const limitMillis = 60_000
 
 interface Started<T> {
@@ -37,8 +37,8 @@ const start = async <T extends object>(kind: "--subject" | "--echo", name: strin
   const child = fork(fileURLToPath(import.meta.url), [kind, name], { execArgv: ["--expose-gc"] })
   const answered = async (): Promise<number> => {
     const answer = await new Promise<Answer>((resolve) => {
-      const onExit = (code: number | null) => resolve({ error: `it ended with ${String(code)}` })
-      // Some never come to an end, and do not even let a timer of theirs ring.
+      const onExit = (code: number | null) => resolve({ error: `the process ended with ${String(code)}` })
+      // Some subjects never end and block their own timers, so the parent ends them.
       const timer = setTimeout(() => child.kill("SIGKILL"), limitMillis)
       child.once("exit", onExit)
       child.once("message", (answer: Answer) => {
@@ -54,7 +54,7 @@ const start = async <T extends object>(kind: "--subject" | "--echo", name: strin
   return {
     child,
     ask: async (task) => {
-      if (!child.connected) throw new Error(`${name}: it has ended`)
+      if (!child.connected) throw new Error(`${name}: the process has ended`)
       const answer = answered()
       child.send(task)
       return answer
@@ -78,7 +78,7 @@ const toEchoRemote = ({ connects, name }: EchoSubject, { ask }: Started<EchoTask
   quantile: (fraction) => ask({ task: "quantile", fraction })
 })
 
-/** Starts a process for each, and ends them all. */
+/** Starts a process for each subject, runs the body, and ends all processes. */
 const withProcesses = async <S extends { readonly name: string }, T extends object, R, A>(
   kind: "--subject" | "--echo",
   subjects: ReadonlyArray<S>,

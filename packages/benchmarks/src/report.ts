@@ -1,9 +1,9 @@
-/** Tables of figures. */
+/** Formats results as tables. */
 import type { Result } from "./main.js"
 import type { Figure } from "./rounds.js"
 import type { Table } from "./workload.js"
 
-/** Three digits that matter. */
+/** Formats a number with three significant digits. */
 export const short = (value: number): string => {
   if (!Number.isFinite(value)) return "failed"
   for (const [unit, size] of [["M", 1e6], ["k", 1e3]] as const) {
@@ -17,7 +17,7 @@ const digits = (value: number): string => {
   return value.toFixed(size >= 100 || value === 0 ? 0 : size >= 10 ? 1 : 2)
 }
 
-/** How a row compares with the yardstick, more than 1 being better. */
+/** Divides each row by the yardstick, so that more than 1 is better. */
 const ratios = ({ better, rows, yardstick }: Table): ReadonlyMap<string, number> => {
   const base = rows.find(({ name }) => name === yardstick)
   return new Map(
@@ -28,13 +28,13 @@ const ratios = ({ better, rows, yardstick }: Table): ReadonlyMap<string, number>
   )
 }
 
-/** The best first, those that failed last. */
+/** Sorts the rows, the best first and failed ones last. */
 export const ranked = ({ better, rows }: Table): ReadonlyArray<Figure> => {
   const rank = ({ median }: Figure): number => Number.isNaN(median) ? Infinity : better === "more" ? -median : median
   return [...rows].sort((one, other) => rank(one) - rank(other))
 }
 
-/** As a table of Markdown. */
+/** Formats a table as Markdown. */
 export const report = (table: Table): string => {
   const compared = ratios(table)
   const lines = ranked(table).map(({ max, median, min, name }) => {
@@ -53,7 +53,7 @@ export const report = (table: Table): string => {
   ].join("\n")
 }
 
-/** All tables and charts. */
+/** Writes the page with all tables and charts. */
 export const document = (
   about: {
     readonly machine: Readonly<Record<string, string>>
@@ -65,11 +65,11 @@ export const document = (
   [
     "# Results",
     "",
-    `Of \`npm run bench\` on ${Object.values(about.machine).join(", ")}. The figures of other machines`,
-    "differ; what can be compared are the ratios within one table, which was measured in one go: each subject in a process of",
-    "its own, in turn, round after round.",
+    `Measured with \`npm run bench\` on ${Object.values(about.machine).join(", ")}. Other machines give`,
+    "other numbers. Compare only ratios within one table: each table was measured in one go, with every subject in a",
+    "process of its own, in turn, round after round.",
     "",
-    "| subject | of |",
+    "| subject | source |",
     "| --- | --- |",
     ...about.subjects.map(({ from, name }) => `| ${name} | ${from} |`),
     ...results.flatMap(({ about, date, name, tables }) => [

@@ -1,4 +1,4 @@
-/** Measures several subjects side by side: A B C, A B C, … so that a machine that slows down slows all of them. */
+/** Measures several subjects in turn: A B C, A B C, … so that a machine that slows down slows all of them. */
 
 export interface Figure {
   readonly name: string
@@ -8,11 +8,11 @@ export interface Figure {
 }
 
 export interface Effort {
-  /** How many rounds count; one more is run first to warm up. */
+  /** The number of rounds that count. One more runs first to warm up. */
   readonly rounds: number
-  /** How long one subject runs in a round, in milliseconds. */
+  /** The milliseconds that one subject runs in a round. */
   readonly millis: number
-  /** How long it runs before that, at least, until its machine code has been compiled. */
+  /** The least milliseconds of warm-up before that, until machine code has been compiled. */
   readonly warmUpMillis: number
 }
 
@@ -28,13 +28,13 @@ export const figure = (name: string, values: ReadonlyArray<number>): Figure => {
   }
 }
 
-/** Something that can be measured again and again. */
+/** A repeatable measurement. */
 export interface Sampler {
   readonly name: string
   readonly sample: () => Promise<number>
 }
 
-/** One number of each per round. */
+/** Takes one sample of each per round. */
 export const sampled = async (samplers: ReadonlyArray<Sampler>, rounds: number): Promise<ReadonlyArray<Figure>> => {
   const values = samplers.map((): Array<number> => [])
   for (let round = 0; round <= rounds; round++) {
@@ -46,11 +46,11 @@ export const sampled = async (samplers: ReadonlyArray<Sampler>, rounds: number):
   return samplers.map(({ name }, index) => figure(name, values[index]!))
 }
 
-/** How many units take about as long as a round, once warm. `run` takes a number of units and gives milliseconds. */
+/** Warms up and finds the number of units that fill a round. `run` takes a number of units and returns milliseconds. */
 export const calibrated = async (
   run: (units: number) => Promise<number>,
   { millis, warmUpMillis }: Effort,
-  /** Fewer would measure how a run begins and ends. */
+  /** The least number of units. Fewer would measure the beginning and the end of a run. */
   least: number
 ): Promise<number> => {
   let units = least

@@ -1,28 +1,28 @@
-/** What is measured besides rates, in the process of one subject. */
+/** Measurements other than rates, in the process of one subject. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { heapUsed } from "./probes.js"
 import type { Connector, Subject } from "./subject.js"
 
 type Special = (subject: Subject, size: number) => Promise<number>
 
-/** Until whoever has been started waits for something. */
+/** Waits until every started borrower waits for something. */
 const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next))
 }
 
 const open: Array<unknown> = []
 
-/** Bytes on the heap for each idle connection. */
+/** Measures the bytes on the heap per idle connection. */
 const connectionBytes: Special = async (subject, size) => {
-  // What is made once, such as code, is there by now.
+  // Creates everything that exists only once, such as code.
   await (await subject.open(100)).close()
   const before = await heapUsed()
-  // It is not closed: some need minutes for that, and the process ends anyway.
+  // This pool stays open: some pools need minutes to close, and the process ends anyway.
   open.push(await subject.open(size))
   return (await heapUsed() - before) / size
 }
 
-/** Bytes on the heap for each borrower that waits, with its fiber or promise. */
+/** Measures the bytes on the heap per waiting borrower, including its fiber or promise. */
 const waiterBytes: Special = async (subject, size) => {
   const lending = await subject.open(subject.kind === "limit" ? size : 1)
   const bytes = async (borrowers: number): Promise<number> => {
@@ -44,7 +44,7 @@ const waiterBytes: Special = async (subject, size) => {
   return value
 }
 
-/** Nanoseconds for each of so many waiters that go away. */
+/** Measures the nanoseconds per cancelled waiter. */
 const cancelNanos: Special = async (subject, size) => {
   const lending = await subject.open(1)
   await lending.cancel!(100)
@@ -53,12 +53,12 @@ const cancelNanos: Special = async (subject, size) => {
   return millis / size * 1e6
 }
 
-/** The longest pause, in milliseconds, while so many connections expire. */
+/** Measures the longest pause, in milliseconds, while `size` connections expire. */
 const reapMillis: Special = (subject, size) => subject.reap!(size)
 
 /**
- * A burst of 50 borrowers, each for 2 ms, on a pool that has 5 connections, may have 50, and needs 250 ms to open one
- * (HikariCP, "Welcome to the jungle").
+ * Sends 50 borrowers at once, each for 2 ms, to a pool with 5 connections. It may have 50 and needs 250 ms to open one.
+ * The scenario is HikariCP's "Welcome to the jungle".
  */
 const spike = async (subject: Subject): Promise<{ readonly millis: number; readonly opened: number }> => {
   let opened = 0
@@ -69,7 +69,7 @@ const spike = async (subject: Subject): Promise<{ readonly millis: number; reado
   const start = performance.now()
   await lending.run({ borrowers: 50, leases: 1, steps: false, gate: () => sleep(2) })
   const millis = performance.now() - start
-  // What was begun goes on.
+  // Opens in progress finish.
   await sleep(600)
   await lending.close()
   return { millis, opened }
@@ -78,7 +78,7 @@ const spike = async (subject: Subject): Promise<{ readonly millis: number; reado
 const spikeMillis: Special = async (subject) => (await spike(subject)).millis
 const spikeOpened: Special = async (subject) => (await spike(subject)).opened
 
-/** So many borrowers, each of which asks again 10 ms after a failure, while the server is down for 3 seconds. */
+/** Keeps the server down for 3 seconds while `size` borrowers try again, each 10 ms after a failure. */
 const outage = async (
   subject: Subject,
   size: number

@@ -1,6 +1,6 @@
-/** What is compared: pools, and the limits of what they are built on. */
+/** The subjects: pools, and the limits of the runtimes they are built on. */
 
-/** Hears of every lease: when it is asked for and when it is there. Only where waits are measured. */
+/** Called for every lease: at the request and when it is served. Only for workloads that measure waits. */
 export interface Watch {
   readonly asked: (borrower: number) => void
   readonly served: (borrower: number) => void
@@ -9,11 +9,11 @@ export interface Watch {
 /** One pool whose connections are all open. */
 export interface Lending {
   /**
-   * So many borrowers at once, each of which takes and gives back a connection so many times. With `steps`, each holder
-   * steps aside once while it has it: a turn of the microtask queue, or a yield of its fiber.
+   * Runs `borrowers` at once, each of which borrows and releases a connection `leases` times. With `steps`, each holder
+   * yields once during its lease: a turn of the microtask queue, or a yield of its fiber.
    */
   readonly run: (load: Load) => Promise<void>
-  /** Has so many wait for the only connection and takes them out of the queue again; in how many milliseconds. */
+  /** Queues waiters for the only connection and cancels them. Returns the milliseconds that the cancelling took. */
   readonly cancel?: (waiters: number) => Promise<number>
   readonly close: () => Promise<unknown>
 }
@@ -23,42 +23,42 @@ export interface Load {
   readonly leases: number
   readonly steps: boolean
   readonly watch?: Watch
-  /** What each holder waits for before it gives its connection back. */
+  /** Delays the release: each holder waits for this promise first. */
   readonly gate?: () => Promise<unknown>
-  /** After how long, in milliseconds, one whose borrow has failed asks again; without it, the run fails. */
+  /** Retries a failed borrow after this many milliseconds. Without it, the run fails. */
   readonly retryMillis?: number
 }
 
 export interface Subject {
   readonly name: string
-  /** What runs it: a limit is what a pool of that kind cannot be faster than. */
+  /** The kind of subject. A limit is an upper bound: no pool on the same runtime can be faster. */
   readonly kind: "ours" | "pool" | "limit"
-  /** Where it comes from, with its version. */
+  /** The package and its version. */
   readonly from: string
   /** Whether a borrow can have a timeout. */
   readonly canTimeOut: boolean
-  /** Whether a borrow costs more the more others wait. */
+  /** Whether the cost of a borrow grows with the queue. */
   readonly isSlowInQueues?: boolean
-  /** A pool of so many connections, all of them open. With a timeout, each borrow has one, in milliseconds. */
+  /** Makes a pool of `size` open connections. With `timeout`, in milliseconds, each borrow has one. */
   readonly open: (size: number, timeout?: number) => Promise<Lending>
   /**
-   * Makes a pool of so many idle connections, has them expire after a second, and waits until they are gone: the longest
-   * time, in milliseconds, for which the event loop stood still.
+   * Makes a pool of `size` idle connections that expire after a second, and waits until all are closed. Returns the
+   * longest pause of the event loop, in milliseconds.
    */
   readonly reap?: (size: number) => Promise<number>
-  /** A pool of at most so many connections, made by a connector of the test's. */
+  /** Makes a pool of at most `size` connections over the test's connector. */
   readonly over?: (connector: Connector, size: number) => Promise<Lending>
 }
 
-/** Opens connections as a test wants. */
+/** A scripted open. */
 export interface Connector {
-  /** How long opening takes, in milliseconds. */
+  /** The duration of an open, in milliseconds. */
   readonly millis: number
-  /** Called when an open begins; throws if it is to fail. */
+  /** Called when an open begins. The open fails if this throws. */
   readonly begin: () => void
 }
 
-/** What stands for a connection. */
+/** A stand-in for a connection. */
 export interface Thing {
   readonly id: number
 }

@@ -1,4 +1,4 @@
-/** What was measured, and where. */
+/** The versions of the subjects and the description of the machine. */
 import * as fs from "node:fs"
 import { createRequire } from "node:module"
 import * as os from "node:os"
@@ -6,7 +6,7 @@ import * as path from "node:path"
 
 const require = createRequire(import.meta.url)
 
-/** The name and version of an installed package. */
+/** Returns the name and version of an installed package. */
 export const version = (name: string, shown = name): string => {
   let folder = path.dirname(require.resolve(name))
   while (!fs.existsSync(path.join(folder, "package.json")) || !hasVersion(folder)) folder = path.dirname(folder)
@@ -16,7 +16,7 @@ export const version = (name: string, shown = name): string => {
 const manifest = (folder: string): { readonly name?: string; readonly version?: string } =>
   JSON.parse(fs.readFileSync(path.join(folder, "package.json"), "utf8"))
 
-// Some packages have a package.json in their output that says no more than what kind of modules it is.
+// Some packages have a second package.json in their output that only names the kind of its modules.
 const hasVersion = (folder: string): boolean => manifest(folder).version !== undefined
 
 export const machine = {

@@ -1,19 +1,19 @@
-/** What is measured, and what comes of it. */
+/** Workloads and their results. */
 import type { Effort, Figure } from "./rounds.js"
 
 export interface Table {
   readonly title: string
-  /** What the figures count, such as `leases/s`. */
+  /** The unit of the figures, such as `leases/s`. */
   readonly unit: string
   readonly better: "more" | "less"
-  /** The row that the others are compared with. */
+  /** The name of the row that the others are compared with. */
   readonly yardstick: string
   readonly rows: ReadonlyArray<Figure>
   readonly note?: string
 }
 
 export interface Workload {
-  /** The word that chooses it on the command line. */
+  /** The word that selects the workload on the command line. */
   readonly name: string
   readonly about: string
   readonly run: (effort: Effort) => Promise<ReadonlyArray<Table>>

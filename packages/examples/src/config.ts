@@ -13,7 +13,7 @@ export const EchoPool = TcpPool.layerConfig({
   acquireTimeout: Config.duration("ECHO_ACQUIRE_TIMEOUT").pipe(Config.withDefault("2 seconds"))
 })
 
-/** The quick start, and how many connections the configuration allows. */
+/** Runs the quick start, and reports how many connections the configuration allows. */
 export const main = Effect.gen(function*() {
   const reply = new TextDecoder().decode(yield* program)
   const { maxConnections } = yield* Pool.stats

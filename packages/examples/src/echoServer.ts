@@ -1,15 +1,15 @@
-/** A TCP echo server on a loopback port that can be killed and started again: what the demo and the examples talk to. */
+/** A TCP echo server on a loopback port that can be killed and started again. The demo and the examples talk to it. */
 import { Effect, Schedule, type Scope } from "effect"
 import * as net from "node:net"
 
 export interface EchoServer {
   readonly host: string
   readonly port: number
-  /** How many connections it has now. */
+  /** The number of connections now. */
   readonly connections: () => number
-  /** The most connections it had at once. */
+  /** The most connections at once so far. */
   readonly peak: () => number
-  /** Stops listening and destroys every connection; how many. */
+  /** Stops listening and destroys every connection. Returns the number of connections. */
   readonly kill: Effect.Effect<number>
   /** Listens again, on the same port. */
   readonly start: Effect.Effect<void>
@@ -32,8 +32,8 @@ const listen = (server: net.Server, port: number): Effect.Effect<void, NodeJS.Er
   })
 
 /**
- * A port below those that systems hand out to clients. A client that connects to a port of its own range again and
- * again while nobody listens there may end up connected to itself, and keep the server from coming back.
+ * Picks a port below those that systems hand out to clients. A client that keeps connecting to a port in the client
+ * range while nobody listens there may connect to itself, and then keep the server from coming back.
  */
 const randomPort = (): number => 10_000 + Math.floor(Math.random() * 20_000)
 

@@ -1,4 +1,4 @@
-/** A typed client of a protocol of JSON messages, each behind its length in 4 bytes. */
+/** A typed client of a protocol of JSON messages, each after its length in 4 bytes. */
 import { type Connection, Framing } from "@socketpool/core"
 import { Effect, Schema } from "effect"
 

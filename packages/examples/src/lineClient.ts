@@ -1,4 +1,6 @@
-/** A typed client of a protocol of lines: `GET key` is answered by `= value` or by `-`, `SET key value` by `OK`. */
+/**
+ * A typed client of a line protocol. The server answers `GET key` with `= value` or `-`, and `SET key value` with `OK`.
+ */
 import { type Connection, Framing } from "@socketpool/core"
 import { Effect, Option } from "effect"
 

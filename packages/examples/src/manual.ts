@@ -1,4 +1,4 @@
-/** Taking a connection and giving it back by hand, for what fits neither `Pool.use` nor a scope. */
+/** Acquires and releases connections manually, for code that fits neither `Pool.use` nor a scope. */
 import { NodeRuntime } from "@effect/platform-node"
 import { type Connection, Pool } from "@socketpool/core"
 import { TcpPoolLive } from "@socketpool/node"
@@ -12,8 +12,8 @@ const exchange = (connection: Connection, line: string) =>
   )
 
 /**
- * Ends a lease: a connection that can be lent again is released, and one to which an answer may still be on its way is
- * dropped. Both fail if the lease has ended already, because the pool has closed by force; then nothing is left to do.
+ * Ends a lease. After a success it releases the connection. Otherwise an answer may still be on its way, so it drops
+ * the connection. Both fail if a forced close of the pool has already ended the lease; then nothing is left to do.
  */
 const giveBack = (connection: Connection, exit: Exit.Exit<unknown, unknown>) =>
   Effect.ignore(Exit.isSuccess(exit) ? Pool.release(connection) : Pool.drop(connection))
@@ -21,13 +21,14 @@ const giveBack = (connection: Connection, exit: Exit.Exit<unknown, unknown>) =>
 /**
  * Sends a line and reads the answer.
  *
- * `acquireUseRelease` acquires in an uninterruptible region, so no interrupt can come between the lease and the note of
- * it. It cannot end the wait for a connection either; `acquireTimeout` does. With `Pool.use` both can.
+ * `acquireUseRelease` acquires in an uninterruptible region, so no interrupt can come between the lease and its
+ * release. An interrupt cannot end the wait for a connection either; only `acquireTimeout` does. With `Pool.use` both
+ * can.
  */
 export const ask = (line: string) =>
   Effect.acquireUseRelease(Pool.acquire, (connection) => exchange(connection, line), giveBack)
 
-/** The same without waiting: fails with `PoolExhaustedError` reason `NoWait` when no connection is idle. */
+/** `ask` without waiting: fails with `PoolExhaustedError` reason `NoWait` if no connection is idle. */
 export const askNow = (line: string) =>
   Effect.acquireUseRelease(
     Pool.acquireWith({ timeout: 0 }),

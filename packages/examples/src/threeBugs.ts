@@ -1,4 +1,4 @@
-/** A wrong reply, a dead socket and a hang: three programs over plain pooling, and the same three over ours. */
+/** A wrong reply, a dead socket and a hang: three programs, first over plain pooling and then over socketpool. */
 import { NodeRuntime } from "@effect/platform-node"
 import type { Connection } from "@socketpool/core"
 import { TcpConnection, TcpPool } from "@socketpool/node"
@@ -34,7 +34,7 @@ export const ours: Pooling = (server, greets = false) =>
     (pool) => (f) => pool.use(f)
   )
 
-/** Alice asks and gives up; then Bob asks. What does he read? */
+/** Alice asks and times out; then Bob asks. Whose answer does Bob read? */
 export const wrongReply = (use: Use) =>
   Effect.andThen(Effect.ignore(Effect.timeout(use(ask("Alice")), "20 millis")), use(ask("Bob")))
 
@@ -45,7 +45,7 @@ export const deadSocket = (use: Use, server: EchoServer.EchoServer) =>
     Effect.andThen(Effect.delay(use(ask("after")), "20 millis"))
   )
 
-/** The server accepts and then says nothing. Is whoever gives up free again? */
+/** The server accepts and then stays silent. Can the caller still time out? */
 export const hang = (use: Use) => Effect.timeout(use(ask("hello")), "100 millis")
 
 const tell = <A, E>(result: Effect.Effect<A, E>) =>
@@ -56,7 +56,7 @@ const tell = <A, E>(result: Effect.Effect<A, E>) =>
     Effect.timeoutTo({ duration: "1 second", onSuccess: (told) => told, onTimeout: () => "still hangs after 1 second" })
   )
 
-/** What each of the three does over one way of pooling. */
+/** Runs the three programs over one way of pooling. */
 export const threeBugs = (pooling: Pooling) =>
   Effect.gen(function*() {
     const server = yield* EchoServer.make

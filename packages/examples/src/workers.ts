@@ -1,13 +1,13 @@
-/** A pool of something that is not a socket: worker threads, which take long to start and are worth keeping. */
+/** A pool of worker threads: no sockets, but slow to start and worth keeping. */
 import { NodeRuntime } from "@effect/platform-node"
 import { Pool } from "@socketpool/core"
 import { Console, Data, Effect } from "effect"
 import { Worker } from "node:worker_threads"
 
-/** A thread came to its end, or never came up. */
+/** A thread ended, or never started. */
 export class ThreadError extends Data.TaggedError("ThreadError")<{ readonly cause: unknown }> {}
 
-/** A thread that counts primes, and nothing else meanwhile. */
+/** A thread that counts primes, one request at a time. */
 export interface PrimeCounter {
   readonly thread: Worker
   readonly primesBelow: (limit: number) => Effect.Effect<number, ThreadError>
@@ -26,7 +26,7 @@ const code = `
   })
 `
 
-/** Waits for the first of a thread's next message (or its start) and its end. */
+/** Waits for a thread's next message (or its start), and fails if the thread ends first. */
 const next = <A>(thread: Worker, event: "message" | "online"): Effect.Effect<A, ThreadError> =>
   Effect.async((resume) => {
     const settle = (result: Effect.Effect<A, ThreadError>) => {
@@ -65,24 +65,24 @@ const open = Effect.gen(function*() {
   return counter
 })
 
-/** A tag of its own, so that a program can have this pool beside one of sockets. */
+/** A tag of its own, so that a program can have this pool and a socket pool. */
 export class PrimeCounters extends Pool.Service<PrimeCounters, PrimeCounter, ThreadError>()("examples/PrimeCounters") {}
 
 /**
- * A thread that ends by itself leaves the pool at once. One whose borrower was interrupted may still be counting; the
- * pool closes it, which is what it does with anything but a socket after an interruption or a defect.
+ * A thread that ends leaves the pool at once. A thread whose borrower was interrupted may still be counting, so the
+ * pool closes it. The pool does so with every resource, except sockets, after an interruption or a defect.
  */
 export const PrimeCountersLive = PrimeCounters.layer({
   name: "prime counters",
   open,
-  // A thread that has ended has no number.
+  // A thread that has ended has the id -1.
   isConnected: ({ thread }) => thread.threadId !== -1,
   closed: ({ thread }) => ended(thread),
   maxConnections: 2,
   acquireTimeout: "1 minute"
 })
 
-/** Counts below each limit, on as many threads as the pool has. */
+/** Counts the primes below each limit, on all threads of the pool. */
 export const program = Effect.forEach(
   [10_000, 20_000, 30_000, 40_000],
   (limit) => PrimeCounters.use((counter) => counter.primesBelow(limit)),

@@ -36,7 +36,7 @@ describe("a client of a protocol of lines", () => {
 })
 
 describe("a client of a protocol of JSON messages", () => {
-  it.scoped("calls and is answered", () =>
+  it.scoped("calls and gets answers", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) => {
         const message = Framing.text(Framing.over(peer, Framing.lengthPrefixed({ prefix: 4 })))
@@ -49,7 +49,7 @@ describe("a client of a protocol of JSON messages", () => {
       assert.strictEqual(yield* pool.use((connection) => calculator(connection).add(1, 2, 3)), 6)
     }))
 
-  it.scoped("tells an answer that makes no sense from one that does", () =>
+  it.scoped("rejects an answer that does not match the schema", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.recv(), peer.send("\0\0\0\x02{}")))
       const pool = yield* server.pool()

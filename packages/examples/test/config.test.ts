@@ -7,7 +7,7 @@ const configured = (settings: Record<string, string>) =>
   Effect.withConfigProvider(main, ConfigProvider.fromMap(new Map(Object.entries(settings))))
 
 describe("a pool from the configuration", () => {
-  it.scopedLive("takes its options from there", () =>
+  it.scopedLive("takes its options from the configuration", () =>
     Effect.gen(function*() {
       const { port } = yield* EchoServer.make
       const result = yield* configured({ ECHO_PORT: `${port}`, ECHO_CONNECTIONS: "3" })

@@ -11,8 +11,8 @@ const withPool = <A, E>(program: (server: EchoServer.EchoServer) => Effect.Effec
     return yield* Effect.provide(program(server), TcpPoolLive(server.host, server.port, { maxConnections: 1 }))
   })
 
-describe("acquiring by hand", () => {
-  it.scopedLive("gives the connection back after a success", () =>
+describe("manual acquire", () => {
+  it.scopedLive("releases the connection after a success", () =>
     withPool(() =>
       Effect.gen(function*() {
         assert.deepStrictEqual([yield* ask("one"), yield* ask("two"), yield* askNow("three")], ["one", "two", "three"])
@@ -34,7 +34,7 @@ describe("acquiring by hand", () => {
       })
     ))
 
-  it.scopedLive("does not wait when told not to", () =>
+  it.scopedLive("does not wait with timeout 0", () =>
     withPool(() =>
       Effect.gen(function*() {
         const answer = yield* Pool.use(() => Effect.either(askNow("one")))

@@ -7,14 +7,14 @@ import * as EchoServer from "../src/echoServer.js"
 import { program } from "../src/quickstart.js"
 
 describe("the quick start", () => {
-  it.scopedLive("gets back what it sent", () =>
+  it.scopedLive("receives the echo of its message", () =>
     Effect.gen(function*() {
       const server = yield* EchoServer.make
       const reply = yield* program.pipe(Effect.provide(TcpPoolLive("localhost", server.port)))
       assert.strictEqual(new TextDecoder().decode(reply), "hello")
     }))
 
-  it("is what the README shows", () => {
+  it("equals the code in the README", () => {
     const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, file), "utf8")
     assert.include(read("../../../README.md"), `\`\`\`ts\n${read("../src/quickstart.ts")}\`\`\``)
   })

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { ours, plain, threeBugs } from "../src/threeBugs.js"
 
 describe("three bugs", () => {
-  it.scopedLive("are there with plain pooling", () =>
+  it.scopedLive("happen with plain pooling", () =>
     Effect.gen(function*() {
       const { deadSocket, hang, wrongReply } = yield* threeBugs(plain)
       assert.strictEqual(wrongReply, "reads \"Alice has 100\"")
@@ -11,7 +11,7 @@ describe("three bugs", () => {
       assert.strictEqual(hang, "still hangs after 1 second")
     }))
 
-  it.scopedLive("are not there with socketpool", () =>
+  it.scopedLive("do not happen with socketpool", () =>
     Effect.gen(function*() {
       const { deadSocket, hang, wrongReply } = yield* threeBugs(ours)
       assert.strictEqual(wrongReply, "reads \"Bob has 100\"")

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { PrimeCounters, PrimeCountersLive, program } from "../src/workers.js"
 
 describe("a pool of worker threads", () => {
-  it.live("counts on as many threads as it may have", () =>
+  it.live("counts on maxConnections threads", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(yield* program, [1229, 2262, 3245, 4203])
       const { inUse, opened } = yield* PrimeCounters.stats
@@ -11,7 +11,7 @@ describe("a pool of worker threads", () => {
       assert.isAtMost(opened, 2)
     }).pipe(Effect.provide(PrimeCountersLive)))
 
-  it.live("closes a thread whose borrower was interrupted, and goes on with another", () =>
+  it.live("closes a thread whose borrower was interrupted, and replaces it", () =>
     Effect.gen(function*() {
       assert.strictEqual(yield* PrimeCounters.use((counter) => counter.primesBelow(10)), 4)
       yield* Effect.timeoutOption(PrimeCounters.use((counter) => counter.primesBelow(Infinity)), "20 millis")

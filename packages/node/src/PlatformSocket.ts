@@ -1,5 +1,6 @@
 /**
- * Between `Connection` and the `Socket` of `@effect/platform`: what is written for one can use the other.
+ * Conversions between `Connection` and the `Socket` of `@effect/platform`, so that code written for one can use the
+ * other.
  *
  * @since 0.1.0
  */
@@ -23,14 +24,16 @@ import { poolOf } from "./internal/socketPool.js"
 // --- A connection as a socket ---------------------------------------------------------------------------------------
 
 /**
- * A connection as a `Socket`, for as long as its lease lasts: for `Socket.toChannel`, RPC clients and the like.
+ * Presents a connection as a `Socket` for as long as its lease lasts. Use it for `Socket.toChannel`, RPC clients and
+ * other code that wants a `Socket`.
  *
- * - It runs once, as it cannot connect again: a second `run` fails with `SocketGenericError` reason `Open`.
- * - `run` ends when the peer ends its stream, and fails with reason `Read` when the connection breaks or the lease ends.
- *   The effect that a handler returns is waited for before the next bytes are read, which holds the peer back.
- * - A write fails with reason `Write` once nothing can be sent any more, and does not wait for ever.
- * - A `CloseEvent` ends the sending half, and `run`; a code above 1000 makes `run` fail with `SocketCloseError`. The end
- *   of the writer's scope does nothing: the connection belongs to whoever leased it.
+ * - It runs only once, because it cannot connect again: a second `run` fails with `SocketGenericError` reason `Open`.
+ * - `run` ends when the peer ends its stream. It fails with reason `Read` when the connection breaks or the lease ends.
+ * - `run` waits for the effect that the handler returns before it reads more, which holds the peer back. An interrupt
+ *   ends `run`; the connection stays open.
+ * - A write never waits for ever: it fails with reason `Write` once nothing can be sent any more.
+ * - A `CloseEvent` ends the sending half and `run`. A code above 1000 makes `run` fail with `SocketCloseError`.
+ * - The end of the writer's scope does nothing, because the connection belongs to the borrower.
  *
  * @example
  * ```ts
@@ -103,24 +106,33 @@ const isConnectionError = (error: unknown): error is ConnectionError => error in
 const defaultAddress = "socket"
 
 /**
- * How to make a connection of a socket.
+ * The options of a connection over a `Socket`. An invalid value is a defect (`RangeError`) that names the option, the
+ * value and the rule.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** What errors call the peer. Default: `socket`. */
+  /**
+   * Names the peer in errors. In a pool it is also the default `name`, and spans carry it as `server.address`. Default:
+   * `socket`, because a `Socket` does not say where it leads. Set it to the URL without secrets.
+   */
   readonly address?: string
 
-  /** How long opening may take. Then it fails with `ConnectError` reason `Timeout`. More than 0. Default: 5 seconds. */
+  /**
+   * Limits the open, from making the socket until it runs. A longer open fails with `ConnectError` reason `Timeout`.
+   * Must be more than 0. Default: 5 seconds, half of a pool's `acquireTimeout`, so that a borrower can outlive one
+   * failed open. In a pool it also covers the `handshake`.
+   */
   readonly connectTimeout?: Duration.DurationInput
 
-  /** See `TcpConnection.Options`. */
+  /** Limits each `send` and each read that has to wait. Default: none. See `TcpConnection.Options`. */
   readonly timeout?: Duration.DurationInput
 
   /**
-   * How many bytes may come before anybody reads them. Such a socket cannot hold its peer back, so a connection that has
-   * more fails with `ConnectionError` reason `Reset` and code `ENOBUFS`. At least 1. Default: 1,048,576.
+   * Limits how many bytes may arrive before the holder reads them. A `Socket` cannot hold its peer back, so a
+   * connection with more fails with `ConnectionError` reason `Reset` and code `ENOBUFS`. At least 1. Default:
+   * 1,048,576, which bounds the memory of a connection to 1 MiB. Raise it if single messages are larger than that.
    */
   readonly maxUnread?: number
 }
@@ -135,7 +147,7 @@ type Open = (
   finish: (session: SocketSession) => Effect.Effect<SocketSession, ConnectError>
 ) => Effect.Effect<SocketSession, ConnectError, Scope.Scope>
 
-/** Checks the options. Throws a `RangeError` that names option, value and rule. */
+/** Checks the options. Throws a `RangeError` that names the option, the value and the rule. */
 const opener = (given: Options, of: string): Open => {
   const checks = new Checks(of)
   const options = own(given)
@@ -154,7 +166,7 @@ const opener = (given: Options, of: string): Open => {
     })
 }
 
-/** Runs the socket in a fiber of the scope's, and waits until it is open. */
+/** Runs the socket in a fiber of the scope, and waits until it is open. */
 const run = (
   session: SocketSession,
   socket: Socket.Socket
@@ -180,11 +192,29 @@ const openError = (address: string, exit: Exit.Exit<void, Socket.SocketError>): 
 }
 
 /**
- * A connection over a `Socket`, such as a WebSocket: opens it and closes it with the scope. Bytes go out as binary
- * messages and text as text messages; what comes in is a stream of bytes without message boundaries, so that frames are
- * best found with a `Framing`.
+ * Opens a connection over a `Socket`, such as a WebSocket. It closes with the scope.
  *
- * Fails with `ConnectError`, whose `cause` is the socket's own error. `shutdown` closes it, as such sockets have no half.
+ * Use it for one connection of your own; to share connections, use `makePool`. Bytes go out as binary messages, text as
+ * text messages. Input is a stream of bytes without message boundaries: use a `Framing` to find the frames.
+ *
+ * - Fails with `ConnectError`, whose `cause` is the socket's own error.
+ * - An interrupt stops the socket.
+ * - `shutdown` closes the socket, because a `Socket` cannot end one direction only.
+ *
+ * @example
+ * ```ts
+ * import { Socket } from "@effect/platform"
+ * import { NodeSocket } from "@effect/platform-node"
+ * import { PlatformSocket } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const quote = Effect.scoped(Effect.gen(function*() {
+ *   const socket = yield* Socket.makeWebSocket("ws://localhost:8080")
+ *   const connection = yield* PlatformSocket.fromSocket(socket, { address: "ws://localhost:8080" })
+ *   yield* connection.send("EURUSD\n")
+ *   return yield* connection.recvUntil("\n")
+ * })).pipe(Effect.provide(NodeSocket.layerWebSocketConstructor))
+ * ```
  *
  * @since 0.1.0
  * @category conversions
@@ -201,7 +231,10 @@ export const fromSocket = (
   )
 
 /**
- * A pool of connections over sockets that `socket` makes, one for each connection.
+ * Makes a pool of connections over sockets. It runs `socket` once for each connection. The pool closes with the scope.
+ *
+ * Use it to pool WebSockets and other transports of `@effect/platform`. For TCP, TLS and Unix sockets, prefer `TcpPool`
+ * and its siblings, which can hold the peer back. It behaves, fails and reacts to an interrupt as `TcpPool.make` does.
  *
  * @example
  * ```ts

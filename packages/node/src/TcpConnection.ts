@@ -15,99 +15,130 @@ import { TcpHandle } from "./internal/handles.js"
 import { tcpRoute } from "./internal/route.js"
 
 /**
- * A TCP connection. Its reads are pulled: at most one socket high-water mark is kept for a holder that does not read,
- * besides the chunk that has just come; the peer is held back.
+ * A TCP connection whose reads are pulled: a holder that does not read holds the peer back. At most one socket
+ * high-water mark waits for that holder, plus the chunk that has just arrived.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TcpConnection extends Connection {
+  /** The address and port of this end. */
   readonly localAddress: TcpAddress
+
+  /** The address and port of the peer: of several addresses, the one that accepted. */
   readonly remoteAddress: TcpAddress
 
   /**
-   * The raw socket, for what this interface lacks. What it reads comes to this library alone, without `data` events:
-   * write to it and ask it, but do not read from it, and do not keep it or your listeners beyond the lease. Throws
+   * The raw socket, for anything this interface lacks. Write to it and query it, but do not read from it: its bytes go
+   * to this library only, without `data` events. Do not keep the socket, or listeners on it, beyond the lease. Throws
    * `ConnectionError` reason `Released` once the lease has ended.
    */
   readonly socket: net.Socket
 }
 
 /**
- * How to open a TCP connection. Wrong values are a defect that names the option, the value and the rule.
+ * The options of a TCP connection. An invalid value is a defect (`RangeError`) that names the option, the value and the
+ * rule.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** The name or address to connect to. A name may have several addresses, of both families; they are tried in turn. */
+  /**
+   * Names the server: a host name or an IP address. Required. A host name may resolve to several addresses of both
+   * families; they are tried in turn.
+   */
   readonly host: string
 
-  /** The port to connect to, from 1 to 65535. */
+  /** Sets the port to connect to, from 1 to 65535. Required. */
   readonly port: number
 
   /**
-   * How long opening may take as a whole: resolving the name and trying all its addresses. Then it fails with
-   * `ConnectError` reason `Timeout`. More than 0. Default: 5 seconds.
+   * Limits the whole open: resolving the name and trying every address. A longer open fails with `ConnectError` reason
+   * `Timeout`. Must be more than 0.
+   *
+   * Default: 5 seconds, half of a pool's `acquireTimeout`, so that a borrower can outlive one failed open. The limit
+   * also covers `startTls`, the TLS handshake and a pool's `handshake`: raise it if they need several slow round trips.
+   * In a pool, keep it below `acquireTimeout`.
    */
   readonly connectTimeout?: Duration.DurationInput
 
   /**
-   * How long one `send` or read that has to wait may take as a whole, however slowly bytes trickle in. Then it fails
-   * with `ConnectionError` reason `Timeout`. More than 0. Default: none, as in gsocketpool.
+   * Limits each `send` and each read that has to wait, from beginning to end, however slowly bytes trickle in. A longer
+   * one fails with `ConnectionError` reason `Timeout`. Must be more than 0.
+   *
+   * Default: none, as in gsocketpool, because a subscription may wait for hours. Set it for request and response:
+   * without it a server that goes silent holds its caller for ever. One call can override it with its own `timeout`.
    */
   readonly timeout?: Duration.DurationInput
 
   /**
-   * Resolves the name instead of the system: gives the addresses to try, of either family, the preferred one first. It
-   * is asked for every connection, within `connectTimeout`, and not at all if `host` is an address. If it fails, or
-   * gives no address, opening fails with `ConnectError` reason `Dns`. Default: the system's resolver, of which Node
-   * asks only for a few names at once: while it is silent, names that are asked for later wait, also after
-   * `connectTimeout`.
+   * Replaces the system's resolver. Returns the addresses to try, of either family, the preferred one first. It runs
+   * for every connection, within `connectTimeout`, but not if `host` is an IP address. If it fails or returns no
+   * address, the open fails with `ConnectError` reason `Dns`; with reason `LocalResources` if the failure's `code` says
+   * that descriptors or memory ran out.
+   *
+   * Default: the system's resolver. Node asks it for only a few names at once. While it does not answer, later lookups
+   * queue behind earlier ones, even after `connectTimeout` has ended the opens that asked. Set this option to cache
+   * names, to use service discovery, or to be independent of that queue.
    */
   readonly lookup?: (host: string) => Effect.Effect<ReadonlyArray<string>, unknown>
 
   /**
-   * How long one of several addresses is tried before the next one is (RFC 8305's Connection Attempt Delay, as Node
-   * does it). At least 10 ms, which is Node's rule. Default: Node's, 250 ms.
+   * Limits the attempt on one of several addresses; then the next address is tried. This is RFC 8305's Connection
+   * Attempt Delay, as Node implements it. It does not limit the last or only address; `connectTimeout` does. At least 10
+   * ms, which is Node's rule. Default: Node's, 250 ms. Raise it if a connect to a good server takes longer than that.
    */
   readonly attemptTimeout?: Duration.DurationInput
 
-  /** The address of this machine to connect from. Default: the system chooses. */
+  /**
+   * Sets the IP address of this machine to connect from. Default: the system chooses. Set it on a machine with several
+   * addresses if the server or a firewall accepts only one of them. If the machine does not have the address, the open
+   * fails with `ConnectError` reason `LocalResources`.
+   */
   readonly localAddress?: string
 
   /**
-   * Whether the system asks, while nothing is sent, if the peer is still there: so a connection over which nothing
-   * comes any more is noticed while it is idle, and a firewall does not forget one that is good. A duration says after
-   * how much silence: whole seconds, at most 32,767, as systems count them. Then Node has it asked ten times, one second
-   * apart. Default: `true`, which is after 60 seconds.
+   * Makes the system probe the peer while nothing is sent (TCP keep-alive). This finds an idle connection whose peer is
+   * gone, and keeps a firewall from forgetting a good one. A duration sets the silence before the first probe: whole
+   * seconds, at most 32,767, because systems count in seconds. Node then sends ten probes, one second apart.
+   *
+   * Default: `true`, which is 60 seconds: middleboxes forget a flow after four minutes or more, and the system's own
+   * default is two hours on Linux. Lower it to find dead peers sooner. `false` leaves that to `validate` and `timeout`.
    */
   readonly keepAlive?: boolean | Duration.DurationInput
 
-  /** Whether small writes go out at once (`TCP_NODELAY`). Default: `true`. */
+  /**
+   * Sends small writes at once (`TCP_NODELAY`). Default: `true`, because a delayed request delays its answer. `false`
+   * only pays for one-way streams of many small writes.
+   */
   readonly noDelay?: boolean
 
   /**
-   * How many bytes the socket keeps before it holds the peer back, or a `send` waits: for each direction. At least 1.
-   * Default: Node's, 65,536, or 16,384 in Node 20.
+   * Sets how many bytes each direction may buffer before the socket holds the peer back, or a `send` waits. At least 1.
+   * Default: Node's, 65,536 bytes, or 16,384 in Node 20. Raise it for bulk transfers; lower it to bound the memory of
+   * many connections.
    */
   readonly highWaterMark?: number
 
   /**
-   * Whether the holder may go on sending after the peer has ended its stream. Such a connection does not go back to a
-   * pool. Default: `false`, so that the peer's end is the connection's.
+   * Lets the holder keep sending after the peer has ended its stream. A pool does not take such a connection back.
+   * Default: `false`, so that the peer's end ends the connection. Set it for a peer that ends its stream before it has
+   * read everything.
    */
   readonly allowHalfOpen?: boolean
 }
 
 /**
- * Opens a connection that closes with the scope. It closes in order: what was
- * accepted is sent, and the peer's own end is waited for, for at most 1 second; then the socket is destroyed.
+ * Opens a TCP connection that closes with the scope.
  *
- * Interrupting it gives the attempt up at once. Fails with `ConnectError`; its `attempts` say what became of each
- * address of a name that has several.
+ * Use it for one connection of your own, such as a subscription. To share connections, use `TcpPool` instead of a pool
+ * built from this effect: `TcpPool` knows when a socket is clean.
  *
- * To share connections, use a `TcpPool` rather than building a pool from this: it knows when a socket is clean.
+ * - Fails with `ConnectError`. If the name has several addresses, `attempts` lists what happened to each.
+ * - An interrupt aborts the attempt at once.
+ * - The close is orderly: it sends the data already accepted and waits at most 1 second for the peer's end. Then it
+ *   destroys the socket.
  *
  * @example
  * ```ts

@@ -18,7 +18,8 @@ import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
 /**
- * The options of a connection and of a pool in one; `name` is `tcp://host:port` unless given.
+ * The options of a TCP connection and of a pool in one. Only `host` and `port` are required. `name` defaults to
+ * `tcp://host:port`, and spans carry `server.address`, `server.port` and `network.transport`.
  *
  * @since 0.1.0
  * @category models
@@ -26,13 +27,30 @@ import type * as TcpConnection from "./TcpConnection.js"
 export interface Options extends TcpConnection.Options, TransportPool.Options<TcpConnection.TcpConnection> {}
 
 /**
- * Makes a pool of TCP connections that closes with the scope. Opens nothing before it is asked to, unless
- * `minConnections` or `initialConnections` say so.
+ * Makes a pool of TCP connections to one server. The pool closes with the scope.
  *
- * A connection that dies while it is idle, or on which bytes arrive while it is idle, is closed at once. A leased
- * connection is worthless to its holder once the lease has ended: `ConnectionError` reason `Released`.
+ * Use it for several pools in one program, or when borrowers need a `TcpConnection` and not only a `Connection`. For
+ * one pool as a service, use `layer` or `TcpPoolLive`.
  *
- * A server that speaks first needs a `handshake` that reads its greeting: what arrives on an idle connection closes it.
+ * - It opens nothing until the first borrow, unless `minConnections` or `initialConnections` is set. It never fails; an
+ *   invalid option is a defect (`RangeError`).
+ * - A borrow fails with `ConnectError` if opening failed, otherwise with `PoolExhaustedError` or `PoolClosedError`. An
+ *   interrupted borrower leaves the queue at once.
+ * - An idle connection closes at once when the peer goes away or bytes arrive on it. A server that speaks first
+ *   therefore needs a `handshake` that reads its greeting.
+ * - Once the lease has ended, every operation on the connection fails with `ConnectionError` reason `Released`.
+ *
+ * @example
+ * ```ts
+ * import { TcpPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const pool = yield* TcpPool.make({ host: "localhost", port: 6379, maxConnections: 8, timeout: "3 seconds" })
+ *   const ping = pool.use((connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n")))
+ *   return yield* Effect.all(Array.from({ length: 20 }, () => ping), { concurrency: "unbounded" })
+ * }))
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -50,7 +68,8 @@ export const make = (
   })
 
 /**
- * `make` as a layer of the `Pool` service.
+ * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
+ * layer never fails, and opens nothing unless an option says so.
  *
  * @example
  * ```ts
@@ -73,7 +92,8 @@ export const make = (
 export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
 
 /**
- * `layer` with options from the configuration.
+ * Provides `layer` with options from the configuration. Use it when host, port or sizes differ between deployments.
+ * Building the layer fails with `ConfigError` if a value is missing or malformed.
  *
  * @example
  * ```ts
@@ -94,7 +114,8 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
   Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
 
 /**
- * A pool of TCP connections to one server, as the `Pool` service: `layer` for the common case.
+ * Provides a pool of TCP connections to one server as the `Pool` service: `layer` for the common case. For a second
+ * server, make a tag with `Pool.Service` and provide it with `make`.
  *
  * @example
  * ```ts

@@ -15,13 +15,16 @@ import { secureDialer, upgradeHeld } from "./internal/secure.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
 /**
- * A TLS connection; everything that is sent and received is what was, or will be, encrypted.
+ * A TLS connection. The holder sends and receives plain bytes; the socket encrypts and decrypts them.
  *
  * @since 0.1.0
  * @category models
  */
 export interface TlsConnection extends Connection {
+  /** The address and port of this end. */
   readonly localAddress: TcpAddress
+
+  /** The address and port of the peer: of several addresses, the one that accepted. */
   readonly remoteAddress: TcpAddress
 
   /**
@@ -30,74 +33,94 @@ export interface TlsConnection extends Connection {
    */
   readonly socket: tls.TLSSocket
 
-  /** The protocol that both sides have agreed on with ALPN; none if the server does not do ALPN. */
+  /** The application protocol that both sides agreed on with ALPN. None if the server does not support ALPN. */
   readonly alpnProtocol: Option.Option<string>
 
   /** The version of TLS, such as `TLSv1.3`. */
   readonly protocol: string
 
-  /** Whether an earlier session was resumed, which saves a round trip and the certificates. */
+  /** Whether this connection resumed an earlier TLS session, which saves a round trip and the certificates. */
   readonly isResumed: boolean
 }
 
 /**
- * What TLS needs to know, besides where to connect to.
+ * The options of TLS itself: identity, trust and versions.
  *
  * @since 0.1.0
  * @category models
  */
 export interface SecurityOptions {
-  /** The name that the certificate must be for, and that is sent as SNI. Default: `host`. */
+  /**
+   * Sets the name that the certificate must be for, and that is sent as SNI. Default: `host`. Set it if you connect by
+   * IP address or through a tunnel. An IP address is checked but not sent, because SNI knows no addresses (RFC 6066).
+   */
   readonly servername?: string
 
-  /** The certificates (PEM) of the authorities that are trusted, instead of the usual ones. */
+  /**
+   * Replaces the trusted authorities with these certificates (PEM). Default: the authorities that Node trusts. Set it
+   * for a private authority or a self-signed certificate.
+   */
   readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>
 
-  /** The client's certificate chain (PEM), if the server asks for one. Goes with `key`. */
+  /**
+   * Sets the client's certificate chain (PEM), for a server that asks for one. Requires `key`. Default: none, because
+   * most servers ask for none.
+   */
   readonly cert?: string | Uint8Array
 
-  /** The client's private key (PEM). Goes with `cert`. */
+  /** Sets the client's private key (PEM). Requires `cert`. Default: none. */
   readonly key?: Redacted.Redacted<string | Uint8Array>
 
-  /** What the private key is encrypted with. */
+  /** Decrypts `key`. Default: none; set it only if the key is encrypted. */
   readonly passphrase?: Redacted.Redacted<string>
 
-  /** The application protocols that the client speaks (ALPN), the preferred one first. */
+  /**
+   * Offers these application protocols (ALPN), the preferred one first. A name has at most 255 bytes. Default: none.
+   * The server's choice is the connection's `alpnProtocol`.
+   */
   readonly alpn?: ReadonlyArray<string>
 
-  /** The oldest version that is good enough. Default: Node's, `TLSv1.2`. */
+  /**
+   * Sets the oldest version of TLS to accept. Default: Node's, `TLSv1.2`. Set `TLSv1.3` if every server supports it.
+   */
   readonly minVersion?: "TLSv1.2" | "TLSv1.3"
 
   /**
-   * Takes any certificate, from anybody: whoever is in between can read and change everything. Default: `false`, and
-   * the environment (`NODE_TLS_REJECT_UNAUTHORIZED`) cannot change it.
+   * Accepts any certificate from anybody. A machine between the two ends can then read and change everything. Default:
+   * `false`, and the environment (`NODE_TLS_REJECT_UNAUTHORIZED`) cannot change it. Never set it in production: for a
+   * private authority or a self-signed certificate use `ca`.
    */
   readonly dangerouslySkipVerification?: boolean
 }
 
 /**
- * How to open a TLS connection. Wrong values are a defect that names the option, the value and the rule; the values of
- * keys and passphrases are in no message.
+ * The options of a TLS connection. An invalid value is a defect (`RangeError`) that names the option, the value and the
+ * rule. No message contains a key or a passphrase.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options extends TcpConnection.Options, SecurityOptions {
   /**
-   * What has to be said in plain text before TLS begins: `STARTTLS` of SMTP, `SSLRequest` of PostgreSQL. It is part of
-   * the open. If it fails, or if plain text is left behind that the server sent too early (CVE-2021-23222), opening
-   * fails. Default: TLS from the first byte.
+   * Runs the plain-text exchange before TLS begins, such as `STARTTLS` of SMTP or `SSLRequest` of PostgreSQL. It is
+   * part of the open, within `connectTimeout`. The open fails with `ConnectError` if this effect fails, or if it leaves
+   * plain text unread that the server sent too early (CVE-2021-23222). Default: none, so TLS begins with the first
+   * byte.
    */
   readonly startTls?: (connection: TcpConnection.TcpConnection) => Effect.Effect<unknown, unknown>
 }
 
 /**
- * Opens a TLS connection that closes with the scope; otherwise as `TcpConnection.open`. Fails with `ConnectError`: reason
- * `Tls` with OpenSSL's or Node's code when the handshake fails (such as `CERT_HAS_EXPIRED`,
- * `ERR_TLS_CERT_ALTNAME_INVALID`, `DEPTH_ZERO_SELF_SIGNED_CERT`), `HandshakeTimeout` when the server accepts and then
- * says nothing.
+ * Opens a TLS connection that closes with the scope.
  *
- * With TLS 1.3 a server that misses the client's certificate says so only after the handshake: the first read fails.
+ * Use it for one connection of your own. To share connections, use `TlsPool`: it knows when a socket is clean, and its
+ * connections resume each other's TLS sessions. It closes, and reacts to an interrupt, as `TcpConnection.open` does.
+ *
+ * - Fails with `ConnectError` reason `Tls` if the handshake fails. `code` is OpenSSL's or Node's, such as
+ *   `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID` or `DEPTH_ZERO_SELF_SIGNED_CERT`.
+ * - Fails with reason `HandshakeTimeout` if the server accepts the connection and then stays silent. The other reasons
+ *   are those of `TcpConnection.open`.
+ * - With TLS 1.3 a server that requires a client certificate complains only after the handshake: the first read fails.
  *
  * @example
  * ```ts
@@ -120,13 +143,32 @@ export const open = (options: Options): Effect.Effect<TlsConnection, ConnectErro
   )
 
 /**
- * Goes on with TLS on a connection that `TcpConnection.open` has opened, after whatever both sides have said about it.
- * The plain connection is worthless from then on (`Released`), and both close with their scopes.
+ * Starts TLS on a connection from `TcpConnection.open`, once both sides have agreed on it in plain text. From then on
+ * the plain connection fails with `ConnectionError` reason `Released`. Both close with their scopes.
  *
- * Fails with `ConnectError` reason `Tls` if there is unread plain text: what comes before the handshake must not be
- * taken for something that came protected (CVE-2021-23222). Give it a deadline of your own, such as `Effect.timeout`. A
- * connection from a pool cannot be upgraded, and neither can one that is not the caller's any more: a defect. For pools
- * there is `TlsPool`'s `startTls`.
+ * Use it when the plain-text exchange decides whether to encrypt at all. Otherwise, and for pools, use `startTls`.
+ *
+ * - Fails with `ConnectError` reason `Tls` if the handshake fails or the peer has gone.
+ * - Fails with the same reason if plain text is still unread: it must not be mistaken for protected data
+ *   (CVE-2021-23222).
+ * - It has no deadline: add one, such as `Effect.timeout`. An interrupt destroys the socket.
+ * - A connection from a pool, or one that the caller no longer holds, is a defect (`TypeError`).
+ *
+ * @example
+ * ```ts
+ * import { TcpConnection, TlsConnection } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const secured = Effect.scoped(Effect.gen(function*() {
+ *   const plain = yield* TcpConnection.open({ host: "mail.example.com", port: 587 })
+ *   yield* plain.recvUntil("\r\n")
+ *   yield* plain.send("STARTTLS\r\n")
+ *   yield* plain.recvUntil("\r\n")
+ *   const connection = yield* TlsConnection.upgrade(plain).pipe(Effect.timeout("5 seconds"))
+ *   yield* connection.send("EHLO client.example.com\r\n")
+ *   return yield* connection.recvUntil("\r\n")
+ * }))
+ * ```
  *
  * @since 0.1.0
  * @category constructors

@@ -16,10 +16,11 @@ import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as TlsConnection from "./TlsConnection.js"
 
 /**
- * The options of a connection and of a pool in one; `name` is `tls://host:port` unless given.
+ * The options of a TLS connection and of a pool in one. Only `host` and `port` are required. `name` defaults to
+ * `tls://host:port`, and spans carry `server.address`, `server.port` and `network.transport`.
  *
- * A pool has one identity: the keys and certificates are read once, and its connections resume each other's sessions.
- * They are shared with nobody else.
+ * A pool has one identity. It reads keys and certificates once, and its connections resume each other's TLS sessions.
+ * No other pool shares them.
  *
  * @since 0.1.0
  * @category models
@@ -27,27 +28,30 @@ import type * as TlsConnection from "./TlsConnection.js"
 export interface Options extends TlsConnection.Options, TransportPool.Options<TlsConnection.TlsConnection> {}
 
 /**
- * Makes a pool of TLS connections that closes with the scope; otherwise as `TcpPool.make`.
+ * Makes a pool of TLS connections to one server. The pool closes with the scope. It behaves, fails and reacts to an
+ * interrupt as `TcpPool.make` does, with the errors of `TlsConnection.open`.
  *
- * With TLS 1.3 a server that misses the client's certificate says so only after the handshake: give the pool a
- * `handshake` with a round trip if borrowers should not be the ones to learn it.
+ * Use it for several pools in one program, or when borrowers need a `TlsConnection` and not only a `Connection`.
+ *
+ * With TLS 1.3 a server that requires a client certificate complains only after the handshake. Give the pool a
+ * `handshake` with one round trip, so that the open fails and not the first borrower's read.
  *
  * @example
  * ```ts
- * import { Config, Effect } from "effect"
  * import { TlsPool } from "@socketpool/node"
+ * import { Effect, Redacted } from "effect"
+ * import { readFileSync } from "node:fs"
  *
- * const MailLive = TlsPool.layerConfig({
- *   host: Config.string("MAIL_HOST"),
- *   port: Config.integer("MAIL_PORT"),
- *   startTls: Config.succeed((connection) =>
- *     Effect.gen(function*() {
- *       yield* connection.recvUntil("\r\n")
- *       yield* connection.send("STARTTLS\r\n")
- *       yield* connection.recvUntil("\r\n")
- *     })
- *   )
- * })
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const pool = yield* TlsPool.make({
+ *     host: "cache.internal",
+ *     port: 6380,
+ *     cert: readFileSync("client.pem"),
+ *     key: Redacted.make(readFileSync("client.key.pem")),
+ *     handshake: (connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n"))
+ *   })
+ *   return yield* pool.use((connection) => Effect.succeed(connection.protocol))
+ * }))
  * ```
  *
  * @since 0.1.0
@@ -62,7 +66,21 @@ export const make = (
   })
 
 /**
- * `make` as a layer of the `Pool` service.
+ * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
+ * layer never fails, and opens nothing unless an option says so.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@socketpool/core"
+ * import { TlsPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const CacheLive = TlsPool.layer({ host: "cache.internal", port: 6380, minVersion: "TLSv1.3" })
+ *
+ * const ping = Pool.use((connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n")))
+ *
+ * const program = Effect.provide(ping, CacheLive)
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -70,7 +88,25 @@ export const make = (
 export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
 
 /**
- * `layer` with options from the configuration.
+ * Provides `layer` with options from the configuration. Use it when host, port or keys differ between deployments.
+ * Building the layer fails with `ConfigError` if a value is missing or malformed.
+ *
+ * @example
+ * ```ts
+ * import { TlsPool } from "@socketpool/node"
+ * import { Config, Effect } from "effect"
+ *
+ * const MailLive = TlsPool.layerConfig({
+ *   host: Config.string("MAIL_HOST"),
+ *   port: Config.integer("MAIL_PORT"),
+ *   startTls: Config.succeed((connection) =>
+ *     connection.recvUntil("\r\n").pipe(
+ *       Effect.andThen(connection.send("STARTTLS\r\n")),
+ *       Effect.andThen(connection.recvUntil("\r\n"))
+ *     )
+ *   )
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -79,7 +115,18 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
   Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
 
 /**
- * A pool of TLS connections to one server, as the `Pool` service: `layer` for the common case.
+ * Provides a pool of TLS connections to one server as the `Pool` service: `layer` for the common case.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@socketpool/core"
+ * import { TlsPoolLive } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const ping = Pool.use((connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n")))
+ *
+ * const program = Effect.provide(ping, TlsPoolLive("cache.internal", 6380, { maxConnections: 8 }))
+ * ```
  *
  * @since 0.1.0
  * @category layers

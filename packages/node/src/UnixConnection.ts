@@ -21,7 +21,10 @@ import { unixRoute } from "./internal/route.js"
  * @category models
  */
 export interface UnixConnection extends Connection {
+  /** The address of this end, which has no path. */
   readonly localAddress: UnixAddress
+
+  /** The path of the socket. */
   readonly remoteAddress: UnixAddress
 
   /** The raw socket; see `TcpConnection.socket`. */
@@ -29,36 +32,48 @@ export interface UnixConnection extends Connection {
 }
 
 /**
- * How to open a connection to a Unix socket. Wrong values are a defect that names the option, the value and the rule.
+ * The options of a connection to a Unix socket. An invalid value is a defect (`RangeError`) that names the option, the
+ * value and the rule.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * The path of the socket. One longer than the system allows (107 bytes on Linux, 103 elsewhere) fails with
-   * `ConnectError` reason `PathTooLong`: the system would cut it and connect elsewhere.
+   * Names the socket's file. Required. The system would cut a path longer than it allows (107 bytes on Linux, 103
+   * elsewhere) and connect somewhere else, so such an open fails with `ConnectError` reason `PathTooLong`.
    */
   readonly path: string
 
   /**
-   * How long opening may take as a whole. Then it fails with `ConnectError` reason `Timeout`. More than 0. Default: 5
-   * seconds. A server whose queue is full refuses at once; it is tried again, after 10 to 200 ms, for as long.
+   * Limits the whole open. A longer open fails with `ConnectError` reason `Timeout`. Must be more than 0. Default: 5
+   * seconds, half of a pool's `acquireTimeout`, so that a borrower can outlive one failed open.
+   *
+   * A server whose queue is full refuses at once. The open then tries again every 10 to 200 ms until this limit.
    */
   readonly connectTimeout?: Duration.DurationInput
 
-  /** See `TcpConnection.Options`. */
+  /** Limits each `send` and each read that has to wait. Default: none. See `TcpConnection.Options`. */
   readonly timeout?: Duration.DurationInput
 
-  /** See `TcpConnection.Options`. */
+  /**
+   * Sets how many bytes each direction may buffer. At least 1. Default: Node's, 65,536 bytes, or 16,384 in Node 20. See
+   * `TcpConnection.Options`.
+   */
   readonly highWaterMark?: number
 
-  /** See `TcpConnection.Options`. */
+  /**
+   * Lets the holder keep sending after the peer has ended its stream. Default: `false`. See `TcpConnection.Options`.
+   */
   readonly allowHalfOpen?: boolean
 }
 
 /**
- * Opens a connection that closes with the scope; otherwise as `TcpConnection.open`.
+ * Opens a connection to a Unix socket that closes with the scope.
+ *
+ * Use it for one connection of your own; to share connections, use `UnixPool`. It closes, and reacts to an interrupt,
+ * as `TcpConnection.open` does. Fails with `ConnectError`: reason `Refused` if nobody listens or the file does not
+ * exist, `Unreachable` if permission is missing, `PathTooLong`, or `Timeout`.
  *
  * @example
  * ```ts

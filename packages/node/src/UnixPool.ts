@@ -18,7 +18,8 @@ import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as UnixConnection from "./UnixConnection.js"
 
 /**
- * The options of a connection and of a pool in one; `name` is `unix:` and the path unless given.
+ * The options of a connection to a Unix socket and of a pool in one. Only `path` is required. `name` defaults to
+ * `unix:` and the path, and spans carry `server.address` and `network.transport`.
  *
  * @since 0.1.0
  * @category models
@@ -26,7 +27,21 @@ import type * as UnixConnection from "./UnixConnection.js"
 export interface Options extends UnixConnection.Options, TransportPool.Options<UnixConnection.UnixConnection> {}
 
 /**
- * Makes a pool of connections to a Unix socket that closes with the scope; otherwise as `TcpPool.make`.
+ * Makes a pool of connections to a Unix socket. The pool closes with the scope. It behaves, fails and reacts to an
+ * interrupt as `TcpPool.make` does, with the errors of `UnixConnection.open`.
+ *
+ * Use it for several pools in one program, or when borrowers need a `UnixConnection` and not only a `Connection`.
+ *
+ * @example
+ * ```ts
+ * import { UnixPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const pool = yield* UnixPool.make({ path: "/run/redis/redis.sock", maxConnections: 8 })
+ *   return yield* pool.use((connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n")))
+ * }))
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -44,7 +59,21 @@ export const make = (
   })
 
 /**
- * `make` as a layer of the `Pool` service.
+ * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
+ * layer never fails, and opens nothing unless an option says so.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@socketpool/core"
+ * import { UnixPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const CacheLive = UnixPool.layer({ path: "/run/redis/redis.sock", maxConnections: 8 })
+ *
+ * const ping = Pool.use((connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n")))
+ *
+ * const program = Effect.provide(ping, CacheLive)
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -52,7 +81,19 @@ export const make = (
 export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
 
 /**
- * `layer` with options from the configuration.
+ * Provides `layer` with options from the configuration. Use it when path or sizes differ between deployments. Building
+ * the layer fails with `ConfigError` if a value is missing or malformed.
+ *
+ * @example
+ * ```ts
+ * import { UnixPool } from "@socketpool/node"
+ * import { Config } from "effect"
+ *
+ * const CacheLive = UnixPool.layerConfig({
+ *   path: Config.string("CACHE_SOCKET"),
+ *   maxConnections: Config.withDefault(Config.integer("CACHE_CONNECTIONS"), 8)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category layers
@@ -61,7 +102,18 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
   Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
 
 /**
- * A pool of connections to a Unix socket, as the `Pool` service: `layer` for the common case.
+ * Provides a pool of connections to a Unix socket as the `Pool` service: `layer` for the common case.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@socketpool/core"
+ * import { UnixPoolLive } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const ping = Pool.use((connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n")))
+ *
+ * const program = Effect.provide(ping, UnixPoolLive("/run/redis/redis.sock"))
+ * ```
  *
  * @since 0.1.0
  * @category layers

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { connectError } from "../src/internal/connectError.js"
 
-/** An error as Node raises it. */
+/** Makes an error as Node raises it. */
 const raised = (code: string, syscall: string) => Object.assign(new Error(code), { code, syscall })
 
 describe("connectError", () => {

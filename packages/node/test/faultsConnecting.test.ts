@@ -1,4 +1,4 @@
-// Real sockets on loopback: what goes wrong while a connection is opened. Linux only.
+// Real sockets on loopback: faults while a connection opens. Linux only.
 import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection } from "@socketpool/node"
 import { FaultProxy } from "@socketpool/testing"
@@ -20,7 +20,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
     return { proxy, server, target: { port: proxy.port, left: () => server.sockets.size } }
   })
 
-  it.scopedLive("with a peer that accepts and says nothing is HandshakeTimeout, and the next one is served", () =>
+  it.scopedLive("with a silent peer fails with HandshakeTimeout, and the next borrower is served", () =>
     Effect.gen(function*() {
       const { proxy, server, target } = yield* overProxy
       yield* withPool(target, { handshake: hello, connectTimeout: "200 millis" }, (pool) =>
@@ -41,7 +41,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
       expect(yield* proxy.connections).toBe(0)
     }))
 
-  it.scopedLive("that gets no answer costs nobody anything when another connection serves all who wait", () =>
+  it.scopedLive("without an answer fails nobody if another connection serves all waiters", () =>
     Effect.gen(function*() {
       const { proxy, target } = yield* overProxy
       const options = { maxConnections: 2, handshake: hello, connectTimeout: "500 millis" } as const
@@ -57,7 +57,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
         }))
     }))
 
-  it.scopedLive("with a frozen server is HandshakeTimeout, and its late answer reaches nobody", () =>
+  it.scopedLive("with a frozen server fails with HandshakeTimeout, and the late answer reaches nobody", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines)
       let greetings = 0
@@ -89,7 +89,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
 
   const dead = { Reset: "Reset", End: "EndOfStream" } as const
   for (const [how, reason] of Object.entries(dead)) {
-    it.scopedLive(`with a proxy whose server is gone is ConnectError with ${reason} as its cause (${how})`, () =>
+    it.scopedLive(`through a proxy whose server is gone fails with ConnectError and cause ${reason} (${how})`, () =>
       Effect.gen(function*() {
         const server = yield* echoing
         const proxy = yield* FaultProxy.make({ target: { host, port: server.port } })
@@ -117,7 +117,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
 
   class Busy extends Data.TaggedError("Busy")<{ readonly line: string }> {}
 
-  it.scopedLive("with a server that has no room is ConnectError with its words as the cause, until it has", () =>
+  it.scopedLive("with a full server fails with ConnectError and its words as the cause, until it has room", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => {
         if (server.sockets.size > 1) return void socket.end("-ERR max number of clients reached\n")
@@ -151,7 +151,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
         }))
     }))
 
-  it.scopedLive("with a server that has no descriptor left is ConnectError, and those whom it serves are unharmed", () =>
+  it.scopedLive("with a server out of descriptors fails with ConnectError and harms no served client", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines, { descriptors: 40 })
       const options = { maxConnections: 40, maxConnecting: 40, handshake: hello, connectTimeout: "1 second" } as const
@@ -176,13 +176,13 @@ describe("a handshake", { timeout: 20_000 }, () => {
           expect(yield* settled(pool)).toMatchObject({ opened: decided.served, openFailed: errors.length })
           yield* pool.clear
           yield* settled(pool)
-          // The server's own closing takes a moment.
+          // The server itself needs a moment to close.
           const next = Effect.retry(pool.use((connection) => ask(connection, "next")), Schedule.spaced("10 millis"))
           expect(yield* next).toBe("next")
         }))
     }))
 
-  it.scopedLive("with a server that is killed meanwhile is ConnectError, and the restarted one serves the next", () =>
+  it.scopedLive("with a server killed meanwhile fails with ConnectError, and the restarted one serves the next", () =>
     Effect.gen(function*() {
       const server = yield* childServer(`serve((socket) => socket.on("data", (data) => console.log(String(data))))`)
       yield* withPool({ port: server.port }, { handshake: hello }, (pool) =>
@@ -201,7 +201,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
 })
 
 describe("an address that swallows everything", { timeout: 20_000 }, () => {
-  /** A listener whose queue of connections is full, on an address of its own, at a port that is served elsewhere. */
+  /** A listener with a full queue, on an address of its own. Another address serves the same port. */
   const blackHole = (port: number) =>
     Effect.gen(function*() {
       const hole = yield* childServer(`serve(() => {}, { backlog: 1 })`, { host: "127.0.0.2", port })
@@ -211,7 +211,7 @@ describe("an address that swallows everything", { timeout: 20_000 }, () => {
       return { ESTABLISHED: 2 }
     })
 
-  it.scopedLive("is left for the next one after attemptTimeout", () =>
+  it.scopedLive("gives way to the next address after attemptTimeout", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const others = yield* blackHole(server.port)
@@ -227,7 +227,7 @@ describe("an address that swallows everything", { timeout: 20_000 }, () => {
       expect(yield* Effect.flip(TcpConnection.open(patient))).toMatchObject({ reason: "Timeout" })
     }))
 
-  it.scopedLive("is given up at connectTimeout when it is the last one, which Node would try for ever", () =>
+  it.scopedLive("fails at connectTimeout if it is the last one, which Node would try for ever", () =>
     Effect.gen(function*() {
       const port = yield* Effect.scoped(Effect.map(serve(echo), (server) => server.port))
       const others = yield* blackHole(port)
@@ -244,7 +244,7 @@ describe("an address that swallows everything", { timeout: 20_000 }, () => {
 })
 
 describe("a process without descriptors", { timeout: 40_000 }, () => {
-  it.scopedLive("gets LocalResources from the pool, keeps every place of it, and goes on once there are some", () =>
+  it.scopedLive("gets LocalResources, loses no place in the pool, and recovers once there are descriptors", () =>
     Effect.gen(function*() {
       const server = yield* echoing
       const program = path.join(import.meta.dirname, "fixtures", "exhausted.ts")
@@ -265,7 +265,7 @@ describe("a process without descriptors", { timeout: 40_000 }, () => {
       expect(output.trim().split("\n")).toEqual([
         "before: 1",
         "by address: ConnectError LocalResources EMFILE",
-        // The system's resolver answers either code when it cannot open its own files.
+        // The system's resolver returns either code if it cannot open its own files.
         expect.stringMatching(/^by name: ConnectError LocalResources (EMFILE|EBUSY)$/),
         "books: opening 0, in use 0, idle 0, opened 0, failed 4",
         "after: 2, opened 2"
@@ -276,7 +276,7 @@ describe("a process without descriptors", { timeout: 40_000 }, () => {
 })
 
 describe("an interrupt", { timeout: 20_000 }, () => {
-  it.scopedLive("at any moment of an open frees the waiter at once, and what was opened serves others or is gone", () =>
+  it.scopedLive("at any moment of an open frees the waiter at once, and the connection serves others or closes", () =>
     Effect.gen(function*() {
       const server = yield* echoing
       yield* withPool({ port: server.port, left: () => server.sockets.size }, {
@@ -301,7 +301,7 @@ describe("an interrupt", { timeout: 20_000 }, () => {
 })
 
 describe("a stall of the event loop", { timeout: 20_000 }, () => {
-  it.scopedLive("does not time out a connect that was accepted meanwhile", () =>
+  it.scopedLive("does not time out a connect accepted during the stall", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines)
       for (let i = 0; i < 5; i++) {
@@ -310,13 +310,13 @@ describe("a stall of the event loop", { timeout: 20_000 }, () => {
         for (let turns = 0; turns < 10; turns++) {
           yield* Effect.promise(() => new Promise<void>((next) => process.nextTick(next)))
         }
-        // The deadline passes and the kernel connects while nothing can run here.
+        // During the stall, the deadline passes and the kernel connects.
         stall(300)
         expect(yield* Fiber.join(opening)).toMatchObject({ _tag: "Right" })
       }
     }))
 
-  it.scopedLive("does not time out a handshake that was answered meanwhile", () =>
+  it.scopedLive("does not time out a handshake answered during the stall", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines)
       let asked = () => {}
@@ -329,7 +329,7 @@ describe("a stall of the event loop", { timeout: 20_000 }, () => {
       yield* withPool({ port: server.port }, { handshake, connectTimeout: "100 millis" }, (pool) =>
         Effect.gen(function*() {
           for (let i = 0; i < 5; i++) {
-            // Once the handshake waits and its words are out, the deadline passes and the answer comes.
+            // Once the handshake has sent and waits, the deadline passes and the answer arrives.
             asked = () =>
               void process.nextTick(() =>
                 stall(300)

@@ -1,4 +1,4 @@
-// Real sockets on loopback: what goes wrong while a connection is idle, and what clocks do. Linux only.
+// Real sockets on loopback: faults while a connection is idle, and jumps of the clock. Linux only.
 import { describe, expect, it } from "@effect/vitest"
 import type { TcpConnection } from "@socketpool/node"
 import { FaultProxy } from "@socketpool/testing"
@@ -8,7 +8,7 @@ import { eventually, lines, serve } from "./fixtures/server.js"
 
 const host = "127.0.0.1"
 
-/** Answers each line with itself; `heard` is what has reached it. */
+/** Echoes each line; `heard` is everything that has reached the server. */
 const listening = Effect.gen(function*() {
   const heard: Array<string> = []
   const server = yield* serve(lines((line, reply) => {
@@ -24,14 +24,14 @@ const untilIdle = (pool: TestPool, wanted: number) =>
 describe("an idle connection", { timeout: 20_000 }, () => {
   const partings = { "an end": "end", "a reset": "reset" } as const
   for (const [what, how] of Object.entries(partings)) {
-    it.scopedLive(`on which bytes come along with ${what} is closed as Desync, and they reach nobody`, () =>
+    it.scopedLive(`that receives bytes along with ${what} closes as Desync, and the bytes reach nobody`, () =>
       Effect.gen(function*() {
         const { heard, server, target } = yield* listening
         yield* withPool(target, {}, (pool) =>
           Effect.gen(function*() {
             expect(yield* pool.use((connection) => ask(connection, "one"))).toBe("one")
             for (const socket of server.sockets) {
-              // More than a socket that is held back would read before the end.
+              // More bytes than a held socket would read before the end.
               socket.write("last words\n".repeat(30_000), () => {
                 if (how === "end") socket.end()
                 else socket.resetAndDestroy()
@@ -45,7 +45,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
       }))
   }
 
-  it.scopedLive("that a middlebox has forgotten is found out by validate, and replaced", () =>
+  it.scopedLive("that a middlebox has forgotten fails validate and is replaced", () =>
     Effect.gen(function*() {
       const { heard, server } = yield* listening
       const proxy = yield* FaultProxy.make({ target: { host, port: server.port } })
@@ -53,7 +53,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
       const validate = (connection: TcpConnection.TcpConnection) =>
         Effect.suspend(() => {
           const ping = `ping ${++asked}`
-          // What had been held back comes after the pool has given up.
+          // The bytes held back arrive after the validation has timed out.
           return Effect.onInterrupt(Effect.map(ask(connection, ping), (answer) => answer === ping), () => proxy.heal)
         })
       const options = { validate, validateAfterIdle: 0, validateTimeout: "150 millis" } as const
@@ -70,7 +70,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
         }))
     }))
 
-  it.scopedLive("on which bytes have come that are still in the kernel is found out by validate, and replaced", () =>
+  it.scopedLive("with unread bytes in the kernel fails validate and is replaced", () =>
     Effect.gen(function*() {
       const { heard, server, target } = yield* listening
       const validate = (connection: TcpConnection.TcpConnection) =>
@@ -78,7 +78,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
       yield* withPool(target, { validate, validateAfterIdle: 0 }, (pool) =>
         Effect.gen(function*() {
           expect(yield* pool.use((connection) => ask(connection, "one"))).toBe("one")
-          // In the kernel, and not seen here yet.
+          // The bytes are in the kernel, and this process has not seen them yet.
           for (const socket of server.sockets) socket.write("surprise\n")
           expect(yield* pool.use((connection) => ask(connection, "two"))).toBe("two")
           expect(heard.filter((line) => line !== "ping")).toEqual(["one", "two"])
@@ -87,7 +87,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
     }))
 
   for (const [what, how] of Object.entries(partings)) {
-    it.scopedLive(`whose peer is gone, unseen yet, by ${what}, costs a typed error, and nothing is sent again`, () =>
+    it.scopedLive(`whose peer has gone unnoticed by ${what} causes a typed error, and nothing is sent again`, () =>
       Effect.gen(function*() {
         const { heard, server, target } = yield* listening
         yield* withPool(target, { maxConnections: 2 }, (pool) =>
@@ -97,7 +97,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
               if (how === "end") socket.end()
               else socket.resetAndDestroy()
             }
-            // Nothing has been read from the kernel since.
+            // This process has read nothing from the kernel since.
             const error = yield* Effect.flip(pool.use((connection) => ask(connection, "two")))
             expect(error._tag).toBe("ConnectionError")
             expect(["EndOfStream", "Reset"]).toContain("reason" in error && error.reason)
@@ -110,7 +110,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
       }))
   }
 
-  it.scopedLive("is closed here before a server with a longer limit closes it, so that nobody sees an error", () =>
+  it.scopedLive("closes here before a server with a longer limit closes it, so that nobody sees an error", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => {
         socket.setTimeout(2_000, () => socket.end())
@@ -130,7 +130,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
         }))
     }))
 
-  it.scopedLive("of a server that restarts is never lent, and its floor is back", () =>
+  it.scopedLive("of a restarted server is never lent, and the pool refills to minConnections", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines)
       const options = { maxConnections: 4, minConnections: 3, retry: Schedule.spaced("10 millis") }
@@ -150,7 +150,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
 
 describe("the wall clock", { timeout: 20_000 }, () => {
   for (const [how, hours] of [["forward", 1], ["back", -1]] as const) {
-    it.scopedLive(`closes nothing and ends no wait when it jumps ${how}`, () =>
+    it.scopedLive(`closes no connection and ends no wait when it jumps ${how}`, () =>
       Effect.gen(function*() {
         const { server, target } = yield* listening
         let stalling = true
@@ -190,7 +190,7 @@ describe("the wall clock", { timeout: 20_000 }, () => {
                 })
                 const { opened } = yield* pool.stats
                 Date.now = () => real() + hours * 3_600_000
-                // Time for the reaper to look some times.
+                // Time for several runs of the reaper.
                 yield* Effect.sleep("100 millis")
                 expect(yield* pool.use((connection) => ask(connection, "f"))).toBe("f")
                 expect(yield* pool.stats).toMatchObject({ opened, closed: { Expired: 0, Stale: 0, Invalid: 0 } })
@@ -209,7 +209,7 @@ describe("the wall clock", { timeout: 20_000 }, () => {
 })
 
 describe("a stall of the event loop", { timeout: 20_000 }, () => {
-  it.scopedLive("times out neither a borrow, nor a read, nor a validation that was answered meanwhile", () =>
+  it.scopedLive("times out no borrow, read or validation that was answered during the stall", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines)
       const options = {
@@ -220,7 +220,7 @@ describe("a stall of the event loop", { timeout: 20_000 }, () => {
         validate: (connection: TcpConnection.TcpConnection) =>
           Effect.map(stalled(connection, "ping"), (answer) => answer === "ping")
       } as const
-      /** Its answer comes, and every deadline passes, while nothing can run here. */
+      /** Stalls while the answer arrives and every deadline passes. */
       const stalled = (connection: TcpConnection.TcpConnection, line: string) =>
         Effect.gen(function*() {
           yield* connection.send(`${line}\n`)
@@ -240,7 +240,7 @@ describe("a stall of the event loop", { timeout: 20_000 }, () => {
         }))
     }))
 
-  it.scopedLive("of a second costs no connection that is alive", () =>
+  it.scopedLive("of a second closes no live connection", () =>
     Effect.gen(function*() {
       const { server, target } = yield* listening
       yield* withPool(

@@ -1,4 +1,4 @@
-// Real sockets on loopback: what goes wrong while a connection is leased. Linux only.
+// Real sockets on loopback: faults while a connection is leased. Linux only.
 import { describe, expect, it } from "@effect/vitest"
 import { Framing } from "@socketpool/core"
 import { TcpConnection } from "@socketpool/node"
@@ -12,7 +12,7 @@ import * as Tagged from "./fixtures/tagged.js"
 
 const host = "127.0.0.1"
 
-/** Answers each line with itself, over a proxy; `heard` is what has reached the server. */
+/** Echoes each line through a proxy; `heard` is everything that has reached the server. */
 const overProxy = Effect.gen(function*() {
   const heard: Array<string> = []
   const server = yield* serve(lines((line, reply) => {
@@ -26,7 +26,7 @@ const overProxy = Effect.gen(function*() {
 describe("a break within a frame", { timeout: 20_000 }, () => {
   const breaks = { Reset: "Reset", End: "EndOfStream" } as const
   for (const [cut, reason] of Object.entries(breaks)) {
-    it.scopedLive(`is ${reason} that tells how much of it had come (${cut})`, () =>
+    it.scopedLive(`fails with ${reason} and the number of bytes received (${cut})`, () =>
       Effect.gen(function*() {
         const { heard, proxy, server, target } = yield* overProxy
         yield* withPool(target, {}, (pool) =>
@@ -47,7 +47,7 @@ describe("a break within a frame", { timeout: 20_000 }, () => {
       }))
   }
 
-  it.scopedLive("is an error to a holder of frames, too, and not the end of his stream", () =>
+  it.scopedLive("is an error for a reader of frames, too, and not the end of the stream", () =>
     Effect.gen(function*() {
       const framing = Framing.lengthPrefixed({ prefix: 4, maxBytes: 100 })
       const server = yield* serve((socket) => void socket.end(Buffer.from([0, 0, 0, 2, 1, 2, 0, 0, 0, 9, 1])))
@@ -63,7 +63,7 @@ describe("a break within a frame", { timeout: 20_000 }, () => {
 })
 
 describe("a peer that answers", { timeout: 20_000 }, () => {
-  it.scopedLive("byte by byte is Timeout when the whole takes longer, though there is always progress", () =>
+  it.scopedLive("byte by byte causes Timeout if the whole answer takes longer, despite steady progress", () =>
     Effect.gen(function*() {
       let sent = 0
       const server = yield* serve((socket) => {
@@ -90,7 +90,7 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
       )
     }))
 
-  it.scopedLive("too late is Timeout, and what comes late reaches nobody", () =>
+  it.scopedLive("too late causes Timeout, and the late answer reaches nobody", () =>
     Effect.gen(function*() {
       const { heard, proxy, target } = yield* overProxy
       yield* withPool(target, { timeout: "200 millis" }, (pool) =>
@@ -106,7 +106,7 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
         }))
     }))
 
-  it.scopedLive("twice has its connection closed as Discarded when the lease ends", () =>
+  it.scopedLive("twice makes the connection close as Discarded when the lease ends", () =>
     Effect.gen(function*() {
       const server = yield* serve(lines((line, reply) => reply(`${line}\n${line}`)))
       yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
@@ -117,7 +117,7 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
         }))
     }))
 
-  it.scopedLive("twice has its connection closed as Desync when the second answer comes to nobody", () =>
+  it.scopedLive("twice makes the connection close as Desync if the second answer arrives while idle", () =>
     Effect.gen(function*() {
       let again = () => {}
       const server = yield* serve(lines((line, reply) => {
@@ -137,7 +137,7 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
 })
 
 describe("a changed byte", { timeout: 30_000 }, () => {
-  it.scopedLive("in a length is TooLarge at once, and the connection is not lent again", () =>
+  it.scopedLive("in a length fails with TooLarge at once, and the connection is not lent again", () =>
     Effect.gen(function*() {
       const server = yield* serve(Tagged.answering((tag) => [{ tag, after: 0 }]))
       const proxy = yield* FaultProxy.make({ target: { host, port: server.port } })
@@ -159,7 +159,7 @@ describe("a changed byte", { timeout: 30_000 }, () => {
         }))
     }))
 
-  it.scopedLive("anywhere in an answer is a typed error, and the connection is not lent again", () =>
+  it.scopedLive("anywhere in an answer causes a typed error, and the connection is not lent again", () =>
     Effect.gen(function*() {
       const reasons = new Set<string>()
       for (let seed = 1; seed <= 12; seed++) {
@@ -220,7 +220,7 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
 
   const deaf = serve((socket) => void socket.pause())
 
-  it.scopedLive("that does not read ends with Timeout of the write, and closes the connection though much is left", () =>
+  it.scopedLive("that does not read fails with Timeout of the write, and the connection closes with unsent data", () =>
     Effect.gen(function*() {
       const server = yield* deaf
       const options = { timeout: "200 millis", maxConnections: 2 } as const
@@ -233,25 +233,25 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
         }))
     }))
 
-  for (const whether of ["still waits", "has given up"]) {
-    it.scopedLive(`that does not read does not keep a connection from closing whose sender ${whether}`, () =>
+  for (const whether of ["still waits", "has been interrupted"]) {
+    it.scopedLive(`that does not read cannot delay the close of a connection whose sender ${whether}`, () =>
       Effect.gen(function*() {
         const server = yield* deaf
         const writer = yield* Effect.scoped(Effect.gen(function*() {
           const connection = yield* TcpConnection.open({ host, port: server.port })
           const writer = yield* Effect.forkDaemon(Effect.either(connection.send(new Uint8Array(50_000_000))))
           yield* eventually("the writer waits", () => connection.socket.writableNeedDrain)
-          if (whether === "has given up") yield* Fiber.interrupt(writer)
+          if (whether === "has been interrupted") yield* Fiber.interrupt(writer)
           return writer
         }))
         expect(socketsTo(server.port)).toEqual({})
         const exit = yield* Fiber.await(writer)
-        if (whether === "has given up") expect(Exit.isInterrupted(exit)).toBe(true)
+        if (whether === "has been interrupted") expect(Exit.isInterrupted(exit)).toBe(true)
         else expect(exit).toMatchObject({ value: { left: { operation: "write", reason: "Released" } } })
       }))
   }
 
-  it.scopedLive("that does not read does not keep the pool from closing, whatever its connection has still to send", () =>
+  it.scopedLive("that does not read cannot delay the close of the pool, despite unsent data", () =>
     Effect.gen(function*() {
       const server = yield* deaf
       const options = { drainTimeout: "50 millis", onRelease: () => Effect.succeed("keep" as const) } as const
@@ -271,8 +271,8 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
     }))
 })
 
-describe("a server that dies while the event loop stands still", { timeout: 20_000 }, () => {
-  it.scopedLive("costs the first operation a typed error, and nothing is sent again", () =>
+describe("a server that dies while the event loop stalls", { timeout: 20_000 }, () => {
+  it.scopedLive("causes a typed error in the first operation, and nothing is sent again", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines)
       yield* withPool({ port: server.port }, { maxConnections: 2 }, (pool) =>

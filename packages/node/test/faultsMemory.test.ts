@@ -1,4 +1,4 @@
-// Real sockets on loopback: what a peer can make this process keep. Linux only.
+// Real sockets on loopback: the memory that a peer can make this process use. Linux only.
 import { describe, expect, it } from "@effect/vitest"
 import { Framing } from "@socketpool/core"
 import { Effect, Fiber } from "effect"
@@ -14,7 +14,7 @@ const collect = vm.runInNewContext("gc") as () => void
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 const megabyte = 1_048_576
 
-/** What is in use here after a collection, on the heap and outside of it. */
+/** Measures the memory in use after a garbage collection, on the heap and outside of it. */
 const inUse = (): number => {
   collect()
   collect()
@@ -22,12 +22,12 @@ const inUse = (): number => {
   return heapUsed + external
 }
 
-/** What everything else, such as the test's own server and the tools, may take meanwhile. */
+/** The bytes that everything else may use, such as the test's own server and the tools. */
 const slack = 16 * megabyte
 
 const chunk = Buffer.alloc(65_536, "x")
 
-/** Sends and sends, as fast as it is read; `start` goes first. Every chunk is the same, so that it costs nothing here. */
+/** Sends `start` and then one chunk without end, as fast as it is read. The chunk is shared, so it costs nothing. */
 const endless = (total: number, start: Uint8Array = chunk) => {
   const count = { written: 0 }
   const behave = (socket: net.Socket) => {
@@ -43,7 +43,7 @@ const endless = (total: number, start: Uint8Array = chunk) => {
   return { behave, count }
 }
 
-/** Waits until a counter moves no more: for half a second, in which it would have moved by hundreds of megabytes. */
+/** Waits until a counter stays the same for half a second, in which it could move by hundreds of megabytes. */
 const untilStuck = (read: () => number) =>
   Effect.gen(function*() {
     for (let before = -1; before !== read();) {
@@ -52,7 +52,7 @@ const untilStuck = (read: () => number) =>
     }
   })
 
-describe("what is kept", { timeout: 60_000 }, () => {
+describe("the memory in use", { timeout: 60_000 }, () => {
   const limit = 8 * megabyte
   const prefix = Buffer.from([0x7f, 0xff, 0xff, 0xff])
   const framings = {
@@ -61,7 +61,7 @@ describe("what is kept", { timeout: 60_000 }, () => {
   } as const
 
   for (const [what, [framing, start]] of Object.entries(framings)) {
-    it.scopedLive(`${what} is less than twice maxBytes; then it is TooLarge, and the connection closes`, () =>
+    it.scopedLive(`${what} stays below twice maxBytes; the read fails with TooLarge and the connection closes`, () =>
       Effect.gen(function*() {
         const { behave, count } = endless(1_000 * megabyte, start)
         const server = yield* serve(behave)
@@ -87,7 +87,7 @@ describe("what is kept", { timeout: 60_000 }, () => {
       }))
   }
 
-  it.scopedLive("of what a peer sends is a few chunks when the holder does not read, and more comes once he does", () =>
+  it.scopedLive("of a sending peer is a few chunks if the holder does not read, and more arrives once it does", () =>
     Effect.gen(function*() {
       const total = 1_024 * megabyte
       const { behave, count } = endless(total, new Uint8Array(0))
@@ -111,15 +111,15 @@ describe("what is kept", { timeout: 60_000 }, () => {
               expect(afterwards).toBeLessThan(slack)
             })
           )
-          // Whether the rest came before the lease ended or after.
+          // The rest may have arrived before the lease ended or after.
           yield* eventually("the server has none left", () => server.sockets.size === 0)
           const { closed, idle, opened } = yield* settled(pool)
-          // Discarded with what it had read ahead, or Desync when the next chunk found it idle.
+          // Discarded because of bytes read ahead, or Desync if the next chunk found the connection idle.
           expect([opened, idle, closed.Discarded + closed.Desync]).toEqual([1, 0, 1])
         }))
     }))
 
-  it.scopedLive("of what a holder sends is one send at a time when the peer does not read, and interrupts end them", () =>
+  it.scopedLive("of a sending holder is one send at a time if the peer does not read, and interrupts end sends", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => void socket.pause())
       const size = 4 * megabyte
@@ -130,7 +130,7 @@ describe("what is kept", { timeout: 60_000 }, () => {
           let made = 0
           const holder = yield* Effect.fork(pool.use((connection) => {
             current = connection.socket
-            // Each makes what it sends when it is its turn to send more.
+            // Each fiber creates its data only when it is its turn to send.
             const sending = Effect.forever(Effect.suspend(() => {
               made++
               return connection.send(new Uint8Array(size))
@@ -141,7 +141,7 @@ describe("what is kept", { timeout: 60_000 }, () => {
           yield* untilStuck(() => made)
           const grown = inUse() - before
           say(`a slow peer: ${(grown / megabyte).toFixed(1)} MiB for 8 writers of ${size / megabyte} MiB each`)
-          // One each, and nothing twice.
+          // One per fiber, and none twice.
           expect(grown).toBeLessThan(8 * size + slack)
           expect(current!.writableLength).toBeLessThanOrEqual(size)
           yield* Fiber.interrupt(holder)

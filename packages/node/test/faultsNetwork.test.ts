@@ -1,4 +1,4 @@
-// Real sockets in networks of their own, which are broken for real. Linux only, and only for those who may do so.
+// Real sockets in networks of their own, with real faults. Needs Linux and the permission to create networks.
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
@@ -6,7 +6,7 @@ import * as path from "node:path"
 
 const program = path.join(import.meta.dirname, "fixtures", "networkFaults.ts")
 
-/** A network and a view of the file system of its own; who is not root is, in there. */
+/** Creates a network and a view of the file system for one process, in which any user is root. */
 const apart = process.getuid?.() === 0 ? ["-nm"] : ["-nmr"]
 
 const probe = `
@@ -23,7 +23,7 @@ const isImpossible = ((): boolean => {
   return true
 })()
 
-/** What a program says in a network of its own, and how it ends; killed, and `code` null, if it does not. */
+/** Runs a program in a network of its own. Returns its output and exit code; `code` is null if it had to be killed. */
 const run = (what: string) =>
   Effect.async<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resume) => {
     const child = spawn("unshare", [...apart, process.execPath, "--import", "tsx", program, what])
@@ -38,9 +38,9 @@ const run = (what: string) =>
     return Effect.sync(() => void child.kill("SIGKILL"))
   })
 
-// At once, as most of it is waiting for kernels; the longest first.
+// All at once, because most of the time is spent on waiting for kernels. The longest comes first.
 describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 120_000 }, () => {
-  it.live("whose middlebox drops every flow finds out by timeout, by the kernel and by keepAlive, and opens anew", () =>
+  it.live("whose middlebox drops every flow notices by timeout, by the kernel or by keepAlive, and reopens", () =>
     Effect.gen(function*() {
       expect(yield* run("middlebox")).toEqual({
         code: 0,
@@ -50,7 +50,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
           "reader: ConnectionError Timeout ETIMEDOUT, read",
           "writer: ConnectionError Timeout ETIMEDOUT, write",
           "asked: opened 1, failed 0, in use 0, idle 0, pending 0, Disconnected 1",
-          // Nobody ever learns of it.
+          // Nobody ever notices.
           "unasked: opened 1, failed 0, in use 0, idle 1, pending 0",
           "heard: before",
           "limited: after, opened 2, failed 1, in use 0, idle 1, pending 0, Discarded 1",
@@ -63,7 +63,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("that loses the answers fails at the timeout, and the server has done what it was asked once", () =>
+  it.live("that loses the answers fails at the timeout, and the server has executed each request once", () =>
     Effect.gen(function*() {
       expect(yield* run("answers")).toEqual({
         code: 0,
@@ -79,7 +79,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("whose resolver is silent or dead fails as Dns, or at connectTimeout, and needs none for an address", () =>
+  it.live("whose resolver is silent or dead fails with Dns or at connectTimeout, and needs none for an address", () =>
     Effect.gen(function*() {
       expect(yield* run("names")).toEqual({
         code: 0,
@@ -97,7 +97,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("without a way to the server fails as Unreachable, with the code, until there is one", () =>
+  it.live("without a route to the server fails with Unreachable and the code, until there is one", () =>
     Effect.gen(function*() {
       expect(yield* run("unreachable")).toEqual({
         code: 0,
@@ -115,7 +115,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("whose router says that it cannot reach the server fails as Unreachable, or goes to another address", () =>
+  it.live("whose router cannot reach the server fails with Unreachable, or uses another address", () =>
     Effect.gen(function*() {
       expect(yield* run("router")).toEqual({
         code: 0,
@@ -127,7 +127,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("without a port left fails as LocalResources, harms no holder, and goes on once there are ports", () =>
+  it.live("without a free port fails with LocalResources, harms no holder, and recovers once there are ports", () =>
     Effect.gen(function*() {
       expect(yield* run("ports")).toEqual({
         code: 0,

@@ -27,7 +27,7 @@ const overLines = (connection: Connection, framing = Framing.lines({ maxBytes })
 
 type Failure = ConnectionError | Framing.FramingError
 
-/** Reads up to `END`. */
+/** Reads to `END`. */
 const untilEnd = (connection: Connection): Effect.Effect<ReadonlyArray<string>, Failure> =>
   Effect.gen(function*() {
     const { recv } = overLines(connection)
@@ -44,7 +44,7 @@ const set = (connection: Connection, key: string, value: string): Effect.Effect<
 const get = (connection: Connection, key: string) =>
   Effect.zipRight(overLines(connection).send(`get ${key}`), untilEnd(connection))
 
-/** The ports of the clients that it has, without the one that asks. */
+/** Lists the ports of the server's clients, without the client that asks. */
 const clients = (connection: TcpConnection.TcpConnection): Effect.Effect<ReadonlyArray<number>, Failure> =>
   Effect.gen(function*() {
     yield* overLines(connection).send("stats conns")
@@ -56,7 +56,7 @@ const clients = (connection: TcpConnection.TcpConnection): Effect.Effect<Readonl
 
 describe.skipIf(isMissing("memcached", installed))("a pool of connections to memcached", () => {
   it.scopedLive(
-    "gives 50 fibers their own values over 4 connections, the server never has more, and nothing is left",
+    "returns their own values to 50 fibers over 4 connections, never opens more, and leaves nothing",
     () =>
       Effect.gen(function*() {
         const port = yield* memcached
@@ -90,14 +90,14 @@ describe.skipIf(isMissing("memcached", installed))("a pool of connections to mem
           return pool
         }))
         const left = yield* Effect.repeat(watch.use(clients), { until: (ports) => ports.length === 0 })
-        // The kernel would count its connection as well.
+        // The kernel would count this connection, too.
         yield* watch.close
         yield* nothingIsLeft({ pool, port, server: () => left.length })
       }),
     30_000
   )
 
-  it.scopedLive("sends nothing of a key that holds a command of its own, and goes on with the connection", () =>
+  it.scopedLive("sends nothing of a key that contains a command, and keeps the connection", () =>
     Effect.gen(function*() {
       const port = yield* memcached
       const pool = yield* TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1 })
@@ -115,7 +115,7 @@ describe.skipIf(isMissing("memcached", installed))("a pool of connections to mem
       expect(yield* pool.stats).toMatchObject({ opened: 1 })
     }))
 
-  it.scopedLive("gives nothing of a value that was too long for its reader to the next borrower", () =>
+  it.scopedLive("returns nothing of a value that was too long for its reader to the next borrower", () =>
     Effect.gen(function*() {
       const port = yield* memcached
       const pool = yield* TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1 })

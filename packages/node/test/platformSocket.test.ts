@@ -13,7 +13,7 @@ const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const turn = Effect.promise(() => new Promise((next) => setImmediate(next)))
 
 describe("a connection as a socket", () => {
-  it.scopedLive("goes through the platform's channel", () =>
+  it.scopedLive("works in the platform's channel", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const connection = yield* TcpConnection.open({ host: "127.0.0.1", port: server.port })
@@ -26,7 +26,7 @@ describe("a connection as a socket", () => {
       expect(text(Uint8Array.from(answer))).toBe("good morning")
     }))
 
-  it.scoped("runs until the peer's end, once", () =>
+  it.scoped("runs until the peer's end, and only once", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) => peer.send("all of it"))
       const socket = PlatformSocket.toSocket(yield* server.connect())
@@ -76,7 +76,7 @@ describe("a connection as a socket", () => {
       expect(yield* Effect.flip(socket.run(() => {}))).toMatchObject({ reason: "Read", cause: { reason: "Released" } })
     }))
 
-  it.scoped("ends its sending half and its run with a CloseEvent", () =>
+  it.scoped("ends its sending half and its run on a CloseEvent", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) => Stream.runDrain(peer.stream))
       for (const code of [1000, 1011]) {
@@ -119,7 +119,7 @@ describe("a platform socket as a connection", () => {
       yield* Effect.promise(() => server.start())
     }))
 
-  it.scopedLive("gives what came before the peer's end, and tells a break from it", () =>
+  it.scopedLive("returns everything sent before the peer's end, and tells a break from an end", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => {
         socket.on("data", (word) => word.toString() === "end" ? socket.end("bye") : socket.resetAndDestroy())
@@ -136,11 +136,11 @@ describe("a platform socket as a connection", () => {
       const broken = yield* open
       yield* broken.send("break")
       expect(yield* Effect.flip(broken.recv())).toMatchObject({ reason: "Reset" })
-      // Nothing waits for ever on a socket that is gone.
+      // Nothing waits for ever on a closed socket.
       expect(yield* Effect.flip(broken.send("x"))).toMatchObject({ reason: "Reset", operation: "write" })
     }))
 
-  it.scopedLive("fails when more comes than may wait to be read", () =>
+  it.scopedLive("fails when more bytes arrive than maxUnread", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => void socket.write(new Uint8Array(2_000_000)))
       const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port: server.port })
@@ -152,7 +152,7 @@ describe("a platform socket as a connection", () => {
         Effect.forever(Effect.tap(connection.recv(65_536), (chunk) => Effect.sync(() => (got += chunk.length))))
       )
       expect(error).toMatchObject({ reason: "Reset", code: "ENOBUFS" })
-      // Besides, the chunk that was being read and the one that was too much: 64 KiB each.
+      // Plus the chunk being read and the one too many, 64 KiB each.
       expect(got).toBeLessThanOrEqual(200_000 + 2 * 65_536)
     }))
 
@@ -162,13 +162,13 @@ describe("a platform socket as a connection", () => {
     runRaw: run as Socket.Socket["runRaw"],
     writer: Effect.succeed(() => write)
   })
-  /** A socket that never opens, or that gives up opening by itself. */
+  /** A socket that never opens, or that fails to open by itself. */
   const closed = (error: Effect.Effect<never, Socket.SocketError>) => made(() => error)
-  /** One that opens and is closed by nobody. */
+  /** A socket that opens and never closes. */
   const stuck = (write: Effect.Effect<void>) =>
     made((_, options) => Effect.andThen(options?.onOpen ?? Effect.void, Effect.never), write)
 
-  it.scoped("fails with Timeout when it does not open within connectTimeout, 5 seconds unless told", () =>
+  it.scoped("fails with Timeout when it does not open within connectTimeout, 5 seconds by default", () =>
     Effect.gen(function*() {
       const never = closed(Effect.never)
       for (const [options, millis] of [[{}, 5000], [{ connectTimeout: "70 millis" }, 70]] as const) {
@@ -180,14 +180,14 @@ describe("a platform socket as a connection", () => {
       }
     }))
 
-  it.scoped("fails with Timeout when the socket's own time to open is over", () =>
+  it.scoped("fails with Timeout when the socket's own open timeout passes", () =>
     Effect.gen(function*() {
       const cause = new Socket.SocketGenericError({ reason: "OpenTimeout", cause: "its own" })
       const error = yield* Effect.flip(PlatformSocket.fromSocket(closed(Effect.fail(cause))))
       expect(error).toMatchObject({ reason: "Timeout", cause })
     }))
 
-  it.scopedLive("gives one operation the connection's timeout", () =>
+  it.scopedLive("limits each operation to the connection's timeout", () =>
     Effect.gen(function*() {
       const server = yield* serve(() => {})
       const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port: server.port })
@@ -195,7 +195,7 @@ describe("a platform socket as a connection", () => {
       expect(yield* Effect.flip(connection.recv())).toMatchObject({ _tag: "ConnectionError", reason: "Timeout" })
     }))
 
-  it.scoped("holds a sender back while the socket does not take what it sends", () =>
+  it.scoped("holds a sender back while the socket does not take its data", () =>
     Effect.gen(function*() {
       const taken = yield* Deferred.make<void>()
       const connection = yield* PlatformSocket.fromSocket(stuck(Deferred.await(taken)))
@@ -206,7 +206,7 @@ describe("a platform socket as a connection", () => {
       yield* Fiber.join(sending)
     }))
 
-  it.live("closes though the socket's peer does not, and sends what it has accepted first", () =>
+  it.live("sends accepted data and closes although the socket's peer does not", () =>
     Effect.gen(function*() {
       const sent: Array<string> = []
       const write = (data: unknown) => Effect.sync(() => void sent.push(Socket.isCloseEvent(data) ? "close" : "data"))
@@ -217,7 +217,7 @@ describe("a platform socket as a connection", () => {
       expect(sent).toEqual(["data", "close"])
     }))
 
-  it.live("is a defect with wrong options, of a pool before it opens anything", () =>
+  it.live("makes invalid options a defect, for a pool before it opens anything", () =>
     Effect.gen(function*() {
       const never = closed(Effect.never)
       const rule = "maxUnread must be a whole number of at least 1, but is 0"
@@ -247,7 +247,7 @@ describe("a pool of WebSockets", () => {
   const open = (port: number) =>
     Effect.provide(Socket.makeWebSocket(`ws://127.0.0.1:${port}`), NodeSocket.layerWebSocketConstructor)
 
-  it.scopedLive("gives everyone his own answer", () =>
+  it.scopedLive("returns to each borrower its own answer", () =>
     Effect.gen(function*() {
       const server = yield* webSocketServer
       yield* Effect.scoped(Effect.gen(function*() {
@@ -267,7 +267,7 @@ describe("a pool of WebSockets", () => {
       expect(socketsTo(server.port)).toEqual({})
     }))
 
-  it.scopedLive("closes an idle one that the server closes, or on which it says something", () =>
+  it.scopedLive("closes an idle one that the server closes or sends to", () =>
     Effect.gen(function*() {
       const server = yield* webSocketServer
       const pool = yield* PlatformSocket.makePool({ socket: open(server.port), initialConnections: 2 })
@@ -282,7 +282,7 @@ describe("a pool of WebSockets", () => {
 })
 
 describe("TcpPool", () => {
-  it.scopedLive("lends connections to programs that want a socket", () =>
+  it.scopedLive("lends connections to programs that need a socket", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const pool = yield* TcpPool.make({ host: "127.0.0.1", port: server.port })

@@ -26,7 +26,7 @@ import { nothingIsLeft } from "./fixtures/witnesses.js"
 
 const pid = (connection: Connection) => value(connection, "select pg_backend_pid()")
 
-/** How many connections have closed. */
+/** The number of closed connections. */
 const closes = (pool: ConnectionPool<any, any>): number =>
   Object.values(Effect.runSync(pool.stats).closed).reduce((sum, n) => sum + n, 0)
 
@@ -49,7 +49,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
   const tcp = (application: string, options: Omit<TcpPool.Options, "host" | "port"> = {}) =>
     TcpPool.make({ host: "127.0.0.1", port: server().port, handshake: login({ application }), ...options })
 
-  /** Leaves nothing of the pool's, neither here nor there. */
+  /** Checks that the pool has left nothing here or at the server. */
   const leavingNothing = <P extends ConnectionPool<any, any>, E, E2>(
     application: string,
     make: Effect.Effect<P, E, Scope.Scope>,
@@ -95,7 +95,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
   })
 
   it.live(
-    "gives 100 fibers their own answers over 4 connections that come and go, and the server never has more than 4",
+    "returns their own answers to 100 fibers over at most 4 connections, which come and go",
     () =>
       leavingNothing("many", tcp("many", { maxConnections: 4, maxUses: 25 }), (pool) =>
         Effect.gen(function*() {
@@ -128,7 +128,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
   )
 
   for (const [how, user] of Object.entries(passwordUsers)) {
-    it.live(`lends connections that have logged in with a password (${how})`, () =>
+    it.live(`lends connections that logged in with a password (${how})`, () =>
       leavingNothing(
         user,
         tcp(user, { handshake: login({ application: user, user, password }) }),
@@ -138,7 +138,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
           })
       ))
 
-    it.live(`fails to open with ConnectError, whose cause is that the password is wrong (${how})`, () => {
+    it.live(`fails to open with ConnectError and the wrong password as its cause (${how})`, () => {
       const application = `wrong ${user}`
       const handshake = login({ application, user, password: "wrong" })
       return leavingNothing(
@@ -163,7 +163,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
   }
 
   it.live(
-    "fails to open, and breaks no lease, when the server has too many clients",
+    "fails to open, and breaks no lease, when the server is full",
     () =>
       leavingNothing(
         "crowd",
@@ -192,14 +192,14 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
   )
 
   for (const [over, make] of Object.entries(transports)) {
-    it.live(`closes an idle connection at once that the server has ended, and lends another (${over})`, () =>
+    it.live(`closes an idle connection at once when the server ends it, and lends another (${over})`, () =>
       leavingNothing(`idle ${over}`, make(server(), `idle ${over}`), (pool) =>
         Effect.gen(function*() {
           const first = yield* pool.use(pid)
           expect(yield* pool.stats).toMatchObject({ idle: 1 })
           expect(server().psql(`select pg_terminate_backend(${first})`)).toBe("t")
           yield* eventually("it has closed", () => closes(pool) === 1)
-          // The server says why before it goes: bytes that nobody has asked for.
+          // Before it goes, the server sends the reason: unrequested bytes.
           const { closed } = yield* pool.stats
           expect(closed.Desync + closed.Disconnected).toBe(1)
           expect(yield* pool.use(pid)).not.toBe(first)
@@ -207,7 +207,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
         })))
   }
 
-  it.live("closes an idle connection at once on which a notification comes that a borrower has asked for", () =>
+  it.live("closes an idle connection at once when a notification arrives that a borrower had requested", () =>
     leavingNothing("listen", tcp("listen", { maxConnections: 1 }), (pool) =>
       Effect.gen(function*() {
         yield* pool.use((connection) => query(connection, "listen news"))
@@ -237,7 +237,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
       })))
 
   it.live(
-    "never gives the answer of an interrupted query to the next borrower",
+    "never returns the answer of an interrupted query to the next borrower",
     () =>
       leavingNothing("interrupted", tcp("interrupted", { maxConnections: 1 }), (pool) =>
         Effect.gen(function*() {
@@ -261,7 +261,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
   )
 
   it.live(
-    "never gives the rest of a large answer to the next borrower, however far its reader has come",
+    "never returns the rest of a large answer to the next borrower, however far its reader got",
     () =>
       leavingNothing("large", tcp("large", { maxConnections: 1 }), (pool) =>
         Effect.gen(function*() {
@@ -286,7 +286,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
     30_000
   )
 
-  it.live("keeps a connection whose query has failed, and rolls back what its borrower began, as onRelease says", () =>
+  it.live("keeps a connection after a failed query, and rolls back its transaction, as onRelease decides", () =>
     leavingNothing(
       "rollback",
       tcp("rollback", {

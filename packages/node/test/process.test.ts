@@ -7,7 +7,7 @@ import { lines, serve } from "./fixtures/server.js"
 
 const program = path.join(import.meta.dirname, "fixtures", "program.ts")
 
-/** Runs a program to its end; killed, and `code` null, if it has none. */
+/** Runs a program to its end. `code` is null if it had to be killed. */
 const run = (what: string, port: number) =>
   Effect.promise(() =>
     new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
@@ -42,7 +42,7 @@ describe("a process with a pool", { timeout: 30_000 }, () => {
     }))
 
   // F31
-  it.scopedLive("lives on when connections are reset", () =>
+  it.scopedLive("survives resets of its connections", () =>
     Effect.gen(function*() {
       const { port } = yield* server
       expect(yield* run("beReset", port)).toEqual({ code: 0, output: "ConnectionError\n" })

@@ -10,7 +10,7 @@ import { directory, freePort, isMissing } from "./fixtures/realServer.js"
 
 const installed = spawnSync("redis-server", ["--version"]).status === 0
 
-/** The commands and the replies of Redis's protocol, as raw bytes. */
+/** Commands and replies of the Redis protocol, as raw bytes. */
 type Sender = {
   readonly send: (data: string) => Effect.Effect<void, ConnectionError>
   readonly recvUntil: (delimiter: string) => Effect.Effect<Uint8Array, ConnectionError>
@@ -29,7 +29,7 @@ const command = (connection: Sender, ...words: ReadonlyArray<string>) =>
     return text(body).slice(0, -2)
   })
 
-/** Answers once the server does. */
+/** Waits until the server answers. */
 const answers = (port: number) =>
   new Promise<boolean>((resolve) => {
     const socket = net.connect(port, "127.0.0.1")
@@ -74,7 +74,7 @@ const skipped = isMissing("redis-server", installed)
 
 describe("redis-server", () => {
   it.scopedLive.skipIf(skipped)(
-    "gives 200 fibers their own replies over 8 connections, before and after kill -9",
+    "returns their own replies to 200 fibers over 8 connections, before and after kill -9",
     () =>
       Effect.gen(function*() {
         const server = yield* redis
@@ -82,7 +82,7 @@ describe("redis-server", () => {
         let mostClients = 0
         const address = { host: "127.0.0.1", port: server.port }
 
-        // Watches with a connection of its own, which the list shows too.
+        // Watches with a connection of its own, which the list shows, too.
         const watch = Effect.gen(function*() {
           const pool = yield* TcpPool.make({ ...address, maxConnections: 1 })
           const count = pool.use((connection) =>
@@ -126,7 +126,7 @@ describe("redis-server", () => {
           expect(mostClients).toBeLessThanOrEqual(8)
           expect(yield* pool.stats).toMatchObject({ acquired: 2000, opened: 8, idle: 8, inUse: 0, pending: 0 })
 
-          // Under load, so that some die in use and some while idle.
+          // Under load, so that some connections die in use and some while idle.
           let failed = 0
           const load = yield* Effect.fork(
             Effect.forEach(
@@ -146,7 +146,7 @@ describe("redis-server", () => {
           expect(during.inUse + during.idle).toBe(0)
           yield* Effect.promise(server.start)
 
-          // Without help: the same pool, the same calls.
+          // The same pool recovers by itself.
           const before = (yield* pool.stats).acquired
           const served = Effect.map(pool.stats, (stats) => stats.acquired > before + 1000)
           yield* Effect.repeat(Effect.delay(served, "5 millis"), { until: (enough) => enough }).pipe(

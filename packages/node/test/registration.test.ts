@@ -1,11 +1,11 @@
-// Real sockets on loopback. Between the look at a connection and the getting in line a fiber may step aside.
+// Real sockets on loopback. A fiber may yield between its check of a connection and its entry into the queue.
 import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
 import { SteppingScheduler } from "@socketpool/testing"
 import { Effect, Exit, Fiber } from "effect"
 import { echo, eventually, serve } from "./fixtures/server.js"
 
-/** Makes the fibers it runs step aside at one step, for as long as `meanwhile` takes. */
+/** Makes its fibers yield at one step, until `meanwhile` has run. */
 const steppingAside = (at: number, meanwhile: () => Promise<unknown>) => {
   const scheduler = SteppingScheduler.make()
   const watch = scheduler.watch("all", { at, aside: (goOn) => void meanwhile().then(goOn) })
@@ -16,11 +16,11 @@ const turns = async (count: number) => {
   for (let i = 0; i < count; i++) await new Promise((next) => setImmediate(next))
 }
 
-describe("a fiber that steps aside on its way into the line", { timeout: 60_000 }, () => {
+describe("a fiber that yields on its way into the queue", { timeout: 60_000 }, () => {
   for (const timeout of [undefined, "30 seconds"] as const) {
     const kind = timeout === undefined ? "without" : "with"
 
-    it.scopedLive(`reads nothing of the next holder's, ${kind} a timeout`, () =>
+    it.scopedLive(`reads nothing of the next holder's data, ${kind} a timeout`, () =>
       Effect.gen(function*() {
         const server = yield* serve(echo)
         for (let at = 0;; at++) {
@@ -55,7 +55,7 @@ describe("a fiber that steps aside on its way into the line", { timeout: 60_000 
         }
       }))
 
-    it.scopedLive(`does not miss the moment when it may write, ${kind} a timeout`, () =>
+    it.scopedLive(`does not miss the moment at which it may write, ${kind} a timeout`, () =>
       Effect.gen(function*() {
         for (let at = 0;; at++) {
           let got = 0

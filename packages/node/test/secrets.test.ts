@@ -1,4 +1,4 @@
-// Real TLS on loopback. Everything that a program can print is printed, and the secrets must not be there.
+// Real TLS on loopback. Prints everything that a program can print, and searches it for secrets.
 import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { TlsConnection, TlsPool } from "@socketpool/node"
@@ -24,7 +24,7 @@ import { ca, client, encryptedKey, expired, passphrase, serveTls } from "./fixtu
 
 const briefly = Schedule.spaced("1 millis")
 
-/** The lines between BEGIN and END. */
+/** Extracts the lines between BEGIN and END. */
 const body = (pem: string): ReadonlyArray<string> =>
   pem.split("\n").filter((line) => line !== "" && !line.includes("-"))
 
@@ -34,7 +34,7 @@ const nonsenseKey = `-----BEGIN PRIVATE KEY-----\n${nonsense}\n-----END PRIVATE 
 
 const canaries = [...body(client.key), ...body(encryptedKey), passphrase, wrongPassphrase, nonsense]
 
-/** Takes down whatever can be seen of a value. */
+/** Records everything that a program can print of a value. */
 const witness = () => {
   const seen: Array<string> = []
   const note = (value: unknown): void => {
@@ -65,7 +65,7 @@ const logger = (to: Witness) =>
     Logger.minimumLogLevel(LogLevel.All)
   )
 
-/** Takes down every span: its name, its attributes, its events and how it ended. */
+/** Records every span: name, attributes, events and exit. */
 const tracer = (to: Witness) =>
   Tracer.make({
     context: (run) => run(),
@@ -109,7 +109,7 @@ const withPassphrase: Identity = {
 
 const refuses: Behave = (socket) => void socket.once("data", () => socket.resetAndDestroy())
 
-/** What can happen to a connection: the server, and how long the client has patience. */
+/** The fates of a connection: a server, and whether the connection works. */
 const cases: Record<string, {
   readonly server: Effect.Effect<{ readonly port: number }, never, Scope.Scope>
   readonly works: boolean
@@ -130,7 +130,7 @@ const cases: Record<string, {
 
 const identities: Record<string, Identity> = { "a key": plainKey, "a key and a passphrase": withPassphrase }
 
-/** Runs a program under observation and looks through everything that has been seen. */
+/** Runs a program, records everything it prints, and searches the records for secrets. */
 const observed = <A, E, R>(program: (to: Witness) => Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const to = witness()
@@ -146,7 +146,7 @@ const observed = <A, E, R>(program: (to: Witness) => Effect.Effect<A, E, R>) =>
     return { everything, exit }
   })
 
-/** Makes a pool, borrows, logs and prints what there is to print. */
+/** Makes a pool, borrows, and prints everything it can. */
 const usePool = (to: Witness, options: TlsPool.Options) =>
   Effect.scoped(Effect.gen(function*() {
     const pool = yield* TlsPool.make({ ...options, leakThreshold: "1 millis", maxConnections: 1 })
@@ -158,7 +158,7 @@ const usePool = (to: Witness, options: TlsPool.Options) =>
         yield* Effect.log("borrowed", connection)
         yield* connection.send("x")
         yield* connection.recvExactly(1)
-        // The queue's error tells who holds and what failed last.
+        // The queue's error describes the leases and the last failure.
         const exhausted = yield* Effect.exit(pool.acquireWith({ timeout: 0 }))
         if (Exit.isFailure(exhausted)) to.note(exhausted.cause)
         return connection
@@ -280,7 +280,7 @@ describe("no secret is shown", () => {
       }
     }))
 
-  it("in the witness's own eyes when it is not there, and is when it is", () => {
+  it("and the witness would find one that is", () => {
     const to = witness()
     to.note(new Error(`the key is ${passphrase}`))
     expect(to.seen.join("\n")).toContain(passphrase)

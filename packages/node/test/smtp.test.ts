@@ -28,11 +28,11 @@ interface MailServer {
   readonly port: number
   readonly mails: ReadonlyArray<Mail>
   readonly connections: () => number
-  /** The most connections it had at once. */
+  /** The most connections at once so far. */
   readonly peak: () => number
-  /** Does to its clients what it does to those who have been silent for too long. */
+  /** Ends its connections in the way it ends those of silent clients. */
   readonly timeOut: () => void
-  /** Says to its clients that it goes, and goes. */
+  /** Announces its shutdown to its clients, and shuts down. */
   readonly close: () => void
 }
 
@@ -97,7 +97,7 @@ class Refused extends Data.TaggedError("Refused")<{ readonly reply: string }> {
 
 type Failure = Refused | ConnectionError | Framing.FramingError
 
-/** Reads a reply, all lines of it. */
+/** Reads all lines of a reply. */
 const reply = (connection: Connection, code: number): Effect.Effect<string, Failure> =>
   Effect.gen(function*() {
     const { recv } = Framing.text(Framing.over(connection, Framing.lines()))
@@ -134,7 +134,7 @@ const mail = (connection: Connection, name: string) =>
     yield* reply(connection, 250)
   })
 
-/** Forgets what a borrower has begun. */
+/** Resets what a borrower has begun. */
 const reset = (connection: Connection): Effect.Effect<"keep" | "discard"> =>
   Effect.match(ask(connection, "RSET"), { onFailure: () => "discard", onSuccess: () => "keep" })
 
@@ -147,7 +147,7 @@ const sent = (name: string, secure: boolean): Mail => ({
 
 const nestedMail = "503 Error: nested MAIL command"
 
-/** Leaves nothing of the pool's, neither here nor there. */
+/** Checks that the pool has left nothing here or at the server. */
 const leavingNothing = <P extends ConnectionPool<any, any>, E, E2>(
   server: MailServer,
   make: Effect.Effect<P, E, Scope.Scope>,
@@ -158,7 +158,7 @@ const leavingNothing = <P extends ConnectionPool<any, any>, E, E2>(
     yield* nothingIsLeft({ pool, port: server.port, server: server.connections })
   })
 
-/** How many connections have closed. */
+/** The number of closed connections. */
 const closes = (pool: ConnectionPool<any, any>): number =>
   Object.values(Effect.runSync(pool.stats).closed).reduce((sum, n) => sum + n, 0)
 
@@ -186,7 +186,7 @@ describe("a pool of connections to an SMTP server", () => {
         }))
     }))
 
-  it.scopedLive("fails to open with ConnectError, whose cause is the server's reply, when it turns clients away", () =>
+  it.scopedLive("fails to open with ConnectError and the server's reply as its cause when it rejects clients", () =>
     Effect.gen(function*() {
       const server = yield* serve({ maxClients: 1 })
       yield* leavingNothing(
@@ -204,7 +204,7 @@ describe("a pool of connections to an SMTP server", () => {
       )
     }))
 
-  it.scopedLive("lends what a borrower has begun to the next one, who is told so by the server", () =>
+  it.scopedLive("passes a half-finished mail on to the next borrower, as the server's reply shows", () =>
     Effect.gen(function*() {
       const server = yield* serve()
       const pool = yield* TcpPool.make({ ...at(server), handshake: greeted })
@@ -214,7 +214,7 @@ describe("a pool of connections to an SMTP server", () => {
       expect(server.mails).toEqual([])
     }))
 
-  it.scopedLive("lends nothing that a borrower has begun when onRelease sends RSET, and keeps the connection", () =>
+  it.scopedLive("passes on no half-finished mail when onRelease sends RSET, and keeps the connection", () =>
     Effect.gen(function*() {
       const server = yield* serve()
       const make = TcpPool.make({ ...at(server), handshake: greeted, onRelease: reset })
@@ -230,10 +230,10 @@ describe("a pool of connections to an SMTP server", () => {
         }))
     }))
 
-  it.scopedLive("lends no connection that is in the middle of a mail's text, though onRelease would keep it", () =>
+  it.scopedLive("lends no connection in the middle of a mail's text, although onRelease would keep it", () =>
     Effect.gen(function*() {
       const server = yield* serve()
-      // RSET would be a line of the mail, and have no reply.
+      // RSET would be a line of the mail, without a reply.
       const pool = yield* TcpPool.make({
         ...at(server),
         handshake: greeted,
@@ -266,7 +266,7 @@ describe("a pool of connections to an SMTP server", () => {
         }))
     }))
 
-  it.scopedLive("fails to open with ConnectError, whose cause is the server's reply, when the password is wrong", () =>
+  it.scopedLive("fails to open with ConnectError and the server's reply as its cause when the password is wrong", () =>
     Effect.gen(function*() {
       const server = yield* serve({ authOptional: false })
       const make = TlsPool.make({ ...at(server), ca, startTls, handshake: authenticate("wrong") })
@@ -279,7 +279,7 @@ describe("a pool of connections to an SMTP server", () => {
         }))
     }))
 
-  it.scopedLive("fails to open with ConnectError, and logs in nowhere, when the server has no STARTTLS", () =>
+  it.scopedLive("fails to open with ConnectError, without logging in, when the server has no STARTTLS", () =>
     Effect.gen(function*() {
       let logins = 0
       const server = yield* serve({ disabledCommands: ["STARTTLS"], onAuth: () => logins++ })

@@ -11,14 +11,14 @@ import { ca, expired, type Identity, localhost } from "./fixtures/tlsServer.js"
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const briefly = Schedule.spaced("1 millis")
 
-/** Goes on with TLS on a socket that nobody else reads from any more. */
+/** Starts TLS on a socket that nothing else reads any more. */
 const secure = (socket: net.Socket, identity: Identity = localhost) => {
   const secured = new tls.TLSSocket(socket, { isServer: true, ...identity })
   secured.on("error", () => {})
   secured.pipe(secured)
 }
 
-/** Answers STARTTLS with `answer` and goes on with TLS, on which it sends back whatever comes. */
+/** Answers STARTTLS with `answer`, starts TLS and echoes everything. */
 const startingTls = (answer = "OK\n", identity?: Identity): Behave => (socket) => {
   socket.on("data", (chunk) => {
     if (chunk.toString("latin1") !== "STARTTLS\n") return socket.destroy()
@@ -55,7 +55,7 @@ describe("startTls", () => {
       expect(server.accepted()).toBe(1)
     }))
 
-  it.live("happens once for each connection of a pool, whose leases use it again, and leaves no socket", () =>
+  it.live("runs once for each connection of a pool, whose leases reuse it, and leaves no socket", () =>
     Effect.gen(function*() {
       let started = 0
       yield* Effect.scoped(Effect.gen(function*() {
@@ -80,7 +80,7 @@ describe("startTls", () => {
       }))
     }))
 
-  it.scopedLive("comes before the pool's handshake, which speaks TLS", () =>
+  it.scopedLive("runs before the pool's handshake, which speaks TLS", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
       const pool = yield* TlsPool.make({
@@ -97,7 +97,7 @@ describe("startTls", () => {
     "a record that looks like TLS": "OK\n\u0016\u0003\u0003\u0000\u0001\u0000"
   }
   for (const [what, answer] of Object.entries(injections)) {
-    it.scopedLive(`fails when ${what} comes in plain text before TLS, which nobody ever reads as an answer`, () =>
+    it.scopedLive(`fails when ${what} arrives in plain text before TLS, and nobody ever reads it as an answer`, () =>
       Effect.gen(function*() {
         const server = yield* serve(startingTls(answer))
         const error = yield* Effect.flip(Effect.scoped(TlsConnection.open(options(server.port))))
@@ -115,7 +115,7 @@ describe("startTls", () => {
       }))
   }
 
-  it.scopedLive("that fails is ConnectError Other with the failure as its cause, and gives the pool its place back", () =>
+  it.scopedLive("that fails causes ConnectError Other with the failure as its cause, and frees its place", () =>
     Effect.gen(function*() {
       const server = yield* serve(lines((_line, reply) => reply("NO")))
       const expected = { _tag: "ConnectError", reason: "Other", cause: { _tag: "NotOffered", answer: "NO\n" } }
@@ -138,7 +138,7 @@ describe("startTls", () => {
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("a bug of the protocol's")
     }))
 
-  it.scopedLive("that takes too long is ConnectError HandshakeTimeout", () =>
+  it.scopedLive("that takes too long causes ConnectError HandshakeTimeout", () =>
     Effect.gen(function*() {
       const server = yield* serve(silent)
       const error = yield* Effect.flip(TlsConnection.open({ ...options(server.port), connectTimeout: "100 millis" }))
@@ -151,7 +151,7 @@ describe("startTls", () => {
     "has left plain text behind": startingTls("OK\nINJECTED\n")
   }
   for (const [how, behave] of Object.entries(failing)) {
-    it.scopedLive(`that ${how} leaves no socket, though the scope of the open goes on`, () =>
+    it.scopedLive(`that ${how} leaves no socket, although the scope of the open stays open`, () =>
       Effect.gen(function*() {
         const server = yield* serve(behave)
         yield* Effect.flip(TlsConnection.open({ ...options(server.port), connectTimeout: "100 millis" }))
@@ -159,7 +159,7 @@ describe("startTls", () => {
       }))
   }
 
-  it.scopedLive("whose own timeout passes is ConnectError HandshakeTimeout", () =>
+  it.scopedLive("whose own timeout passes causes ConnectError HandshakeTimeout", () =>
     Effect.gen(function*() {
       const server = yield* serve(silent)
       const error = yield* Effect.flip(TlsConnection.open({ ...options(server.port), timeout: "50 millis" }))
@@ -169,7 +169,7 @@ describe("startTls", () => {
       })
     }))
 
-  it.scopedLive("is ConnectError when the peer goes away in the middle", () =>
+  it.scopedLive("fails with ConnectError when the peer goes away halfway", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => void socket.once("data", () => socket.end()))
       expect(yield* Effect.flip(TlsConnection.open(options(server.port)))).toMatchObject({
@@ -187,7 +187,7 @@ describe("startTls", () => {
       expect(socketsTo(server.port)).toEqual({})
     }))
 
-  it.scopedLive("leaves its plain connection worthless", () =>
+  it.scopedLive("leaves its plain connection Released", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
       let plain: TcpConnection.TcpConnection | undefined
@@ -222,7 +222,7 @@ describe("upgrade", () => {
   const plainTo = (port: number, more: Partial<TcpConnection.Options> = {}) =>
     TcpConnection.open({ host: "127.0.0.1", port, ...more })
 
-  it.scopedLive("goes on with TLS on a connection that TcpConnection.open has opened", () =>
+  it.scopedLive("starts TLS on a connection from TcpConnection.open", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
       const plain = yield* plainTo(server.port)
@@ -265,7 +265,7 @@ describe("upgrade", () => {
       }))
     }))
 
-  it.scopedLive("completes what waits for the plain connection to close", () =>
+  it.scopedLive("completes `closed` of the plain connection", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
       const plain = yield* plainTo(server.port)
@@ -299,7 +299,7 @@ describe("upgrade", () => {
       }
     }))
 
-  it.scopedLive("fails with Tls when there is plain text that nobody has read", () =>
+  it.scopedLive("fails with Tls when plain text is unread", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls("OK\nINJECTED\n"))
       const plain = yield* plainTo(server.port)
@@ -311,7 +311,7 @@ describe("upgrade", () => {
       expect(yield* Effect.flip(plain.recv())).toMatchObject({ reason: "Released" })
     }))
 
-  it.scopedLive("fails with Tls when the certificate does, or the peer has gone", () =>
+  it.scopedLive("fails with Tls when the certificate is invalid, or the peer has gone", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls("OK\n", expired))
       const plain = yield* plainTo(server.port)
@@ -337,7 +337,7 @@ describe("upgrade", () => {
     )
   }
 
-  it.scopedLive("of a pooled connection is a defect, and the pool's connection goes on", () =>
+  it.scopedLive("of a pooled connection is a defect, and the connection stays usable", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const pool = yield* TcpPool.make({ host: "127.0.0.1", port: server.port, maxConnections: 1 })
@@ -351,7 +351,7 @@ describe("upgrade", () => {
       expect((yield* pool.stats).opened).toBe(1)
     }))
 
-  it.scopedLive("in the handshake of a pool is a defect too", () =>
+  it.scopedLive("in the handshake of a pool is a defect, too", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
       const pool = yield* TcpPool.make({
@@ -368,7 +368,7 @@ describe("upgrade", () => {
       )
     }))
 
-  it.scopedLive("of a connection that was upgraded already is a defect", () =>
+  it.scopedLive("of a connection that was already upgraded is a defect", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
       const plain = yield* plainTo(server.port)

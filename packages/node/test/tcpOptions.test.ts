@@ -1,4 +1,4 @@
-// Real sockets on loopback: what the options of a TCP connection do.
+// Real sockets on loopback: the options of a TCP connection.
 import { describe, expect, it, vi } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
 import { Cause, Effect, Exit, Fiber } from "effect"
@@ -29,7 +29,7 @@ describe("lookup", () => {
       expect(asked).toEqual(["cache.internal", "cache.internal"])
     }))
 
-  it.scopedLive("has its addresses tried in turn, and all of them named if none is good", () =>
+  it.scopedLive("returns addresses that are tried in turn, and all are named in the error if none works", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const lookup = () => Effect.succeed(["::1", "127.0.0.1"])
@@ -42,7 +42,7 @@ describe("lookup", () => {
       yield* Effect.promise(() => server.start())
     }))
 
-  it.scopedLive("is not asked for an address", () =>
+  it.scopedLive("does not run for an IP address", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       yield* open(server.port, { lookup: () => Effect.die("asked") })
@@ -50,12 +50,14 @@ describe("lookup", () => {
 
   const failures: ReadonlyArray<readonly [string, NonNullable<TcpConnection.Options["lookup"]>, object]> = [
     ["fails", () => Effect.fail({ code: "ENOTFOUND" }), { code: "ENOTFOUND", cause: { code: "ENOTFOUND" } }],
-    ["gives no address", () => Effect.succeed([]), { cause: { message: "lookup gave no address for name.internal" } }],
-    ["gives what is no address", () => Effect.succeed(["10.0.0.300"]), {
-      cause: { message: "lookup gave 10.0.0.300 for name.internal, which is no IP address" }
+    ["returns no address", () => Effect.succeed([]), {
+      cause: { message: "lookup returned no address for name.internal" }
     }],
-    ["gives garbage", () => Effect.succeed(null as never), {
-      cause: { message: "lookup gave no address for name.internal" }
+    ["returns something that is no address", () => Effect.succeed(["10.0.0.300"]), {
+      cause: { message: "lookup returned 10.0.0.300 for name.internal, which is no IP address" }
+    }],
+    ["returns garbage", () => Effect.succeed(null as never), {
+      cause: { message: "lookup returned no address for name.internal" }
     }],
     // A resolver without descriptors or memory says nothing about the name.
     ...["EMFILE", "EBUSY", "EAI_MEMORY"].map((code) =>
@@ -63,7 +65,7 @@ describe("lookup", () => {
     )
   ]
   it.live.each(failures)(
-    "that %s is a ConnectError with its own reason, and the pool goes on",
+    "that %s causes a ConnectError with its own reason, and the pool stays usable",
     ([, lookup, expected]) =>
       Effect.scoped(Effect.gen(function*() {
         const pool = yield* TcpPool.make({ host: "name.internal", port: 1, lookup })
@@ -73,7 +75,7 @@ describe("lookup", () => {
       }))
   )
 
-  it.scopedLive("that says nothing is given up at connectTimeout, and that throws is a defect", () =>
+  it.scopedLive("that never answers times out at connectTimeout, and one that throws is a defect", () =>
     Effect.gen(function*() {
       const options = { host: "name.internal", connectTimeout: "20 millis" } as const
       const error = yield* Effect.flip(open(1, { ...options, lookup: () => Effect.never }))
@@ -91,7 +93,7 @@ describe("lookup", () => {
 })
 
 describe("localAddress", () => {
-  it.scopedLive("is where the connection comes from", () =>
+  it.scopedLive("is the address that the connection comes from", () =>
     Effect.gen(function*() {
       const from: Array<string | undefined> = []
       const server = yield* serve((socket) => void from.push(socket.remoteAddress))
@@ -101,7 +103,7 @@ describe("localAddress", () => {
       expect(from).toEqual(["127.0.0.7"])
     }))
 
-  it.scopedLive("that this machine does not have is LocalResources", () =>
+  it.scopedLive("that this machine does not have causes LocalResources", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const error = yield* Effect.flip(open(server.port, { localAddress: "192.0.2.1" }))
@@ -119,18 +121,21 @@ describe("keepAlive", () => {
   const both = { host: "both.internal", lookup: () => Effect.succeed(["::1", "127.0.0.1"]) }
 
   const silences: ReadonlyArray<readonly [string, Partial<TcpConnection.Options>, number]> = [
-    ["after a minute unless told otherwise", {}, 60],
-    ["after a minute if it is just on", { keepAlive: true }, 60],
-    ["after a minute on whichever address", both, 60],
-    ["after so long", { keepAlive: "100 seconds" }, 100]
+    ["after a minute by default", {}, 60],
+    ["after a minute with true", { keepAlive: true }, 60],
+    ["after a minute on every address", both, 60],
+    ["after the given duration", { keepAlive: "100 seconds" }, 100]
   ]
-  it.scopedLive.each(silences)("has the kernel ask a silent peer %s", ([, options, silence]) =>
-    Effect.gen(function*() {
-      const found = yield* keepAlives(options)
-      expect(found).toHaveLength(1)
-      expect(found[0]).toBeGreaterThan(silence - 30)
-      expect(found[0]).toBeLessThanOrEqual(silence)
-    }))
+  it.scopedLive.each(silences)(
+    "makes the kernel probe a silent peer %s",
+    ([, options, silence]) =>
+      Effect.gen(function*() {
+        const found = yield* keepAlives(options)
+        expect(found).toHaveLength(1)
+        expect(found[0]).toBeGreaterThan(silence - 30)
+        expect(found[0]).toBeLessThanOrEqual(silence)
+      })
+  )
 
   it.scopedLive("can be off", () =>
     Effect.gen(function*() {
@@ -139,11 +144,11 @@ describe("keepAlive", () => {
 })
 
 describe("noDelay", () => {
-  it.scopedLive("is on unless told otherwise", () =>
+  it.scopedLive("is on by default", () =>
     Effect.gen(function*() {
       const server = yield* serve(silent)
       const first = yield* open(server.port, {})
-      // No table of the system's shows it, so what Node tells the system has to do.
+      // No table of the system shows it, so this checks what Node tells the system.
       const { _handle: handle } = first.socket as unknown as { _handle: { setNoDelay: (on: boolean) => void } }
       const told = vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, "setNoDelay")
       yield* Effect.addFinalizer(() => Effect.sync(() => told.mockRestore()))
@@ -156,7 +161,7 @@ describe("noDelay", () => {
 })
 
 describe("highWaterMark", () => {
-  it.scopedLive("is the socket's, both ways", () =>
+  it.scopedLive("is the socket's, in both directions", () =>
     Effect.gen(function*() {
       const server = yield* serve(silent)
       const connection = yield* open(server.port, { highWaterMark: 100 })
@@ -191,7 +196,7 @@ describe("allowHalfOpen", () => {
       expect((yield* pool.stats).closed).toMatchObject({ Discarded: 1 })
     }))
 
-  it.scopedLive("is off unless asked for: the peer's end is the connection's", () =>
+  it.scopedLive("is off by default: the peer's end ends the connection", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => void socket.end("bye"))
       const connection = yield* open(server.port, {})
@@ -202,7 +207,7 @@ describe("allowHalfOpen", () => {
 })
 
 describe("shutdown", () => {
-  it.scopedLive("sends what was accepted and the end, and reads on", () =>
+  it.scopedLive("sends the accepted data and the end, and still reads", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => {
         let size = 0
@@ -259,14 +264,14 @@ describe("sends in one turn", () => {
 })
 
 describe("a send that fills the buffer", () => {
-  it.scopedLive("goes out at once, and waits for nothing if the system takes it", () =>
+  it.scopedLive("goes out at once, and does not wait if the system takes it", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const connection = yield* open(server.port, {})
       const { socket } = connection
       const data = new Uint8Array(socket.writableHighWaterMark)
       const sending = yield* Effect.fork(connection.send(data))
-      // Not the event loop's next turn, in which the socket would say that it has drained.
+      // Before the event loop's next turn, in which the socket would report that it has drained.
       yield* Effect.yieldNow()
       expect(socket.writableLength).toBe(0)
       expect(sending.unsafePoll()).toEqual(Exit.void)
@@ -294,7 +299,7 @@ describe("a polluted prototype", () => {
     }))
 })
 
-describe("wrong options", () => {
+describe("invalid options", () => {
   it.live.each<readonly [string, object]>([
     ["localAddress must be an IP address, but is somewhere", { localAddress: "somewhere" }],
     ["attemptTimeout must be at least 10 ms, but is 5", { attemptTimeout: 5 }],
@@ -315,7 +320,7 @@ describe("wrong options", () => {
 })
 
 describe("an interrupted open", () => {
-  it.scopedLive("leaves no socket, however far it has come", () =>
+  it.scopedLive("leaves no socket, however far it got", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       for (let steps = 0; steps < 30; steps++) {

@@ -13,7 +13,7 @@ const ask = (connection: Connection, line: string) =>
 
 const ping = (connection: Connection) => Effect.map(ask(connection, "ping"), (answer) => answer === "ping")
 
-/** A server that can fall silent, and a pool over it that asks before every lease. */
+/** A server that can fall silent, and a pool that validates before every lease. */
 const world = (options: Partial<TcpPool.Options>) =>
   Effect.gen(function*() {
     const asked: Array<string> = []
@@ -33,7 +33,7 @@ const world = (options: Partial<TcpPool.Options>) =>
   })
 
 describe("validate", () => {
-  it.scopedLive("asks over the connection itself, which then is lent clean", () =>
+  it.scopedLive("runs over the connection itself, which is then lent clean", () =>
     Effect.gen(function*() {
       const { asked, pool, server } = yield* world({ maxConnections: 1 })
       expect(yield* pool.use((connection) => ask(connection, "one"))).toBe("one")
@@ -43,7 +43,7 @@ describe("validate", () => {
     }))
 
   // F28, F29
-  it.scopedLive("costs one timeout when the server has fallen silent, however many connections are idle", () =>
+  it.scopedLive("costs one timeout when the server falls silent, however many connections are idle", () =>
     Effect.gen(function*() {
       const { pool, server, silence } = yield* world({ maxConnections: 5, validateTimeout: "100 millis" })
       yield* Effect.all(
@@ -62,7 +62,7 @@ describe("validate", () => {
       expect((yield* pool.stats).closed.Invalid).toBe(opened)
     }))
 
-  it.scopedLive("closes a connection that has more to say than was asked", () =>
+  it.scopedLive("closes a connection that answers with more than was asked", () =>
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const pool = yield* TcpPool.make({
@@ -81,7 +81,7 @@ describe("validate", () => {
       expect((yield* pool.stats).closed.Invalid).toBe(1)
     }))
 
-  it.scopedLive("leaves nothing in the hands of the one who asked", () =>
+  it.scopedLive("leaves its own connection Released when it ends", () =>
     Effect.gen(function*() {
       const kept: Array<Connection> = []
       const { pool } = yield* world({
@@ -96,7 +96,7 @@ describe("validate", () => {
 })
 
 describe("reconnect", () => {
-  it.scopedLive("gives the holder a new socket for the same lease, and makes the old one worthless", () =>
+  it.scopedLive("returns a new socket for the same lease, and makes the old one Released", () =>
     Effect.gen(function*() {
       const { pool, server } = yield* world({ maxConnections: 1, validate: () => Effect.succeed(true) })
       yield* pool.use((first) =>

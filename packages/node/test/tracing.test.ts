@@ -1,4 +1,4 @@
-// Real sockets on loopback: what spans say of whom a pool connects to.
+// Real sockets on loopback: the attributes of spans that name a pool's server.
 import type { Socket } from "@effect/platform"
 import { NodeSocket } from "@effect/platform-node"
 import { assert, describe, it } from "@effect/vitest"
@@ -15,7 +15,7 @@ import { ca, serveTls } from "./fixtures/tlsServer.js"
 
 const call = (connection: Connection) => Effect.zipRight(connection.send("x"), connection.recv())
 
-/** What the span of the first connect says, without the number of the connection. */
+/** Returns the attributes of the first connect's span, without the number of the connection. */
 const attributesOf = (
   make: Effect.Effect<{ readonly use: (f: typeof call) => Effect.Effect<unknown, unknown> }, never, Scope.Scope>
 ) =>
@@ -76,7 +76,7 @@ describe("the spans of a pool of sockets name the server", () => {
       })
     }))
 
-  it.scopedLive("over a platform socket, if it has a name; and say what the user adds", () =>
+  it.scopedLive("over a platform socket with an address, and carry the user's attributes", () =>
     Effect.gen(function*() {
       const { port } = yield* serve(echo)
       const pool = PlatformSocket.makePool({

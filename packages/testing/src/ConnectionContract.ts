@@ -1,5 +1,6 @@
 /**
- * What every `Connection` must do, as checks that run anywhere: for the tests of a transport of one's own.
+ * The rules that every `Connection` must follow, as checks that run in any test framework. Use them to test a transport
+ * of your own.
  *
  * @since 0.1.0
  */
@@ -15,13 +16,13 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 /**
- * A connection does not do what it must.
+ * The failure of a check: the connection breaks a rule of the contract.
  *
  * @since 0.1.0
  * @category errors
  */
 export class ContractBreach extends Data.TaggedError("ContractBreach")<{
-  /** What was found, and what should have been. */
+  /** The observed behaviour and the expected one. */
   readonly problem: string
 }> {
   override get message(): string {
@@ -30,20 +31,23 @@ export class ContractBreach extends Data.TaggedError("ContractBreach")<{
 }
 
 /**
- * One thing that a connection must do.
+ * One rule of the contract.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Check<E, R> {
-  /** A fact in the present tense, such as a test's title. */
+  /** The rule as a fact in the present tense; use it as the title of a test. */
   readonly name: string
-  /** Makes a pair and fails if it is not so. In real time, whatever the clock. */
+  /**
+   * Makes a pair and fails with `ContractBreach` if it breaks the rule. Runs in real time, even under a `TestClock`.
+   * Has no limit of its own: add one, because a connection can also break a rule by hanging.
+   */
   readonly run: Effect.Effect<void, ContractBreach | ConnectionError | E, R>
 }
 
 /**
- * What a transport may be unable to do: to hold its peer back while nobody reads.
+ * An ability that a transport may lack. `"BackPressure"` holds the peer back while nobody reads.
  *
  * @since 0.1.0
  * @category models
@@ -51,20 +55,31 @@ export interface Check<E, R> {
 export type Ability = "BackPressure"
 
 /**
+ * The options of the contract.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options<E, R> {
-  /** Makes two connections that are each other's peer; they close with the scope. One may be another kind of connection. */
+  /**
+   * Makes two connections that are each other's peer and close with the scope. Required. Every check runs it once. The
+   * two may be of different kinds: the checks look at both ends where their behaviour could differ.
+   */
   readonly pair: Effect.Effect<readonly [Connection, Connection], E, R | Scope.Scope>
 
-  /** What it is not asked. Default: nothing. */
+  /**
+   * Skips the checks that need these abilities. Default: none. Set it for a transport that cannot hold its peer back,
+   * such as a WebSocket.
+   */
   readonly lacks?: ReadonlyArray<Ability>
 }
 
 /**
- * The checks. Each makes a pair of its own, and looks at both of its ends in turn where they differ in what they do. A
- * check that hangs has found something as well: run them with a limit.
+ * Returns the checks, seventeen of them. Each makes a pair of its own and fails with `ContractBreach` if a rule is
+ * broken.
+ *
+ * Use it in the tests of your own `Transport`, one test for each check. Run each with a time limit: a check that hangs
+ * has found a defect, too.
  *
  * @example
  * ```ts
@@ -112,9 +127,9 @@ const show = (value: unknown): string => {
 const same = <A>(what: string, found: A, should: A): Effect.Effect<void, ContractBreach> =>
   found === should
     ? Effect.void
-    : new ContractBreach({ problem: `${what} is ${show(found)} and should be ${show(should)}` })
+    : new ContractBreach({ problem: `${what} is ${show(found)}, but should be ${show(should)}` })
 
-/** What an operation fails with; a success is a breach. */
+/** Expects an operation to fail with one of these reasons. */
 const failing = <A>(
   what: string,
   reasons: ReadonlyArray<ConnectionError["reason"]>,
@@ -124,19 +139,21 @@ const failing = <A>(
     onFailure: ({ reason }) =>
       reasons.includes(reason)
         ? Effect.void
-        : new ContractBreach({ problem: `${what} fails with ${reason} and should with ${reasons.join(" or ")}` }),
+        : new ContractBreach({
+          problem: `${what} fails with ${reason}, but should fail with ${reasons.join(" or ")}`
+        }),
     onSuccess: (value) =>
-      new ContractBreach({ problem: `${what} gives ${show(value)} and should fail with ${reasons.join(" or ")}` })
+      new ContractBreach({ problem: `${what} returns ${show(value)}, but should fail with ${reasons.join(" or ")}` })
   })
 
-/** Lets what can happen by itself happen. */
+/** Waits for turns of the event loop, so that everything in flight can settle. */
 const turns = (count: number): Effect.Effect<void> =>
   Effect.repeatN(Effect.promise(() => new Promise<void>((next) => setImmediate(next))), count)
 
-/** Everything that comes until so many bytes are there. */
+/** Reads this many bytes as text. */
 const collect = (connection: Connection, bytes: number) => Effect.map(connection.recvExactly(bytes), text)
 
-/** Different at each place, so that what is lost, doubled or out of order shows. */
+/** Bytes that differ from place to place, so that lost, doubled or misplaced bytes show. */
 const pattern = (length: number): Uint8Array => {
   const bytes = new Uint8Array(length)
   for (let i = 0; i < length; i++) bytes[i] = (i * 7 + (i >> 8) * 31 + (i >> 16)) & 0xff
@@ -158,7 +175,7 @@ const receive = (connection: Connection, length: number): Effect.Effect<Uint8Arr
   })
 
 const megabyte = 1_048_576
-/** More than systems keep for a connection. */
+/** More bytes than systems buffer for a connection. */
 const flood = 64 * megabyte
 
 const all: ReadonlyArray<Named> = [
@@ -171,24 +188,24 @@ const all: ReadonlyArray<Named> = [
           yield* from.send(new Uint8Array())
           yield* from.send("")
           yield* from.send(new TextEncoder().encode("world"))
-          yield* same("what arrives", yield* collect(to, 14), "grüße, world")
+          yield* same("the received text", yield* collect(to, 14), "grüße, world")
         }
       })
   },
   {
-    name: "is not changed by what the sender does with its bytes afterwards",
+    name: "never overwrites bytes that a reader has received",
     body: (one, other) =>
       Effect.gen(function*() {
         const bytes = new TextEncoder().encode("before")
         yield* one.send(bytes)
-        yield* same("what arrives", yield* collect(other, 6), "before")
+        yield* same("the received text", yield* collect(other, 6), "before")
         const chunk = yield* Effect.zipRight(one.send("first"), other.recvExactly(5))
         yield* Effect.zipRight(one.send("other"), other.recvExactly(5))
-        yield* same("what was received before", text(chunk), "first")
+        yield* same("the chunk received before", text(chunk), "first")
       })
   },
   {
-    name: "gives at most maxBytes at a time, 1,024 unless told",
+    name: "returns at most maxBytes at a time, 1,024 by default",
     body: (one, other) =>
       Effect.gen(function*() {
         yield* one.send(pattern(3000))
@@ -203,17 +220,17 @@ const all: ReadonlyArray<Named> = [
       })
   },
   {
-    name: "gives exactly so many bytes, in however many pieces they come",
+    name: "returns exactly the requested bytes, however they were split",
     body: (one, other) =>
       Effect.gen(function*() {
         const reading = yield* Effect.fork(other.recvExactly(6))
         for (const piece of ["ab", "c", "defgh"]) yield* Effect.zipRight(one.send(piece), turns(2))
-        yield* same("what recvExactly gives", text(yield* Fiber.join(reading)), "abcdef")
-        yield* same("what is left", text(yield* other.recv()), "gh")
+        yield* same("the result of recvExactly", text(yield* Fiber.join(reading)), "abcdef")
+        yield* same("the rest", text(yield* other.recv()), "gh")
       })
   },
   {
-    name: "gives what comes up to a delimiter, in however many pieces it comes",
+    name: "reads up to a delimiter, however the bytes were split",
     body: (one, other) =>
       Effect.gen(function*() {
         const reading = yield* Effect.fork(other.recvUntil("\r\n"))
@@ -240,17 +257,17 @@ const all: ReadonlyArray<Named> = [
           yield* Fiber.interrupt(reading)
         }
         yield* one.send("hello")
-        yield* same("what arrives", yield* collect(other, 5), "hello")
+        yield* same("the received text", yield* collect(other, 5), "hello")
       })
   },
   {
-    name: "loses nothing when a read takes too long",
+    name: "loses nothing when a read times out",
     body: (one, other) =>
       Effect.gen(function*() {
         yield* one.send("he")
         yield* failing("recvExactly", ["Timeout"], other.recvExactly(5, { timeout: "20 millis" }))
         yield* one.send("llo")
-        yield* same("what arrives", yield* collect(other, 5), "hello")
+        yield* same("the received text", yield* collect(other, 5), "hello")
       })
   },
   {
@@ -261,18 +278,18 @@ const all: ReadonlyArray<Named> = [
         yield* turns(2)
         for (const piece of ["on", "e.tw", "o.", "six."]) yield* Effect.zipRight(one.send(piece), turns(1))
         const words = yield* Effect.forEach(readers, (reader) => Effect.map(Fiber.join(reader), text))
-        yield* same("what they read", words.join(" "), "one. two. six.")
+        yield* same("the text of the three readers", words.join(" "), "one. two. six.")
       })
   },
   {
-    name: "keeps apart what concurrent writers send",
+    name: "keeps the data of concurrent writers apart",
     body: (one, other) =>
       Effect.gen(function*() {
         const size = 300_000
         const writers = yield* Effect.forEach(["a", "b", "c"], (letter) => Effect.fork(one.send(letter.repeat(size))))
         const got = text(yield* receive(other, 3 * size))
         yield* Fiber.joinAll(writers)
-        yield* same("what arrives", got, ["a", "b", "c"].map((letter) => letter.repeat(size)).join(""))
+        yield* same("the received text", got, ["a", "b", "c"].map((letter) => letter.repeat(size)).join(""))
       })
   },
   {
@@ -284,8 +301,8 @@ const all: ReadonlyArray<Named> = [
           [receive(one, megabyte), receive(other, megabyte), one.send(sent), other.send(sent)],
           { concurrency: "unbounded" }
         )
-        yield* same("what arrives there unchanged", equal(there, sent), true)
-        yield* same("what arrives here unchanged", equal(here, sent), true)
+        yield* same("received === sent at the other end", equal(there, sent), true)
+        yield* same("received === sent at this end", equal(here, sent), true)
       })
   },
   {
@@ -299,25 +316,25 @@ const all: ReadonlyArray<Named> = [
           Effect.repeatN(Effect.tap(one.send(piece), () => Effect.sync(() => (sent += piece.length))), 63)
         )
         yield* turns(500)
-        if (sent >= flood) yield* same("what was accepted while nobody read", `all of ${flood} bytes`, "less")
+        if (sent >= flood) yield* same("the data accepted while nobody reads", `all of ${flood} bytes`, "less")
         for (let got = 0; got < flood;) got += (yield* other.recv(megabyte)).length
         yield* Fiber.join(sending)
       })
   },
   {
-    name: "gives what came before the peer's end, and then EndOfStream",
+    name: "returns everything sent before the peer's end, then fails with EndOfStream",
     body: (one, other) =>
       Effect.gen(function*() {
         yield* one.send("the last")
         yield* one.shutdown
-        yield* same("what arrives", yield* collect(other, 8), "the last")
+        yield* same("the received text", yield* collect(other, 8), "the last")
         yield* failing("reading on", ["EndOfStream"], other.recv())
         yield* failing("reading once more", ["EndOfStream"], other.recvExactly(1))
         yield* failing("sending after shutdown", ["Closed"], one.send("more"))
       })
   },
   {
-    name: "fails with EndOfStream when the peer ends in the middle of what is waited for",
+    name: "fails with EndOfStream when the peer ends in the middle of a line",
     body: (one, other) =>
       Effect.gen(function*() {
         const reading = yield* Effect.fork(other.recvUntil("\n"))
@@ -327,18 +344,18 @@ const all: ReadonlyArray<Named> = [
       })
   },
   {
-    name: "sends what it has accepted before it ends its stream",
+    name: "sends all accepted data before it ends its stream",
     body: (one, other) =>
       Effect.gen(function*() {
         const sent = pattern(300_000)
         const sending = yield* Effect.fork(Effect.zipRight(one.send(sent), one.shutdown))
-        yield* same("what arrives unchanged", equal(yield* receive(other, sent.length), sent), true)
+        yield* same("received === sent", equal(yield* receive(other, sent.length), sent), true)
         yield* failing("reading on", ["EndOfStream"], other.recv())
         yield* Fiber.join(sending)
       })
   },
   {
-    name: "knows when it has closed, and fails with Closed or Released from then on",
+    name: "reports its close, then fails with Closed or Released",
     body: (_one, _other, pair) =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
@@ -346,7 +363,7 @@ const all: ReadonlyArray<Named> = [
         yield* same("isConnected while it is open", one.isConnected, true)
         const reading = yield* Effect.fork(one.recv())
         yield* turns(2)
-        // The peer closes as well, and may be first.
+        // The peer closes as well, perhaps first.
         yield* Scope.close(scope, Exit.void)
         yield* one.closed
         yield* same("isConnected when it has closed", one.isConnected, false)
@@ -356,14 +373,14 @@ const all: ReadonlyArray<Named> = [
       })
   },
   {
-    name: "carries a stream into a sink, and gives it as a stream",
+    name: "sends a stream through its sink and receives it as a stream",
     body: (one, other) =>
       Effect.gen(function*() {
         const reading = yield* Effect.fork(Stream.runCollect(other.stream))
         yield* Stream.run(Stream.make("one ", "two ", "three"), one.sink)
         yield* one.shutdown
         const chunks = Chunk.toReadonlyArray(yield* Fiber.join(reading))
-        yield* same("what arrives", chunks.map(text).join(""), "one two three")
+        yield* same("the received text", chunks.map(text).join(""), "one two three")
       })
   }
 ]

@@ -1,8 +1,8 @@
 /**
- * A TCP proxy that does to connections what networks do: delays, splits, cuts, resets, garbage. It stands on loopback
- * between a client and a real server, and the test says when what happens.
+ * A TCP proxy that injects network faults: delays, splits, cuts, resets, garbage. It runs on loopback between a client
+ * and a real server. The test decides when each fault happens.
  *
- * Its sockets are real, and so is its time: the test's clock does not move it.
+ * Its sockets and its time are real: a `TestClock` does not move it.
  *
  * @since 0.1.0
  */
@@ -13,58 +13,74 @@ import { FaultyServer, host } from "./internal/faultyServer.js"
 import { check, treatment, whole } from "./internal/treatment.js"
 
 /**
- * What is done to the bytes that go one way, in real time. What is left out is not done.
+ * The faults for the bytes of one direction, in real time. Every field is optional; without it the bytes pass
+ * unchanged.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Faults {
-  /** Each chunk is passed on so much later; the order is kept. Less than 12 days, as all times here. */
+  /**
+   * Delays each chunk by this time and keeps the order. From 0 to less than 12 days, like all times here. Default: 0.
+   * Use it to test timeouts and pipelining.
+   */
   readonly latency?: Duration.DurationInput
 
-  /** Each chunk is passed on later by a random share of this; the order is kept even so. */
+  /**
+   * Delays each chunk by a random share of this time, in addition to `latency`. The order stays, so a long delay also
+   * holds back the chunks behind it. Default: 0.
+   */
   readonly jitter?: Duration.DurationInput
 
-  /** At most so many bytes per second are passed on. More than 0. */
+  /** Limits the bytes passed on per second. More than 0. Default: no limit. */
   readonly bandwidth?: number
 
   /**
-   * Pieces of at most so many bytes are passed on, each written on its own turn of the event loop. A receiver that is
-   * slower than the proxy finds several of them at once, as with every TCP stream. At least 1.
+   * Splits the stream into pieces of at most this many bytes, and writes each in its own turn of the event loop. A
+   * receiver slower than the proxy finds several pieces at once, as with every TCP stream. At least 1. Default: no
+   * splitting. Set it to 1 to test decoders.
    */
   readonly slice?: number
 
-  /** What comes within this time, counted from the first chunk, is passed on in one write. */
+  /**
+   * Collects the chunks that arrive within this time of the first one, and passes them on in one write. This delays the
+   * first chunk by that time. Default: 0. Use it to test decoders against several frames in one read.
+   */
   readonly merge?: Duration.DurationInput
 
   /**
-   * Nothing is passed on, not even the end, and reading stops, so that the sender feels it; until something else is
-   * set.
+   * Passes nothing on, not even the end, and stops reading, so that the sender notices. It lasts until other faults are
+   * set. Default: `false`. Use it for a peer that hangs.
    */
   readonly stall?: boolean
 
-  /** The probability, from 0 to 1, that a chunk that comes has one of its bytes changed. */
+  /** Changes one byte of an arriving chunk with this probability, from 0 to 1. Default: 0. */
   readonly corrupt?: number
 
-  /** The probability, from 0 to 1, that a chunk that comes is passed on twice. */
+  /** Passes an arriving chunk on twice with this probability, from 0 to 1. Default: 0. */
   readonly duplicate?: number
 
   /**
-   * A connection is cut, as `cut` says, once so many bytes more have been passed on in this direction; counted for each
-   * connection from when this is set, or from its beginning. With 0 it is cut at once. At least 0.
+   * Cuts each connection, in the manner of `cut`, after this many more bytes in this direction. The count begins when
+   * this is set, or with the connection. At least 0; 0 cuts at once. Default: never. Use it to break a connection in
+   * the middle of a frame.
    */
   readonly cutAfter?: number
 
   /**
-   * How it is cut, on both sides: `"Reset"`, 10 milliseconds after the last byte, because Node.js takes a reset that
-   * comes along with bytes for an end; or `"End"`, after which what still comes is lost. A reset can overtake bytes
-   * that a slow reader has not read. Default: `"Reset"`.
+   * Chooses the cut of `cutAfter`; it happens on both sides.
+   *
+   * - `"Reset"` waits 10 milliseconds after the last byte, because Node.js takes a reset that arrives along with bytes
+   *   for an end. It can overtake bytes that a slow reader has not read.
+   * - `"End"` ends both streams in order. Bytes that arrive later are lost.
+   *
+   * Default: `"Reset"`, the harsher of the two.
    */
   readonly cut?: "Reset" | "End"
 }
 
 /**
- * Which way bytes go.
+ * The direction of the bytes: from client to server, from server to client, or both.
  *
  * @since 0.1.0
  * @category models
@@ -72,9 +88,12 @@ export interface Faults {
 export type Direction = "toServer" | "toClient" | "both"
 
 /**
- * How the proxy meets those who connect: `"Accept"` connects them to the server; `"Refuse"` does not listen, so that
- * they fail with ECONNREFUSED; `"Reset"` accepts and resets at once; `"Ignore"` accepts, takes what they send, and
- * never answers nor connects to the server.
+ * The proxy's reaction to a new client.
+ *
+ * - `"Accept"` connects the client to the server.
+ * - `"Refuse"` stops listening, so that the client fails with ECONNREFUSED.
+ * - `"Reset"` accepts the client and resets it at once.
+ * - `"Ignore"` accepts the client and reads its bytes, but never answers and never connects to the server.
  *
  * @since 0.1.0
  * @category models
@@ -82,76 +101,85 @@ export type Direction = "toServer" | "toClient" | "both"
 export type Welcome = "Accept" | "Refuse" | "Reset" | "Ignore"
 
 /**
- * A proxy and what a test does with it.
+ * A running proxy and its controls.
  *
  * @since 0.1.0
  * @category models
  */
 export interface FaultProxy {
-  /** Where clients connect to: 127.0.0.1. */
+  /** The address for clients: 127.0.0.1. */
   readonly host: string
 
-  /** The port on which clients connect. */
+  /** The port for clients. */
   readonly port: number
 
   /**
-   * What is done from now on to the bytes of present and future connections; replaces what was set before. It is done
-   * to bytes that wait in the proxy too, but what has been corrupted or duplicated remains so. Wrong values are a
-   * defect (`RangeError`) that names the option, the value and the rule, and change nothing.
+   * Sets the faults of a direction for present and future connections, and replaces the ones set before. They also
+   * apply to bytes that wait in the proxy; bytes already corrupted or duplicated stay so. An invalid value is a defect
+   * (`RangeError`) that names the option, the value and the rule, and changes nothing.
    */
   readonly set: (direction: Direction, faults: Faults) => Effect.Effect<void>
 
-  /** No faults any more, and everybody is accepted. What was held back is passed on, in order. */
+  /** Removes all faults and accepts every client again. Passes on the bytes held back, in order. */
   readonly heal: Effect.Effect<void>
 
-  /** Resets every present connection, on both sides. Gives how many. */
+  /** Resets every present connection, on both sides. Returns the number of connections. */
   readonly reset: Effect.Effect<number>
 
   /**
-   * Ends the stream to every client (a FIN), as a server does that goes away in order. What the server still sends is
-   * lost, and so is what waits in the proxy for the client; what the client sends is passed on. Gives how many clients.
+   * Ends the stream to every client (a FIN), as a server does that shuts down in order. Returns the number of clients.
+   *
+   * Bytes that the server sends later are lost, and so are those that wait in the proxy for a client. The bytes of the
+   * clients still reach the server.
    */
   readonly end: Effect.Effect<number>
 
-  /** Sends every client at once something that no server has sent. Gives how many clients. */
+  /** Sends bytes to every client at once, as if from the server. Returns the number of clients. */
   readonly inject: (bytes: Uint8Array | string) => Effect.Effect<number>
 
   /**
-   * How those who connect are met from now on. At first: `"Accept"`. Present connections stay as they are. After
-   * `"Refuse"` the proxy listens on the same port again; should another process hold that port for 5 seconds, that is a
-   * defect.
+   * Sets the reaction to new clients. At first it is `"Accept"`. Present connections stay as they are.
+   *
+   * After `"Refuse"` the proxy listens on the same port again. If another process holds that port for 5 seconds, that
+   * is a defect.
    */
   readonly welcome: (how: Welcome) => Effect.Effect<void>
 
-  /** How many clients are connected now. */
+  /** The number of clients that are connected now. */
   readonly connections: Effect.Effect<number>
 
-  /** How many clients have ever been accepted, with those that were reset at once or ignored. */
+  /** The number of clients accepted so far, including those that were reset at once or ignored. */
   readonly accepted: Effect.Effect<number>
 }
 
 /**
- * How to make a proxy.
+ * The options of a proxy.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** The server. */
+  /** Sets the server to connect to: host name or address, and port from 1 to 65535. Required. */
   readonly target: { readonly host: string; readonly port: number }
 
-  /** Determines what is random: each connection has, in each direction, a sequence of its own. Default: 1. */
+  /**
+   * Seeds `jitter`, `corrupt` and `duplicate`. Each direction of each connection draws from a sequence of its own, so
+   * that other connections cannot shift it. A whole number. Default: 1, so that a test repeats itself.
+   */
   readonly seed?: number
 }
 
 /**
- * Starts a proxy on a random port of loopback, in real time. When the scope closes, it stops listening and resets every
- * connection; no socket and no timer is left then.
+ * Starts a proxy on a random port of loopback. It never fails; an invalid option is a defect (`RangeError`) that names
+ * the option, the value and the rule.
  *
- * A peer's end is passed on after everything that came before it, and a peer's reset at once (one that comes along with
- * bytes looks like an end to Node.js, and is passed on as that). A client whose server
- * cannot be reached is reset. A receiver that reads slowly slows the sender down. Wrong options are a defect
- * (`RangeError`) that names the option, the value and the rule.
+ * Use it to test clients on real sockets. For tests of your own code on a `TestClock`, use `MemoryServer`.
+ *
+ * - When the scope closes, the proxy stops listening and resets every connection. It leaves no socket and no timer.
+ * - It passes a peer's end on after all earlier bytes, and a peer's reset at once. A reset that arrives along with
+ *   bytes looks like an end to Node.js, and is passed on as one.
+ * - It resets a client whose server cannot be reached.
+ * - A receiver that reads slowly slows the sender down.
  *
  * @example
  * ```ts
@@ -175,7 +203,7 @@ export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, n
     whole("target.port", target.port, 1, 65_535)
     whole("seed", seed, Number.MIN_SAFE_INTEGER)
     const untouched = treatment({})
-    // Opening and closing the port take their turns, the scope's end too.
+    // Opens and closes of the port run one after another, the one at the scope's end included.
     const turns = Effect.unsafeMakeSemaphore(1)
     const inTurn = (change: () => Promise<void>) => Effect.uninterruptible(turns.withPermits(1)(Effect.promise(change)))
 

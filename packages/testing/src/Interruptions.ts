@@ -1,5 +1,5 @@
 /**
- * Finds the runtime steps at which an interruption breaks a program: it runs the program again and again, and
+ * Finds the runtime steps at which an interruption breaks a program. It runs the program again and again, and
  * interrupts it one step later each time.
  *
  * @since 0.1.0
@@ -11,8 +11,8 @@ import { sampled } from "./internal/grid.js"
 import * as SteppingScheduler from "./SteppingScheduler.js"
 
 /**
- * When the interrupt comes, seen from the forced yield: before the fiber has stepped aside, so that nothing else has
- * run, or after everything else that could run has run.
+ * The moment of the interrupt, relative to the forced yield. Either the fiber has not yielded yet, so nothing else has
+ * run, or everything else that could run has run.
  *
  * @since 0.1.0
  * @category models
@@ -20,27 +20,33 @@ import * as SteppingScheduler from "./SteppingScheduler.js"
 export type Moment = "before others run" | "after others ran"
 
 /**
- * One step at which an interruption did harm.
+ * A step at which an interruption did harm.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Violation {
+  /** The step before which the interrupt came, counted from 0. */
   readonly step: number
   readonly moment: Moment
+  /** The budget under which it happened: see `Options.budgets`. */
   readonly budget: number
+  /** The harm, in the words of the explored program. */
   readonly problem: string
 }
 
 /**
+ * The result of `explore`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Report {
-  /** How many runtime steps the program takes when nobody interrupts it, with the budget with which it takes the most. */
+  /** The runtime steps that the program takes without an interrupt. With several budgets, the largest count. */
   readonly steps: number
-  /** How many times it was run. */
+  /** The number of runs. */
   readonly runs: number
+  /** All harm that was found; empty if no interruption did any. */
   readonly violations: ReadonlyArray<Violation>
 }
 
@@ -51,28 +57,34 @@ export interface Report {
  * @category models
  */
 export interface PairViolation {
+  /** The step of each fiber before which the interrupt came, counted from 0. */
   readonly steps: readonly [number, number]
   readonly moment: Moment
+  /** The budget under which it happened: see `Options.budgets`. */
   readonly budget: number
+  /** The harm, in the words of the explored program. */
   readonly problem: string
 }
 
 /**
+ * The result of `explorePairs`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface PairReport {
-  /** How many runtime steps each of the two was seen to take at most. */
+  /** The most runtime steps that each of the two fibers was seen to take. */
   readonly steps: readonly [number, number]
-  /** How many pairs of steps there are, over all budgets and moments. */
+  /** The number of pairs of steps, over all budgets and moments. */
   readonly pairs: number
-  /** How many of them were run. */
+  /** The number of pairs that were run. */
   readonly runs: number
+  /** All harm that was found. */
   readonly violations: ReadonlyArray<PairViolation>
 }
 
 /**
- * Forks the effect to be interrupted. It must be called once in each run.
+ * Forks the effect that will be interrupted. Call it exactly once in each run.
  *
  * @since 0.1.0
  * @category models
@@ -80,37 +92,49 @@ export interface PairReport {
 export type ForkSubject = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R>
 
 /**
+ * The options of `explore`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * A program that takes more steps than this counts as one that does not end: the exploration dies. Default: 2,000.
+   * Limits the steps of the explored fiber. The exploration of a program with more steps dies, because the program
+   * counts as endless. Default: 2,000, far above a borrow and its release. Raise it for longer programs.
    */
   readonly maxSteps?: number
   /**
-   * After how many steps in a row a fiber yields; everything is explored with each of these. Small budgets such as 4, 7,
-   * 16 and 33 open windows that are hardly ever open otherwise. What sleeps should do so on the live clock then: under a
-   * small budget, sleeps that are interrupted can keep a `TestClock` from shutting down. Default: 2,048 alone, which is
-   * Effect's own.
+   * Sets after how many steps in a row a fiber yields. The program is explored with each of these budgets in turn.
+   * Default: `[2048]`, which is Effect's own.
+   *
+   * Small budgets such as 4, 7, 16 and 33 open windows that otherwise hardly ever open. With a small budget, let sleeps
+   * run on the live clock: an interrupted sleep can keep a `TestClock` from shutting down.
    */
   readonly budgets?: ReadonlyArray<number>
 }
 
 /**
+ * The options of `explorePairs`.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface PairOptions extends Options {
-  /** How many pairs of steps are run at most; the report says how many there are. Default: 1,000. */
+  /**
+   * Limits the pairs of steps that are run, over all budgets and moments. Default: 1,000, which keeps a test short. The
+   * report's `pairs` says how many there are: raise the limit to run them all.
+   */
   readonly maxRuns?: number
-  /** Determines which pairs are run, if not all of them. Default: 1. */
+  /**
+   * Seeds the choice of pairs if `maxRuns` does not allow them all. A whole number. Default: 1, so that a test repeats
+   * itself.
+   */
   readonly seed?: number
 }
 
 const moments: ReadonlyArray<Moment> = ["before others run", "after others ran"]
 
-/** In so many turns of the scheduler everything that does not wait for time or for a peer comes to rest. */
+/** After this many turns of the scheduler, everything still waiting waits for time or for a peer. */
 const turns = 200
 
 const interrupt = (fiber: Fiber.RuntimeFiber<any, any>) => fiber.unsafeInterruptAsFork(FiberId.none)
@@ -124,7 +148,7 @@ class Run {
     this.scheduler = SteppingScheduler.make({ budget })
   }
 
-  /** What forks the subject of that number, which is interrupted at this step. */
+  /** Returns a `ForkSubject` for the subject with this number, which is interrupted at this step. */
   fork(subject: number, at: number): ForkSubject {
     return (effect) =>
       Effect.fork(Effect.withFiberRuntime((fiber) => {
@@ -133,7 +157,7 @@ class Run {
       }))
   }
 
-  /** Runs it; what is wrong afterwards. */
+  /** Runs the program and returns its problems. */
   readonly perform = <V, R>(
     run: Effect.Effect<ReadonlyArray<string>, never, R>,
     at: V
@@ -143,12 +167,12 @@ class Run {
       (problems) => problems.map((problem) => ({ ...at, moment: this.moment, budget: this.budget, problem }))
     )
 
-  /** How many steps the subject of that number took. */
+  /** The steps that the subject with this number took. */
   steps(subject: number): number {
     return this.watches[subject]?.steps ?? 0
   }
 
-  /** Whether it was still running at its step. */
+  /** Whether the subject was still running at its step. */
   struck(subject: number): boolean {
     return this.watches[subject]?.reached ?? false
   }
@@ -164,7 +188,7 @@ class Run {
     }
   }
 
-  /** Lets the other fibers have so many turns. */
+  /** Gives the other fibers this many turns. */
   private pass(left: number, then: () => void): void {
     this.scheduler.scheduleTask(() => left === 0 ? then() : this.pass(left - 1, then), 0)
   }
@@ -174,10 +198,29 @@ const endless = (maxSteps: number) => Effect.dieMessage(`the program has not end
 
 /**
  * Runs `run` once for every runtime step of the fiber that it forks with `forkSubject`, and interrupts that fiber at
- * that step. `run` says what is wrong afterwards; an empty list means that the interruption did no harm.
+ * that step. `run` returns the problems it finds afterwards; an empty list means that the interruption did no harm.
  *
- * The technique: Effect asks its `Scheduler` before every step whether the fiber should yield, so a scheduler of one's
- * own sees every point at which an interrupt can take hold.
+ * Use it for code that acquires and gives back, or that must repair itself after an interrupt. It never fails: read
+ * `violations`. It dies if the program takes more than `maxSteps`.
+ *
+ * The technique: Effect asks its `Scheduler` before every step whether the fiber should yield. A custom scheduler
+ * therefore sees every point at which an interrupt can take hold.
+ *
+ * @example
+ * ```ts
+ * import { Interruptions } from "@socketpool/testing"
+ * import { Effect, Fiber, Ref } from "effect"
+ *
+ * // The interrupt between the two updates loses a permit: `violations` names the steps.
+ * const report = Interruptions.explore((forkSubject) =>
+ *   Effect.gen(function*() {
+ *     const permits = yield* Ref.make(1)
+ *     const borrow = Effect.andThen(Ref.update(permits, (n) => n - 1), Ref.update(permits, (n) => n + 1))
+ *     yield* Fiber.await(yield* forkSubject(borrow))
+ *     return (yield* Ref.get(permits)) === 1 ? [] : ["a permit is lost"]
+ *   })
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category testing
@@ -207,12 +250,31 @@ export const explore = <R>(
   })
 
 /**
- * Runs `run` for pairs of runtime steps of the two fibers that it forks, and interrupts each at its step: a fiber that
- * mends what its own interruption has broken may rely on another that is interrupted too.
+ * Runs `run` for pairs of runtime steps of the two fibers that it forks, and interrupts each fiber at its step.
  *
- * There are too many pairs to run them all if the programs are long: `maxRuns` of them are drawn evenly, and the report
- * says of how many. The steps are counted first in a run without interruptions; where one interruption makes the other
- * fiber go a longer way, those steps join the pairs that are drawn from thereafter.
+ * Use it in addition to `explore`: a fiber that repairs the harm of its own interruption may rely on another fiber that
+ * is interrupted, too. It fails and dies as `explore` does.
+ *
+ * Long programs have too many pairs to run them all: the exploration draws `maxRuns` of them evenly, and `pairs`
+ * reports the total. A first run without interruptions counts the steps. If an interruption makes the other fiber take
+ * more steps, these join the pairs to draw from.
+ *
+ * @example
+ * ```ts
+ * import { Interruptions } from "@socketpool/testing"
+ * import { Effect, Fiber, Ref } from "effect"
+ *
+ * const report = Interruptions.explorePairs((forkFirst, forkSecond) =>
+ *   Effect.gen(function*() {
+ *     const permits = yield* Ref.make(2)
+ *     const take = Ref.update(permits, (n) => n - 1)
+ *     const giveBack = Ref.update(permits, (n) => n + 1)
+ *     const borrow = Effect.acquireUseRelease(take, () => Effect.yieldNow(), () => giveBack)
+ *     yield* Fiber.awaitAll([yield* forkFirst(borrow), yield* forkSecond(borrow)])
+ *     return (yield* Ref.get(permits)) === 2 ? [] : ["a permit is lost"]
+ *   })
+ * )
+ * ```
  *
  * @since 0.1.0
  * @category testing

@@ -1,5 +1,5 @@
 /**
- * Two connections that are each other's peer, in memory: for tests of code that takes a `Connection`.
+ * Pairs of connections in memory that are each other's peer. Use them to test code that takes a `Connection`.
  *
  * @since 0.1.0
  */
@@ -11,25 +11,33 @@ import type * as Scope from "effect/Scope"
 import { connected, highWaterMark as usual, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
- * Of both ends.
+ * The options of both ends.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
-  /** How long one operation that has to wait may take, on the test's clock. Default: none. */
+  /**
+   * Limits each `send` and each read that has to wait, on the test's clock. A longer one fails with `ConnectionError`
+   * reason `Timeout`. Must be more than 0. Default: none, as for sockets.
+   */
   readonly timeout?: Duration.DurationInput
 
-  /** Whether sending may go on after the peer has ended its stream. Default: `false`. */
+  /** Lets an end keep sending after its peer has ended its stream. Default: `false`, as for sockets. */
   readonly allowHalfOpen?: boolean
 
-  /** How many bytes the peer may leave unread before a `send` waits. At least 1. Default: 16,384. */
+  /**
+   * Sets how many bytes the peer may leave unread before a `send` waits. At least 1; less is a defect (`RangeError`).
+   * Default: 16,384, as a socket in Node 20. Set it to 1 to make every `send` wait for its reader.
+   */
   readonly highWaterMark?: number
 }
 
 /**
- * Makes both ends of one connection; they close with the scope. What one sends, the other receives, at once and in
- * order; a peer that does not read holds the sender back.
+ * Makes both ends of one connection. They close with the scope. The bytes that one end sends reach the other at once
+ * and in order. A peer that does not read holds the sender back. It never fails.
+ *
+ * Use it to test a protocol without a pool. For a server that accepts connections, use `MemoryServer`.
  *
  * @example
  * ```ts

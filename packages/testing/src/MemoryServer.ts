@@ -1,8 +1,8 @@
 /**
- * A server in memory, for tests of code that uses a `Connection` or a pool of them: no socket, no port, no real time.
+ * A server in memory. Use it to test code that uses a `Connection` or a pool, without sockets, ports and real time.
  *
- * Its connections are those of `@socketpool/core` in every respect but the bytes' way: leases that end, pulled reads,
- * and a pool that closes what is not clean. Deadlines are on the test's clock.
+ * Only the transport differs from a real server. Leases end, reads are pulled, and the pool closes connections that are
+ * not clean. Deadlines run on the test's clock.
  *
  * @since 0.1.0
  */
@@ -19,8 +19,8 @@ import type * as Scope from "effect/Scope"
 import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
- * How the server meets those who connect: it accepts them, refuses them (`ConnectError` reason `Refused`), or says
- * nothing, so that they wait until their `connectTimeout`.
+ * The server's reaction to a new client. `"Accept"` accepts it. `"Refuse"` makes it fail with `ConnectError` reason
+ * `Refused`. `"Ignore"` never answers, so that it waits for its `connectTimeout`.
  *
  * @since 0.1.0
  * @category models
@@ -28,56 +28,81 @@ import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from 
 export type Welcome = "Accept" | "Refuse" | "Ignore"
 
 /**
- * How to connect.
+ * The options of a connection to the server.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ConnectOptions {
-  /** How long opening may take. Then it fails with `ConnectError` reason `Timeout`. Default: 5 seconds. */
+  /**
+   * Limits the open, with a pool's `handshake`. A longer open fails with `ConnectError` reason `Timeout`, or
+   * `HandshakeTimeout`. Must be more than 0. Default: 5 seconds, as for sockets.
+   */
   readonly connectTimeout?: Duration.DurationInput
 
-  /** How long one operation that has to wait may take. Default: none. */
+  /**
+   * Limits each `send` and each read that has to wait. A longer one fails with `ConnectionError` reason `Timeout`. Must
+   * be more than 0. Default: none, as for sockets.
+   */
   readonly timeout?: Duration.DurationInput
 
-  /** Whether sending may go on after the peer has ended its stream. Default: `false`. */
+  /** Lets the client keep sending after the server has ended its stream. Default: `false`, as for sockets. */
   readonly allowHalfOpen?: boolean
 }
 
 /**
- * A server and what a test does with it.
+ * A running server and its controls.
+ *
+ * @example
+ * ```ts
+ * import { MemoryServer } from "@socketpool/testing"
+ * import { Effect } from "effect"
+ *
+ * // The pool notices that the server has reset an idle connection, and then that the server is down.
+ * const test = Effect.scoped(Effect.gen(function*() {
+ *   const server = yield* MemoryServer.make(() => Effect.never)
+ *   const pool = yield* server.pool({ maxConnections: 1 })
+ *   yield* pool.use(() => Effect.void)
+ *   yield* server.reset
+ *   yield* server.welcome("Refuse")
+ *   const error = yield* Effect.flip(pool.use(() => Effect.void))
+ *   return [error._tag, yield* server.accepted] // ["ConnectError", 1]
+ * }))
+ * ```
  *
  * @since 0.1.0
  * @category models
  */
 export interface MemoryServer {
-  /** Connects; closes with the scope. */
+  /** Opens a connection that closes with the scope. Fails with `ConnectError` reason `Refused` or `Timeout`. */
   readonly connect: (options?: ConnectOptions) => Effect.Effect<Connection, ConnectError, Scope.Scope>
 
-  /** A pool of connections to the server. */
+  /** Makes a pool of connections to the server. It closes with the scope. */
   readonly pool: (
     options?: ConnectOptions & TransportPool.Options<Connection>
   ) => Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope>
 
-  /** The same as a layer, in place of `TcpPoolLive` and its like. */
+  /** Provides `pool` as the `Pool` service, in place of `TcpPoolLive` and its siblings. */
   readonly layer: (options?: ConnectOptions & TransportPool.Options<Connection>) => Layer.Layer<Pool>
 
-  /** How those who connect are met from now on. At first: `"Accept"`. */
+  /** Sets the reaction to new clients. At first it is `"Accept"`. Present connections stay as they are. */
   readonly welcome: (how: Welcome) => Effect.Effect<void>
 
-  /** Breaks every connection, as a server that is killed does: both sides fail with reason `Reset`. How many. */
+  /**
+   * Breaks every connection, as the death of a server does: both sides fail with reason `Reset`. Returns the number.
+   */
   readonly reset: Effect.Effect<number>
 
-  /** Ends every connection's stream, as a server that shuts down does. How many. */
+  /** Ends every connection's stream, as a server does that shuts down in order. Returns the number. */
   readonly end: Effect.Effect<number>
 
-  /** Sends something on every connection, whether it was asked for or not. To how many. */
+  /** Sends data on every connection, requested or not. Returns the number of connections. */
   readonly push: (data: Uint8Array | string) => Effect.Effect<number>
 
-  /** How many connections the server has now. */
+  /** The number of connections that the server has now. */
   readonly connections: Effect.Effect<number>
 
-  /** How many connections the server has accepted so far. */
+  /** The number of connections that the server has accepted so far. */
   readonly accepted: Effect.Effect<number>
 }
 
@@ -85,8 +110,12 @@ type ClientConnection = TransportSession.TransportConnection<MemoryTransport>
 type ClientSession = TransportSession.TransportSession<MemoryTransport, ClientConnection>
 
 /**
- * Starts a server that runs `serve` for each connection, in a fiber of its own, until it ends: then the connection is
- * closed on the server's side. A failure of `serve` ends only that connection. The server stops with the scope.
+ * Starts a server that runs `serve` for each connection, in a fiber of its own. When `serve` ends, the server closes
+ * that connection. A failure or defect of `serve` ends only its own connection. The server stops with the scope and
+ * ends all connections. It never fails.
+ *
+ * Use it to test code that borrows from a pool, with `layer` in place of the real one. For tests on real sockets, use
+ * `FaultProxy`.
  *
  * @example
  * ```ts
@@ -115,7 +144,7 @@ export const make = <R = never>(
     let how: Welcome = "Accept"
     let accepted = 0
 
-    /** The client's end of a new connection; the server's is served. */
+    /** Makes a connection, starts `serve` on the server's end, and returns the client's end. */
     const accept = (): MemoryTransport => {
       const client: TcpAddress = { _tag: "TcpAddress", hostname: "client", port: ++accepted }
       const [near, far] = connected(client, address, highWaterMark)

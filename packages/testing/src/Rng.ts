@@ -1,31 +1,44 @@
 /**
- * Random numbers that a seed determines, for what a test draws outside of effects.
+ * Random numbers that a seed determines, for tests that draw outside of effects.
  *
  * @since 0.1.0
  */
 
 /**
+ * A generator of random numbers.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Rng {
-  /** A number from 0 up to, but not including, 1. */
+  /** Draws a number from 0 up to, but not including, 1. */
   readonly next: () => number
-  /** A whole number between these two, both included. */
+  /** Draws a whole number between these two, both included. */
   readonly between: (least: number, most: number) => number
-  /** `true` with this probability. */
+  /** Draws `true` with this probability, from 0 to 1. */
   readonly chance: (probability: number) => boolean
-  /** One of these. */
+  /** Draws one of these values, all equally likely. */
   readonly pick: <const A>(choices: readonly [A, ...ReadonlyArray<A>]) => A
-  /** One of these values, each as often as its weight says. */
+  /** Draws one of these values. The probability of each is its weight divided by the sum of all weights. */
   readonly weighted: <const A>(
     choices: readonly [readonly [number, A], ...ReadonlyArray<readonly [number, A]>]
   ) => A
 }
 
 /**
- * Makes a generator: mulberry32 (Tommy Ettinger, 2017), which is quick and gives unlike sequences for seeds that are
- * neighbours. Only the lower 32 bits of the seed count. Not for secrets.
+ * Makes a generator: mulberry32 (Tommy Ettinger, 2017). It is fast, and neighbouring seeds give unlike sequences. Only
+ * the lower 32 bits of the seed count.
+ *
+ * Use it to draw a test's scenario from its seed. Never use it for secrets.
+ *
+ * @example
+ * ```ts
+ * import { Rng } from "@socketpool/testing"
+ *
+ * const rng = Rng.make(42)
+ * const delay = rng.between(1, 20)
+ * const behaviour = rng.weighted([[8, "ok"], [1, "fail"], [1, "die"]])
+ * ```
  *
  * @since 0.1.0
  * @category constructors

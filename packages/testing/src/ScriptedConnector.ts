@@ -1,5 +1,5 @@
 /**
- * A connector that does what the test says, and counts what the pool does with it.
+ * A connector that follows a script and records what the pool does with it.
  *
  * @since 0.1.0
  */
@@ -13,8 +13,12 @@ import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
 
 /**
- * What one open or one close does: it succeeds, fails (an open only: a finalizer cannot fail), dies, never ends, or
- * succeeds after a while on the test's clock. `"stuck"` never ends and cannot be interrupted either.
+ * The behaviour of one open or one close.
+ *
+ * - `"ok"` succeeds at once; `slow` succeeds after that time on the test's clock.
+ * - `"fail"` fails. Only an open can fail, because a finalizer cannot.
+ * - `"die"` dies with a defect.
+ * - `"never"` never ends, but can be interrupted. `"stuck"` never ends and cannot be interrupted.
  *
  * @since 0.1.0
  * @category models
@@ -22,7 +26,7 @@ import type * as Scope from "effect/Scope"
 export type Behaviour = "ok" | "fail" | "die" | "never" | "stuck" | { readonly slow: Duration.DurationInput }
 
 /**
- * What a scripted open fails with.
+ * The failure of an open that the script lets fail. `attempt` counts from 1.
  *
  * @since 0.1.0
  * @category errors
@@ -34,56 +38,61 @@ export class ScriptedOpenError extends Data.TaggedError("ScriptedOpenError")<{ r
 }
 
 /**
- * A connection without a peer. The numbers count from 1 in the order of the opens.
+ * A connection without a peer.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ScriptedConnection {
+  /** The connection's number, counted from 1 in the order of the opens. */
   readonly id: number
-  /** Whether the peer is still there. */
+  /** Whether the peer is still there. Give it to the pool as `isConnected`. */
   alive: boolean
-  /** Whether somebody holds it, as the test keeps the books. */
+  /** Whether somebody holds the connection. The connector leaves this field to the test. */
   held: boolean
-  /** Whether its close has begun. */
+  /** Whether the close has begun. */
   closing: boolean
-  /** Completes when the peer goes away. */
+  /** Completes when the peer goes away. Give it to the pool as `closed`. */
   readonly closed: Effect.Effect<void>
   /** Makes the peer go away. */
   readonly kill: () => void
 }
 
 /**
- * A connector and its books.
+ * A connector and its records.
  *
  * @since 0.1.0
  * @category models
  */
 export interface ScriptedConnector {
+  /** Opens a connection as the script says. Give it to the pool as `open`. */
   readonly open: Effect.Effect<ScriptedConnection, ScriptedOpenError, Scope.Scope>
-  /** What happened, in order: `"open 1"`, `"close 1"` … */
+  /** The events so far, in order: `"open 1"`, `"close 1"` … */
   readonly log: ReadonlyArray<string>
-  /** Opens begun. */
+  /** The number of opens begun. */
   readonly attempts: number
-  /** Opens that gave a connection. */
+  /** The number of opens that succeeded. */
   readonly opened: number
-  /** Closes begun: how often a finalizer ran. */
+  /** The number of closes begun, that is, of finalizers run. */
   readonly closed: number
-  /** Connections that are open now. */
+  /** The number of connections that are open now. */
   readonly live: number
-  /** How many of them are closing for `closeTimeout` or longer. */
+  /** The number of live connections whose close has taken `closeTimeout` or longer. */
   readonly overdue: number
-  /** The most connections that were open or being opened at once, without those that were overdue. */
+  /** The most connections that were open or being opened at once, without overdue ones. */
   readonly peak: number
   /** The most opens that were in flight at once. */
   readonly peakOpening: number
-  /** The connection of that number. */
+  /** Returns the connection with this number. */
   readonly connection: (id: number) => ScriptedConnection
-  /** What is wrong with the pool's numbers, or with their agreement with the connector's; nothing if all is well. */
+  /**
+   * Checks the pool's numbers against each other and against the connector's. Returns the problems; an empty list means
+   * that they agree.
+   */
   readonly audit: (stats: PoolStats) => ReadonlyArray<string>
 }
 
-/** `Effect.never` sets a timer, which would keep all that an abandoned run has made. */
+/** Never ends, without a timer: the timer of `Effect.never` would keep everything of an abandoned run in memory. */
 const never = Effect.async<never>(() => {})
 
 const behave = (behaviour: Behaviour, fail: Effect.Effect<never, ScriptedOpenError>) => {
@@ -96,8 +105,8 @@ const behave = (behaviour: Behaviour, fail: Effect.Effect<never, ScriptedOpenErr
 }
 
 /**
- * Makes a connector. `open` says what attempt number n does, `close` what closing connection number n does; both
- * succeed when left out.
+ * Makes a connector. Use it to test how code behaves while opens or closes are slow, fail or hang, and to find lost
+ * connections with `audit`. For code that sends and receives bytes, use `MemoryServer`.
  *
  * @example
  * ```ts
@@ -120,11 +129,14 @@ const behave = (behaviour: Behaviour, fail: Effect.Effect<never, ScriptedOpenErr
  * @category constructors
  */
 export const make = (script: {
+  /** Chooses the behaviour of each open by its number, counted from 1. Default: every open succeeds at once. */
   readonly open?: (attempt: number) => Behaviour
+  /** Chooses the behaviour of each close by the connection's number. Default: every close succeeds at once. */
   readonly close?: (id: number) => Behaviour
   /**
-   * The pool's `closeTimeout`, for scripts in which closes take longer. The pool then gives the connection's place to
-   * another, and so the audit does not count it any more. Default: it is counted until it has closed.
+   * Repeats the pool's `closeTimeout`, for scripts in which a close takes longer. The pool then gives the place of that
+   * connection to another, so the audit must stop counting it. Default: the audit counts a connection until it has
+   * closed.
    */
   readonly closeTimeout?: Duration.DurationInput
 } = {}): ScriptedConnector => {
@@ -138,7 +150,7 @@ export const make = (script: {
   let peak = 0
   let peakOpening = 0
   let clock: Clock.Clock | undefined
-  /** When the closes that are under way have begun, by connection. */
+  /** The start time of every close in progress, in milliseconds. */
   const closingSince = new Map<ScriptedConnection, number>()
 
   const now = () => clock!.unsafeCurrentTimeMillis()
@@ -187,7 +199,7 @@ export const make = (script: {
       )
     }).pipe(Effect.orDie)
 
-  // The finalizer is registered in the step that connects, so that no interrupt can come between.
+  // Connecting and registering the finalizer are one step, so that no interrupt can come in between.
   const open = Effect.uninterruptibleMask((restore) =>
     Effect.clockWith((here) => {
       clock = here
@@ -237,14 +249,14 @@ export const make = (script: {
       }
       const closedByPool = Object.values(stats.closed).reduce((sum, n) => sum + n, 0)
       const open = stats.idle + stats.inUse
-      expect(stats.opened - closedByPool === open + stats.closing, "opened − closed is not what is there")
-      expect(stats.opening + open + stats.closing <= stats.maxConnections, "more connections than allowed")
-      // Who waits for an answer of one idle connection need not wait for those of the others.
+      expect(stats.opened - closedByPool === open + stats.closing, "opened − closed is not idle + in use + closing")
+      expect(stats.opening + open + stats.closing <= stats.maxConnections, "more connections than maxConnections")
+      // A borrower may wait while the pool validates one idle connection for it, and others are idle, too.
       const isCovered = stats.pending === 0 || stats.validating > 0
-      expect(stats.idle === 0 || isCovered, "somebody waits beside an idle connection")
+      expect(stats.idle === 0 || isCovered, "a borrower waits although a connection is idle")
       expect(open <= live, "the pool counts a connection that has closed")
-      expect(live - overdue() <= open + stats.closing + stats.opening, "a connection has been lost")
-      expect(peak <= stats.maxConnections, "more connections were open at once than allowed")
+      expect(live - overdue() <= open + stats.closing + stats.opening, "the pool has lost a connection")
+      expect(peak <= stats.maxConnections, "more connections than maxConnections were open at once")
       expect(closed <= connections.length, "a finalizer ran twice")
       return problems
     }

@@ -1,5 +1,5 @@
 /**
- * Runs an effect under one interleaving of its fibers that a seed determines, on a clock of its own, in one go.
+ * Runs an effect synchronously, on a clock of its own. A seed determines the interleaving of its fibers.
  *
  * @since 0.1.0
  */
@@ -11,12 +11,12 @@ import { VirtualClock } from "./internal/virtualClock.js"
 import * as Rng from "./Rng.js"
 
 /**
- * How a simulation came to its end.
+ * The end of a simulation.
  *
- * - `Done`: the program has ended, and so has everything else that could run without time passing.
- * - `Stuck`: the program has not ended, and nobody can run any more nor sleeps, or only past `maxMillis`.
+ * - `Done`: the program has ended, and nothing else can run before time passes.
+ * - `Stuck`: the program has not ended, no fiber can run, and none sleeps, or only past `maxMillis`.
  * - `Endless`: the program has not ended after `maxSteps`.
- * - `Violated`: `observe` has seen a problem.
+ * - `Violated`: `observe` has returned a problem.
  *
  * @since 0.1.0
  * @category models
@@ -24,71 +24,83 @@ import * as Rng from "./Rng.js"
 export type End = "Done" | "Stuck" | "Endless" | "Violated"
 
 /**
+ * The result of a simulation.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Report<A, E> {
+  /** The seed that reproduces this run. */
   readonly seed: number
   readonly end: End
-  /** How the program ended, if it did. */
+  /** The program's exit; `undefined` if it has not ended. */
   readonly exit: Exit.Exit<A, E> | undefined
-  /** What `observe` has seen. */
+  /** The problems that `observe` returned. */
   readonly problems: ReadonlyArray<string>
-  /** How many tasks were run; between two of them another fiber may have its turn. */
+  /** The number of tasks run. Between two tasks another fiber may have its turn. */
   readonly steps: number
-  /** Tells interleavings apart: two runs of one program with the same hash took the same course. */
+  /** Identifies the interleaving: two runs of one program with the same hash took the same course. */
   readonly hash: number
-  /** How many milliseconds went by on the simulation's clock. */
+  /** The time on the simulation's clock, in milliseconds since its start. */
   readonly now: number
-  /** How many sleep on that clock even now. */
+  /** The number of fibers that still sleep on that clock. */
   readonly asleep: number
 }
 
 /**
+ * The options of a simulation.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * Called after every task, between two of the program's steps. As soon as it names a problem, the simulation ends. It
-   * must be quick: it is called thousands of times.
+   * Checks an invariant after every task, between two steps of the program. The simulation ends as soon as this returns
+   * a problem. It must be fast, because it runs thousands of times. Default: no check.
    */
   readonly observe?: () => ReadonlyArray<string>
   /**
-   * The probability with which a fiber is made to yield before any one of its steps. Each such yield costs about a
-   * dozen steps of its own. Default: 0.02.
+   * Sets the probability, from 0 to 1, of a forced yield before each step of a fiber. Each forced yield costs about a
+   * dozen steps of its own. Default: 0.02, one yield in fifty steps. Raise it for short programs. With 0 fibers change
+   * only where the program itself lets go.
    */
   readonly yieldProbability?: number
   /**
-   * The probability with which, after a task, the clock goes on although fibers can run. Timeouts then strike fibers
-   * that had no chance to do anything about it, as after a stall of the process. Default: 0, so that time passes only
-   * while everybody waits.
+   * Sets the probability, from 0 to 1, that the clock advances after a task although fibers can run. Timeouts then hit
+   * fibers that had no chance to react, as after a stall of the process. Default: 0, so that time passes only while
+   * every fiber waits.
    */
   readonly haste?: number
-  /** After how many tasks the program counts as endless. Default: 100,000. */
+  /** Limits the tasks; a program with more ends as `Endless`. Default: 100,000. */
   readonly maxSteps?: number
-  /** How many milliseconds of its own clock the program may take. Default: one day. */
+  /**
+   * Limits the time on the simulation's clock, in milliseconds; a program that sleeps longer ends as `Stuck`. Default:
+   * 86,400,000, one day.
+   */
   readonly maxMillis?: number
 }
 
 const none: ReadonlyArray<string> = []
 
 /**
- * Runs the program to its end, before this returns. The seed alone determines in which order fibers take their turns,
- * where they are made to yield, and what the `Random` service answers; so whatever it finds, it finds again.
+ * Runs the program to its end before it returns. The seed alone determines the order of the fibers' turns, the forced
+ * yields and the values of the `Random` service, so a failure under a seed repeats itself.
  *
- * Every fiber takes part that inherits the program's scheduler and clock: those that it forks, and those of a pool that
- * it makes. What waits for the world outside, such as a promise or a socket, waits for ever here.
+ * Use it with many seeds to find races, and with `MemoryServer` or `ScriptedConnector` in place of sockets. It never
+ * throws for a failing program: read `end` and `exit`.
  *
- * The technique is that of deterministic simulation (FoundationDB) with a random walk over the interleavings, as in
- * Shuttle. Time stands still while any fiber can run.
+ * - Every fiber that inherits the program's scheduler and clock takes part: the ones it forks, and those of its pools.
+ * - Time stands still while any fiber can run.
+ * - Anything that waits for the outside world, such as a promise or a socket, waits for ever here.
+ *
+ * The technique is deterministic simulation (FoundationDB) with a random walk over the interleavings, as in Shuttle.
  *
  * @example
  * ```ts
  * import { Effect } from "effect"
  * import { Simulation } from "@socketpool/testing"
  *
- * // Two fibers read, and then write what they have read plus one: under some seeds one of the two is lost.
+ * // Two fibers read a count and then write it plus one: under some seeds one of the two updates is lost.
  * const lostUpdate = Effect.gen(function*() {
  *   let count = 0
  *   const increment = Effect.flatMap(Effect.sync(() => count), (read) => Effect.sync(() => count = read + 1))
@@ -108,7 +120,7 @@ const none: ReadonlyArray<string> = []
  */
 export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, options: Options = {}): Report<A, E> => {
   const { haste = 0, maxMillis = 86_400_000, maxSteps = 100_000, observe, yieldProbability = 0.02 } = options
-  // Not the very sequence that a scenario draws from the same seed.
+  // A scenario may draw from the same seed; this sequence must differ from its own.
   const rng = Rng.make(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995)
   const scheduler = new SeededScheduler(rng, yieldProbability)
   const clock = new VirtualClock()

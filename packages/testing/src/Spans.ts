@@ -1,5 +1,5 @@
 /**
- * Spans that a test can look at.
+ * A tracer that keeps its spans, so that a test can check them.
  *
  * @since 0.1.0
  */
@@ -8,7 +8,7 @@ import * as Tracer from "effect/Tracer"
 import type * as Types from "effect/Types"
 
 /**
- * A tracer, and what it has begun so far, in that order.
+ * A tracer and its spans so far, in the order in which they began.
  *
  * @since 0.1.0
  * @category models
@@ -19,7 +19,25 @@ export interface Recorder {
 }
 
 /**
- * Makes a tracer that keeps every span. Ending one twice is a defect.
+ * Makes a tracer that keeps every span. Ending a span twice throws.
+ *
+ * Use it to see the spans of a pool: make the pool under this tracer. For the spans of a single effect, use `during`.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@socketpool/core"
+ * import { ScriptedConnector, Spans } from "@socketpool/testing"
+ * import { Effect } from "effect"
+ *
+ * const { spans, tracer } = Spans.recorder()
+ * const borrow = Effect.scoped(Effect.gen(function*() {
+ *   const pool = yield* Pool.make({ open: ScriptedConnector.make().open })
+ *   yield* pool.use(() => Effect.void)
+ *   return spans.map((span) => span.name)
+ * }))
+ *
+ * Effect.runPromise(Effect.withTracer(borrow, tracer))
+ * ```
  *
  * @since 0.1.0
  * @category constructors
@@ -42,7 +60,7 @@ export const recorder = (): Recorder => {
         attributes,
         status: { _tag: "Started", startTime },
         end: (endTime, exit) => {
-          if (span.status._tag === "Ended") throw new Error(`the span ${name} has ended before`)
+          if (span.status._tag === "Ended") throw new Error(`the span ${name} has already ended`)
           span.status = { _tag: "Ended", startTime, endTime, exit }
         },
         attribute: (key, value) => void attributes.set(key, value),
@@ -58,8 +76,10 @@ export const recorder = (): Recorder => {
 }
 
 /**
- * The spans that come into being while an effect runs, in the fibers that it runs in and starts. What a pool does for it
- * is seen by the tracer of where the pool was made.
+ * Runs an effect and returns the spans that begin meanwhile, in its fiber and in the fibers it forks. Fails as the
+ * effect does.
+ *
+ * It does not see the opens and closes of a pool: they belong to the tracer under which the pool was made.
  *
  * @example
  * ```ts

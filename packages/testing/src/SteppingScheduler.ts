@@ -1,6 +1,6 @@
 /**
- * A scheduler that stops a fiber at one of its runtime steps, and that can make all fibers yield more often than Effect
- * does by itself.
+ * A scheduler that stops a fiber before a given runtime step. It can also make all fibers yield more often than Effect
+ * does.
  *
  * @since 0.1.0
  */
@@ -11,7 +11,7 @@ import * as ForcedYield from "./internal/forcedYield.js"
 type AnyFiber = Fiber.RuntimeFiber<any, any>
 
 /**
- * Where a fiber stops, and what happens there.
+ * A stop of a fiber, and the actions there.
  *
  * @since 0.1.0
  * @category models
@@ -19,33 +19,37 @@ type AnyFiber = Fiber.RuntimeFiber<any, any>
 export interface Stop {
   /** The step, counted from 0, before which the fiber stops. */
   readonly at: number
-  /** Runs before the fiber has stepped aside, so that nothing else has run since its last step. */
+  /** Runs before the fiber yields, so that nothing else has run since its last step. Default: nothing. */
   readonly strike?: (fiber: AnyFiber) => void
-  /** Runs once the fiber has stepped aside, and decides when it goes on. Without it the fiber goes on in its turn. */
+  /**
+   * Runs once the fiber has yielded. The fiber continues when this calls `goOn`. Default: it continues in its turn.
+   */
   readonly aside?: (goOn: () => void, fiber: AnyFiber) => void
 }
 
 /**
- * How far a watched fiber has come.
+ * The progress of a watched fiber.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Watch {
-  /** How many steps it has taken. */
+  /** The steps that the fiber has taken. */
   readonly steps: number
-  /** Whether it has come to its stop. */
+  /** Whether the fiber has reached its stop. */
   readonly reached: boolean
 }
 
 /**
+ * A scheduler that can watch fibers.
+ *
  * @since 0.1.0
  * @category models
  */
 export interface SteppingScheduler extends Scheduler.Scheduler {
   /**
-   * Counts the steps of a fiber, or with `"all"` those of every fiber that is not watched by itself, and stops it at
-   * one of them. The count begins now.
+   * Counts the steps of a fiber from now on and stops it before one of them. With `"all"` it counts the steps of every
+   * fiber that has no watch of its own.
    */
   readonly watch: (fiber: AnyFiber | "all", stop: Stop) => Watch
 }
@@ -56,7 +60,7 @@ class Watched implements Watch {
 
   constructor(readonly stop: Stop) {}
 
-  /** Counts a step; whether the fiber stops before it. */
+  /** Counts a step. Returns whether the fiber stops before it. */
   next(): boolean {
     if (this.steps++ !== this.stop.at) return false
     this.reached = true
@@ -68,9 +72,9 @@ class SteppingSchedulerImpl implements SteppingScheduler {
   private readonly base = new Scheduler.MixedScheduler(2048)
   private readonly watched = new Map<AnyFiber, Watched>()
   private all: Watched | undefined = undefined
-  /** Fibers on their way from a stop's yield to the queue. */
+  /** Fibers between the yield of their stop and the queue. */
   private readonly stopping = new Map<AnyFiber, Watched>()
-  /** The fiber that is on its way back from a forced yield, or just past it. */
+  /** The fiber that returns from a forced yield, or has just done so. */
   private resumed: AnyFiber | undefined = undefined
 
   constructor(private readonly budget: number) {}
@@ -113,12 +117,14 @@ class SteppingSchedulerImpl implements SteppingScheduler {
 }
 
 /**
- * Makes such a scheduler. Fibers run on it inside `Effect.withScheduler`, and so do the fibers that they fork there.
+ * Makes a scheduler. `Effect.withScheduler` runs a fiber on it, together with the fibers that it forks there.
  *
- * A fiber yields after `budget` steps in a row: 2,048 if left out, as in Effect. With a small budget fibers interleave at
- * places where they hardly ever do otherwise. Effect itself cannot be asked for less than about 14: what a forced yield
- * costs is charged to the fiber too, so it never gets anywhere. Here those steps are free, and every budget from 1 on
- * comes to an end.
+ * Use it for a test of one particular step, or to build an exploration. To try all steps, use `Interruptions.explore`.
+ *
+ * A fiber yields after `budget` steps in a row. Default: 2,048, as in Effect. With a small budget fibers interleave at
+ * places where they otherwise hardly ever do. Effect itself cannot use a budget below about 14: it charges the cost of
+ * a forced yield to the fiber, so the fiber makes no progress. Here these steps are free, and programs end under every
+ * budget from 1 on.
  *
  * @example
  * ```ts

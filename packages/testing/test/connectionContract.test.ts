@@ -34,21 +34,21 @@ describe("the contract", () => {
     "sends text as Latin-1": ({ send }) => ({
       send: (data, options) => send(typeof data === "string" ? Buffer.from(data, "latin1") : data, options)
     }),
-    "gives more than maxBytes": ({ recv }) => ({ recv: (_, options) => recv(65_536, options) }),
-    "gives what there is instead of so many bytes": ({ recv }) => ({
+    "returns more than maxBytes": ({ recv }) => ({ recv: (_, options) => recv(65_536, options) }),
+    "returns fewer bytes than requested": ({ recv }) => ({
       recvExactly: (bytes, options) => recv(bytes, options)
     }),
-    "forgets maxBytes of recvUntil": ({ recvUntil }) => ({
+    "ignores maxBytes of recvUntil": ({ recvUntil }) => ({
       recvUntil: (delimiter, options) => recvUntil(delimiter, { ...options, maxBytes: 1_000 })
     }),
-    "loses what comes while a read is interrupted": ({ recv }) => ({
+    "loses bytes that arrive while a read is interrupted": ({ recv }) => ({
       recv: (bytes, options) => Effect.interruptible(Effect.delay(recv(bytes, options), 0))
     }),
-    "forgets the timeout of an operation": ({ recvExactly }) => ({
+    "ignores the timeout of an operation": ({ recvExactly }) => ({
       recvExactly: (bytes) =>
         Effect.timeoutFail(recvExactly(bytes), { duration: 50, onTimeout: () => failure("Reset") })
     }),
-    "tells an end from a break no more": ({ recv, recvUntil }) => ({
+    "reports an end as a break": ({ recv, recvUntil }) => ({
       recv: (bytes, options) => Effect.mapError(recv(bytes, options), () => failure("Reset")),
       recvUntil: (delimiter, options) => Effect.mapError(recvUntil(delimiter, options), () => failure("Reset"))
     }),
@@ -59,7 +59,7 @@ describe("the contract", () => {
     "is always connected": () => ({ isConnected: true })
   }
 
-  /** A connection that does everything as the other does, but for what is changed. */
+  /** Makes a connection that behaves like another one, except for a change. */
   const altered = (connection: Connection, change: Change): Connection => {
     const bound = new Proxy(connection, {
       get: (target, name) => {
@@ -72,7 +72,7 @@ describe("the contract", () => {
   }
 
   for (const [defect, change] of Object.entries(defects)) {
-    it.live(`finds out a connection that ${defect}`, () =>
+    it.live(`detects a connection that ${defect}`, () =>
       Effect.gen(function*() {
         const pair = Effect.map(
           MemoryConnection.pair(),
@@ -87,7 +87,7 @@ describe("the contract", () => {
       }))
   }
 
-  it("asks nothing of what a transport lacks", () => {
+  it("skips the checks for abilities that a transport lacks", () => {
     const names = (lacks: ReadonlyArray<ConnectionContract.Ability>) =>
       ConnectionContract.checks({ pair: MemoryConnection.pair(), lacks }).map(({ name }) => name)
     expect(names([]).filter((name) => !names(["BackPressure"]).includes(name))).toEqual([

@@ -3,7 +3,7 @@ import { FaultProxy } from "@socketpool/testing"
 import { Cause, Effect, Exit, Scope } from "effect"
 import * as net from "node:net"
 
-/** What one side of a connection sees. */
+/** Records what one side of a connection sees. */
 class Seen {
   readonly chunks: Array<Buffer> = []
   hasEnded = false
@@ -34,7 +34,7 @@ const until = (what: string, happened: () => boolean) =>
     }
   })
 
-/** Time enough for what must not happen. */
+/** Waits long enough for unwanted events to happen. */
 const meanwhile = Effect.promise(() => new Promise((next) => setTimeout(next, 40)))
 
 const serve = Effect.acquireRelease(
@@ -62,7 +62,7 @@ const dial = (port: number) =>
 const setup = Effect.gen(function*() {
   const server = yield* serve
   const proxy = yield* FaultProxy.make({ target: { host: "127.0.0.1", port: server.port }, seed: 7 })
-  /** A client and its peer at the server. */
+  /** Connects a client. Returns it with its peer at the server. */
   const join = Effect.gen(function*() {
     const before = server.peers.length
     const client = yield* dial(proxy.port)
@@ -84,7 +84,7 @@ const writeApart = (socket: net.Socket, texts: ReadonlyArray<string>) =>
   })
 
 describe("a proxy without faults", () => {
-  it.scopedLive("passes on what both sides send, and counts", () =>
+  it.scopedLive("passes on the bytes of both sides, and counts connections", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const { client, peer } = yield* join
@@ -100,7 +100,7 @@ describe("a proxy without faults", () => {
       expect([yield* proxy.connections, yield* proxy.accepted]).toEqual([1, 2])
     }))
 
-  it.scopedLive("passes on an end after everything before it, and the other direction stays open", () =>
+  it.scopedLive("passes on an end after all earlier bytes, and keeps the other direction open", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const { client, peer } = yield* join
@@ -114,7 +114,7 @@ describe("a proxy without faults", () => {
       yield* until("the proxy has forgotten it", () => Effect.runSync(proxy.connections) === 0)
     }))
 
-  it.scopedLive("passes on a reset, either way", () =>
+  it.scopedLive("passes on a reset in both directions", () =>
     Effect.gen(function*() {
       const { join } = yield* setup
       const one = yield* join
@@ -166,7 +166,7 @@ describe("a proxy without faults", () => {
 })
 
 describe("faults of bytes", () => {
-  it.scopedLive("latency: nothing comes sooner, and the order is kept", () =>
+  it.scopedLive("latency: delays every chunk and keeps the order", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toClient", { latency: 60 })
@@ -180,7 +180,7 @@ describe("faults of bytes", () => {
       expect(client.text).toBe("abc")
     }))
 
-  it.scopedLive("latency: what waits comes at once when it is taken away", () =>
+  it.scopedLive("latency: passes on waiting bytes at once when it is removed", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("both", { latency: "1 hour", bandwidth: 0.001 })
@@ -192,7 +192,7 @@ describe("faults of bytes", () => {
       yield* until("it has come", () => peer.text === "late")
     }))
 
-  it.scopedLive("jitter: delays differ, and the order is kept", () =>
+  it.scopedLive("jitter: delays chunks differently and keeps the order", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toServer", { jitter: 100, latency: 10 })
@@ -204,12 +204,12 @@ describe("faults of bytes", () => {
       yield* writeApart(client.socket, texts)
       yield* until("all has come", () => peer.text.length === texts.length)
       expect(peer.text).toBe(texts.join(""))
-      // One that is held back for long holds back those behind it, and they come together.
+      // A long delay holds back the chunks behind it, and they arrive together.
       expect(arrivals.length).toBeLessThan(texts.length)
       expect(arrivals[0]).toBeGreaterThanOrEqual(10)
     }))
 
-  it.scopedLive("bandwidth: so many bytes take at least so long", () =>
+  it.scopedLive("bandwidth: limits the bytes per second", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toServer", { bandwidth: 20_000 })
@@ -223,7 +223,7 @@ describe("faults of bytes", () => {
       expect(peer.bytes.equals(numbered(4_000))).toBe(true)
     }))
 
-  it.scopedLive("slice: pieces are not larger", () =>
+  it.scopedLive("slice: passes on pieces of at most that size", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toServer", { slice: 5 })
@@ -234,18 +234,18 @@ describe("faults of bytes", () => {
       expect(peer.bytes.equals(numbered(203))).toBe(true)
     }))
 
-  it.scopedLive("slice: what comes before the server is connected is sliced too", () =>
+  it.scopedLive("slice: also slices bytes that arrive before the server is connected", () =>
     Effect.gen(function*() {
       const { proxy, server } = yield* setup
       yield* proxy.set("toServer", { slice: 5 })
       const client = yield* dial(proxy.port)
       client.socket.write(numbered(203))
       yield* until("all has come", () => server.peers[0]?.bytes.length === 203)
-      // The server finds several of the first pieces at once: they were there before it took the connection.
+      // The server finds several of the first pieces at once: they arrived before it accepted the connection.
       expect(server.peers[0]!.chunks.length).toBeGreaterThan(20)
     }))
 
-  it.scopedLive("merge: what comes within the time is one chunk", () =>
+  it.scopedLive("merge: passes on the chunks of that time as one", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const { client, peer } = yield* join
@@ -258,7 +258,7 @@ describe("faults of bytes", () => {
       yield* until("the rest has come", () => client.text === "abcde")
     }))
 
-  it.scopedLive("stall: nothing comes and the sender is held back, until it is healed; then all, in order", () =>
+  it.scopedLive("stall: passes on nothing and holds the sender back until healed, then everything in order", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const { client, peer } = yield* join
@@ -275,7 +275,7 @@ describe("faults of bytes", () => {
       expect(peer.bytes.equals(sent)).toBe(true)
     }))
 
-  it.scopedLive("stall: holds what waits in the proxy, and reads no more", () =>
+  it.scopedLive("stall: holds the bytes in the proxy, and reads no more", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const { client, peer } = yield* join
@@ -291,7 +291,7 @@ describe("faults of bytes", () => {
       expect(peer.text).toBe("read not read not read ")
     }))
 
-  it.scopedLive("corrupt: one byte of a chunk differs", () =>
+  it.scopedLive("corrupt: changes one byte of a chunk", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toServer", { corrupt: 1 })
@@ -302,7 +302,7 @@ describe("faults of bytes", () => {
       expect([...peer.bytes].filter((byte, i) => byte !== sent[i])).toHaveLength(1)
     }))
 
-  it.scopedLive("duplicate: a chunk comes twice", () =>
+  it.scopedLive("duplicate: passes on a chunk twice", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toClient", { duplicate: 1 })
@@ -312,7 +312,7 @@ describe("faults of bytes", () => {
       expect(client.text).toBe("abab")
     }))
 
-  it.scopedLive("cutAfter: resets both sides after so many bytes", () =>
+  it.scopedLive("cutAfter: resets both sides after that many bytes", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const { client, peer } = yield* join
@@ -325,7 +325,7 @@ describe("faults of bytes", () => {
       expect(yield* proxy.connections).toBe(0)
     }))
 
-  it.scopedLive("cutAfter: ends both sides in order if so asked", () =>
+  it.scopedLive("cutAfter: ends both sides in order with cut End", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toClient", { cutAfter: 4, cut: "End" })
@@ -349,7 +349,7 @@ describe("faults of bytes", () => {
     }))
 })
 
-describe("what is done to connections", () => {
+describe("faults of connections", () => {
   it.scopedLive("reset: every client sees ECONNRESET, and so does the server", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
@@ -379,7 +379,7 @@ describe("what is done to connections", () => {
       expect(yield* proxy.end).toBe(0)
     }))
 
-  it.scopedLive("inject: every client sees what no server has sent", () =>
+  it.scopedLive("inject: every client receives bytes that no server sent", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const pairs = [yield* join, yield* join]
@@ -390,7 +390,7 @@ describe("what is done to connections", () => {
       expect(yield* proxy.inject("too late")).toBe(0)
     }))
 
-  it.scopedLive("Refuse: ECONNREFUSED; present connections go on, and the same port works again", () =>
+  it.scopedLive("Refuse: clients see ECONNREFUSED, present connections stay, and the same port works again", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const present = yield* join
@@ -408,7 +408,7 @@ describe("what is done to connections", () => {
       expect(yield* proxy.accepted).toBe(2)
     }))
 
-  it.scopedLive("Refuse: waits while somebody else holds the port", () =>
+  it.scopedLive("Refuse: waits while another process holds the port", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.welcome("Refuse")
@@ -501,7 +501,7 @@ describe("a proxy", () => {
     [{ merge: "13 days" }, "merge must be a duration of at least 0 and less than 12 days, but is 13 days"],
     [{ cut: "Off" as "End" }, "cut must be \"Reset\" or \"End\", but is Off"]
   ]
-  it.scopedLive("dies of wrong faults, and keeps those it has", () =>
+  it.scopedLive("makes invalid faults a defect, and keeps the present ones", () =>
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       yield* proxy.set("toClient", { duplicate: 1 })
@@ -514,7 +514,7 @@ describe("a proxy", () => {
       yield* until("it has come twice", () => client.text === "abab")
     }))
 
-  it.scopedLive("dies of wrong options", () =>
+  it.scopedLive("makes invalid options a defect", () =>
     Effect.gen(function*() {
       const target = { host: "127.0.0.1", port: 1 }
       for (

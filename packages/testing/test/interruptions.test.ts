@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Interruptions } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 
-/** Takes a token and gives it back, with a flaw: between the two steps of taking it nobody answers for it. */
+/** Takes a token and gives it back, with a flaw: an interrupt between the two steps of taking it loses the token. */
 const flawed = (tokens: { left: number }) =>
   Effect.flatMap(
     Effect.sync(() => tokens.left--),
@@ -31,7 +31,7 @@ describe("explore", () => {
       expect((yield* explored(sound)).violations).toEqual([])
     }))
 
-  it.effect("explores every budget by itself", () =>
+  it.effect("explores every budget separately", () =>
     Effect.gen(function*() {
       const budgets = [1, 4, 7, 16, 33, 2048]
       const report = yield* explored(flawed, { budgets })
@@ -44,7 +44,7 @@ describe("explore", () => {
 })
 
 describe("explorePairs", () => {
-  /** Harm is done only if both are interrupted: each mends it alone. */
+  /** Harm happens only if both are interrupted, because each can repair it alone. */
   const explored = (options?: Interruptions.PairOptions) =>
     Interruptions.explorePairs((forkFirst, forkSecond) =>
       Effect.gen(function*() {
@@ -66,7 +66,7 @@ describe("explorePairs", () => {
       expect(report.violations.length).toBeLessThan(report.runs)
     }))
 
-  it.effect("draws from the pairs when there are too many, always the same for one seed, and says how many it ran", () =>
+  it.effect("samples the pairs when there are too many, repeatably for one seed, and reports how many it ran", () =>
     Effect.gen(function*() {
       const all = yield* explored({ budgets: [4, 2048] })
       const some = yield* explored({ budgets: [4, 2048], maxRuns: 12, seed: 1 })

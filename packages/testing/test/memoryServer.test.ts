@@ -16,7 +16,7 @@ describe("a server in memory", () => {
       expect(yield* server.accepted).toBe(1)
     }))
 
-  it.scoped("lets a program be tested while the pool is exhausted", () =>
+  it.scoped("lets a test exhaust the pool", () =>
     Effect.gen(function*() {
       const server = yield* echo
       const program = Effect.gen(function*() {
@@ -30,7 +30,7 @@ describe("a server in memory", () => {
       expect(error).toMatchObject({ _tag: "PoolExhaustedError", reason: "Timeout", waitedMillis: 3000 })
     }))
 
-  it.scoped("refuses, ignores and accepts, as it is told", () =>
+  it.scoped("refuses, ignores and accepts as `welcome` says", () =>
     Effect.gen(function*() {
       const server = yield* echo
       yield* server.welcome("Refuse")
@@ -45,7 +45,7 @@ describe("a server in memory", () => {
       expect(text(yield* connection.recv())).toBe("x")
     }))
 
-  it.scoped("makes sockets stale: the pool notices, and who has one is told", () =>
+  it.scoped("breaks connections: the pool notices, and a holder gets an error", () =>
     Effect.gen(function*() {
       const server = yield* echo
       const pool = yield* server.pool({ initialConnections: 2 })
@@ -70,7 +70,7 @@ describe("a server in memory", () => {
       expect(yield* server.connections).toBe(0)
     }))
 
-  it.effect("breaks what is connected when it stops", () =>
+  it.effect("ends its connections when it stops", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const server = yield* Effect.provideService(echo, Scope.Scope, scope)
@@ -83,7 +83,7 @@ describe("a server in memory", () => {
       }))
     }))
 
-  it.scoped("contains a program that dies: only its connection ends", () =>
+  it.scoped("ends only one connection when `serve` dies", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) =>
         Effect.flatMap(peer.recv(), (data) => text(data) === "die" ? Effect.die("dead") : peer.send(data))

@@ -4,7 +4,7 @@ import { Deferred, Effect, Exit, Fiber, Random } from "effect"
 
 const seeds = (count: number) => Array.from({ length: count }, (_, seed) => seed)
 
-/** Some fibers that sleep, meet and draw. */
+/** Several fibers that sleep, meet and draw random numbers. */
 const busy = (notes: Array<string>) =>
   Effect.gen(function*() {
     const fibers = yield* Effect.forEach(["a", "b", "c", "d"], (name) =>
@@ -17,7 +17,7 @@ const busy = (notes: Array<string>) =>
     yield* Effect.forEach(fibers, Fiber.join)
   })
 
-/** Reads, and then writes what it has read plus one. */
+/** Two fibers read a count and then write it plus one. */
 const lostUpdate = Effect.gen(function*() {
   let count = 0
   const increment = Effect.flatMap(Effect.sync(() => count), (read) => Effect.sync(() => count = read + 1))
@@ -26,7 +26,7 @@ const lostUpdate = Effect.gen(function*() {
 })
 
 describe("simulate", () => {
-  it("takes the same course whenever it has the same seed", () => {
+  it("takes the same course for the same seed", () => {
     for (const seed of seeds(50)) {
       const first: Array<string> = []
       const again: Array<string> = []
@@ -60,13 +60,13 @@ describe("simulate", () => {
     expect(lost.every(isLost)).toBe(true)
   })
 
-  it("finds no lost update where fibers cannot be made to yield", () => {
+  it("finds no lost update if fibers are never forced to yield", () => {
     for (const seed of seeds(200)) {
       expect(Simulation.simulate(seed, lostUpdate, { yieldProbability: 0 }).exit).toEqual(Exit.succeed(2))
     }
   })
 
-  it("ends however often fibers are made to yield", () => {
+  it("ends however often fibers are forced to yield", () => {
     for (const yieldProbability of [0.02, 0.1, 0.5, 1]) {
       for (const seed of seeds(20)) {
         expect(Simulation.simulate(seed, busy([]), { yieldProbability }).end).toBe("Done")
@@ -74,8 +74,8 @@ describe("simulate", () => {
     }
   })
 
-  it("lets time pass only while everybody waits", () => {
-    // Were it otherwise, the sleep would end before the loop on some seed.
+  it("lets time pass only while every fiber waits", () => {
+    // Otherwise the sleep would end before the loop under some seed.
     const race = Effect.race(
       Effect.as(Effect.sleep(1), "time"),
       Effect.as(Effect.forEach(seeds(200), () => Effect.yieldNow()), "work")
@@ -86,20 +86,20 @@ describe("simulate", () => {
     expect(winners(0.05)).toContain("time")
   })
 
-  it("tells the time by its own clock, in no time", () => {
+  it("runs on its own clock, without real waiting", () => {
     const report = Simulation.simulate(1, Effect.sleep("10 hours"))
     expect(report).toMatchObject({ end: "Done", now: 36_000_000, asleep: 0 })
     expect(Simulation.simulate(1, Effect.sleep("25 hours"))).toMatchObject({ end: "Stuck", exit: undefined, asleep: 1 })
   })
 
-  it("says that a program is stuck, or endless", () => {
+  it("reports a stuck or endless program", () => {
     const deadlock = Effect.flatMap(Deferred.make<void>(), Deferred.await)
     expect(Simulation.simulate(1, deadlock)).toMatchObject({ end: "Stuck", exit: undefined })
     expect(Simulation.simulate(1, Effect.forever(Effect.yieldNow()), { maxSteps: 100 }))
       .toMatchObject({ end: "Endless", steps: 100 })
   })
 
-  it("looks after every task, and ends with the first problem", () => {
+  it("observes after every task, and ends with the first problem", () => {
     let count = 0
     let looks = 0
     const program = Effect.repeatN(Effect.zipRight(Effect.yieldNow(), Effect.sync(() => count++)), 100)

@@ -3,7 +3,7 @@ import { Spans } from "@socketpool/testing"
 import { Effect, Exit, Option, TestClock } from "effect"
 
 describe("Spans", () => {
-  it.effect("keep what an effect and the fibers it starts have begun, in that order", () =>
+  it.effect("keep the spans of an effect and of the fibers it forks, in the order of their beginnings", () =>
     Effect.gen(function*() {
       const inner = Effect.withSpan(Effect.sleep("2 seconds"), "inner", { attributes: { size: 3 } })
       const outer = Effect.withSpan(Effect.flatMap(Effect.fork(inner), (fiber) => fiber.await), "outer")
@@ -18,9 +18,9 @@ describe("Spans", () => {
       assert.strictEqual(second!.status.endTime - second!.status.startTime, 2_000_000_000n)
     }))
 
-  it("say so when one ends twice", () => {
+  it("throw when one ends twice", () => {
     const { spans, tracer } = Spans.recorder()
     Effect.runSync(Effect.withTracer(Effect.withSpan(Effect.void, "once"), tracer))
-    assert.throws(() => spans[0]!.end(0n, Exit.void), "the span once has ended before")
+    assert.throws(() => spans[0]!.end(0n, Exit.void), "the span once has already ended")
   })
 })

@@ -2,13 +2,13 @@ import { describe, expect, it } from "@effect/vitest"
 import { SteppingScheduler } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 
-/** So many steps that the runtime takes one after the other. */
+/** An effect of this many runtime steps. */
 const steps = (count: number, then: (step: number) => void = () => {}) =>
   Effect.gen(function*() {
     for (let i = 0; i < count; i++) yield* Effect.sync(() => then(i))
   })
 
-/** Forks an effect on the scheduler, and has it watched from its first step on. */
+/** Forks an effect on the scheduler and watches it from its first step on. */
 const forkWatched = <A, E>(
   scheduler: SteppingScheduler.SteppingScheduler,
   stop: SteppingScheduler.Stop,
@@ -26,7 +26,7 @@ const forkWatched = <A, E>(
   })
 
 describe("SteppingScheduler", () => {
-  it.effect("strikes at the step, before anything else runs", () =>
+  it.effect("runs `strike` at the step, before anything else runs", () =>
     Effect.gen(function*() {
       const done: Array<number> = []
       const { exit, watch } = yield* forkWatched(
@@ -40,7 +40,7 @@ describe("SteppingScheduler", () => {
       expect(done.length).toBeLessThan(6)
     }))
 
-  it.effect("lets others run while the fiber is aside, and lets it go on when told to", () =>
+  it.effect("lets others run while the fiber is aside, and resumes it when `aside` says so", () =>
     Effect.gen(function*() {
       const notes: Array<string> = []
       const other = yield* Deferred.make<void>()
@@ -63,7 +63,7 @@ describe("SteppingScheduler", () => {
       expect(notes).toEqual(["aside", "other", "go on", "end"])
     }))
 
-  it.effect("says how many steps a fiber took that ended before its stop", () =>
+  it.effect("counts the steps of a fiber that ends before its stop", () =>
     Effect.gen(function*() {
       const few = yield* forkWatched(SteppingScheduler.make(), { at: Infinity }, steps(10))
       const more = yield* forkWatched(SteppingScheduler.make(), { at: Infinity }, steps(20))
@@ -71,7 +71,7 @@ describe("SteppingScheduler", () => {
       expect(more.watch.steps - few.watch.steps).toBe(10)
     }))
 
-  it.effect("watches every fiber on it that is not watched by itself", () =>
+  it.effect("watches every fiber that has no watch of its own", () =>
     Effect.gen(function*() {
       const scheduler = SteppingScheduler.make()
       const all = scheduler.watch("all", { at: Infinity })
@@ -83,7 +83,7 @@ describe("SteppingScheduler", () => {
     }))
 
   for (const budget of [1, 2, 4, 7, 16, 33, 2048]) {
-    it.effect(`comes to an end with a budget of ${budget}, and lets two fibers take turns`, () =>
+    it.effect(`ends with a budget of ${budget}, and lets two fibers take turns`, () =>
       Effect.gen(function*() {
         const order: Array<string> = []
         const scheduler = SteppingScheduler.make({ budget })

@@ -1,11 +1,11 @@
-// Builds what is published: dist/esm by tsc, dist/cjs from the same sources, both with maps back to src.
+// Builds the published code: dist/esm with tsc, dist/cjs from the same sources, both with maps back to src.
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
 import { bin, published, root } from "./workspace.mjs"
 
-/** Every file below a folder, as paths relative to it. */
+/** Lists every file below a folder, as paths relative to it. */
 const filesIn = (dir) =>
   fs.readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((file) => file.isFile())
@@ -16,7 +16,7 @@ const write = (file, text) => {
   fs.writeFileSync(file, text)
 }
 
-/** CommonJS code of one module, with a source map to the module. */
+/** Writes a module as CommonJS, with a source map to the module. */
 const toCommonJs = (source, target) => {
   const { diagnostics = [], outputText, sourceMapText } = ts.transpileModule(fs.readFileSync(source, "utf8"), {
     fileName: source,
@@ -41,7 +41,7 @@ const toCommonJs = (source, target) => {
 }
 
 for (const { dir } of published) {
-  // From scratch, so that no module that was since removed gets published.
+  // From scratch, so that no removed module gets published.
   fs.rmSync(path.join(dir, "dist"), { recursive: true, force: true })
   fs.rmSync(path.join(dir, ".tsbuildinfo", "build.tsbuildinfo"), { force: true })
 }
@@ -54,7 +54,7 @@ for (const { dir } of published) {
   for (const file of filesIn(src)) {
     if (file.endsWith(".ts")) toCommonJs(path.join(src, file), path.join(cjs, file.replace(/\.ts$/, ".js")))
   }
-  // dist/cjs lies as deep as dist/esm, so the maps of its declarations hold as they are.
+  // dist/cjs is as deep as dist/esm, so the maps of the declarations work unchanged.
   for (const file of filesIn(esm)) {
     if (/\.d\.ts(\.map)?$/.test(file)) write(path.join(cjs, file), fs.readFileSync(path.join(esm, file), "utf8"))
   }

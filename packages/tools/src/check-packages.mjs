@@ -1,4 +1,4 @@
-// Packs every published package and checks the tarballs the way a user meets them.
+// Packs every published package and checks the tarballs as a user would install them.
 import { execFile, execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -11,7 +11,7 @@ const out = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-pack-"))
 process.on("exit", () => fs.rmSync(out, { recursive: true, force: true }))
 
 /**
- * Runs a check; its output only matters when it fails.
+ * Runs a check and prints its output only if it fails.
  *
  * @type {(command: string, args: ReadonlyArray<string>, cwd?: string) => Promise<void>}
  */
@@ -66,7 +66,7 @@ write(
     devDependencies: { "@types/node": version("@types/node") }
   })
 )
-// JSON is YAML. The overrides make the packages find one another's tarballs, too.
+// JSON is YAML. Thanks to the overrides, the packages find each other's tarballs, too.
 write(
   "pnpm-workspace.yaml",
   JSON.stringify({
@@ -77,7 +77,7 @@ write(
 )
 pnpm(["install", "--prefer-offline", "--silent", "--no-frozen-lockfile"], { cwd: app })
 
-// Every published module loads both ways, and finds the one `effect`.
+// Every published module loads with import and with require, and finds the one `effect`.
 const modules = published.flatMap(({ manifest: { name, publishConfig } }) =>
   Object.entries(publishConfig.exports)
     .filter(([, target]) => target !== null && typeof target === "object")
@@ -88,11 +88,11 @@ write("load.cjs", modules.map((module) => `require(${JSON.stringify(module)})\n`
 await run(process.execPath, ["load.mjs"], app)
 await run(process.execPath, ["load.cjs"], app)
 
-// The command is there, and does what it says.
+// The command is installed and works.
 await run(path.join(app, "node_modules/.bin/socketpool"), ["--version"], app)
 await run(path.join(app, "node_modules/.bin/socketpool"), ["demo", "--seconds", "2", "--port", "0"], app)
 
-// What the packages keep to themselves stays closed.
+// Internal modules cannot be imported.
 write(
   "internal.cjs",
   `for (const name of ${JSON.stringify(Object.keys(tarballs))}) {
@@ -104,7 +104,7 @@ write(
 )
 await run(process.execPath, ["internal.cjs"], app)
 
-// The design's first example, against a server that answers each message with itself.
+// The first example of the README, against an echo server.
 const typedImports = `import { Effect, Layer } from "effect"
 import { Pool } from "@socketpool/core"
 import { TcpPoolLive } from "@socketpool/node"
@@ -146,7 +146,7 @@ write("example.cjs", requires + example)
 await run(process.execPath, ["example.mjs"], app)
 await run(process.execPath, ["example.cjs"], app)
 
-// Our declarations are checked whole: `stripInternal` must not take away what a public one names.
+// Checks our declarations completely: `stripInternal` must not remove a type that a public declaration uses.
 const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck", "false"]
 const compile = (resolution, module, files) => {
   for (const file of files) write(file, typedImports + example)
@@ -158,4 +158,4 @@ await Promise.all([
   compile("NodeNext", "NodeNext", ["nodenext.mts", "nodenext.cts"]),
   compile("Bundler", "ESNext", ["bundler.ts"])
 ])
-console.log("packages are fit to publish")
+console.log("all packages can be published")

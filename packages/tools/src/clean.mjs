@@ -1,9 +1,11 @@
-// Removes everything that a command made, except node_modules.
+// Removes everything that a command generated, except node_modules.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { packages, root } from "./workspace.mjs"
 
-/** What is made in the top folder as well as in packages. `docs` is not: the top folder's is written by hand. */
+/**
+ * Generated in the top folder and in packages. `docs` is generated only in packages: the top one is written by hand.
+ */
 const made = ["dist", "build", "coverage", ".tsbuildinfo"]
 
 const remove = (dir, names) => {

@@ -1,16 +1,16 @@
 // Type-checks every TypeScript block in the docstrings of the published packages and in the READMEs.
-// docgen alone does not see the examples of classes and of static members.
+// docgen alone misses the examples of classes and of static members.
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { bin, packages, published, root } from "./workspace.mjs"
 
-/** The package that depends on all the others, so that every import in an example resolves from here. */
+/** A package that depends on all others, so that every import in an example resolves from here. */
 const home = path.join(root, "packages", "examples")
 const out = path.join(home, "build", "examples")
 
 /**
- * The `ts` blocks of a text, each with the line it starts on. A block marked `ts fragment` is not meant to compile.
+ * Finds the `ts` blocks of a text, each with its first line number. A block marked `ts fragment` need not compile.
  *
  * @param {string} text
  */
@@ -20,7 +20,7 @@ const blocks = (text) =>
     line: text.slice(0, match.index).split("\n").length + 1
   }))
 
-/** The text of a module's doc comments on the lines they stand on, all else blank. */
+/** Keeps a module's doc comments on their own lines and blanks everything else. */
 const docComments = (text) => {
   let inside = false
   return text.split("\n").map((line) => {
@@ -45,7 +45,7 @@ const sources = [
 
 fs.rmSync(out, { recursive: true, force: true })
 fs.mkdirSync(out, { recursive: true })
-/** Which line of which file each example comes from. */
+/** The file and line of each example. */
 const origin = new Map()
 for (const { file, read } of sources) {
   const name = path.relative(root, file)

@@ -1,4 +1,4 @@
-// Checks that what a package publishes is what lies in its `src`; with --fix, writes it so.
+// Checks that each package.json exports exactly the modules in `src`. With --fix, writes the exports.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { isDeepStrictEqual } from "node:util"
@@ -11,7 +11,7 @@ const entry = (module) => ({
   require: { types: `./dist/cjs/${module}.d.ts`, default: `./dist/cjs/${module}.js` }
 })
 
-/** In the repository, every module is its source. */
+/** In the repository, every module resolves to its source. */
 const sourceExports = {
   "./package.json": "./package.json",
   ".": "./src/index.ts",
@@ -19,14 +19,14 @@ const sourceExports = {
   "./internal/*": null
 }
 
-/** In the tarball, every module is listed: what is not listed is nobody's to import. */
+/** In the tarball, every module is listed. A module that is not listed cannot be imported. */
 const publishedExports = (modules) => ({
   "./package.json": "./package.json",
   ...Object.fromEntries(modules.map((module) => [module === "index" ? "." : `./${module}`, entry(module)])),
   "./internal/*": null
 })
 
-/** The program of a package that has one; its name is the project's. */
+/** The `bin` entry of a package that has a program. The program has the name of the project. */
 const program = (dir) =>
   fs.existsSync(path.join(dir, "src/internal/bin.ts")) ? { bin: { socketpool: "./dist/esm/internal/bin.js" } } : {}
 
@@ -42,7 +42,7 @@ const publishConfig = (dir) => ({
 let failed = false
 for (const { dir, manifest } of published) {
   const expected = { ...manifest, exports: sourceExports, publishConfig: publishConfig(dir) }
-  // The order of conditions and of subpaths matters, so the text is compared too.
+  // The order of conditions and of subpaths matters, so this compares the text, too.
   if (isDeepStrictEqual(manifest, expected) && JSON.stringify(manifest) === JSON.stringify(expected)) continue
   if (fix) {
     fs.writeFileSync(path.join(dir, "package.json"), `${JSON.stringify(expected, null, 2)}\n`)
@@ -50,10 +50,10 @@ for (const { dir, manifest } of published) {
   } else {
     const now = Object.keys(manifest.publishConfig?.exports ?? {})
     const wanted = Object.keys(expected.publishConfig.exports)
-    console.error(`${manifest.name}: package.json does not export what lies in src`)
+    console.error(`${manifest.name}: package.json does not export the modules in src`)
     for (const key of wanted.filter((key) => !now.includes(key))) console.error(`  missing ${key}`)
     for (const key of now.filter((key) => !wanted.includes(key))) console.error(`  without a module: ${key}`)
-    console.error("  `npm run lint-fix` writes it")
+    console.error("  Run `npm run lint-fix` to write the exports.")
     failed = true
   }
 }

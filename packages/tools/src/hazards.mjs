@@ -1,4 +1,4 @@
-// Checks that `docs/hazards.md` and the comments of the tests name the same hazards; with --fix, writes the page's
+// Checks that `docs/hazards.md` and the comments of the tests name the same hazards. With --fix, writes the page's
 // column of tests.
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -7,10 +7,12 @@ import { packages, root } from "./workspace.mjs"
 const fix = process.argv.includes("--fix")
 const page = path.join(root, "docs/hazards.md")
 
-/** A line of the page's tables: all but the last cell, the id, the last cell. */
+/** Matches a line of the page's tables: all but the last cell, the id, the last cell. */
 const row = /^(\| ([A-Z]\d+) *\|.*\|) ([^|]*?) *\|$/
 
-/** The ids in a comment such as `// F17, H1: double hand-out`. A letter that lacks its number is an id without a row. */
+/**
+ * Finds the ids in a comment such as `// F17, H1: double hand-out`. A letter without a number is an id without a row.
+ */
 const idsIn = (line) => {
   const comment = /(?:^|\s)\/\/ ([A-Z](?:\d+\b|:).*)/.exec(line)?.[1] ?? ""
   return comment.split(", ").flatMap((part) => /^[A-Z](?:\d+\b|(?=:))/.exec(part)?.[0] ?? [])
@@ -22,7 +24,7 @@ const testFiles = packages
   .flatMap((dir) => fs.readdirSync(dir, { recursive: true, encoding: "utf8" }).map((name) => path.join(dir, name)))
   .filter((file) => /\.m?[jt]s$/.test(file))
 
-/** For each id the files whose comments carry it, as the page names them. */
+/** Maps each id to the files whose comments contain it, named as on the page. */
 const carriers = new Map()
 for (const file of testFiles) {
   const name = path.relative(path.join(root, "packages"), file).split(path.sep).join("/")

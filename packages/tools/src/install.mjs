@@ -1,4 +1,4 @@
-// Installs what the lockfile says, unless nothing changed since the last install: then it takes no time at all.
+// Installs the lockfile's dependencies. Returns at once if nothing has changed since the last install.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { pnpm } from "./pnpm.mjs"

@@ -1,5 +1,5 @@
-// F25. Measures what a pool keeps of the work that it has done: after 10 % of it and after all of it, each time after
-// garbage collection. Run by `npm run memory`; it needs `node --expose-gc` and what `npm run build` has built.
+// F25. Measures how much memory a pool retains: after 10 % of the work and after all of it, each time after garbage
+// collection. `npm run memory` runs it. It needs `node --expose-gc` and the output of `npm run build`.
 import { Effect, Exit, Fiber, Scope } from "effect"
 import * as path from "node:path"
 import { setImmediate as turn } from "node:timers/promises"
@@ -8,7 +8,7 @@ import { root } from "./workspace.mjs"
 
 const { Pool } = await import(pathToFileURL(path.join(root, "packages/core/dist/esm/index.js")).href)
 
-/** How much more may be in use after all the work than after a tenth of it. */
+/** The most bytes by which the heap may grow between a tenth of the work and all of it. */
 const bound = 2 * 1024 * 1024
 
 const collectGarbage = globalThis.gc
@@ -17,9 +17,9 @@ if (collectGarbage === undefined) {
   process.exit(2)
 }
 
-/** Bytes in use, once everything that is of no use any more has gone. */
+/** Measures the bytes in use after garbage collection. */
 const heap = async () => {
-  // Finalization callbacks and what they let go of take some turns.
+  // Finalization callbacks, and the garbage that they leave, take several turns.
   for (let round = 0; round < 5; round++) {
     await turn()
     collectGarbage()
@@ -30,7 +30,7 @@ const heap = async () => {
 const repeat = (times, effect) => Effect.forEach(Array.from({ length: times }), () => effect)
 const repeatDiscard = (times, effect) => Effect.asVoid(Effect.repeatN(effect, times - 1))
 
-/** Borrows from a server of which every other open fails: a pool slows down while all do. */
+/** Borrows while every other open fails. If all opens failed, the pool would slow down. */
 const failedOpens = (seen) => {
   let attempts = 0
   const error = () => {
@@ -49,7 +49,7 @@ const failedOpens = (seen) => {
 
 const connected = { open: Effect.sync(() => ({})) }
 
-/** Has borrowers come to wait for the only connection, and go away again. */
+/** Lets borrowers queue for the only connection and then interrupts them. */
 const cancelledWaiters = {
   options: { ...connected, maxConnections: 1, acquireTimeout: "1 hour" },
   work: (pool) => {
@@ -78,17 +78,17 @@ const replacedConnections = {
   work: leases.work
 }
 
-/** Makes pools of no name, uses them, and closes them. */
+/** Makes pools without a name, uses them, and closes them. */
 const shortLivedPools = {
   options: connected,
   work: () => (times) =>
     repeatDiscard(times, Effect.scoped(Effect.flatMap(Pool.make(connected), (pool) => pool.use(() => Effect.void))))
 }
 
-/** What is leaked on purpose: a measurement that does not find this would not find a leak of the pool's either. */
+/** Leaks on purpose: a measurement that misses this would also miss a leak of the pool. */
 const kept = []
 
-/** Gives `job` the work of one scenario on a pool of its own, which is there until the job is done. */
+/** Runs `job` with the work of one scenario, on a pool of its own. Closes the pool afterwards. */
 const withPool = async ({ options, work }, job) => {
   const scope = await Effect.runPromise(Scope.make())
   const pool = await Effect.runPromise(Scope.extend(Pool.make(options), scope))
@@ -98,9 +98,9 @@ const withPool = async ({ options, work }, job) => {
   return result
 }
 
-/** Does the work of one scenario; how many bytes more are in use at its end than after its first tenth. */
+/** Runs one scenario. Returns by how many bytes the heap grew between its first tenth and its end. */
 const measure = async (scenario, times, warmUp) => {
-  // While code is hot for the first time V8 grows tables of its own, by some MiB, whatever the code keeps.
+  // When code first gets hot, V8 grows its own tables by some MiB, whatever the code retains.
   await withPool(scenario, (run) => run(warmUp))
   return withPool(scenario, async (run) => {
     await run(times / 10)
@@ -127,7 +127,7 @@ const rows = [
 
 const mebibytes = (bytes) => `${(bytes / 1024 / 1024).toFixed(3)} MiB`
 
-console.log(`what is kept between 10 % and 100 % of the work; at most ${mebibytes(bound)}\n`)
+console.log(`memory retained between 10 % and 100 % of the work; at most ${mebibytes(bound)}\n`)
 console.log(`${"work".padEnd(34)}${"times".padStart(9)}${"growth".padStart(14)}${"bytes each".padStart(12)}  verdict`)
 let wrong = 0
 for (const { leaks = false, name, scenario, times, warmUp = 100_000 } of rows) {

@@ -1,12 +1,12 @@
 /**
- * Breaks core in one place after the other and names the test that notices. A defect that no test notices is a hole in
- * the tests; the script then ends with an error.
+ * Breaks core in one place after another and names the test that notices. A defect that no test notices is a hole in
+ * the tests, and makes the script end with an error.
  *
- *     node packages/tools/src/mutants.mjs            all of them
- *     node packages/tools/src/mutants.mjs queue 12   those whose number or place contains one of the words
- *     node packages/tools/src/mutants.mjs --places   only looks whether what they replace is still there
+ *     node packages/tools/src/mutants.mjs            runs all mutants
+ *     node packages/tools/src/mutants.mjs queue 12   runs those whose number or file contains one of the words
+ *     node packages/tools/src/mutants.mjs --places   only checks that the code they replace still exists
  *
- * The working tree is changed while it runs and restored after each mutant, also on Ctrl-C.
+ * The script changes the working tree while it runs, and restores it after each mutant and on Ctrl-C.
  */
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
@@ -17,12 +17,12 @@ import { root } from "./workspace.mjs"
 
 const source = path.join(root, "packages/core/src/internal")
 const vitest = path.join(root, "node_modules/vitest/vitest.mjs")
-/** The search that is over soonest comes first, the long ones last. */
+/** The fastest tests run first, the slow ones last. */
 const quick = ["/core.test.ts"]
 const long = ["/simulation.test.ts", "/model.test.ts", "/gates.test.ts", "/interruption.test.ts", "/pairs.test.ts"]
 const minute = 60_000
 
-/** Runs the tests until one fails; its name, or `undefined`. */
+/** Runs the tests until one fails. Returns its name, or `undefined` if none fails. */
 const firstFailure = (args, limit) =>
   new Promise((resolve, reject) => {
     const report = path.join(os.tmpdir(), `mutant-${process.pid}.json`)
@@ -35,7 +35,7 @@ const firstFailure = (args, limit) =>
         "@socketpool/core",
         "--bail",
         "1",
-        // With several, the first failure stops tests of other files in their middle, which then look as if they failed.
+        // With several workers, the first failure stops tests of other files midway, which then look failed, too.
         "--maxWorkers",
         "1",
         "--minWorkers",
@@ -84,10 +84,10 @@ const at = (file) => path.join(source, file)
 const text = (file) => fs.readFileSync(at(file), "utf8")
 const misplaced = chosen.flatMap(({ before, file, label }) => {
   const places = text(file).split(before).length - 1
-  return places === 1 ? [] : [`${label}: "${before}" stands there ${places} times`]
+  return places === 1 ? [] : [`${label}: "${before}" occurs ${places} times`]
 })
 if (misplaced.length > 0) {
-  console.error(`mutants have to be written anew:\n  ${misplaced.join("\n  ")}`)
+  console.error(`the code to replace must occur exactly once; rewrite these mutants:\n  ${misplaced.join("\n  ")}`)
   process.exit(1)
 }
 if (words.includes("--places")) process.exit()

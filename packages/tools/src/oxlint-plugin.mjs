@@ -1,9 +1,9 @@
-// Lint rules of our own, loaded by .oxlintrc.json.
+// Our own lint rules, loaded by .oxlintrc.json.
 
-/** What may follow `it` or `test` and makes the callback's Effect run. */
+/** Members of `it` or `test` that run the callback's Effect. */
 const RUNS_EFFECTS = new Set(["effect", "scoped", "live", "scopedLive", "layer", "flakyTest"])
 
-/** The names on the way from `it` or `test` to this callee: `it.skip.each(cases)` gives `it`, `skip`, `each`. */
+/** Returns the names from `it` or `test` to this callee: `it`, `skip`, `each` for `it.skip.each(cases)`. */
 const chain = (node) => {
   switch (node.type) {
     case "Identifier":
@@ -23,8 +23,8 @@ const isFunction = (node) =>
   node.type === "ArrowFunctionExpression" || node.type === "FunctionExpression" || node.type === "FunctionDeclaration"
 
 /**
- * Vitest awaits what a test's callback returns. An Effect is not a promise: returned from a bare `it` it never runs and
- * the test passes. So the callback of a bare `it` returns nothing at all.
+ * Vitest awaits the value that a test's callback returns. An Effect is not a promise: if a bare `it` returns one, it
+ * never runs and the test passes. So the callback of a bare `it` must return nothing.
  */
 const noEffectInPlainTest = {
   meta: {
@@ -36,7 +36,7 @@ const noEffectInPlainTest = {
       expression: "The callback of a bare {{name}}() needs a block body: an Effect returned from it would never run.",
       returned:
         "The callback of a bare {{name}}() must not return a value: an Effect returned from it would never run.",
-      inline: "Write the callback of {{name}}() in place, so that it can be seen to return no Effect."
+      inline: "Write the callback of {{name}}() inline, so that this rule can check that it returns no Effect."
     }
   },
   create(context) {

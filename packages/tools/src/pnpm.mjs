@@ -1,10 +1,10 @@
-// Runs pnpm: the one that started this script, or else the pinned one through npx.
+// Runs pnpm: the one that started this script, or the pinned version through npx.
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { readJson, root } from "./workspace.mjs"
 
 /**
- * The command that runs pnpm with these arguments.
+ * Returns the command that runs pnpm with these arguments.
  *
  * @param {ReadonlyArray<string>} args
  * @returns {[command: string, args: ReadonlyArray<string>]}
@@ -17,7 +17,7 @@ export const pnpmCommand = (args) => {
 }
 
 /**
- * Runs pnpm to its end; when it fails, so does this process.
+ * Runs pnpm to its end. If it fails, this process ends with the same status.
  *
  * @param {ReadonlyArray<string>} args
  * @param {import("node:child_process").SpawnSyncOptions} options

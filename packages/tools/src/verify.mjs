@@ -1,4 +1,4 @@
-// Runs every check there is, all of them even if one fails, and closes with a count.
+// Runs every check, even after one has failed, and ends with a summary.
 import { spawn } from "node:child_process"
 import { stripVTControlCharacters } from "node:util"
 import { pnpmCommand } from "./pnpm.mjs"
@@ -22,7 +22,7 @@ const steps = [
   { name: "bench --check", run: npm("run", "bench", "--", "--check"), limit: 3 * minute }
 ]
 
-/** The process group of the step that runs: killing it leaves nothing behind. */
+/** The process group of the running step. Killing it leaves nothing behind. */
 let group
 const kill = () => {
   if (group !== undefined) process.kill(-group, "SIGKILL")
@@ -34,7 +34,7 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
   })
 }
 
-/** Runs one step to its end, or to its limit in milliseconds: whether it passed, and what it printed. */
+/** Runs one step to its end, or to its limit in milliseconds. Returns its output and whether it passed. */
 const runToEnd = ({ limit, name, run: [command, args] }) =>
   new Promise((resolve) => {
     const child = spawn(command, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"], detached: true })
@@ -58,7 +58,7 @@ const runToEnd = ({ limit, name, run: [command, args] }) =>
     })
   })
 
-/** The lines that say what failed, or the last ones: who reads only the end of a log is told as well. */
+/** Picks the lines that name the failure, or else the last ones, and so repeats them at the end of the log. */
 const failures = (output) => {
   const lines = stripVTControlCharacters(output).split("\n").filter((line) => !/^\s*(✓|timestamp=|$)/.test(line))
   const telling = lines.filter((line) => /\b(FAIL|BROKEN|error)\b|Error:/.test(line))

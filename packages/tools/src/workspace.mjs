@@ -1,16 +1,16 @@
-// What the other scripts know about the workspace.
+// Facts about the workspace that the other scripts share.
 import * as fs from "node:fs"
 import * as path from "node:path"
 
 /** The repository's top folder. */
 export const root = path.resolve(import.meta.dirname, "../../..")
 
-/** A command-line tool that the workspace's root depends on. */
+/** The path of a command-line tool that the workspace's root depends on. */
 export const bin = (name) => path.join(root, "node_modules", ".bin", name)
 
 export const readJson = (file) => JSON.parse(fs.readFileSync(file, "utf8"))
 
-/** Every package: its folder and what its package.json says. */
+/** Every package: its folder and its package.json. */
 export const packages = fs.readdirSync(path.join(root, "packages"))
   .map((name) => path.join(root, "packages", name))
   .filter((dir) => fs.existsSync(path.join(dir, "package.json")))
@@ -19,7 +19,7 @@ export const packages = fs.readdirSync(path.join(root, "packages"))
 /** The packages that users install. */
 export const published = packages.filter(({ manifest }) => manifest.private !== true)
 
-/** The public modules of a package: what lies directly in its `src`, by name, the barrel first. */
+/** The public modules of a package: the files directly in its `src`, sorted by name, the barrel first. */
 export const publicModules = (dir) =>
   fs.readdirSync(path.join(dir, "src"))
     .filter((file) => file.endsWith(".ts"))

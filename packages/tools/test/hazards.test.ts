@@ -16,7 +16,7 @@ describe("the check of docs/hazards.md", () => {
     fs.writeFileSync(path.join(dir, file), `${lines.join("\n")}\n`)
   }
 
-  /** Writes a file of comments: one on a line of its own, the others behind code. */
+  /** Writes a file of comments: the first on a line of its own, the others after code. */
   const comment = (file: string, ...texts: ReadonlyArray<string>): void =>
     write(`packages/${file}`, ...texts.map((text, index) => index === 0 ? `  // ${text}` : `code() // ${text}`))
 
@@ -25,7 +25,7 @@ describe("the check of docs/hazards.md", () => {
 
   const readPage = (): string => fs.readFileSync(path.join(dir, "docs/hazards.md"), "utf8")
 
-  /** Runs the script in the repository that was written: the problems it names, none if it succeeds. */
+  /** Runs the script in the written repository. Returns the problems it names, or none if it succeeds. */
   const problems = (...args: ReadonlyArray<string>): ReadonlyArray<string> => {
     const script = path.join(dir, "packages/tools/src/hazards.mjs")
     const { status, stderr } = spawnSync(process.execPath, [script, ...args], { encoding: "utf8" })
@@ -34,7 +34,7 @@ describe("the check of docs/hazards.md", () => {
     return found
   }
 
-  /** A repository whose tests name F1, F2 and G1; its page lists them. */
+  /** Writes a repository whose tests name F1, F2 and G1, and whose page lists them. */
   beforeEach(() => {
     dir = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-hazards-"))
     for (const name of ["hazards.mjs", "workspace.mjs"]) {
@@ -50,11 +50,11 @@ describe("the check of docs/hazards.md", () => {
     fs.rmSync(dir, { recursive: true, force: true })
   })
 
-  it("accepts a page that lists the ids of the comments, with the files that carry them", () => {
+  it("accepts a page that lists the ids of the comments and their files", () => {
     expect(problems()).toEqual([])
   })
 
-  it("reports an id that has no line", () => {
+  it("reports an id without a line", () => {
     comment(idle, "F1, F7")
     expect(problems()).toEqual([`F7 has no line; it is in ${idle}`])
   })
@@ -64,12 +64,12 @@ describe("the check of docs/hazards.md", () => {
     expect(problems()).toEqual([`G has no line; it is in ${idle}`])
   })
 
-  it("reports a line that no test carries", () => {
+  it("reports a line whose id no test contains", () => {
     comment(queue, "F1, F2")
     expect(problems()).toEqual(["G1 is in no test's comment"])
   })
 
-  it("reports a line that names other files than those that carry its id, and leaves it", () => {
+  it("reports a line with the wrong files, and leaves it unchanged", () => {
     comment(idle, "F2")
     const page = readPage()
     expect(problems().map((problem) => problem.replace(/ \(.*/, ""))).toEqual([
@@ -79,7 +79,7 @@ describe("the check of docs/hazards.md", () => {
     expect(readPage()).toBe(page)
   })
 
-  it("reports an id that has two lines", () => {
+  it("reports an id with two lines", () => {
     writePage(
       ...[1, 2].map(() => `| F1 | one | ${idle}, ${queue} |`),
       `| F2 | two | ${queue} |`,
@@ -95,7 +95,7 @@ describe("the check of docs/hazards.md", () => {
     expect(readPage()).toBe(page)
   })
 
-  it("reports with --fix what it cannot write", () => {
+  it("reports with --fix the problems it cannot fix", () => {
     comment(queue, "F1, F2, F8")
     expect(problems("--fix")).toEqual(["G1 is in no test's comment", `F8 has no line; it is in ${queue}`])
   })

@@ -139,7 +139,7 @@ const pathOf = (kind: string, fixture: Fixture, index: number): string => `${fix
 
 describe("the linter", () => {
   const dir = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-lint-"))
-  /** What was reported, by file. */
+  /** The reports, by file. */
   const reported = new Map<string, ReadonlyArray<string>>()
 
   const write = (file: string, text: string): void => {

@@ -1,4 +1,4 @@
-/** Who asks an echo server: with our pool, with other pools over `node:net`, by hand, and without a pool. */
+/** Clients of an echo server: with our pool, with other pools over `node:net`, by hand, and without a pool. */
 import { NodeSocket } from "@effect/platform-node"
 import { TcpPool } from "@socketpool/node"
 import { Deferred, Effect, Exit, Pool, Scope } from "effect"
@@ -9,7 +9,7 @@ import { Pool as TarnPool } from "tarn"
 import { type Asking, type EchoLoad, type EchoSubject, Line } from "../echo.js"
 import { version } from "../versions.js"
 
-/** Each borrower asks again and again. */
+/** Makes a client whose borrowers are loops of promises. */
 const asking = (ask: (data: Uint8Array) => Promise<unknown>, close: () => Promise<unknown>): Asking => ({
   close,
   run: async ({ borrowers, bytes, requests, took }: EchoLoad) => {
@@ -65,7 +65,7 @@ const byHand = ofPromises("net.Socket, pooled by hand", node, (connect, close, s
       const line = idle.pop()
       if (line !== undefined) return line
       if (all.length < size) {
-        // Counted before it is there, or there would be too many.
+        // Counts the connection before it is open, so that there are never too many.
         const place = all.push(undefined as never) - 1
         return all[place] = await connect()
       }
@@ -119,7 +119,7 @@ const withoutPool: EchoSubject = {
 
 type Exchange = (data: Uint8Array) => Effect.Effect<unknown, unknown>
 
-/** Each borrower is a fiber that asks again and again. */
+/** Makes a client whose borrowers are fibers. */
 const askingFibers = (exchange: Exchange, close: () => Promise<unknown>): Asking => ({
   close,
   run: ({ borrowers, bytes, requests, took }: EchoLoad) => {
@@ -176,7 +176,7 @@ const ours = (name: string, options: Partial<TcpPool.Options>) =>
 
 const plain = ours("socketpool use", {})
 
-/** On every read and write; none of the others has one. */
+/** Has a timeout on every read and write. None of the competitors has one. */
 const timed = ours("socketpool use, with timeouts", { timeout: "10 seconds" })
 
 const exchanged = (line: Line, data: Uint8Array) =>
@@ -193,7 +193,7 @@ const effect3 = ofEffects("effect 3 Pool over net", version("effect"), (port, si
   )
 })
 
-/** One question at a time over a platform socket. */
+/** Sends one request at a time over a platform socket. */
 const platformLine = (port: number) =>
   Effect.gen(function*() {
     const socket = yield* NodeSocket.makeNet({ host: "127.0.0.1", port, noDelay: true })
@@ -277,5 +277,5 @@ export const echoes: ReadonlyArray<EchoSubject> = [
   withoutPool
 ]
 
-/** What somebody writes who does without a pool of anybody's. */
+/** The yardstick: a pool that an application could write by hand. */
 export const echoYardstick = byHand.name

@@ -1,4 +1,4 @@
-/** The pool of Effect 4, which has an interpreter of its own. */
+/** The pool of Effect 4, which has its own interpreter. */
 import { Deferred, Effect, Exit, Fiber, Pool, Schedule, Scope } from "effect-4"
 import { longestPause, until } from "../probes.js"
 import { type Lending, type Load, type Subject, type Thing, things } from "../subject.js"
@@ -42,7 +42,7 @@ const lending = (lease: Lease, close: () => Promise<unknown>): Lending => ({
     )
 })
 
-/** Lets all that can run do so. */
+/** Waits until everything that can run has run. */
 const turns = Effect.repeat(Effect.promise(() => new Promise<void>((next) => setImmediate(next))), { times: 5 })
 
 const effect4 = (name: string, lease: (pool: Pool.Pool<Thing, unknown>) => Lease): Subject => ({

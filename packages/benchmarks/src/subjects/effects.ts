@@ -1,4 +1,4 @@
-/** Pools for Effect programs, ours among them, and what is the least that one can do. */
+/** Pools for Effect programs, ours included, and the limits of Effect itself. */
 import { type ConnectionPool, Pool, PoolMetrics } from "@socketpool/core"
 import {
   Deferred,
@@ -25,7 +25,7 @@ type Lease = (work: () => Work) => Effect.Effect<void, unknown>
 const nothing: Work = Effect.void
 const step: Work = Effect.yieldNow()
 
-/** Borrowers, each in a fiber of its own. */
+/** Runs each borrower in a fiber of its own. */
 const lending = (
   lease: Lease,
   close: () => Promise<unknown>,
@@ -61,7 +61,7 @@ const lending = (
     )
 })
 
-/** Lets all that can run do so. */
+/** Waits until everything that can run has run. */
 const turns = Effect.repeatN(Effect.promise(() => new Promise<void>((next) => setImmediate(next))), 5)
 
 const open = (make: () => Thing) => Effect.acquireRelease(Effect.sync(make), () => Effect.void)
@@ -74,21 +74,21 @@ const connect = (connector: Connector) => {
   )
 }
 
-/** Counts what is closed. */
+/** Opens connections and counts their closes. */
 const closings = () => {
   const make = things()
   const count = { closed: 0 }
   return { count, open: Effect.acquireRelease(Effect.sync(make), () => Effect.sync(() => void count.closed++)) }
 }
 
-/** Makes a pool, and gives what closes it. */
+/** Makes a pool. Returns it with a function that closes it. */
 const made = async <A>(make: Effect.Effect<A, never, Scope.Scope>) => {
   const scope = Effect.runSync(Scope.make())
   const pool = await Effect.runPromise(Scope.extend(make, scope))
   return { pool, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }
 }
 
-/** Takes all at once and gives them back, so that all are open. */
+/** Borrows all connections at once and releases them, so that all are open. */
 const warm = <C>(size: number, get: Effect.Effect<C, unknown, Scope.Scope>) =>
   Effect.scoped(Effect.all(Array.from({ length: size }, () => get), { concurrency: "unbounded", discard: true }))
 
@@ -125,7 +125,7 @@ const ours = (name: string, lease: (pool: ConnectionPool<Thing, unknown>) => Lea
 
 const use = ours("use", (pool) => (work) => pool.use(work))
 
-/** Everything that can be switched on to look at a pool: a tracer, exports each second, somebody who listens. */
+/** The pool with all observers enabled: a tracer, exports each second, a subscriber to its events. */
 const watched: Subject = {
   ...use,
   name: "socketpool use, watched",
@@ -227,7 +227,7 @@ const ttl3 = effect3(
   (pool) => (work) => Effect.scoped(Effect.flatMap(pool.get, work))
 )
 
-/** What a user needs for the guarantee that every borrow ends. */
+/** The timeout that a user of effect/Pool adds so that every borrow ends. */
 const limited3 = effect3(
   "Pool.make with Effect.timeout",
   (size, acquire) => EffectPool.make({ acquire, size }),
@@ -241,7 +241,7 @@ const stack = (size: number): Array<Thing> => {
   return Array.from({ length: size }, make)
 }
 
-/** Nothing waits in them, so there may be no more borrowers than things. */
+/** Makes a limit without a queue, so it must not have more borrowers than things. */
 const bare = (name: string, lease: (idle: Array<Thing>) => Lease): Subject => ({
   name: `effect 3 ${name}`,
   kind: "limit",
@@ -262,7 +262,7 @@ const bareScoped = bare("scoped with a finalizer over an array", (idle) => {
   return (work) => Effect.scoped(Effect.flatMap(Effect.acquireRelease(pop, push), work))
 })
 
-/** What fibers cost that wait once: in line before an array, without a way to leave it or to fail. */
+/** The cost of fibers that queue once for an array, and can neither leave the queue nor fail. */
 const fibersInLine = bare("fibers in line for an array", (idle) => {
   const waiting: Array<(thing: Effect.Effect<Thing>) => void> = []
   let served = 0
@@ -281,6 +281,6 @@ const fibersInLine = bare("fibers in line for an array", (idle) => {
 export const ourPools = [use, get, acquire]
 export const effect3Pools = [plain3, ttl3, limited3]
 export const bareEffects = [bareUse, bareScoped]
-/** The same pool, with nobody looking and with everybody. */
+/** The same pool without and with all observers. */
 export const inView = [use, watched]
 export const linesOfFibers = [fibersInLine]

@@ -1,10 +1,10 @@
-/** Who is compared. */
+/** The lists of subjects. */
 import type { Subject } from "../subject.js"
 import { effect4Pools } from "./effect4.js"
 import { bareEffects, effect3Pools, inView, linesOfFibers, ourPools } from "./effects.js"
 import { arrays, promisePools } from "./promises.js"
 
-/** Those that borrow where nobody has to wait. */
+/** The subjects of workloads in which nobody waits. */
 export const subjects: ReadonlyArray<Subject> = [
   ...ourPools,
   ...effect3Pools,
@@ -14,15 +14,15 @@ export const subjects: ReadonlyArray<Subject> = [
   ...arrays
 ]
 
-/** Those in which borrowers can wait as in a pool. */
+/** The pools: subjects with a queue that a borrower can leave. */
 export const pools = subjects.filter(({ kind }) => kind !== "limit")
 
-/** Those in which borrowers can wait at all. */
+/** All subjects with a queue. */
 export const queues = [...pools, ...linesOfFibers]
 
 export const yardstick = "socketpool use"
 
-/** Ours alone, with nobody looking and with all eyes on it. */
+/** Our pool without and with all observers. */
 export { inView }
 
 export const everybody: ReadonlyArray<Subject> = [...new Set([...subjects, ...linesOfFibers, ...inView])]

@@ -1,4 +1,4 @@
-/** One borrower's leases, as the `whileLoop` of either Effect takes them. */
+/** The leases of one borrower, in the form that `whileLoop` takes in both versions of Effect. */
 import type { Load } from "../subject.js"
 
 export const leaseLoop = <Work, Lease>(

@@ -1,4 +1,4 @@
-/** Pools of promises, and what is the least that one can do. */
+/** Pools for promises, and the limits of plain arrays. */
 import { createPool as createGenericPool } from "generic-pool"
 import { createPool as createLightningPool } from "lightning-pool"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -9,7 +9,7 @@ import { longestPause, until } from "../probes.js"
 import { type Connector, type Lending, type Load, type Subject, type Thing, things } from "../subject.js"
 import { version } from "../versions.js"
 
-/** Borrowers that go through a pool of promises. */
+/** Runs the borrowers of a promise pool. */
 const lending = <T>(
   acquire: () => Promise<T> | T,
   release: (thing: T) => unknown,
@@ -44,7 +44,7 @@ const lending = <T>(
   }
 })
 
-/** Takes all at once and gives them back, so that all are open. */
+/** Borrows all connections at once and releases them, so that all are open. */
 const warm = async <T>(size: number, acquire: () => Promise<T>, release: (thing: T) => unknown) => {
   const all = await Promise.all(Array.from({ length: size }, acquire))
   for (const thing of all) release(thing)
@@ -56,7 +56,7 @@ const create = (connector: Connector, make: () => Thing) => async (): Promise<Th
   return make()
 }
 
-/** Counts what is closed. */
+/** Counts closes. */
 const closings = () => {
   const count = { closed: 0 }
   return { count, destroy: () => void count.closed++ }
@@ -203,7 +203,7 @@ const sequelizePool: Subject = {
   }
 }
 
-/** As much of a client of PostgreSQL as its pool looks at. */
+/** The part of a PostgreSQL client that pg-pool uses. */
 class FakeClient {
   connect(done: (error?: Error) => void): void {
     process.nextTick(done)
@@ -241,7 +241,7 @@ const stack = (size: number): Array<Thing> => {
   return Array.from({ length: size }, make)
 }
 
-/** Nothing waits in it, so there may be no more borrowers than things. */
+/** A limit without a queue, so it must not have more borrowers than things. */
 const bareArray: Subject = {
   name: "an array",
   kind: "limit",

@@ -1,4 +1,4 @@
-/** How many requests a second there are over real sockets, and how long they take. */
+/** Measures requests per second over real sockets, and their latency. */
 import { withServer } from "../echo.js"
 import { withEchoRemotes } from "../remote.js"
 import { type Effort, figure } from "../rounds.js"
@@ -8,10 +8,10 @@ import type { Table, Workload } from "../workload.js"
 const borrowers = 50
 const connections = 10
 
-/** How many requests one borrower makes in a round. */
+/** The requests of one borrower in a round. */
 const requests = (bytes: number): number => bytes > 1024 ? 150 : 400
 
-/** Each connection that was made for one request alone takes a port for a minute, of which there are some 28,000. */
+/** A connection for a single request occupies a port for a minute, and a system has only some 28,000 of them. */
 const connectingRequests = 20
 
 export const echo: Workload = {
@@ -63,5 +63,5 @@ const measured = (port: number, bytes: number, { rounds }: Effort): Promise<Read
     ]
   })
 
-/** Rounds that do not count, until machine code has been compiled. */
+/** The rounds that do not count, until machine code has been compiled. */
 const warmUps = 6

@@ -1,4 +1,4 @@
-/** How many leases there are in a second, and how long who waits. */
+/** Measures leases per second and the fairness of waits. */
 import { withRemotes } from "../remote.js"
 import { calibrated, type Effort, type Figure, sampled } from "../rounds.js"
 import type { Subject } from "../subject.js"
@@ -11,7 +11,7 @@ interface Crowd {
   readonly timeout?: number
 }
 
-/** Leases per second of each; holders step aside where others wait for them. */
+/** Measures leases per second of each subject. With several borrowers, each holder yields once. */
 export const rates = (all: ReadonlyArray<Subject>, { borrowers, size, timeout }: Crowd, effort: Effort) =>
   withRemotes(all, async (remotes): Promise<ReadonlyArray<Figure>> => {
     const samplers = []
@@ -62,41 +62,41 @@ export const uncontended = lending(
   "one borrower, pools of 1, 10 and 1,000 connections",
   subjects,
   [1, 10, 1_000].map((size) => ({ borrowers: 1, size })),
-  "Nothing waits in an array, and nothing is given back for who is interrupted: limits, not pools."
+  "An array has no queue, and nothing releases its items after an interrupt: these rows are limits, not pools."
 )
 
 export const contended = lending(
   "contended",
-  "64 borrowers over 8 connections, 1,000 over 10; each holder steps aside once",
+  "64 borrowers over 8 connections, 1,000 over 10; each holder yields once",
   pools,
   crowds
 )
 
 export const timeouts = lending(
   "timeouts",
-  "the same with a timeout on every borrow, where there is such a thing",
+  "the same with a timeout on every borrow, for pools that have one",
   pools.filter(({ canTimeOut }) => canTimeOut),
   [{ borrowers: 1, size: 1, timeout: minute }, { ...crowds[0], timeout: minute }]
 )
 
 export const watched = lending(
   "watched",
-  "what it costs to be looked at: a tracer, metrics and statistics read each second, a listener, a leak threshold",
+  "the cost of observers: a tracer, metrics and statistics read each second, a subscriber, a leak threshold",
   inView,
   [{ borrowers: 1, size: 1 }, { borrowers: 1, size: 1_000 }, ...crowds],
-  "Who waits gets a span, who does not wait gets none."
+  "A borrower that waits gets a span. One that finds an idle connection gets none."
 )
 
 export const live = lending(
   "live",
-  "one borrower, 10,000 live connections, beside 10",
+  "one borrower, 10,000 live connections, compared with 10",
   pools,
   [{ borrowers: 1, size: 10 }, { borrowers: 1, size: 10_000 }]
 )
 
 export const fairness: Workload = {
   name: "fairness",
-  about: "who comes again and again: the longest wait over the mean, in leases that others get meanwhile",
+  about: "borrowers that keep coming back: the longest wait over the mean, in leases that others get meanwhile",
   run: async (effort) => {
     const tables: Array<Table> = []
     for (const crowd of crowds) {
@@ -116,11 +116,11 @@ export const fairness: Workload = {
 
 export const deepQueue: Workload = {
   name: "queue",
-  about: "100, 10,000 and 100,000 borrowers that all come at once for 8 connections",
+  about: "100, 10,000 and 100,000 borrowers at once for 8 connections",
   run: async (effort) => {
     const tables: Array<Table> = []
     for (const borrowers of [100, 10_000, 100_000]) {
-      // Those whose cost grows with the queue would take minutes.
+      // Subjects whose cost grows with the queue would take minutes.
       const able = borrowers > 100 ? queues.filter(({ isSlowInQueues }) => !isSlowInQueues) : queues
       const rows = await withRemotes(able, async (remotes) => {
         const times = Math.max(1, Math.round(20_000 / borrowers))

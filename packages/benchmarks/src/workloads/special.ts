@@ -1,4 +1,4 @@
-/** Memory, cancelled waiters, reaping, a spike, an outage. */
+/** Measures memory, cancelled waiters, reaping, a spike and an outage. */
 import { withRemotes } from "../remote.js"
 import { sampled } from "../rounds.js"
 import type { specials } from "../specials.js"
@@ -14,14 +14,14 @@ interface Measure {
   readonly note?: string
 }
 
-/** Some run out of memory, or of time. */
+/** Returns NaN for a subject that runs out of memory or time. */
 const orFailed = (asked: Promise<number>): Promise<number> =>
   asked.catch((error: Error) => {
     console.error(error.message)
     return Number.NaN
   })
 
-/** A few rounds are enough: these are no rates. */
+/** The most rounds: these measurements vary less than rates. */
 const most = 3
 
 const measures = (
@@ -48,12 +48,12 @@ const measures = (
 
 const isTwin = ({ name }: Subject): boolean => /get, scoped|acquire and release|Effect\.timeout/.test(name)
 
-/** One of each pool: how it is asked makes no difference here. */
+/** One subject per pool, because the way of borrowing makes no difference here. */
 const distinct = pools.filter((subject) => !isTwin(subject))
 
 export const memory = measures(
   "memory",
-  "heap for each of 2,000 idle connections, and for each of 1,000 waiters",
+  "heap per idle connection, of 2,000, and per waiter, of 1,000",
   [...distinct, ...subjects.filter(({ name }) => /an array, awaited|acquireUseRelease/.test(name))],
   [
     { special: "connectionBytes", size: 2_000, title: "An idle connection", unit: "bytes" },
@@ -62,14 +62,14 @@ export const memory = measures(
       size: 1_000,
       title: "A waiter",
       unit: "bytes, its fiber or promise included",
-      note: "Who waits in an array waits for something else: that is what a fiber or a promise costs by itself."
+      note: "The array rows have no queue: they show the cost of a waiting fiber or promise alone."
     }
   ]
 )
 
 export const cancelling = measures(
   "cancelling",
-  "1,000 and 10,000 waiters that go away",
+  "1,000 and 10,000 cancelled waiters",
   pools.filter(({ name }) => /use$|^effect|tarn/.test(name) && !/^effect 3 Pool.make$/.test(name)),
   [1_000, 10_000].map((size) => ({
     special: "cancelNanos",
@@ -81,7 +81,7 @@ export const cancelling = measures(
 
 export const reaping = measures(
   "reaping",
-  "10,000 connections expire at once: for how long the event loop stands still",
+  "10,000 connections expire at once: the longest pause of the event loop",
   distinct.filter(({ reap }) => reap !== undefined),
   [{ special: "reapMillis", size: 10_000, title: "10,000 connections expire", unit: "ms, longest pause" }]
 )
@@ -90,7 +90,7 @@ const reachable = distinct.filter(({ over }) => over !== undefined)
 
 export const spike = measures(
   "spike",
-  "50 borrowers of 2 ms at once, 5 connections there, 50 allowed, 250 ms to open one",
+  "50 borrowers of 2 ms at once, 5 connections open, 50 allowed, 250 ms to open one",
   reachable,
   [
     { special: "spikeOpened", size: 0, title: "A spike: connections opened for it", unit: "connections" },
@@ -100,8 +100,8 @@ export const spike = measures(
 
 export const outage = measures(
   "outage",
-  "the server is down for 3 seconds, 100 borrowers ask again 10 ms after each failure",
-  // Borrowers of generic-pool are told nothing: it tries again by itself, without an end.
+  "the server is down for 3 seconds, 100 borrowers try again 10 ms after each failure",
+  // generic-pool reports no failure to its borrowers: it retries by itself, for ever.
   reachable,
   [
     { special: "outageRate", size: 100, title: "A server that is down: attempts to connect", unit: "attempts/s" },

@@ -1,4 +1,4 @@
-/** Servers with habits. */
+/** A slow server and a silent one. */
 import { Effect, type Scope } from "effect"
 import * as net from "node:net"
 
@@ -27,7 +27,7 @@ const serve = (
     ({ server }) => ({ host, port: (server.address() as net.AddressInfo).port })
   )
 
-/** Tells how much is in an account, one after another: each takes it 50 ms to find. */
+/** Answers with the balance of an account, one request after another, 50 ms each. */
 export const bank = serve((socket) => {
   let free = Date.now()
   socket.on("data", (chunk) => {
@@ -38,5 +38,5 @@ export const bank = serve((socket) => {
   })
 })
 
-/** Accepts, and never says a word. */
+/** Accepts connections and never answers. */
 export const mute = serve((socket) => void socket.resume())

@@ -1,11 +1,13 @@
-/** Checks of options. A wrong value throws a `RangeError` that names option, value and rule. */
+/** Checks of options. An invalid value throws a `RangeError` that names the option, the value and the rule. */
 import * as Duration from "effect/Duration"
 
-/** Only what an object itself says: a polluted prototype sets no option, and switches no verification off. */
+/**
+ * Copies only the object's own properties, so that a polluted prototype can set no option and disable no verification.
+ */
 export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
 
 export class Checks {
-  constructor(/** Whose options they are. */ private readonly of: string) {}
+  constructor(/** The owner of the options, as messages name it. */ private readonly of: string) {}
 
   reject(option: string, value: unknown, rule: string): never {
     throw new RangeError(`${this.of}: ${option} must be ${rule}, but is ${String(value)}`)

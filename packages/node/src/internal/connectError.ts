@@ -1,4 +1,4 @@
-/** Why a socket could not be connected, in our words. */
+/** Turns errors of Node and of resolvers into `ConnectError`. */
 import { ConnectError } from "@socketpool/core/ConnectionError"
 import * as net from "node:net"
 
@@ -7,10 +7,10 @@ export const addressOf = (host: string, port: number): string =>
 
 const reasons: Record<string, ConnectError["reason"]> = {
   ECONNREFUSED: "Refused",
-  // A listener that goes away while the connect is on its way.
+  // The listener went away while the connect was in flight.
   ECONNRESET: "Refused",
   ECONNABORTED: "Refused",
-  // Nobody has made the Unix socket, and one whose queue is full.
+  // The Unix socket does not exist, or its queue is full.
   ENOENT: "Refused",
   EAGAIN: "Refused",
   ETIMEDOUT: "Timeout",
@@ -25,18 +25,18 @@ const reasons: Record<string, ConnectError["reason"]> = {
   ENOBUFS: "LocalResources",
   ENOMEM: "LocalResources",
   EADDRNOTAVAIL: "LocalResources",
-  // A resolver that has no descriptor or no memory left to ask with.
+  // The resolver has run out of descriptors or memory.
   EBUSY: "LocalResources",
   EAI_MEMORY: "LocalResources"
 }
 
-/** A resolver fails for lack of local resources, too; then there is nothing wrong with the name. */
+/** Tells a bad name from a resolver that lacks local resources: then nothing is wrong with the name. */
 export const resolverReason = (code: string | undefined): "Dns" | "LocalResources" =>
   reasons[code ?? ""] === "LocalResources" ? "LocalResources" : "Dns"
 
 type Tried = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number }
 
-/** Node reports several addresses tried as an `AggregateError` with an empty message. */
+/** Converts Node's error. Node reports several tried addresses as an `AggregateError` with an empty message. */
 export const connectError = (error: NodeJS.ErrnoException, address: string): ConnectError => {
   const tried: ReadonlyArray<Tried> = error instanceof AggregateError ? error.errors : []
   const code = error.code ?? tried[0]?.code
@@ -51,7 +51,7 @@ export const connectError = (error: NodeJS.ErrnoException, address: string): Con
   })
 }
 
-/** Whatever goes wrong while TLS is set up; the code tells certificates from versions from a peer that went away. */
+/** Any failure of the TLS handshake. `code` tells a bad certificate, a wrong version and a vanished peer apart. */
 export const tlsError = ({ code }: NodeJS.ErrnoException, address: string): ConnectError =>
   failure("Tls", address, code === undefined ? {} : { code })
 

@@ -1,4 +1,4 @@
-/** Opening a socket. */
+/** Opens sockets. */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
@@ -13,12 +13,12 @@ import type { Route } from "./route.js"
 /** A session over a socket. */
 export type NetSession<C, S extends net.Socket = net.Socket> = TransportSession.TransportSession<NetTransport<S>, C>
 
-/** What is still to be done with a connected socket before it is open. */
+/** Prepares a connected socket: the rest of the open. */
 type Proceed<C, L> = (session: NetSession<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
 
 /**
- * Connects, and goes on with a session over the socket, all of it within the route's `connectTimeout`. The session and the
- * socket close with the scope.
+ * Connects and then runs `proceed` with a session over the socket, all of it within the route's `connectTimeout`. The
+ * session and the socket close with the scope.
  */
 export const dial = <C extends TransportSession.TransportConnection<NetTransport>, L>(
   route: Route,
@@ -28,13 +28,13 @@ export const dial = <C extends TransportSession.TransportConnection<NetTransport
   TransportPool.openInTime(
     { ...route, catchUp: polled },
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
-    // At once, and not only with the scope, which may go on for long.
+    // A failure closes the session at once; the scope may stay open for long.
     (session) => Effect.onError(proceed(session), () => Effect.forkDaemon(session.close))
   )
 
 const polled = Effect.async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
 
-/** A Unix socket whose queue is full refuses at once; TCP would have waited. */
+/** Retries a Unix socket whose queue is full: it refuses at once, while TCP would wait. */
 const busy = {
   while: (error: ConnectError) => error.code === "EAGAIN",
   schedule: Schedule.jittered(Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
@@ -52,7 +52,7 @@ const attempt = <C extends TransportSession.TransportConnection<NetTransport>>(
       const socket = new net.Socket(made)
       socket.on("error", () => {})
       return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-        // The finalizer is there before the connect starts, so that no interrupt can leave a socket behind.
+        // The finalizer exists before the connect starts, so that no interrupt can leave a socket behind.
         Effect.andThen(restore(connect(socket, target, route, holder, intake))),
         Effect.tap((session) => Effect.addFinalizer(() => session.close))
       )
@@ -69,7 +69,7 @@ const connect = <C extends TransportSession.TransportConnection<NetTransport>>(
   Effect.async((resume) => {
     const onConnect = () => {
       stopListening()
-      // At once, so that nothing that happens to the socket is missed.
+      // At once, so that no event of the socket is missed.
       resume(Effect.succeed(sessionOver(socket, route, holder, intake)))
     }
     const onError = (error: Error) => {
@@ -89,7 +89,7 @@ const connect = <C extends TransportSession.TransportConnection<NetTransport>>(
     })
   })
 
-/** A session over a socket that is connected. */
+/** Makes a session over a connected socket. */
 export const sessionOver = <S extends net.Socket, C extends TransportSession.TransportConnection<NetTransport<S>>>(
   socket: S,
   route: Pick<Route, "address" | "peer" | "timeout"> & { readonly constructor: { readonly allowHalfOpen: boolean } },

@@ -1,4 +1,4 @@
-/** What holders of sockets get besides a `Connection`. */
+/** The connections that borrowers of sockets hold: a `Connection` plus addresses, raw socket and TLS details. */
 import type { TcpAddress, UnixAddress } from "@effect/platform/SocketServer"
 import type { Address } from "@socketpool/core/Connection"
 import { TransportConnection } from "@socketpool/core/TransportSession"
@@ -11,7 +11,7 @@ import type { UnixConnection } from "../UnixConnection.js"
 import type { NetSession } from "./dial.js"
 import type { NetTransport } from "./netTransport.js"
 
-/** `A` is what its addresses are. */
+/** A leased connection over a socket. `A` is the type of its addresses. */
 abstract class SocketHandle<S extends net.Socket, A extends Address> extends TransportConnection<NetTransport<S>> {
   protected abstract get kind(): string
 

@@ -1,26 +1,30 @@
 /**
- * A `net.Socket` as a transport. Its listeners are attached for the socket's whole life: without one for `error` an
+ * A `net.Socket` as a transport. Its listeners stay attached for the socket's whole life: without one for `error`, an
  * error would end the process.
  */
 import type { Address } from "@socketpool/core/Connection"
 import type { Failure, Receiver, Transport } from "@socketpool/core/Transport"
 import type * as net from "node:net"
 
-/** How long closing waits for output on its way and for the peer's FIN. In real time: the peer knows no other. */
+/**
+ * The longest that a close waits for unsent output and for the peer's FIN. Real time, because the peer has no other.
+ */
 const lingerMillis = 1_000
 
-/** Calls back once everything that had arrived has been read; gives what cancels that. */
+/** Calls back once all bytes that had arrived have been read. Returns a function that cancels this. */
 export const afterPoll = (done: () => void): () => void => {
   const immediate = setImmediate(done)
   return () => clearImmediate(immediate)
 }
 
-/** What every socket reads into; what has come is copied before another one reads. As much as Node reads at once. */
+/**
+ * The one buffer into which all sockets read. Bytes are copied out before the next read. Node reads this many at most.
+ */
 const readInto = new Uint8Array(65_536)
 
 /**
- * `onread` of a socket: what it reads comes here. Its stream would allocate those 64 KiB for every read, and take as long
- * again to pass them on.
+ * A socket's `onread`: receives its bytes directly. The socket's stream would allocate 64 KiB for every read, and take
+ * as long again to pass them on.
  */
 export class Intake implements net.OnReadOpts {
   readonly buffer = readInto
@@ -44,7 +48,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     /** The peer, as errors name it. */
     readonly address: string,
     peer: Address,
-    /** Where its bytes come, if not from its stream. */
+    /** Delivers the socket's bytes. Without it they arrive through the stream's `data` events. */
     private readonly intake?: Intake
   ) {
     this.localAddress = peer._tag === "UnixAddress"
@@ -65,7 +69,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     for (const [event, listener] of this.listeners) this.socket.on(event, listener)
   }
 
-  /** Notes both ends as the system knows them, once there is a connection. A Unix socket's have no other names. */
+  /** Records the addresses of both ends once the socket is connected. The ends of a Unix socket have no other names. */
   connected(): void {
     const { localAddress, localPort, remoteAddress, remotePort } = this.socket
     if (localAddress !== undefined && localPort !== undefined) {
@@ -90,8 +94,8 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   }
 
   /**
-   * What is written in one turn goes out in one system call: the socket is corked until the turn ends, or until it is
-   * full; the system mostly has room for that.
+   * Sends all writes of one turn in one system call. The socket stays corked until the turn ends or it is full; the
+   * system mostly has room for that.
    */
   readonly write = (data: Uint8Array | string): boolean => {
     const { socket } = this
@@ -123,7 +127,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
 
   readonly flush = (done: () => void): void => {
     this.uncork()
-    // Writes end in order, so an empty one ends when those before it have; also when they fail.
+    // Writes complete in order, so an empty one completes after all earlier ones, even if they fail.
     this.socket.write(new Uint8Array(0), () => done())
   }
 
@@ -144,15 +148,15 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
 
   readonly catchUp = afterPoll
 
-  /** An idle socket does not keep the process alive. */
+  /** Lets the process exit while the socket is idle. */
   readonly setIdle = (idle: boolean): void => {
     if (idle) this.socket.unref()
     else this.socket.ref()
   }
 
   /**
-   * Orderly, it sends what is left and a FIN, and waits for the peer's, so that a server that counts never has more
-   * connections than the pool. A peer that does not answer is given up after a while.
+   * Closes the socket. An orderly close sends the remaining output and a FIN, and waits for the peer's FIN, so that the
+   * server never counts more connections than the pool. After `lingerMillis` it stops waiting.
    */
   readonly close = (how: "Orderly" | "AtOnce", done: () => void): void => {
     const { socket } = this

@@ -9,10 +9,10 @@ import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Queue from "effect/Queue"
 
-/** How much may wait to be sent before a `send` waits. */
+/** The number of unsent bytes (or characters, for text) from which on a `send` waits. */
 const highWaterMark = 65_536
 
-/** How long a close waits for the peer's. In real time: the peer knows no other. */
+/** The longest that a close waits for the peer's close. Real time, because the peer has no other. */
 const lingerMillis = 1_000
 
 type Outgoing = Uint8Array | string | Socket.CloseEvent
@@ -30,14 +30,14 @@ export class PlatformTransport implements Transport {
   private hasShutDown = false
   private readonly outgoing = Effect.runSync(Queue.unbounded<Outgoing>())
   private readonly onFlushed: Array<() => void> = []
-  /** Completes when the socket is to be given up. */
+  /** Completes when the socket must stop. */
   private readonly over = Deferred.unsafeMake<void>(FiberId.none)
   private hasEnded = false
   private readonly onEnded: Array<() => void> = []
 
   constructor(
     readonly address: string,
-    /** How many bytes may wait to be read: such a socket cannot hold its peer back. */
+    /** The most bytes that may wait to be read. A platform socket cannot hold its peer back. */
     private readonly maxUnread: number
   ) {
     this.localAddress = { _tag: "UnixAddress", path: address }
@@ -48,7 +48,9 @@ export class PlatformTransport implements Transport {
     this.receiver = receiver
   }
 
-  /** Runs the socket until either side ends it; `opened` is run once it is open. Ends with what went wrong, if it did. */
+  /**
+   * Runs the socket until either side ends it, and runs `opened` once it is open. Fails with the socket's own error.
+   */
   readonly run = (
     socket: Socket.Socket,
     opened: Effect.Effect<void>
@@ -138,7 +140,7 @@ export class PlatformTransport implements Transport {
 
   // --- The end ------------------------------------------------------------------------------------------------------
 
-  /** A platform socket has no half: this closes it. */
+  /** Closes the socket: a platform socket cannot end one direction only. */
   readonly shutdown = (): void => {
     if (this.hasShutDown || !this.isOpen) return
     this.hasShutDown = true

@@ -1,4 +1,4 @@
-/** Where to connect to, and what a socket is told when it does. */
+/** Routes: checked options in the form that Node's sockets take. */
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as Duration from "effect/Duration"
@@ -15,15 +15,15 @@ export interface Route {
   readonly address: string
   readonly peer: Address
   readonly connectTimeout: Duration.Duration
-  /** How the socket is made. */
+  /** The options of the socket's constructor. */
   readonly constructor: { readonly allowHalfOpen: boolean } & net.SocketConstructorOpts & Partial<KeptBySockets>
-  /** How it is connected; finding that out may take a look at a resolver. */
+  /** Computes the options of `connect`. This may ask a resolver. */
   readonly target: Effect.Effect<net.NetConnectOpts, ConnectError>
-  /** What an open connection is made with. */
+  /** The default timeout of the connection's operations. */
   readonly timeout: Duration.DurationInput | undefined
 }
 
-/** What Node's sockets take when they are made, though its types do not say so: `connect` does not look at it. */
+/** Options that Node's socket constructor takes, although its types do not say so. `connect` ignores them. */
 interface KeptBySockets {
   readonly highWaterMark: number
   readonly noDelay: boolean
@@ -33,10 +33,10 @@ interface KeptBySockets {
 
 const defaultConnectTimeout = "5 seconds"
 
-/** Less than middleboxes forget a flow after: four minutes and more. The system's own is two hours on Linux. */
+/** Shorter than the four minutes or more after which middleboxes forget a flow. Linux itself waits two hours. */
 const defaultKeepAlive = "60 seconds"
 
-/** `TCP_KEEPIDLE` is in seconds, and the system takes no more than this. */
+/** `TCP_KEEPIDLE` is in seconds, and the system accepts no more than this. */
 const maxKeepAliveSeconds = 32_767
 
 interface Shared {
@@ -60,7 +60,7 @@ const shared = (checks: Checks, options: Shared): Pick<Route, "connectTimeout" |
 
 // --- TCP ------------------------------------------------------------------------------------------------------------
 
-/** Checks the options. Throws a `RangeError` that names option, value and rule. */
+/** Checks the options. Throws a `RangeError` that names the option, the value and the rule. */
 export const tcpRoute = (given: TcpOptions, of: string): Route => {
   const checks = new Checks(of)
   const options = own(given)
@@ -78,7 +78,7 @@ export const tcpRoute = (given: TcpOptions, of: string): Route => {
   const attempt = attemptTimeout === undefined ?
     undefined :
     Duration.toMillis(checks.duration("attemptTimeout", attemptTimeout))
-  // Node would take 10 for less.
+  // Node would silently raise less to 10.
   if (attempt !== undefined && attempt < 10) checks.reject("attemptTimeout", attempt, "at least 10 ms")
   const address = addressOf(host, port)
   const target: net.TcpNetConnectOpts = {
@@ -104,7 +104,7 @@ export const tcpRoute = (given: TcpOptions, of: string): Route => {
   }
 }
 
-/** Asks the user's resolver. Node's own hook would end the process over an empty list, and wait for ever for silence. */
+/** Runs the user's resolver. Node's own hook would end the process on an empty list, and wait for ever on silence. */
 const resolve = (
   lookup: NonNullable<TcpOptions["lookup"]>,
   host: string,
@@ -114,10 +114,10 @@ const resolve = (
     Effect.mapError((cause) => dnsError(address, cause)),
     Effect.flatMap((found) => {
       const addresses = Array.isArray(found) ? found : []
-      if (addresses.length === 0) return dnsError(address, new Error(`lookup gave no address for ${host}`))
+      if (addresses.length === 0) return dnsError(address, new Error(`lookup returned no address for ${host}`))
       const wrong = addresses.find((one) => typeof one !== "string" || net.isIP(one) === 0)
       if (wrong !== undefined) {
-        return dnsError(address, new Error(`lookup gave ${String(wrong)} for ${host}, which is no IP address`))
+        return dnsError(address, new Error(`lookup returned ${String(wrong)} for ${host}, which is no IP address`))
       }
       return Effect.succeed(answering(addresses.map((one) => ({ address: one, family: net.isIP(one) }))))
     })
@@ -138,10 +138,12 @@ const answering =
 
 // --- Unix -----------------------------------------------------------------------------------------------------------
 
-/** What fits into `sockaddr_un.sun_path` before the NUL. A longer path would be cut, and lead elsewhere. */
+/**
+ * The bytes that fit into `sockaddr_un.sun_path` before the NUL. The system would cut a longer path and go elsewhere.
+ */
 const maxPathBytes = os.platform() === "linux" ? 107 : 103
 
-/** Checks the options. Throws a `RangeError` that names option, value and rule. */
+/** Checks the options. Throws a `RangeError` that names the option, the value and the rule. */
 export const unixRoute = (given: UnixOptions, of: string): Route => {
   const checks = new Checks(of)
   const options = own(given)

@@ -1,4 +1,4 @@
-/** TLS over a socket that is connected. */
+/** TLS over connected sockets. */
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as TransportPool from "@socketpool/core/TransportPool"
@@ -17,14 +17,14 @@ import { dial, type NetSession, sessionOver } from "./dial.js"
 import { TcpHandle, TlsHandle } from "./handles.js"
 import { tcpRoute } from "./route.js"
 
-/** One identity: what is presented and who is trusted, and the session that connections of this identity share. */
+/** One identity: certificates presented, authorities trusted, and the TLS session that its connections share. */
 interface Security {
   readonly options: tls.ConnectionOptions
   readonly servername: string | undefined
   session: Buffer | undefined
 }
 
-/** Checks the options. Throws a `RangeError` that names option, value and rule, but no secret. */
+/** Checks the options. Throws a `RangeError` that names the option, the value and the rule, but never a secret. */
 const secure = (options: SecurityOptions): Security => {
   const checks = new Checks("TlsConnection")
   const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, servername } = own(options)
@@ -51,7 +51,7 @@ const secure = (options: SecurityOptions): Security => {
         ...(minVersion === undefined ? {} : { minVersion })
       }),
       ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
-      // Said either way, so that the environment has no say.
+      // Always set, so that the environment cannot change it.
       rejectUnauthorized: dangerouslySkipVerification !== true
     }
   }
@@ -63,11 +63,11 @@ const certificate = (text: string | Buffer): X509Certificate => new X509Certific
 
 const context = (options: tls.SecureContextOptions): tls.SecureContext => {
   try {
-    // It would trust nobody over a text without a certificate, and say nothing.
+    // Node would accept a text without a certificate in silence, and trust nobody.
     for (const authority of (options.ca ?? []) as ReadonlyArray<string | Buffer>) certificate(authority)
     return tls.createSecureContext(options)
   } catch (error) {
-    // OpenSSL names what it could not read, never what stood there.
+    // OpenSSL names the part that it could not read, never the text of it.
     const { code = "unknown", message } = error as NodeJS.ErrnoException
     throw new RangeError(
       `TlsConnection: ca, cert, key and passphrase must be PEM and fit together: ${message} (${code})`
@@ -76,7 +76,7 @@ const context = (options: tls.SecureContextOptions): tls.SecureContext => {
 }
 
 /**
- * What connects, says what has to be said in plain text, and goes on with TLS. Checks the options once, for all
+ * Returns an effect that connects, runs `startTls` in plain text, and then starts TLS. Checks the options once for all
  * connections of one identity.
  */
 export const secureDialer = (given: Options, of: string): {
@@ -108,7 +108,7 @@ export const secureDialer = (given: Options, of: string): {
 /** A session over TLS. */
 type SecureSession = NetSession<TlsHandle, tls.TLSSocket>
 
-/** Goes on with TLS where a plain session ends. */
+/** Starts TLS on the socket of a plain session, which ends here. */
 const upgrade = (
   session: NetSession<unknown>,
   route: Parameters<typeof sessionOver>[1],
@@ -128,10 +128,10 @@ const upgrade = (
     const socket = tls.connect({
       ...security.options,
       socket: raw,
-      // It takes them, as every stream does; its types do not say so.
+      // Every stream takes this option, although the types of `tls.connect` do not say so.
       ...{ highWaterMark: raw.readableHighWaterMark },
       host: name,
-      // SNI knows no addresses (RFC 6066).
+      // SNI cannot carry an IP address (RFC 6066).
       ...(net.isIP(name) === 0 ? { servername: name } : {}),
       ...(security.session === undefined ? {} : { session: security.session })
     })
@@ -152,7 +152,7 @@ const shakeHands = (
   ready: () => SecureSession
 ): Effect.Effect<SecureSession, ConnectError> =>
   Effect.async((resume) => {
-    // At once, so that nothing that happens to the socket is missed.
+    // At once, so that no event of the socket is missed.
     const onSecure = () => done(Effect.succeed(ready()))
     const onError = (error: Error) => done(Effect.fail(tlsError(error, address)))
     const onClose = () => done(failure("Tls", address))
@@ -174,7 +174,7 @@ const shakeHands = (
     })
   })
 
-/** `upgrade` for whoever has opened the connection himself. */
+/** `upgrade` for a caller that opened the connection and still holds it. */
 export const upgradeHeld = (
   connection: TcpConnection,
   options: SecurityOptions
@@ -192,5 +192,5 @@ export const upgradeHeld = (
     return Effect.map(upgrade(session, route, hostOf(address), secure(options)), (session) => session.lend())
   })
 
-/** The host in an address as errors show it. */
+/** Extracts the host from an address as errors show it. */
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1")

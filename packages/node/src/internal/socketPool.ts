@@ -1,4 +1,4 @@
-/** What the pools of all sockets have in common. */
+/** The common part of all socket pools. */
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
@@ -8,10 +8,10 @@ import type * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 
-/** What is still to be done with a connection before it is ready; the deadline of its open counts for that as well. */
+/** Prepares a connection after its open, within the same deadline. */
 type Finish<H> = (session: TransportSession<any, H>) => Effect.Effect<TransportSession<any, H>, ConnectError>
 
-/** What spans say of the peer, by OpenTelemetry's names for it. */
+/** Attributes for spans that describe the peer, under OpenTelemetry's names. */
 export const serverAttributes = (
   peer: Address
 ): Readonly<Record<string, string | number>> =>
@@ -19,23 +19,23 @@ export const serverAttributes = (
     ? { "server.address": peer.hostname, "server.port": peer.port, "network.transport": "tcp" }
     : { "server.address": peer.path, "network.transport": "unix" }
 
-/** A pool of what `open` opens. */
+/** Makes a pool of the connections that `open` opens. */
 export const poolOf = <C, H extends C & TransportConnection<any>>(
   options: TransportPool.Options<C>,
-  /** The peer as the pool is called by default, and as spans tell it. */
+  /** The pool's default name, and the attributes of its spans. */
   peer: { readonly name: string; readonly attributes: NonNullable<TransportPool.Options<C>["attributes"]> },
   open: (finish: Finish<H>) => Effect.Effect<TransportSession<any, H>, ConnectError, Scope.Scope>
 ): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> =>
   TransportPool.make<H>({
-    // Whoever can do with a C can do with an H.
+    // Code that takes a C also takes an H.
     ...options as unknown as TransportPool.Options<H>,
     name: options.name ?? peer.name,
     attributes: { ...peer.attributes, ...options.attributes },
     open
-    // Borrowers see the interface; whatever they give back is looked up by identity.
+    // Borrowers see only the interface; the pool looks a returned connection up by identity.
   }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
 
-/** A pool as the `Pool` service, whose users see no more than a `Connection`. */
+/** Provides a pool as the `Pool` service, whose users see only a `Connection`. */
 export const layerOf = <C>(
   pool: Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope>
 ): Layer.Layer<Pool> => Layer.scoped(Pool, pool as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>)

@@ -1,4 +1,4 @@
-/** A client's connection to the proxy together with the proxy's connection to the server. */
+/** A client's connection to the proxy, together with the proxy's connection to the server. */
 import * as net from "node:net"
 import type { Rng } from "../Rng.js"
 import { Pump, type Treatment } from "./pump.js"
@@ -7,9 +7,9 @@ export type Way = "toServer" | "toClient"
 
 const resetSocket = (socket: net.Socket): void => {
   const isEnding = socket.writableEnded && !socket.writableFinished
-  // While an end is on its way, a reset would fail and leave the handle open.
+  // A reset while an end is in flight would fail and leave the handle open.
   if (isEnding && socket.writableLength === 0) socket.once("finish", () => socket.resetAndDestroy())
-  // One that is still connecting would be reset only when it is connected.
+  // A reset of a connecting socket would happen only once it is connected.
   else if (isEnding || socket.connecting) socket.destroy()
   else socket.resetAndDestroy()
 }
@@ -17,12 +17,12 @@ const resetSocket = (socket: net.Socket): void => {
 export class FaultyPair {
   private readonly server: net.Socket | undefined
   private readonly pumps: { readonly [way in Way]: Pump } | undefined
-  /** How many of the sockets have not closed yet. */
+  /** The number of sockets that have not closed yet. */
   private open: number
 
   constructor(
     readonly client: net.Socket,
-    /** Without one the client is ignored. */
+    /** The server. Without it the client is ignored. */
     target: { readonly host: string; readonly port: number } | undefined,
     treatments: { readonly [way in Way]: Treatment },
     rngOf: () => Rng,
@@ -63,7 +63,7 @@ export class FaultyPair {
     if (this.server !== undefined) resetSocket(this.server)
   }
 
-  /** Ends the stream to the client; from then on nothing reaches it. */
+  /** Ends the stream to the client. Nothing reaches it afterwards. */
   endClient(): void {
     if (this.pumps === undefined) this.client.end()
     else this.pumps.toClient.end()

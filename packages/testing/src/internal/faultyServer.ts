@@ -1,4 +1,4 @@
-/** The listening side of a fault proxy and its books. */
+/** The listening side of a fault proxy: its port, connections, faults and counts. */
 import * as net from "node:net"
 import * as Rng from "../Rng.js"
 import { FaultyPair, type Way } from "./faultyPair.js"
@@ -32,8 +32,8 @@ export class FaultyServer {
 
   async listen(): Promise<void> {
     for (let attempt = 1;; attempt++) {
-      // Below those that systems lend to outgoing connections: a client that connects again and again while nobody
-      // listens could end up connected to itself, and keep the port.
+      // A port below those for outgoing connections. Otherwise a client that keeps connecting while nobody listens
+      // could connect to itself and keep the port.
       const port = this.port === 0 ? 10_000 + Math.floor(Math.random() * 20_000) : this.port
       const problem = await this.tryListen(port)
       if (problem === undefined) {
@@ -56,7 +56,7 @@ export class FaultyServer {
   }
 
   private meet(client: net.Socket): void {
-    // It may have been let in by the system before the test changed its mind.
+    // The system may have accepted the client before the test changed the welcome.
     if (this.how === "Reset" || this.how === "Refuse") {
       if (this.how === "Reset") this.accepted++
       client.on("error", () => {})
@@ -65,7 +65,7 @@ export class FaultyServer {
     }
     this.accepted++
     const target = this.how === "Ignore" ? undefined : this.target
-    // Each direction has a sequence of its own, which what happens to others does not shift.
+    // Each direction draws from a sequence of its own, so that other connections cannot shift it.
     const rngOf = () => Rng.make(this.rng.between(0, 0x7fff_ffff))
     const pair: FaultyPair = new FaultyPair(client, target, this.treatments, rngOf, () => {
       this.pairs.delete(pair)
@@ -83,12 +83,12 @@ export class FaultyServer {
 
   async welcome(how: "Accept" | "Refuse" | "Reset" | "Ignore"): Promise<void> {
     this.how = how
-    // It says that it has closed only when the last connection has gone; newcomers are refused at once.
+    // The listener refuses new clients at once, but reports its close only after the last connection has gone.
     if (how === "Refuse") this.listener.close()
     else if (!this.listener.listening) await this.listen()
   }
 
-  /** Those whose client is still there. */
+  /** The pairs whose client is still connected. */
   present(): ReadonlyArray<FaultyPair> {
     return [...this.pairs].filter((pair) => !pair.client.destroyed)
   }

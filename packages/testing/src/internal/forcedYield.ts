@@ -1,17 +1,17 @@
-/** What it takes to make a fiber yield from outside, and to tell that yield from others. */
+/** Forces a fiber to yield from outside, and tells such a yield from others. */
 import * as Effect from "effect/Effect"
 import type * as Scheduler from "effect/Scheduler"
 
 /**
- * What a scheduler's `shouldYield` answers to force a yield: the fiber then schedules itself with this priority, so that
- * `scheduleTask` knows why. No program asks for such a priority.
+ * The answer of a scheduler's `shouldYield` that forces a yield. The fiber then schedules itself with this priority, so
+ * that `scheduleTask` knows the reason. No program uses such a priority.
  */
 export const forced = 2 ** 40
 
 /**
- * How many runtime steps a fiber takes after a forced yield until it is back where it was: the yield sets and restores
- * the scheduling priority. A scheduler that counts these too, and forces a yield more often than that, never lets the
- * program go on. They depend on the version of Effect, so they are counted here.
+ * Counts the runtime steps from a forced yield until the fiber is back where it was: the yield sets and restores the
+ * scheduling priority. A scheduler that counts these steps, and forces a yield more often than that, stops all
+ * progress. The number depends on the version of Effect, so it is counted at run time.
  */
 const count = (): number => {
   const tasks: Array<Scheduler.Task> = []
@@ -25,7 +25,7 @@ const count = (): number => {
     }
   })
   for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) task()
-  // The first question led to the yield, and the last one was for the program's own step.
+  // The first call caused the yield, and the last one belongs to the program's own step.
   return steps - 2
 }
 

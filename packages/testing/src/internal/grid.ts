@@ -1,17 +1,17 @@
-/** Which pairs of steps are to be run, when there may be too many to run them all. */
+/** Chooses pairs of steps to run, when there may be too many to run them all. */
 import * as Rng from "../Rng.js"
 
 type Pair = readonly [number, number]
 
 export interface Grid {
-  /** The grid reaches at least so far in each direction. */
+  /** Extends the grid to at least this size in each direction. */
   readonly saw: (first: number, second: number) => void
-  /** The next pair, none twice; `undefined` when all, or as many as may be, have been given. */
+  /** Returns the next pair, none twice; `undefined` after the last one, or after `most` pairs. */
   readonly next: () => Pair | undefined
   readonly size: Pair
 }
 
-/** Gives at most `most` pairs, drawn evenly from those of the grid that have not been given. */
+/** Makes a grid that returns at most `most` pairs, drawn evenly from those not returned yet. */
 export const sampled = (most: number, seed: number): Grid => {
   const rng = Rng.make(seed)
   const left: Array<Pair> = []

@@ -3,16 +3,16 @@ import type { Address } from "@socketpool/core/Connection"
 import type { Failure, Receiver, Transport } from "@socketpool/core/Transport"
 
 const encoder = new TextEncoder()
-/** As much as comes at once. */
+/** The most bytes that arrive at once. */
 const pieceBytes = 16_384
 const reset: Failure = { reason: "Reset", code: "ECONNRESET" }
 
-/** As a socket's in Node 20. */
+/** The same as a socket's in Node 20. */
 export const highWaterMark = 16_384
 
 export type TcpAddress = Extract<Address, { readonly _tag: "TcpAddress" }>
 
-/** Both ends of one connection. */
+/** Makes both ends of one connection. */
 export const connected = (
   one: TcpAddress,
   other: TcpAddress,
@@ -25,13 +25,13 @@ export const connected = (
   return [near, far]
 }
 
-/** One end. */
+/** One end of a connection. */
 export class MemoryTransport implements Transport {
   isOpen = true
   isFull = false
   private peer: MemoryTransport | undefined = undefined
   private receiver: Receiver | undefined = undefined
-  /** What the peer has sent and nobody has taken, because this end is held back. */
+  /** The data from the peer that waits because this end is held back. */
   private readonly inbox: Array<Uint8Array | "End" | "Closed"> = []
   private inboxBytes = 0
   private held = false
@@ -43,7 +43,7 @@ export class MemoryTransport implements Transport {
     readonly localAddress: Address,
     readonly remoteAddress: Address,
     readonly address: string,
-    /** How many bytes the other end may leave untaken before this one is full. */
+    /** The bytes that may wait at the other end before this end is full. */
     private readonly highWaterMark: number
   ) {}
 
@@ -103,7 +103,7 @@ export class MemoryTransport implements Transport {
     done()
   }
 
-  /** Breaks at both ends. */
+  /** Breaks both ends. */
   reset(): void {
     this.peer?.break(reset)
     this.break(reset)
@@ -150,7 +150,7 @@ export class MemoryTransport implements Transport {
     if (this.inboxBytes === 0) this.peer?.drained()
   }
 
-  /** The other end has taken everything. */
+  /** Runs when the other end has taken everything. */
   private drained(): void {
     for (const done of this.onFlushed.splice(0)) done()
     if (!this.isFull) return

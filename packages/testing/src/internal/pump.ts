@@ -1,8 +1,8 @@
-/** Carries bytes from one socket to another and does to them what it is told; in real time, as between real sockets. */
+/** Carries bytes from one socket to another and applies faults, in real time. */
 import type * as net from "node:net"
 import type { Rng } from "../Rng.js"
 
-/** Times in milliseconds. What is not asked for is 0, or `Infinity` where it is a limit. */
+/** The checked faults of one direction. Times are in milliseconds. An absent fault is 0, or `Infinity` for a limit. */
 export interface Treatment {
   readonly latency: number
   readonly jitter: number
@@ -19,41 +19,43 @@ export interface Treatment {
 interface Parcel {
   bytes: Uint8Array
   readonly arrived: number
-  /** Its share of the jitter, from 0 to 1. */
+  /** The parcel's share of the jitter, from 0 to 1. */
   readonly share: number
-  /** Whether some of it has been passed on already. */
+  /** Whether some of the parcel has been passed on already. */
   isBegun: boolean
 }
 
-/** How many bytes may wait here before the source is held back. */
+/** The bytes that may wait here before the source is held back. */
 const most = 262_144
 
-/** How long, in milliseconds, a piece may occupy a line of limited bandwidth, and how late it may be without loss. */
+/**
+ * The longest that a piece may occupy a path of limited bandwidth, and the lateness it may make up, in milliseconds.
+ */
 const quantum = 10
 const tolerance = 50
 
 /**
- * How long, in milliseconds, a reset waits after the last bytes. A receiver on libuv that finds both at once reports an
- * end in order instead: https://github.com/libuv/libuv/issues/2319
+ * The milliseconds that a reset waits after the last bytes. A receiver on libuv that finds both at once reports an
+ * orderly end instead: https://github.com/libuv/libuv/issues/2319
  */
 const settling = 10
 
-/** The longest time, in milliseconds, that a timer of Node.js can be set to. */
+/** The longest timer of Node.js, in milliseconds. */
 const longest = 2 ** 31 - 1
 
 export class Pump {
   private readonly parcels: Array<Parcel> = []
   private waiting = 0
-  /** Carrying, or only taking what comes (its sink has been ended), or neither. */
+  /** `Discarding` still reads the source, but its sink has been ended. */
   private phase: "Carrying" | "Discarding" | "Stopped" = "Carrying"
   private hasSourceEnded = false
-  /** A piece is on its way that has to travel alone. */
+  /** Whether a piece is in flight that must travel alone. */
   private isAlone = false
   private timer: NodeJS.Timeout | undefined = undefined
   private immediate: NodeJS.Immediate | undefined = undefined
-  /** When the line is free again, if its bandwidth is limited. */
+  /** The time at which the path is free again, if its bandwidth is limited. */
   private freeAt = 0
-  /** How many bytes may still be passed on before the cut. */
+  /** The bytes that may still pass before the cut. */
   private left: number
 
   constructor(
@@ -72,12 +74,12 @@ export class Pump {
     sink.on("drain", () => this.next())
   }
 
-  /** To be called once the other direction is there too: it may cut both. */
+  /** Starts the pump. Call it once both directions exist, because it may cut both. */
   start(): void {
     this.next()
   }
 
-  /** From now on another treatment, of what waits here too. */
+  /** Changes the treatment, also of the bytes that wait here. */
   change(treatment: Treatment): void {
     this.treatment = treatment
     this.left = treatment.cutAfter
@@ -87,7 +89,7 @@ export class Pump {
     this.next()
   }
 
-  /** Ends the sink now; what waits here and what comes later is lost. */
+  /** Ends the sink now. Bytes that wait here or arrive later are lost. */
   end(): void {
     if (this.phase !== "Carrying") return
     this.release("Discarding")
@@ -95,7 +97,7 @@ export class Pump {
     this.source.resume()
   }
 
-  /** Nothing more is passed on, and no timer is left. */
+  /** Stops the pump and leaves no timer. */
   stop(): void {
     this.release("Stopped")
   }
@@ -144,7 +146,7 @@ export class Pump {
     else this.source.resume()
   }
 
-  /** Passes on what is due, until something has to be waited for. */
+  /** Passes on all bytes that are due, until it has to wait. */
   private pass(): void {
     while (this.phase === "Carrying" && !this.mustWait()) {
       if (this.left === 0) {
@@ -164,7 +166,7 @@ export class Pump {
     }
   }
 
-  /** Comes back then; `false` if that time has come. */
+  /** Sets a timer for that time. Returns `false` if that time has passed. */
   private waitUntil(time: number): boolean {
     const wait = time - performance.now()
     if (wait <= 0) return false
@@ -184,7 +186,7 @@ export class Pump {
     return Math.min(bytes.length, slice, this.left, Math.max(1, Math.floor(bandwidth * quantum / 1_000)))
   }
 
-  /** When so much of the parcel has gone through the line. A line that was idle does not save its time up. */
+  /** The time at which a piece of this size has passed the path. An idle path does not accumulate unused time. */
   private departure({ arrived, share }: Parcel, size: number): number {
     const { bandwidth, jitter, latency, merge } = this.treatment
     const occupied = size * 1_000 / bandwidth
@@ -204,7 +206,7 @@ export class Pump {
     if (!isLast && this.treatment.slice === Infinity) return void this.sink.write(piece)
     this.isAlone = true
     this.sink.write(piece, () => {
-      // The next immediate may still belong to this turn, in which a receiver in this process has not read yet.
+      // The next immediate may still run in this turn, before a receiver in this process has read.
       this.immediate = setImmediate(() => {
         this.immediate = setImmediate(() => {
           this.isAlone = false

@@ -1,15 +1,15 @@
-/** A scheduler that runs whatever can run in an order that a seed determines, when it is told to. */
+/** A scheduler that runs one ready task per call, in an order that a seed determines. */
 import type * as Scheduler from "effect/Scheduler"
 import type { Rng } from "../Rng.js"
 import * as ForcedYield from "./forcedYield.js"
 
 export class SeededScheduler implements Scheduler.Scheduler {
   private readonly tasks: Array<Scheduler.Task> = []
-  /** How many runtime steps all fibers together take until one of them is made to yield. */
+  /** The runtime steps of all fibers together until the next forced yield. */
   private untilYield: number
   private high = 0x9e3779b9
   private low = 0x85ebca6b
-  /** Tasks run so far. */
+  /** The number of tasks run so far. */
   steps = 0
 
   constructor(private readonly rng: Rng, private readonly yieldProbability: number) {
@@ -20,7 +20,7 @@ export class SeededScheduler implements Scheduler.Scheduler {
     return this.tasks.length === 0
   }
 
-  /** Names the order in which tasks have run and fibers have yielded so far, in 53 bits. */
+  /** Identifies the order of tasks and forced yields so far, in 53 bits. */
   get hash(): number {
     return (this.high >>> 0) * 2 ** 21 + (this.low >>> 11)
   }
@@ -32,8 +32,8 @@ export class SeededScheduler implements Scheduler.Scheduler {
   }
 
   scheduleTask(task: Scheduler.Task, priority: number): void {
-    // What the yield itself costs does not count, nor the step before which it came: whatever the probability, the fiber
-    // goes on.
+    // The cost of the yield itself does not count, nor does the step before which it came. So the fiber makes progress
+    // under every probability.
     this.tasks.push(
       priority !== ForcedYield.forced ? task : () => {
         this.untilYield += ForcedYield.costInSteps() + 1
@@ -54,7 +54,7 @@ export class SeededScheduler implements Scheduler.Scheduler {
     task()
   }
 
-  /** After how many steps the next yield comes, when each step has the same probability. */
+  /** Draws the number of steps until the next yield; each step has the same probability. */
   private drawYield(): number {
     return this.yieldProbability === 0
       ? Infinity

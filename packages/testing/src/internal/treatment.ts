@@ -1,4 +1,6 @@
-/** Checks of a fault proxy's options. A wrong value throws a `RangeError` that names option, value and rule. */
+/**
+ * Checks a fault proxy's options. An invalid value throws a `RangeError` that names the option, the value and the rule.
+ */
 import * as Duration from "effect/Duration"
 import type { Faults } from "../FaultProxy.js"
 import type { Treatment } from "./pump.js"
@@ -20,7 +22,7 @@ const probability = (option: string, value: number): number => {
 
 const millis = (option: string, value: Duration.DurationInput): number => {
   const decoded = Duration.decodeUnknown(value)
-  // A timer of Node.js runs for 24.8 days at most. A negative number would be decoded as 0.
+  // A timer of Node.js runs for 24.8 days at most. `Duration` would decode a negative number as 0.
   const isRight = decoded._tag === "Some" && Duration.toMillis(decoded.value) < 2 ** 30 &&
     !(typeof value === "number" && value < 0)
   check(option, value, isRight, "a duration of at least 0 and less than 12 days")

@@ -1,4 +1,4 @@
-/** A clock that stands still until it is told to go on to the next moment for which somebody sleeps. */
+/** A clock that stands still until `advance` moves it to the next moment at which a sleeper wakes. */
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -12,7 +12,7 @@ export class VirtualClock implements Clock.Clock {
   readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
   /** Milliseconds since the start. */
   now = 0
-  /** The next to wake up is the last. */
+  /** Sorted by wake time, the next one last. */
   private readonly sleepers: Array<Sleeper> = []
 
   readonly currentTimeMillis = Effect.sync(() => this.unsafeCurrentTimeMillis())
@@ -39,17 +39,17 @@ export class VirtualClock implements Clock.Clock {
     })
   }
 
-  /** How many sleep. */
+  /** The number of sleepers. */
   get asleep(): number {
     return this.sleepers.length
   }
 
-  /** When the next one wakes up. */
+  /** The time at which the next sleeper wakes. */
   get next(): number | undefined {
     return this.sleepers.at(-1)?.until
   }
 
-  /** Goes on to that moment and wakes all who sleep until then. */
+  /** Moves to that time and wakes all its sleepers. */
   advance(): void {
     const now = this.next!
     this.now = now
