@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { defect, literals, optionalKey } from "./internal/effect/schema.js"
 
 /**
  * One address that was tried, and the system's code for why it failed.
@@ -13,7 +14,7 @@ import * as Schema from "effect/Schema"
  */
 export const ConnectAttempt = Schema.Struct({
   address: Schema.String,
-  code: Schema.optionalWith(Schema.String, { exact: true })
+  code: optionalKey(Schema.String)
 })
 
 /**
@@ -51,7 +52,7 @@ const connectAdvice = {
  * @category errors
  */
 export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/core/ConnectError")("ConnectError", {
-  reason: Schema.Literal(
+  reason: literals(
     "Refused",
     "Timeout",
     "HandshakeTimeout",
@@ -65,11 +66,11 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
   /** Where to, as `host:port` or a path. */
   address: Schema.String,
   /** The system's code, such as `ECONNREFUSED`, if there was one. */
-  code: Schema.optionalWith(Schema.String, { exact: true }),
+  code: optionalKey(Schema.String),
   /** The addresses that were tried, when a name has several. */
   attempts: Schema.Array(ConnectAttempt),
   /** What a handshake, a resolver or the like failed with, if it was not the system. */
-  cause: Schema.optionalWith(Schema.Defect, { exact: true })
+  cause: optionalKey(defect)
 }) {
   override get message(): string {
     const cause = this.cause === undefined
@@ -115,14 +116,14 @@ const explanation = {
  */
 export class ConnectionError
   extends Schema.TaggedError<ConnectionError>("@socketpool/core/ConnectionError")("ConnectionError", {
-    reason: Schema.Literal("EndOfStream", "Reset", "Closed", "Timeout", "TooLarge", "Desync", "Released"),
-    operation: Schema.Literal("read", "write"),
+    reason: literals("EndOfStream", "Reset", "Closed", "Timeout", "TooLarge", "Desync", "Released"),
+    operation: literals("read", "write"),
     /** The peer, as `host:port` or a path. */
     address: Schema.String,
     /** The system's code, such as `ECONNRESET`, if there was one. */
-    code: Schema.optionalWith(Schema.String, { exact: true }),
+    code: optionalKey(Schema.String),
     /** How many bytes of what was asked for had come by then. */
-    bytesIntoFrame: Schema.optionalWith(Schema.Number, { exact: true })
+    bytesIntoFrame: optionalKey(Schema.Number)
   })
 {
   override get message(): string {

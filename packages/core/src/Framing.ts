@@ -9,16 +9,17 @@
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import { dual } from "effect/Function"
-import * as Option from "effect/Option"
 import type * as ParseResult from "effect/ParseResult"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { TooLarge } from "./Decoder.js"
 import { exactly, until } from "./internal/decoders.js"
+import { decode, encode } from "./internal/effect/schema.js"
+import { streamUntil } from "./internal/effect/stream.js"
 import * as Lengths from "./internal/lengths.js"
 import * as Utf8 from "./internal/utf8.js"
 
@@ -347,13 +348,13 @@ export const over: {
         return encoded instanceof Uint8Array ? connection.send(encoded, options) : Effect.fail(encoded)
       }),
     recv,
-    stream: Stream.repeatEffectOption(Effect.mapError(recv, endsStream))
+    stream: streamUntil(recv, endsStream)
   })
 })
 
 /** Between two frames, the end of the stream is no error. */
-const endsStream = (error: ConnectionError): Option.Option<ConnectionError> =>
-  error.reason === "EndOfStream" && error.bytesIntoFrame === undefined ? Option.none() : Option.some(error)
+const endsStream = (error: ConnectionError): boolean =>
+  error.reason === "EndOfStream" && error.bytesIntoFrame === undefined
 
 /**
  * Turns frames into other values. A function that throws is a defect; for input that may be wrong use `schema`.
@@ -447,5 +448,4 @@ export const schema: {
 } = dual(2, <A, E>(
   framed: Framed<string, string, E>,
   schema: Schema.Schema<A, string>
-): Framed<A, A, E | ParseResult.ParseError> =>
-  mapEffect(framed, { encode: Schema.encode(schema), decode: Schema.decode(schema) }))
+): Framed<A, A, E | ParseResult.ParseError> => mapEffect(framed, { encode: encode(schema), decode: decode(schema) }))

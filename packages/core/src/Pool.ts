@@ -3,13 +3,10 @@
  *
  * @since 0.1.0
  */
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberRef from "effect/FiberRef"
-import * as FiberRefs from "effect/FiberRefs"
-import * as Layer from "effect/Layer"
-import type * as Runtime from "effect/Runtime"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
@@ -17,6 +14,8 @@ import type { ConnectError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { isConnectionPool } from "./ConnectionPool.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
+import { currentClock, metricTags, type Surroundings, surroundings, within } from "./internal/effect/fiber.js"
+import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
 import { resolve } from "./internal/options.js"
@@ -47,28 +46,21 @@ const make = <C, E = never, R = never>(
   options: PoolOptions<C, E, R>
 ): Effect.Effect<ConnectionPool<C, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
-    const runtime = yield* Effect.runtime<Exclude<R, Scope.Scope> | Scope.Scope>()
-    const clock = yield* Effect.clock
+    const around = yield* surroundings<Exclude<R, Scope.Scope> | Scope.Scope>()
+    const clock = yield* currentClock
     return yield* Effect.acquireRelease(
       Effect.sync(() => {
         const resolved = resolve(options, Registry.freeName)
-        const open = Effect.mapInputContext(
-          resolved.open,
-          (scope: Context.Context<Scope.Scope>) =>
-            Context.merge(runtime.context, scope) as Context.Context<R | Scope.Scope>
-        )
-        const engine = new Engine<C, E>({ ...resolved, open }, runtime as Runtime.Runtime<never>, clock, Registry.leave)
+        const open = within(resolved.open, around)
+        const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
         const pool = new ConnectionPoolImpl(engine)
-        Registry.enter(pool, engine.state, metricTags(runtime.fiberRefs))
+        Registry.enter(pool, engine.state, metricTags(around))
         Operations.start(engine)
         return pool
       }),
       (pool) => pool.close
     )
   })
-
-const metricTags = (fiberRefs: FiberRefs.FiberRefs): ReadonlyArray<readonly [key: string, value: string]> =>
-  FiberRefs.getOrDefault(fiberRefs, FiberRef.currentMetricLabels).map(({ key, value }) => [key, value] as const)
 
 /**
  * The accessors of a pool as a service. Each does what the pool's own member of that name does.
@@ -145,7 +137,7 @@ export interface ServiceClass<Self, Id extends string, C, E>
  * @category constructors
  */
 const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): ServiceClass<Self, Id, C, E> => {
-  const tag = class extends Context.Tag(id)<Self, ConnectionPool<C, E>>() {}
+  const tag = tagOf<Self, ConnectionPool<C, E>>()(id)
   const accessors: Accessors<Self, C, E> = {
     connection: Effect.flatMap(tag, (pool) => pool.get),
     use: (f) => Effect.flatMap(tag, (pool) => pool.use(f)),
@@ -167,7 +159,7 @@ const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): Ser
     notices: Stream.unwrap(Effect.map(tag, (pool) => pool.notices)),
     leases: Effect.flatMap(tag, (pool) => pool.leases),
     advise: Effect.flatMap(tag, (pool) => pool.advise),
-    layer: (options) => Layer.scoped(tag, make(options))
+    layer: (options) => layerOf(tag, make(options))
   }
   return Object.assign(tag, accessors) as unknown as ServiceClass<Self, Id, C, E>
 }

@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { describeError, describeHolder } from "./internal/describe.js"
+import { defect, literals, optionalKey } from "./internal/effect/schema.js"
 import { LeaseHolder } from "./PoolLease.js"
 import { PoolStats } from "./PoolStats.js"
 
@@ -32,7 +33,7 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
   {
     /** The pool's name. */
     pool: Schema.String,
-    reason: Schema.Literal("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
+    reason: literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
     /** How long this borrower waited, in milliseconds. */
     waitedMillis: Schema.Number,
     /** How many leases of this pool the fiber that failed held itself at that moment. */
@@ -40,7 +41,7 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     /** The pool at the moment of failure. */
     stats: PoolStats,
     /** Why the pool could not open a connection the last time it tried, if it has not succeeded since. */
-    lastConnectError: Schema.optionalWith(Schema.Defect, { exact: true }),
+    lastConnectError: optionalKey(defect),
     /** The longest leases at the moment of failure, at most three, longest first. */
     longestHolders: Schema.Array(LeaseHolder)
   }
@@ -80,7 +81,7 @@ export class ConnectionNotFoundError
     {
       /** The pool's name. */
       pool: Schema.String,
-      operation: Schema.Literal("release", "drop", "reconnect")
+      operation: literals("release", "drop", "reconnect")
     }
   )
 {

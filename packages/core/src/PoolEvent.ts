@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { literals, union } from "./internal/effect/schema.js"
 import { LeaseHolder } from "./PoolLease.js"
 import { CloseReason } from "./PoolStats.js"
 
@@ -31,7 +32,7 @@ const connectionId = Schema.Number
  * @since 0.1.0
  * @category models
  */
-export const PoolEvent = Schema.Union(
+export const PoolEvent = union(
   Schema.TaggedStruct("Opened", {
     ...common,
     connectionId,
@@ -49,7 +50,7 @@ export const PoolEvent = Schema.Union(
   Schema.TaggedStruct("Closed", { ...common, connectionId, reason: CloseReason }),
   Schema.TaggedStruct("Exhausted", {
     ...common,
-    reason: Schema.Literal("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
+    reason: literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
     waitedMillis: Schema.Number
   }),
   Schema.TaggedStruct("LeakSuspected", { ...common, connectionId, holder: LeaseHolder }),

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { optionalKey } from "./internal/effect/schema.js"
 
 /**
  * The holder of a lease: the fiber, its span when it asked (if it had one), and the milliseconds held so far.
@@ -13,7 +14,7 @@ import * as Schema from "effect/Schema"
  */
 export const LeaseHolder = Schema.Struct({
   fiber: Schema.String,
-  span: Schema.optionalWith(Schema.String, { exact: true }),
+  span: optionalKey(Schema.String),
   heldMillis: Schema.Number
 })
 

@@ -4,6 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
+import { literals, record } from "./internal/effect/schema.js"
 
 /**
  * Why a pool closed a connection.
@@ -25,7 +26,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category models
  */
-export const CloseReason = Schema.Literal(
+export const CloseReason = literals(
   "Expired",
   "Stale",
   "MaxUses",
@@ -52,7 +53,7 @@ export type CloseReason = typeof CloseReason.Type
  * @since 0.1.0
  * @category models
  */
-export const BorrowFailure = Schema.Literal(
+export const BorrowFailure = literals(
   "Timeout",
   "QueueFull",
   "NoWait",
@@ -130,7 +131,7 @@ export const PoolStats = Schema.Struct({
    */
   openFailed: Schema.Number,
   /** Connections closed so far, by reason. */
-  closed: Schema.Record({ key: CloseReason, value: Schema.Number }),
+  closed: record(CloseReason, Schema.Number),
   /** Leases given so far. */
   acquired: Schema.Number,
   /** How many of them had to wait in the queue. */
@@ -140,7 +141,7 @@ export const PoolStats = Schema.Struct({
   /** How many of them waited for as long as they would: reason `Timeout`. */
   timedOut: Schema.Number,
   /** Borrows and calls of `reconnect` so far that got no connection, by reason. */
-  failed: Schema.Record({ key: BorrowFailure, value: Schema.Number }),
+  failed: record(BorrowFailure, Schema.Number),
   /** Borrowers so far that were interrupted while they waited. */
   cancelled: Schema.Number,
   /** Leases so far that were held for longer than `leakThreshold`. */

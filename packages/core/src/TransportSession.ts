@@ -7,7 +7,7 @@ import type * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
+import type * as Inspectable from "effect/Inspectable"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
@@ -15,10 +15,11 @@ import type { Address, Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { atMost, exactly, until } from "./internal/decoders.js"
+import { duplex } from "./internal/effect/stream.js"
+import { format, inspectSymbol } from "./internal/effect/tag.js"
 import { guarded } from "./internal/interruption.js"
 import { own } from "./internal/options.js"
 import { access, internalOf } from "./internal/transport/access.js"
-import { duplex } from "./internal/transport/duplex.js"
 import * as Operations from "./internal/transport/operation.js"
 import { Session } from "./internal/transport/session.js"
 import { timeoutMillis } from "./internal/transport/timeout.js"
@@ -207,10 +208,10 @@ export abstract class TransportConnection<T extends Transport = Transport>
   }
 
   toString(): string {
-    return Inspectable.format(this.toJSON())
+    return format(this.toJSON())
   }
 
-  [Inspectable.NodeInspectSymbol](): unknown {
+  [inspectSymbol](): unknown {
     return this.toJSON()
   }
 }

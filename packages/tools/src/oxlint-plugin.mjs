@@ -72,7 +72,92 @@ const noEffectInPlainTest = {
   }
 }
 
+/** Modules of Effect 3 that Effect 4 does not have, or whose content it has elsewhere. */
+const MOVED = new Set(
+  [
+    "DateTime",
+    "DefaultServices",
+    "Effectable",
+    "FiberId",
+    "FiberRef",
+    "FiberRefs",
+    "GlobalValue",
+    "LogLevel",
+    "Metric",
+    "MetricBoundaries",
+    "MetricKey",
+    "MetricLabel",
+    "MetricState",
+    "PubSub",
+    "Runtime",
+    "RuntimeFlags",
+    "RuntimeFlagsPatch"
+  ].map((name) => `effect/${name}`)
+)
+
+/** Members that Effect 4 spells or means differently. */
+const DIFFERENT = {
+  Effect: [
+    "async",
+    "catchAll",
+    "catchAllCause",
+    "catchAllDefect",
+    "clock",
+    "either",
+    "fork",
+    "forkDaemon",
+    "locally",
+    "logWithLevel",
+    "mapInputContext",
+    "repeatN",
+    "runtime",
+    "tracer",
+    "withFiberRuntime",
+    "yieldNow",
+    "zipLeft",
+    "zipRight"
+  ],
+  Cause: ["failureOption", "isDie", "isFailure", "isInterrupted", "isInterruptedOnly"],
+  Channel: ["embedInput", "interruptWhen", "unwrap"],
+  Context: ["Tag"],
+  Deferred: ["unsafeDone", "unsafeMake"],
+  Inspectable: ["NodeInspectSymbol", "format"],
+  Layer: ["scoped", "unwrapEffect", "unwrapScoped"],
+  Schedule: ["driver", "intersect", "union"],
+  Schema: ["Defect", "Literal", "Record", "Union", "decode", "encode", "optionalWith", "parseJson"],
+  Scope: ["extend"],
+  Stream: ["fromQueue", "repeatEffectOption", "unwrapScoped"]
+}
+
+/**
+ * Everything but the seam (`internal/effect`) uses only names that mean the same in Effect 3 and Effect 4, so that one
+ * source serves both. Types are free: they follow the edition that compiles them.
+ */
+const seam = {
+  meta: {
+    type: "problem",
+    docs: { description: "Disallow names of Effect that another major version spells or means differently." },
+    schema: [],
+    messages: {
+      module: "{{name}} belongs to one major version of Effect: use it in internal/effect only.",
+      member: "{{name}} differs between major versions of Effect: take it from internal/effect."
+    }
+  },
+  create: (context) => ({
+    ImportDeclaration(node) {
+      if (node.importKind === "type" || !MOVED.has(node.source.value)) return
+      context.report({ node, messageId: "module", data: { name: node.source.value } })
+    },
+    MemberExpression(node) {
+      if (node.computed || node.object.type !== "Identifier") return
+      const { name } = node.object
+      if (!Object.hasOwn(DIFFERENT, name) || !DIFFERENT[name].includes(node.property.name)) return
+      context.report({ node, messageId: "member", data: { name: `${name}.${node.property.name}` } })
+    }
+  })
+}
+
 export default {
   meta: { name: "socketpool" },
-  rules: { "no-effect-in-plain-test": noEffectInPlainTest }
+  rules: { "no-effect-in-plain-test": noEffectInPlainTest, seam }
 }

@@ -11,6 +11,7 @@ const restrictedImport = "eslint(no-restricted-imports)"
 const nodeModule = "import(no-nodejs-modules)"
 const cycle = "import(no-cycle)"
 const consoleUse = "eslint(no-console)"
+const seam = "socketpool(seam)"
 
 interface Fixture {
   readonly file: string
@@ -31,6 +32,14 @@ const violate = (rule: string, fixtures: ReadonlyArray<Fixture>): ReadonlyArray<
   fixtures.map((fixture) => ({ ...fixture, rule }))
 
 const bad: ReadonlyArray<Bad> = [
+  ...violate(
+    seam,
+    [
+      `import * as FiberId from "effect/FiberId"; export const a = FiberId.none`,
+      `import * as Effect from "effect/Effect"; export const a = Effect.async`,
+      `import * as Cause from "effect/Cause"; export const a = Cause.isDie`
+    ].map(inCore)
+  ),
   ...violate(
     plainTest,
     [
@@ -96,6 +105,13 @@ const bad: ReadonlyArray<Bad> = [
 ]
 
 const good: ReadonlyArray<Fixture> = [
+  // Types follow the edition, the seam has the rest, and other packages are free.
+  inCore(`import type * as FiberId from "effect/FiberId"; export type A = FiberId.FiberId`),
+  inNode(`import * as Effect from "effect/Effect"; export const a = Effect.async`),
+  {
+    file: "packages/core/src/internal/effect",
+    code: `import * as Cause from "effect/Cause"; export const a = Cause.isDie`
+  },
   ...[
     `it.effect("a", () => Effect.void)`,
     `it.scoped("a", () => Effect.void)`,

@@ -1,8 +1,8 @@
 /** One wake-up on the pool's clock for everything in a queue whose deadlines are in order. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import { constVoid } from "effect/Function"
+import type { Fiber } from "./effect/fiber.js"
 import type { Linked, List } from "./list.js"
 import { type PoolRuntime, stop } from "./runtime.js"
 
@@ -32,7 +32,7 @@ export class Alarm {
     }, atRest)
   }
 
-  private fiber: Fiber.RuntimeFiber<void> | undefined = undefined
+  private fiber: Fiber<void, never> | undefined = undefined
   /** Until when it sleeps, at the latest. */
   private until = Infinity
   private resting = 0

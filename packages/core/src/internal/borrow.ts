@@ -11,6 +11,8 @@ import {
   PoolClosedError,
   PoolExhaustedError
 } from "../PoolError.js"
+import { async, spanOf } from "./effect/fiber.js"
+import { unchecked } from "./effect/schema.js"
 import type { Engine } from "./engine.js"
 import { Continuation, type Guard, guarded, inMask } from "./interruption.js"
 import { leaseOf } from "./operations.js"
@@ -23,7 +25,7 @@ import { waitsForItself } from "./transitions/queue.js"
 type WaitError = BorrowError | ConnectionNotFoundError
 
 const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError =>
-  new PoolClosedError({ pool: engine.options.name }, { disableValidation: true })
+  new PoolClosedError({ pool: engine.options.name }, unchecked)
 
 /** Turns away who asks when the pool is closing. */
 const tooLate = <C, E>(engine: Engine<C, E>): PoolClosedError => {
@@ -47,7 +49,7 @@ const exhaustedError = <C, E>(
       longestHolders: longestHolders(engine.state, engine.now()),
       ...(engine.lastConnectError._tag === "Some" ? { lastConnectError: engine.lastConnectError.value } : {})
     },
-    { disableValidation: true }
+    unchecked
   )
 
 const notFound = <C, E>(engine: Engine<C, E>): ConnectionNotFoundError =>
@@ -87,7 +89,7 @@ const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<v
 
 /** Waits until the waiter is served or refused. Interrupting this changes nothing: that is for the caller to mend. */
 export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> =>
-  Effect.async((resume) => {
+  async((resume) => {
     if (waiter.list === undefined) return resume(outcome(engine, waiter))
     waiter.wake = () => resume(outcome(engine, waiter))
   })
@@ -183,7 +185,7 @@ const queueUp = <C, E, A, E2, R>(
   }
 
   const now = engine.now()
-  const waiter = new Waiter<C>(holder, holder.currentSpan, now, now + timeout, ownTimeout !== undefined, undefined)
+  const waiter = new Waiter<C>(holder, spanOf(holder), now, now + timeout, ownTimeout !== undefined, undefined)
   engine.leases.enqueue(waiter, now)
   const stopTimer = engine.leases.startTimer(waiter)
   const trace = Tracing.wait(holder, engine.attributes, engine.runtime)
@@ -270,7 +272,7 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
     if (lease === undefined) return Effect.fail(notFound(engine))
     if (engine.state.phase !== "Running") return Effect.fail(tooLate(engine))
     const now = engine.now()
-    const waiter = new Waiter(fiber, fiber.currentSpan, now, now + engine.options.acquireTimeout, false, lease)
+    const waiter = new Waiter(fiber, spanOf(fiber), now, now + engine.options.acquireTimeout, false, lease)
     engine.leases.startReconnect(lease, waiter, now)
     const present = (lease: Lease<C>) =>
       Effect.sync(() => engine.leases.present(lease, lease.owner as "Manual" | "Scoped", 0))

@@ -1,9 +1,5 @@
 /** The surface of a pool over its engine. */
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Effectable from "effect/Effectable"
-import * as Inspectable from "effect/Inspectable"
-import * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { type ConnectionPool, TypeId } from "../ConnectionPool.js"
@@ -18,21 +14,16 @@ import type { PoolEvent } from "../PoolEvent.js"
 import type { PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
 import * as Borrow from "./borrow.js"
+import { withFiber } from "./effect/fiber.js"
+import { format, inspectSymbol, PoolBase } from "./effect/tag.js"
+import type { DurationInput } from "./effect/value.js"
 import type { Engine } from "./engine.js"
 import * as Operations from "./operations.js"
 import { callTimeout } from "./options.js"
 import { leases, snapshot } from "./snapshot.js"
 
-const variance = {
-  _A: (_: any) => _,
-  _E: (_: never) => _
-}
-
-export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowError, Scope.Scope>
-  implements ConnectionPool<C, E>
-{
+export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> implements ConnectionPool<C, E> {
   readonly [TypeId]: TypeId = TypeId
-  readonly [EffectPool.PoolTypeId] = variance
   readonly name: string
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
   readonly acquire: Effect.Effect<C, E | BorrowError>
@@ -69,20 +60,16 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
     )
   }
 
-  commit(): Effect.Effect<C, E | BorrowError, Scope.Scope> {
-    return this.get
-  }
-
   use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R> {
     return Borrow.use(this.#engine, f)
   }
 
-  acquireWith(options: { readonly timeout: Duration.DurationInput }): Effect.Effect<C, E | BorrowError> {
+  acquireWith(options: { readonly timeout: DurationInput }): Effect.Effect<C, E | BorrowError> {
     return Effect.suspend(() => Borrow.manual(this.#engine, callTimeout(options.timeout)))
   }
 
   release(connection: C): Effect.Effect<void, ConnectionNotFoundError> {
-    return Effect.withFiberRuntime<void, ConnectionNotFoundError>((caller) =>
+    return withFiber<void, ConnectionNotFoundError, never>((caller) =>
       Operations.release(this.#engine, connection, caller) ? Effect.void : this.notFound("release")
     )
   }
@@ -116,10 +103,10 @@ export class ConnectionPoolImpl<C, E> extends Effectable.Class<C, E | BorrowErro
   }
 
   override toString(): string {
-    return Inspectable.format(this.toJSON())
+    return format(this.toJSON())
   }
 
-  [Inspectable.NodeInspectSymbol](): unknown {
+  [inspectSymbol](): unknown {
     return this.toJSON()
   }
 }

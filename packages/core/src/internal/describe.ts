@@ -1,5 +1,6 @@
 /** How errors and holders are told to people, in messages, logs and events. */
 import type { LeaseHolder } from "../PoolLease.js"
+import { fiberNumber } from "./effect/fiber.js"
 import type { Lease } from "./state.js"
 
 /** The name, code and message of a connector's error, and nothing else of it: it may hold a secret. */
@@ -13,7 +14,7 @@ export const describeError = (error: unknown): string => {
 
 /** Who has a lease, and for how long by now. */
 export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => ({
-  fiber: `#${lease.holder.id().id}`,
+  fiber: `#${fiberNumber(lease.holder)}`,
   ...(lease.span?._tag === "Span" ? { span: lease.span.name } : {}),
   heldMillis: Math.round(now - lease.since)
 })

@@ -5,13 +5,11 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Deferred from "effect/Deferred"
 import * as Exit from "effect/Exit"
-import * as FiberId from "effect/FiberId"
 import * as Option from "effect/Option"
-import type * as Runtime from "effect/Runtime"
 import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
+import { firstError, promise, settle, type Surroundings } from "./effect/fiber.js"
 import { EventBus } from "./eventBus.js"
 import { Hooks } from "./hooks.js"
 import { LeaseManager, type LeasePort } from "./leasing.js"
@@ -42,14 +40,14 @@ export class Engine<C, E> implements LeasePort<C> {
   private readonly timers: Timers<C, E>
 
   /** Completes when a closing pool is empty. */
-  readonly done = Deferred.unsafeMake<void>(FiberId.none)
+  readonly done = promise<void>()
 
   /** The attributes of the pool's spans. */
   readonly attributes: Tracing.Attributes
 
   constructor(
     readonly options: Resolved<C, E, Scope.Scope>,
-    context: Runtime.Runtime<never>,
+    context: Surroundings<never>,
     clock: Clock.Clock,
     /** Called once, when the pool has closed. */
     private readonly onClosed: (state: State<C>) => void
@@ -146,7 +144,7 @@ export class Engine<C, E> implements LeasePort<C> {
     Whole.closed(this.state)
     this.onClosed(this.state)
     this.events.publish(() => ({ _tag: "PoolClosed" }))
-    Deferred.unsafeDone(this.done, Exit.void)
+    settle(this.done, Exit.void)
   }
 
   private wake(waiter: Waiter<C>): void {
@@ -257,4 +255,4 @@ export class Engine<C, E> implements LeasePort<C> {
 const isIdle = (slot: Slot<any>): boolean => slot.phase === "Idle"
 
 const typedError = <E>(failure: OpenFailure | undefined): Option.Option<E> =>
-  failure?._tag === "OpenFailed" ? Cause.failureOption(failure.cause as Cause.Cause<E>) : Option.none()
+  failure?._tag === "OpenFailed" ? firstError(failure.cause as Cause.Cause<E>) : Option.none()

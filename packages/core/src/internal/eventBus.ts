@@ -1,12 +1,11 @@
 /** Tells who listens what happens in the pool. Without a listener nothing is even put into words. */
 import * as Cause from "effect/Cause"
-import * as DateTime from "effect/DateTime"
-import * as Effect from "effect/Effect"
-import * as PubSub from "effect/PubSub"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { PoolExhaustedError } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import { describeError, describeHolder, holderOf } from "./describe.js"
+import { type Hub, hub } from "./effect/stream.js"
+import { isoOf } from "./effect/value.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Lease, Slot, State } from "./state.js"
 
@@ -16,53 +15,30 @@ const bufferedEvents = 1_024
 /** What an event says besides the pool and the time. */
 type EventFields = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
 
-/** Those who listen to the same. */
-class Channel {
-  private readonly hub = Effect.runSync(PubSub.sliding<PoolEvent>(bufferedEvents))
-  private subscribers = 0
-  readonly events: Stream.Stream<PoolEvent>
-
-  constructor(state: State<any>) {
-    this.events = Stream.unwrapScoped(Effect.gen(this, function*() {
-      const subscription = yield* Effect.acquireRelease(
-        Effect.tap(PubSub.subscribe(this.hub), () => this.subscribers++),
-        () => Effect.sync(() => this.subscribers--)
-      )
-      if (state.phase === "Closed") return Stream.empty
-      return Stream.takeUntil(Stream.fromQueue(subscription), (event) => event._tag === "PoolClosed")
-    }))
-  }
-
-  get isIdle(): boolean {
-    return this.subscribers === 0
-  }
-
-  publish(event: PoolEvent): void {
-    if (this.isIdle) return
-    // `unsafeOffer` would drop the newest event when a subscriber is slow, not the oldest.
-    Effect.runSync(PubSub.publish(this.hub, event))
-  }
-}
+const isLast = ({ _tag }: PoolEvent): boolean => _tag === "PoolClosed"
 
 export class EventBus<C> {
-  private readonly all: Channel
+  private readonly all: Hub<PoolEvent>
   /** For those who do not want to hear of every lease. */
-  private readonly withoutLeases: Channel
+  private readonly withoutLeases: Hub<PoolEvent>
   readonly events: Stream.Stream<PoolEvent>
   readonly notices: Stream.Stream<PoolEvent>
 
   constructor(private readonly pool: string, private readonly runtime: PoolRuntime, state: State<C>) {
-    this.all = new Channel(state)
-    this.withoutLeases = new Channel(state)
-    this.events = this.all.events
-    this.notices = this.withoutLeases.events
+    const events = () => hub<PoolEvent>(bufferedEvents, isLast, () => state.phase === "Closed")
+    this.all = events()
+    this.withoutLeases = events()
+    this.events = this.all.values
+    this.notices = this.withoutLeases.values
   }
 
   publish(event: () => EventFields): void {
-    if (this.all.isIdle && this.withoutLeases.isIdle) return
+    if (this.all.isIdle() && this.withoutLeases.isIdle()) return
     const told = { ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent
-    this.all.publish(told)
-    if (told._tag !== "Borrowed" && told._tag !== "Released") this.withoutLeases.publish(told)
+    if (!this.all.isIdle()) this.all.publish(told)
+    if (!this.withoutLeases.isIdle() && told._tag !== "Borrowed" && told._tag !== "Released") {
+      this.withoutLeases.publish(told)
+    }
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {
@@ -78,7 +54,7 @@ export class EventBus<C> {
   }
 
   borrowed(lease: Lease<C>, waitedMillis: number): void {
-    if (this.all.isIdle) return
+    if (this.all.isIdle()) return
     this.publish(() => ({
       _tag: "Borrowed",
       connectionId: lease.slot.id,
@@ -89,7 +65,7 @@ export class EventBus<C> {
 
   /** A lease that its holder had taken up has ended. */
   released(lease: Lease<C>, now: number): void {
-    if (!this.all.isIdle) {
+    if (!this.all.isIdle()) {
       this.publish(() => ({ _tag: "Released", connectionId: lease.slot.id, holder: holderOf(lease, now) }))
     }
     if (!lease.suspected) return
@@ -101,7 +77,7 @@ export class EventBus<C> {
   leakSuspected(lease: Lease<C>, now: number): void {
     const holder = holderOf(lease, now)
     this.publish(() => ({ _tag: "LeakSuspected", connectionId: lease.slot.id, holder }))
-    const taken = DateTime.formatIso(DateTime.unsafeMake(this.runtime.wallTime() - (now - lease.since)))
+    const taken = isoOf(this.runtime.wallTime() - (now - lease.since))
     this.runtime.warn(
       `a leak is suspected: a lease is held by ${describeHolder(holder)}, since ${taken}`,
       Cause.empty,

@@ -3,6 +3,7 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { CloseReason } from "../PoolStats.js"
+import { hasDies, hasInterrupts } from "./effect/fiber.js"
 import type { Resolved } from "./options.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Slot, State } from "./state.js"
@@ -13,7 +14,7 @@ export type Verdict = "keep" | "discard"
 
 /** The default of `onRelease`: after a success or a typed failure the connection is as good as before. */
 const makesDirty = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  exit._tag === "Failure" && (Cause.isInterrupted(exit.cause) || Cause.isDie(exit.cause))
+  exit._tag === "Failure" && (hasInterrupts(exit.cause) || hasDies(exit.cause))
 
 export class Hooks<C> {
   constructor(
@@ -50,7 +51,7 @@ export class Hooks<C> {
   validate(slot: Slot<C>): Effect.Effect<boolean> {
     return Effect.matchCause(Effect.suspend(() => this.options.validate!(slot.connection!)), {
       onFailure: (cause) => {
-        if (Cause.isDie(cause)) this.runtime.warn("validate died", cause, slot)
+        if (hasDies(cause)) this.runtime.warn("validate died", cause, slot)
         return false
       },
       onSuccess: (works) => works === true

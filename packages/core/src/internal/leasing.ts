@@ -5,6 +5,7 @@ import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import type { PoolExhaustedError } from "../PoolError.js"
 import type { CloseReason } from "../PoolStats.js"
+import { graceTurn, spanOf } from "./effect/fiber.js"
 import type { EventBus } from "./eventBus.js"
 import type { Hooks, Verdict } from "./hooks.js"
 import type { ConnectionLifecycle } from "./lifecycle.js"
@@ -60,7 +61,7 @@ export class LeaseManager<C> {
     const now = this.parts.runtime.now()
     const slot = this.takeLendable(now)
     if (slot === undefined) return undefined
-    const lease = Leases.lend(state, slot, holder, holder.currentSpan, now)
+    const lease = Leases.lend(state, slot, holder, spanOf(holder), now)
     this.port.run(nothing)
     return lease
   }
@@ -182,7 +183,7 @@ export class LeaseManager<C> {
     if (!waiter.ownDeadline || waiter.deadline === Infinity) return constVoid
     const timer = this.parts.runtime.fork(Effect.andThen(
       // One turn of grace, as alarms give.
-      Effect.andThen(Effect.sleep(Duration.millis(waiter.deadline - waiter.since)), Effect.sleep(0)),
+      Effect.andThen(Effect.sleep(Duration.millis(waiter.deadline - waiter.since)), graceTurn),
       Effect.sync(() => this.port.run(Queue.expireWaiter(this.state, waiter)))
     ))
     return () => PoolRuntime.stop(timer)

@@ -2,20 +2,20 @@
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Fiber from "effect/Fiber"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
+import { type CloseableScope, type Fiber, graceTurn, hasDies, isOnlyInterrupted, yieldNow } from "./effect/fiber.js"
 import type { PoolRuntime } from "./runtime.js"
 import { stop } from "./runtime.js"
 import type { Slot } from "./state.js"
 
 /** The scope that a connection lives in, and the fibers that serve it. */
 interface Lifetime {
-  scope: Scope.CloseableScope | undefined
-  opener: Fiber.RuntimeFiber<void> | undefined
-  watcher: Fiber.RuntimeFiber<unknown, unknown> | undefined
+  scope: CloseableScope | undefined
+  opener: Fiber<void, never> | undefined
+  watcher: Fiber<unknown, unknown> | undefined
   /** Whatever else has to do with the open connection: it is stopped when that closes. Few ever have any. */
-  helpers: Set<Fiber.RuntimeFiber<any, any>> | undefined
+  helpers: Set<Fiber<any, any>> | undefined
 }
 
 /** What the engine is told. */
@@ -112,11 +112,11 @@ export class ConnectionLifecycle<C, E> {
     this.closes = 0
   }
 
-  private readonly workOff: Effect.Effect<void> = Effect.flatMap(Effect.sleep(0), () => {
+  private readonly workOff: Effect.Effect<void> = Effect.flatMap(graceTurn, () => {
     const end = Math.min(this.done + closesPerTurn, this.backlog.length)
     while (this.done < end) this.backlog[this.done++]!()
     // A timer that was set before they have closed would be over by then, and ring in this same turn.
-    if (this.done < this.backlog.length) return Effect.zipRight(Effect.yieldNow(), this.workOff)
+    if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.workOff)
     this.backlog.length = 0
     this.done = 0
     return Effect.void
@@ -141,17 +141,17 @@ export class ConnectionLifecycle<C, E> {
     if (closed === undefined) return
     life.watcher = this.runtime.fork(Effect.suspend(() => closed(connection)))
     life.watcher.addObserver((exit) => {
-      if (exit._tag === "Failure" && Cause.isDie(exit.cause)) this.runtime.warn("closed died", exit.cause, slot)
+      if (exit._tag === "Failure" && hasDies(exit.cause)) this.runtime.warn("closed died", exit.cause, slot)
       this.listener.died(slot, exit._tag === "Success" && exit.value === "Desync" ? "Desync" : "Disconnected")
     })
   }
 
   /** Runs a connection's finalizers. What dies in them is logged: the borrower has left and the pool goes on. */
-  private closeScope(slot: Slot<C>, scope: Scope.CloseableScope): Effect.Effect<void> {
-    return Effect.catchAllCause(
-      Scope.close(scope, Exit.void),
-      (cause) => Effect.sync(() => this.runtime.warn("a connection's finalizer died", cause, slot))
-    )
+  private closeScope(slot: Slot<C>, scope: CloseableScope): Effect.Effect<void> {
+    return Effect.matchCause(Scope.close(scope, Exit.void), {
+      onFailure: (cause) => this.runtime.warn("a connection's finalizer died", cause, slot),
+      onSuccess: () => {}
+    })
   }
 }
 
@@ -159,4 +159,4 @@ const interrupted = (): Error => new Error("the open was interrupted, though nob
 
 /** An open that interrupts itself is a defect: the waiter that it fails was not interrupted. */
 const notInterrupted = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>
-  Cause.isInterruptedOnly(cause) ? Cause.die(interrupted()) : cause
+  isOnlyInterrupted(cause) ? Cause.die(interrupted()) : cause

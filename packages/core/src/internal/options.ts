@@ -4,6 +4,8 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { PoolOptions } from "../PoolOptions.js"
+import { sooner } from "./effect/fiber.js"
+import type { DurationInput } from "./effect/value.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {
@@ -27,9 +29,8 @@ export const defaults = {
 } as const
 
 /** From 100 ms to 20 s, doubling, each ±20 %: after an outage a fleet must not come back in step. */
-export const defaultRetry: Schedule.Schedule<unknown> = Schedule.exponential("100 millis").pipe(
-  Schedule.union(Schedule.spaced("20 seconds")),
-  Schedule.jittered
+export const defaultRetry: Schedule.Schedule<unknown> = Schedule.jittered(
+  sooner(Schedule.exponential("100 millis"), Schedule.spaced("20 seconds"))
 )
 
 /** Options after the check: nothing missing, durations in milliseconds. */
@@ -88,7 +89,7 @@ const isNegative = (value: unknown): boolean =>
 /** Checks a duration and gives it in milliseconds. */
 export const millis = (
   option: string,
-  value: Duration.DurationInput,
+  value: DurationInput,
   above: "0 or more" | "more than 0",
   where?: string
 ): number => {
@@ -189,8 +190,7 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
 }
 
 /** Checks a timeout given with one call and gives it in milliseconds. */
-export const callTimeout = (value: Duration.DurationInput): number =>
-  millis("timeout", value, "0 or more", "Pool.acquireWith")
+export const callTimeout = (value: DurationInput): number => millis("timeout", value, "0 or more", "Pool.acquireWith")
 
 /** Checks what `resize` was given; what is left out stays. */
 export const size = (

@@ -1,5 +1,6 @@
 /** Those who wait for the floor to be filled. */
 import * as Effect from "effect/Effect"
+import { async } from "./effect/fiber.js"
 import type { OpenFailure, State } from "./state.js"
 import { isReady } from "./transitions/demand.js"
 
@@ -12,7 +13,7 @@ export class Readiness {
 
   constructor(private readonly state: State<any>) {}
 
-  private readonly next: Effect.Effect<Answer> = Effect.async((resume) => {
+  private readonly next: Effect.Effect<Answer> = async((resume) => {
     const answer = this.current()
     if (answer !== undefined) return resume(Effect.succeed(answer))
     const listener = (answer: Answer) => resume(Effect.succeed(answer))

@@ -1,12 +1,12 @@
 /** The sweep that closes expired idle connections, on the user's schedule. */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
+import { type Fiber, steps } from "./effect/fiber.js"
 import { type PoolRuntime, stop } from "./runtime.js"
 
 /** Runs while there is something that can expire, and is parked otherwise: no fiber, no timer. */
 export class Reaper {
-  private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  private fiber: Fiber<unknown, unknown> | undefined = undefined
   private ended = false
 
   constructor(
@@ -24,8 +24,8 @@ export class Reaper {
   private start(): void {
     const fiber = this.runtime.fork(
       Effect.flatMap(
-        Schedule.driver(this.schedule),
-        (driver) => Effect.forever(Effect.andThen(driver.next(undefined), Effect.sync(this.sweep)))
+        steps(this.schedule),
+        (next) => Effect.forever(Effect.andThen(next(undefined), Effect.sync(this.sweep)))
       )
     )
     this.fiber = fiber

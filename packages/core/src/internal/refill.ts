@@ -1,8 +1,8 @@
 /** How long the background fill waits after a setback. */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
-import * as Schedule from "effect/Schedule"
+import type * as Schedule from "effect/Schedule"
+import { type Fiber, steps } from "./effect/fiber.js"
 import { defaultRetry } from "./options.js"
 import { type PoolRuntime, stop } from "./runtime.js"
 
@@ -11,23 +11,23 @@ const recoveryMillis = 60_000
 
 /** A schedule and where it stands. */
 class Steps<In> {
-  private driver: Schedule.ScheduleDriver<unknown, In> | undefined = undefined
+  private step: ((input: In) => Effect.Effect<unknown, unknown>) | undefined = undefined
 
   constructor(private readonly schedule: Schedule.Schedule<unknown, In>) {}
 
   /** Waits for the next step; fails when there is none. */
   next(input: In): Effect.Effect<unknown, unknown> {
     return Effect.flatMap(
-      this.driver === undefined ? Schedule.driver(this.schedule) : Effect.succeed(this.driver),
-      (driver) => {
-        this.driver = driver
-        return driver.next(input)
+      this.step === undefined ? steps(this.schedule) : Effect.succeed(this.step),
+      (step) => {
+        this.step = step
+        return step(input)
       }
     )
   }
 
   restart(): void {
-    this.driver = undefined
+    this.step = undefined
   }
 }
 
@@ -36,7 +36,7 @@ class Steps<In> {
  * open that timed out or died, a connection that was lost before its first use) steps through the default schedule.
  */
 export class Refill<E> {
-  private fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  private fiber: Fiber<unknown, unknown> | undefined = undefined
   private readonly onError: Steps<E>
   private readonly onOther = new Steps<unknown>(defaultRetry)
   private lastTry = -Infinity
@@ -56,7 +56,7 @@ export class Refill<E> {
     if (now - this.lastTry >= recoveryMillis) this.recovered()
     this.lastTry = now
     const step = Option.isSome(error) ? this.onError.next(error.value) : this.onOther.next(undefined)
-    const fiber: Fiber.RuntimeFiber<void> = this.runtime.fork(
+    const fiber: Fiber<void, never> = this.runtime.fork(
       Effect.matchCauseEffect(step, {
         onSuccess: () => Effect.sync(() => this.wake(fiber)),
         onFailure: (cause) =>
@@ -82,7 +82,7 @@ export class Refill<E> {
     this.onOther.restart()
   }
 
-  private wake(fiber: Fiber.RuntimeFiber<unknown, unknown>): void {
+  private wake(fiber: Fiber<unknown, unknown>): void {
     if (this.fiber !== fiber) return
     this.fiber = undefined
     this.lastTry = this.runtime.now()

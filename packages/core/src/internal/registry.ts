@@ -1,6 +1,6 @@
 /** All pools of the process that have not closed, and the figures of all that there have been. */
-import * as GlobalValue from "effect/GlobalValue"
 import type { ConnectionPool } from "../ConnectionPool.js"
+import { globalValue } from "./effect/tag.js"
 import { expose } from "./metrics/effect.js"
 import { Source } from "./metrics/source.js"
 import type { State } from "./state.js"
@@ -11,11 +11,11 @@ interface Entry {
 }
 
 /** One of each for the process, however often this module is loaded. */
-const running = GlobalValue.globalValue(
+const running = globalValue(
   Symbol.for("@socketpool/core/registry/running"),
   () => new Map<State<any>, Entry>()
 )
-const sources = GlobalValue.globalValue(
+const sources = globalValue(
   Symbol.for("@socketpool/core/registry/sources"),
   () => new Map<string, Source>()
 )

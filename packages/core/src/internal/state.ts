@@ -37,9 +37,9 @@
  * It is `Returning` while `onRelease` decides, and `Reconnecting` while `reconnect` gets it another connection.
  */
 import type { Cause } from "effect/Cause"
-import type { RuntimeFiber } from "effect/Fiber"
 import type { AnySpan } from "effect/Tracer"
 import type { BorrowFailure, CloseReason } from "../PoolStats.js"
+import type { Holder } from "./effect/fiber.js"
 import { Histogram } from "./histogram.js"
 import { type Linked, List } from "./list.js"
 
@@ -56,8 +56,7 @@ export type Phase =
   | "Closing"
   | "Gone"
 
-/** The fiber that asked for a lease. */
-export type Holder = RuntimeFiber<any, any>
+export type { Holder }
 
 export const noLeases: ReadonlyArray<never> = []
 

@@ -1,37 +1,16 @@
 /**
- * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Where nobody has set a
- * tracer there are none.
+ * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Without a tracer there are
+ * none.
  */
 import * as Cause from "effect/Cause"
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as FiberRef from "effect/FiberRef"
-import * as Option from "effect/Option"
-import * as Tracer from "effect/Tracer"
+import type { AnySpan, Span } from "effect/Tracer"
+import { type Attributes, beginSpan, isTraced, rootSpan, spanNow } from "./effect/tracing.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Holder } from "./state.js"
 
-export type Attributes = Readonly<Record<string, string | number | boolean>>
-
-/** The tracer of fibers to which none was given: it keeps nothing. */
-let none: Tracer.Tracer | undefined = undefined
-
-const isTraced = (fiber: Holder): boolean =>
-  fiber.currentTracer !== (none ??= Effect.runSync(Effect.tracer)) && fiber.getFiberRef(FiberRef.currentTracerEnabled)
-
-/** The nearest span that is meant to be a parent. */
-const parentOf = (span: Tracer.AnySpan | undefined): Option.Option<Tracer.AnySpan> => {
-  if (span === undefined) return Option.none()
-  if (!Context.get(span.context, Tracer.DisablePropagation)) return Option.some(span)
-  return span._tag === "Span" ? parentOf(Option.getOrUndefined(span.parent)) : Option.none()
-}
-
-const now = (fiber: Holder): bigint =>
-  fiber.getFiberRef(FiberRef.currentTracerTimingEnabled)
-    ? Context.get(fiber.currentDefaultServices, Clock.Clock).unsafeCurrentTimeNanos()
-    : BigInt(0)
+export type { Attributes }
 
 /** The span of one borrower's wait. */
 export interface Wait {
@@ -58,42 +37,24 @@ export const wait = (fiber: Holder, attributes: Attributes, runtime: PoolRuntime
     served: (connection) =>
       guarded(() => {
         span.attribute("socketpool.connection.id", connection)
-        span.end(now(fiber), Exit.void)
+        span.end(spanNow(fiber), Exit.void)
       }),
-    failed: (exit) => guarded(() => span.end(now(fiber), exit))
+    failed: (exit) => guarded(() => span.end(spanNow(fiber), exit))
   }
 }
 
-const begin = (fiber: Holder, attributes: Attributes): Tracer.Span => {
-  const span = fiber.currentTracer.span(
-    "Pool.acquire",
-    parentOf(fiber.currentSpan),
-    Context.empty(),
-    [...fiber.getFiberRef(FiberRef.currentTracerSpanLinks)],
-    now(fiber),
-    "internal"
-  )
-  for (const [key, value] of fiber.getFiberRef(FiberRef.currentTracerSpanAnnotations)) span.attribute(key, value)
+const begin = (fiber: Holder, attributes: Attributes): Span => {
+  const span = beginSpan(fiber, "Pool.acquire")
   for (const [key, value] of Object.entries(attributes)) span.attribute(key, value)
   return span
 }
 
 /**
- * Puts an open into a span of its own: a root, as the connection outlives the request that it is opened for, with a link
- * to that request.
+ * Puts an open into a span of its own. The span is a root, because the connection outlives the request that it is opened
+ * for, and has a link to that request.
  */
 export const connect = <A, E, R>(
   open: Effect.Effect<A, E, R>,
   attributes: Attributes,
-  cause: Tracer.AnySpan | undefined
-): Effect.Effect<A, E, R> =>
-  Effect.withFiberRuntime((fiber) => {
-    if (!isTraced(fiber)) return open
-    return Effect.withSpan(open, "Pool.connect", {
-      root: true,
-      kind: "client",
-      links: cause === undefined ? [] : [{ _tag: "SpanLink", span: cause, attributes: {} }],
-      attributes,
-      captureStackTrace: false
-    }) as Effect.Effect<A, E, R>
-  })
+  cause: AnySpan | undefined
+): Effect.Effect<A, E, R> => rootSpan(open, "Pool.connect", { link: cause, attributes })

@@ -1,15 +1,8 @@
 /**
- * Puts a pool's figures among Effect's metrics, from where exporters take them.
- *
- * A metric of Effect's is a key and a hook, and who collects asks the hook; here it answers with what the states say
- * just then. What may fall is a counter that is not incremental, which is what `@effect/opentelemetry` makes an up-down
- * counter of; it takes the unit from a tag of that name.
+ * Puts a pool's figures among Effect's metrics, from where exporters take them. Each figure is read from the states when
+ * somebody collects it. `@effect/opentelemetry` takes the unit from a tag of that name.
  */
-import * as Metric from "effect/Metric"
-import * as MetricBoundaries from "effect/MetricBoundaries"
-import * as MetricKey from "effect/MetricKey"
-import * as MetricLabel from "effect/MetricLabel"
-import * as MetricState from "effect/MetricState"
+import { counter, histogram, type HistogramReading, type Options } from "../effect/metrics.js"
 import { bounds, counts, type Dimension, type Times, timings } from "./instruments.js"
 import type { Source } from "./source.js"
 
@@ -19,50 +12,43 @@ const attribute: { readonly [D in Dimension]: string } = {
   outcome: "socketpool.acquire.outcome"
 }
 
-const boundaries = MetricBoundaries.fromIterable(bounds.map((millis) => millis / 1_000))
+const boundsInSeconds = bounds.map((millis) => millis / 1_000)
 
-const labelsOf = (
+const attributesOf = (
   source: Source,
   unit: string,
   labels: { readonly [D in Dimension]?: string } = {}
-): ReadonlyArray<MetricLabel.MetricLabel> => [
-  ...source.tags.map(([key, value]) => MetricLabel.make(key, value)),
-  MetricLabel.make("db.client.connection.pool.name", source.name),
-  ...Object.entries(labels).map(([dimension, value]) => MetricLabel.make(attribute[dimension as Dimension], value)),
-  MetricLabel.make("unit", unit)
+): Options["attributes"] => [
+  ...source.tags,
+  ["db.client.connection.pool.name", source.name],
+  ...Object.entries(labels).map(([dimension, value]) => [attribute[dimension as Dimension], value] as const),
+  ["unit", unit]
 ]
 
-const histogramOf = (source: Source, timing: Times): MetricState.MetricState.Histogram => {
-  const { count, max, min, total, upTo } = read(source, timing)
-  return MetricState.histogram({
-    buckets: [...bounds.map((millis, i) => [millis / 1_000, upTo[i]!] as const), [Infinity, count]],
-    count,
-    min: min / 1_000,
-    max: max / 1_000,
-    sum: total / 1_000
-  })
-}
-
-const read = (source: Source, timing: Times) => {
+const readingOf = (source: Source, timing: Times): HistogramReading => {
   const times = source.times(timing)
-  return { count: times.count, total: times.total, min: times.min, max: times.max, upTo: times.upTo(bounds) }
+  const upTo = times.upTo(bounds)
+  return {
+    buckets: [...boundsInSeconds.map((bound, i) => [bound, upTo[i]!] as const), [Infinity, times.count]],
+    count: times.count,
+    min: times.min / 1_000,
+    max: times.max / 1_000,
+    sum: times.total / 1_000
+  }
 }
 
 export const expose = (source: Source): void => {
   for (const { description, kind, name, series, unit } of counts) {
     for (const line of series) {
-      const key = MetricKey.counter(name, { description, incremental: kind === "Counter" })
-      const hook = Metric.globalMetricRegistry.get(
-        MetricKey.taggedWithLabels(key, labelsOf(source, unit, line.labels)) as MetricKey.MetricKey.Counter<number>
-      )
-      hook.get = () => MetricState.counter(source.count(line))
+      const attributes = attributesOf(source, unit, line.labels)
+      counter({ name, description, attributes, incremental: kind === "Counter" }, () => source.count(line))
     }
   }
   for (const timing of timings) {
-    const key = MetricKey.histogram(timing.name, boundaries, timing.description)
-    const hook = Metric.globalMetricRegistry.get(
-      MetricKey.taggedWithLabels(key, labelsOf(source, timing.unit)) as MetricKey.MetricKey.Histogram
+    const { description, name, unit } = timing
+    histogram(
+      { name, description, bounds: boundsInSeconds, attributes: attributesOf(source, unit) },
+      () => readingOf(source, timing)
     )
-    hook.get = () => histogramOf(source, timing)
   }
 }

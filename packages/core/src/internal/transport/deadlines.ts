@@ -1,10 +1,7 @@
 /** Deadlines of operations on connections. */
-import * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
-import * as DefaultServices from "effect/DefaultServices"
-import * as FiberRef from "effect/FiberRef"
-import * as Runtime from "effect/Runtime"
+import type * as Clock from "effect/Clock"
 import { Alarm } from "../alarm.js"
+import { clockOf, onlyTime, schedulerOf } from "../effect/fiber.js"
 import { type Linked, List } from "../list.js"
 import * as PoolRuntime from "../runtime.js"
 import type { Holder } from "../state.js"
@@ -30,8 +27,8 @@ export class Deadlines {
 
   /** Returns the deadlines of a fiber's clock. */
   static of(fiber: Holder, timeout: number): Deadlines {
-    const clock = Context.get(fiber.currentDefaultServices, Clock.Clock)
-    const scheduler = fiber.currentScheduler
+    const clock = clockOf(fiber)
+    const scheduler = schedulerOf(fiber)
     let byClock = Deadlines.byScheduler.get(scheduler)
     if (byClock === undefined) Deadlines.byScheduler.set(scheduler, byClock = new WeakMap())
     let byTimeout = byClock.get(clock)
@@ -40,7 +37,7 @@ export class Deadlines {
   }
 
   private static make(fiber: Holder, clock: Clock.Clock, byTimeout: ByTimeout, timeout: number): Deadlines {
-    const deadlines = new Deadlines(runtimeOf(fiber, clock), timeout, () => {
+    const deadlines = new Deadlines(PoolRuntime.make("deadlines", onlyTime(fiber, clock), clock), timeout, () => {
       // A lone request after the other finds its object again; a program that computes timeouts does not pile them up.
       if (byTimeout.size > keptAtRest) byTimeout.delete(timeout)
     })
@@ -71,18 +68,4 @@ export class Deadlines {
   remove(operation: Timed): void {
     if (this.pending.remove(operation)) this.alarm.refresh()
   }
-}
-
-/** Takes nothing of the fiber but its clock and its scheduler. */
-const runtimeOf = (fiber: Holder, clock: Clock.Clock): PoolRuntime.PoolRuntime => {
-  const timed = Runtime.setFiberRef(
-    Runtime.defaultRuntime,
-    DefaultServices.currentServices,
-    Context.add(DefaultServices.liveServices, Clock.Clock, clock)
-  )
-  return PoolRuntime.make(
-    "deadlines",
-    Runtime.setFiberRef(timed, FiberRef.currentScheduler, fiber.currentScheduler),
-    clock
-  )
 }

@@ -2,12 +2,13 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { OperationOptions } from "../../Connection.js"
 import type { ConnectionError } from "../../ConnectionError.js"
 import type { Decoder } from "../../Decoder.js"
 import type { Unwritable } from "../../Transport.js"
+import { async } from "../effect/fiber.js"
+import { streamUntil } from "../effect/stream.js"
 import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { List } from "../list.js"
 import type { Holder } from "../state.js"
@@ -112,7 +113,7 @@ class Timer implements Timed {
 }
 
 const awaited = <A>(operation: Operation<A>): Effect.Effect<A, ConnectionError> =>
-  Effect.async((resume) => operation.wait(resume))
+  async((resume) => operation.wait(resume))
 
 class Reading<A> extends Operation<A> implements Reader<A> {
   constructor(
@@ -230,6 +231,4 @@ export const shutdown = (session: Session<any, any>, connection: unknown): Effec
 
 /** Repeats a read until the peer ends its stream; between two reads that is no error. */
 export const untilEnd = <A>(read: Effect.Effect<A, ConnectionError>): Stream.Stream<A, ConnectionError> =>
-  Stream.repeatEffectOption(
-    Effect.mapError(read, (error) => error.reason === "EndOfStream" ? Option.none() : Option.some(error))
-  )
+  streamUntil(read, (error) => error.reason === "EndOfStream")

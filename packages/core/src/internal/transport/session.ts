@@ -8,6 +8,8 @@
 import * as Effect from "effect/Effect"
 import { ConnectionError } from "../../ConnectionError.js"
 import type { Failure, Transport, Unreadable } from "../../Transport.js"
+import { async } from "../effect/fiber.js"
+import { unchecked } from "../effect/schema.js"
 import { ReadQueue } from "./readQueue.js"
 import { WriteQueue } from "./writeQueue.js"
 
@@ -94,7 +96,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
     const { address } = this.transport
     return new ConnectionError(
       { ...why, operation, address, ...(into > 0 ? { bytesIntoFrame: into } : {}) },
-      { disableValidation: true }
+      unchecked
     )
   }
 
@@ -152,10 +154,10 @@ export class Session<T extends Transport = Transport, C = unknown> {
   // --- Waiting ------------------------------------------------------------------------------------------------------
 
   /** Completes when all output so far has been passed on, or never will be. */
-  readonly sent: Effect.Effect<void> = Effect.async((resume) => this.transport.flush(() => resume(Effect.void)))
+  readonly sent: Effect.Effect<void> = async((resume) => this.transport.flush(() => resume(Effect.void)))
 
   /** Completes when nothing can be read or written any more. */
-  readonly failed: Effect.Effect<Failure> = Effect.async((resume) => {
+  readonly failed: Effect.Effect<Failure> = async((resume) => {
     const done = () => resume(Effect.succeed(this.failure!))
     if (this.failure !== undefined) return done()
     this.onFailed.add(done)
@@ -163,7 +165,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
   })
 
   /** Completes when it has closed. */
-  readonly closed: Effect.Effect<void> = Effect.async((resume) => {
+  readonly closed: Effect.Effect<void> = async((resume) => {
     const done = () => resume(Effect.void)
     if (this.hasClosed) return done()
     this.onClosed.add(done)
@@ -174,7 +176,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
    * Closes in order, unless it holds output that must not be sent any more. Completes when it has closed. Input that still
    * arrives is dropped.
    */
-  readonly close: Effect.Effect<void> = Effect.async((resume) => {
+  readonly close: Effect.Effect<void> = async((resume) => {
     this.revoke()
     const orderly = this.transport.isOpen && !(this.isDirty && this.hasUnsent)
     this.ending = true

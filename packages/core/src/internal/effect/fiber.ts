@@ -1,0 +1,151 @@
+/**
+ * The seam to Effect: every name of Effect that another major version spells or means differently. Everything else in
+ * core imports only names that mean the same. This file has fibers, their surroundings, time, logs and causes.
+ */
+import * as Cause from "effect/Cause"
+import * as Clock from "effect/Clock"
+import * as Context from "effect/Context"
+import * as DefaultServices from "effect/DefaultServices"
+import * as Deferred from "effect/Deferred"
+import * as Effect from "effect/Effect"
+import type { Exit } from "effect/Exit"
+import type { RuntimeFiber } from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as FiberRef from "effect/FiberRef"
+import * as FiberRefs from "effect/FiberRefs"
+import * as LogLevel from "effect/LogLevel"
+import type { Option } from "effect/Option"
+import * as Runtime from "effect/Runtime"
+import * as RuntimeFlags from "effect/RuntimeFlags"
+import * as Schedule from "effect/Schedule"
+import type { Scheduler } from "effect/Scheduler"
+import type * as Scope from "effect/Scope"
+import type { AnySpan } from "effect/Tracer"
+
+// --- Fibers ---------------------------------------------------------------------------------------------------------
+
+export type Fiber<A, E> = RuntimeFiber<A, E>
+
+/** The fiber that asked for something. */
+export type Holder = RuntimeFiber<any, any>
+
+export type CloseableScope = Scope.CloseableScope
+
+export const withFiber: <A, E, R>(f: (fiber: Holder) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> =
+  Effect.withFiberRuntime
+
+export const fiberNumber = (fiber: Holder): number => fiber.id().id
+
+export const spanOf = (fiber: Holder): AnySpan | undefined => fiber.currentSpan
+
+export const schedulerOf = (fiber: Holder): Scheduler => fiber.currentScheduler
+
+export const clockOf = (fiber: Holder): Clock.Clock => Context.get(fiber.currentDefaultServices, Clock.Clock)
+
+export const async: <A, E = never>(
+  register: (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<unknown>
+) => Effect.Effect<A, E> = Effect.async as any
+
+/** Interrupts a fiber without waiting for it. */
+export const stop = (fiber: Fiber<any, any> | undefined): void => fiber?.unsafeInterruptAsFork(FiberId.none)
+
+export const yieldNow: Effect.Effect<void> = Effect.yieldNow()
+
+/** Completes in the next turn of the timers: input that has arrived by now is read first. */
+export const graceTurn: Effect.Effect<void> = Effect.sleep(0)
+
+// --- Surroundings ---------------------------------------------------------------------------------------------------
+
+/** Everything that a fiber inherits from the place where it is started. */
+export type Surroundings<R> = Runtime.Runtime<R>
+
+export const surroundings: <R>() => Effect.Effect<Surroundings<R>, never, R> = Effect.runtime
+
+/** Provides everything but the scope. */
+export const within = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  surroundings: Surroundings<any>
+): Effect.Effect<A, E, Scope.Scope> =>
+  Effect.mapInputContext(
+    effect,
+    (scope: Context.Context<Scope.Scope>) => Context.merge(surroundings.context, scope) as Context.Context<R>
+  )
+
+/** Takes nothing of a fiber but its clock and its scheduler. */
+export const onlyTime = (fiber: Holder, clock: Clock.Clock): Surroundings<never> =>
+  Runtime.setFiberRef(
+    Runtime.setFiberRef(
+      Runtime.defaultRuntime,
+      DefaultServices.currentServices,
+      Context.add(DefaultServices.liveServices, Clock.Clock, clock)
+    ),
+    FiberRef.currentScheduler,
+    fiber.currentScheduler
+  )
+
+/** The tags of `Effect.tagMetrics`. */
+export const metricTags = (surroundings: Surroundings<any>): ReadonlyArray<readonly [key: string, value: string]> =>
+  FiberRefs.getOrDefault(surroundings.fiberRefs, FiberRef.currentMetricLabels)
+    .map(({ key, value }) => [key, value] as const)
+
+export interface Executor {
+  /** Starts a fiber in a later turn, with nothing of the caller's: no span, no annotation, no interruption. */
+  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber<A, E>
+  /** Runs a task in a later turn of the scheduler. */
+  readonly later: (task: () => void) => void
+}
+
+export const executor = (surroundings: Surroundings<never>): Executor => {
+  // The builder may have been uninterruptible; its fibers are not. (No fiber inherits that its builder was interrupted.)
+  const own = Runtime.make({
+    context: surroundings.context,
+    fiberRefs: surroundings.fiberRefs,
+    runtimeFlags: RuntimeFlags.enable(surroundings.runtimeFlags, RuntimeFlags.Interruption)
+  })
+  const scheduler = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
+  return {
+    fork: (effect) => Runtime.runFork(own, effect, { immediate: false }),
+    later: (task) => scheduler.scheduleTask(task, 0)
+  }
+}
+
+// --- Time -----------------------------------------------------------------------------------------------------------
+
+export const currentClock: Effect.Effect<Clock.Clock> = Effect.clock
+
+export const monotonicMillis = (clock: Clock.Clock): number => Number(clock.unsafeCurrentTimeNanos()) / 1e6
+
+export const wallMillis = (clock: Clock.Clock): number => clock.unsafeCurrentTimeMillis()
+
+type Step<In> = (input: In) => Effect.Effect<unknown, unknown>
+
+/** Runs a schedule from its beginning: each step completes after the step's delay, and fails when the schedule ends. */
+export const steps = <In>(schedule: Schedule.Schedule<unknown, In>): Effect.Effect<Step<In>> =>
+  Effect.map(Schedule.driver(schedule), (driver) => (input: In) => driver.next(input))
+
+/** Steps as soon as either schedule does. */
+export const sooner = (a: Schedule.Schedule<unknown>, b: Schedule.Schedule<unknown>): Schedule.Schedule<unknown> =>
+  Schedule.union(a, b)
+
+// --- Logs -----------------------------------------------------------------------------------------------------------
+
+const levels = { warn: LogLevel.Warning, info: LogLevel.Info }
+
+export const log = (level: "warn" | "info", text: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
+  Effect.logWithLevel(levels[level], text, cause)
+
+// --- Causes and deferreds -------------------------------------------------------------------------------------------
+
+export const hasDies: (cause: Cause.Cause<unknown>) => boolean = Cause.isDie
+
+export const hasInterrupts: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterrupted
+
+export const isOnlyInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterruptedOnly
+
+/** The first typed failure. */
+export const firstError: <E>(cause: Cause.Cause<E>) => Option<E> = Cause.failureOption
+
+export const promise = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.unsafeMake(FiberId.none)
+
+export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit<A, E>): void =>
+  Deferred.unsafeDone(deferred, exit)

@@ -1,0 +1,28 @@
+/** The seam to Effect: schemas. */
+import type * as ParseResult from "effect/ParseResult"
+import * as Schema from "effect/Schema"
+
+export type ParseError = ParseResult.ParseError
+
+export const literals: typeof Schema.Literal = Schema.Literal
+
+export const union: typeof Schema.Union = Schema.Union
+
+/** A key that may be missing, but not `undefined`. */
+export const optionalKey = <A, I, R>(
+  schema: Schema.Schema<A, I, R>
+): Schema.optionalWith<typeof schema, { exact: true }> => Schema.optionalWith(schema, { exact: true })
+
+export const record = <K extends Schema.Schema.All, V extends Schema.Schema.All>(
+  key: K,
+  value: V
+): Schema.Record$<K, V> => Schema.Record({ key, value })
+
+export const defect = Schema.Defect
+
+/** For the construction of errors whose fields are known to be right. */
+export const unchecked = { disableValidation: true } as const
+
+export const encode = Schema.encode
+
+export const decode = Schema.decode
