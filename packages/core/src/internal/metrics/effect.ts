@@ -1,9 +1,9 @@
 /**
- * Puts a pool's figures among Effect's metrics, from where exporters take them.
+ * Adds a pool's metrics to Effect's metrics, where exporters find them.
  *
- * A metric of Effect's is a key and a hook, and who collects asks the hook; here it answers with what the states say
- * just then. What may fall is a counter that is not incremental, which is what `@effect/opentelemetry` makes an up-down
- * counter of; it takes the unit from a tag of that name.
+ * A metric of Effect is a key and a hook, and a collector asks the hook. Here the hook reads the pools' states at that
+ * moment. A value that can fall is a counter that is not incremental, which `@effect/opentelemetry` turns into an
+ * up-down counter. It takes the unit from a tag of that name.
  */
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"
