@@ -6,7 +6,9 @@ import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
 
-/** Sends the channel's input and emits the stream. An error of either ends the channel; the end of the input does not. */
+/**
+ * Sends the channel's input and emits the stream. An error of either ends the channel; the end of the input does not.
+ */
 export const duplex = <E, IE>(
   stream: Stream.Stream<Uint8Array, E>,
   send: (data: Uint8Array | string) => Effect.Effect<void, E>
