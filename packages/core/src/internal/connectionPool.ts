@@ -1,4 +1,4 @@
-/** The surface of a pool over its engine. */
+/** The public interface of a pool, over its engine. */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Effectable from "effect/Effectable"

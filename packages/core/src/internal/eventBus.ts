@@ -1,4 +1,4 @@
-/** Tells who listens what happens in the pool. Without a listener nothing is even put into words. */
+/** Publishes pool events; builds none without a subscriber. */
 import * as Cause from "effect/Cause"
 import * as DateTime from "effect/DateTime"
 import * as Effect from "effect/Effect"
@@ -10,13 +10,13 @@ import { describeError, describeHolder, holderOf } from "./describe.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Lease, Slot, State } from "./state.js"
 
-/** How many events a slow subscriber can be behind. */
+/** The number of events kept for a slow subscriber. */
 const bufferedEvents = 1_024
 
-/** What an event says besides the pool and the time. */
+/** The fields of an event, without the pool and the time. */
 type EventFields = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
 
-/** Those who listen to the same. */
+/** One stream of events and the number of its subscribers. */
 class Channel {
   private readonly hub = Effect.runSync(PubSub.sliding<PoolEvent>(bufferedEvents))
   private subscribers = 0
@@ -46,7 +46,7 @@ class Channel {
 
 export class EventBus<C> {
   private readonly all: Channel
-  /** For those who do not want to hear of every lease. */
+  /** For subscribers that do not want every lease. */
   private readonly withoutLeases: Channel
   readonly events: Stream.Stream<PoolEvent>
   readonly notices: Stream.Stream<PoolEvent>
@@ -87,7 +87,7 @@ export class EventBus<C> {
     }))
   }
 
-  /** A lease that its holder had taken up has ended. */
+  /** Publishes the end of a lease that its holder had taken up. */
   released(lease: Lease<C>, now: number): void {
     if (!this.all.isIdle) {
       this.publish(() => ({ _tag: "Released", connectionId: lease.slot.id, holder: holderOf(lease, now) }))
@@ -95,7 +95,7 @@ export class EventBus<C> {
     if (!lease.suspected) return
     const holder = holderOf(lease, now)
     this.publish(() => ({ _tag: "LeakReturned", connectionId: lease.slot.id, holder }))
-    this.runtime.inform(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty, lease.slot)
+    this.runtime.inform(`a suspected leak has come back from ${describeHolder(holder)}`, Cause.empty, lease.slot)
   }
 
   leakSuspected(lease: Lease<C>, now: number): void {

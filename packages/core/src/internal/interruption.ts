@@ -1,10 +1,10 @@
 /**
- * How a borrower's fiber is brought back: an effect runs, just as interruptible as its caller is, and whatever becomes
- * of it, what follows runs where nothing can be interrupted.
+ * Runs an effect and then a continuation. The effect is exactly as interruptible as its caller. The continuation runs
+ * whatever the effect's outcome, and nothing can interrupt it.
  *
- * There are two ways to have that. One is Effect's public interface; it costs eight steps of the fiber. The other is a
- * frame of our own on the fiber's stack; it costs one. As the stack is Effect's own affair, the frame is used only where
- * it has proved in a trial that the fiber treats it as we expect.
+ * There are two ways. Effect's public interface costs eight steps of the fiber. A frame of our own on the fiber's stack
+ * costs one. The stack is internal to Effect, so the frame is used only after a trial has shown that the fiber treats
+ * it as expected.
  */
 import type * as Cause from "effect/Cause"
 import * as Data from "effect/Data"
@@ -17,14 +17,14 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
 import type { Holder } from "./state.js"
 
-/** What a frame has to know of a fiber: in Effect 3.22, `internal/fiberRuntime.ts`. */
+/** The part of a fiber that a frame uses: in Effect 3.22, `internal/fiberRuntime.ts`. */
 interface Stack {
   readonly pushStack: (frame: unknown) => void
   readonly currentRuntimeFlags: RuntimeFlags.RuntimeFlags
   readonly isInterrupted: () => boolean
-  /** Replaced whenever one of them changes; that it is interrupted is one of them. */
+  /** Replaced whenever one of them changes. One of them says that the fiber is interrupted. */
   readonly _fiberRefs: object
-  /** Where `Effect.step` began; what lies above may be moved to another fiber. */
+  /** The places where `Effect.step` began. Frames above them may move to another fiber. */
   readonly _steps: ReadonlyArray<unknown>
 }
 
@@ -35,22 +35,22 @@ const isStruck = (fiber: Stack): boolean =>
   RuntimeFlags.interruptible(fiber.currentRuntimeFlags) && fiber.isInterrupted()
 
 const shut = RuntimeFlagsPatch.disable(RuntimeFlags.Interruption)
-/** The frame with which a fiber opens itself to interruption again, and heeds what has come meanwhile. */
+/** The frame that makes a fiber interruptible again. An interrupt that has come meanwhile takes effect then. */
 const reopen = { _op: "RevertFlags", patch: RuntimeFlagsPatch.enable(RuntimeFlags.Interruption), op: undefined }
 
 /**
- * What follows an effect: one of the two is called, once, and where nothing can be interrupted.
+ * Continues after an effect. One of the two methods is called, once, where nothing can be interrupted.
  *
- * It is a frame for the fiber's stack at the same time: one of a `matchCauseEffect` that a fiber does not pass over when
- * it is interrupted. Then it poses as the end of a region with other flags, of which the fiber asks the `patch`, and puts
- * itself back for the next step, when the fiber is not interruptible any more.
+ * It is a frame for the fiber's stack at the same time: that of a `matchCauseEffect` which a fiber does not skip when
+ * it is interrupted. Then it poses as the end of a region with other flags. The fiber reads the `patch` of such a
+ * frame, and the frame puts itself back for the next step, when the fiber is no longer interruptible.
  *
- * Make it with `new` of a subclass: object literals that outlive a round of V8's young collector are soon allocated
- * among the old ones, and keep all alive that they have ever led to. That halved the throughput of many waiters.
+ * Make it with `new` of a subclass. Object literals that outlive a round of V8's young collector are soon allocated
+ * among the old ones, and keep everything alive that they ever led to. That halved the throughput of many waiters.
  */
 export abstract class Continuation<A, E, B, E2, R> {
   private isShut = false
-  /** The fiber has not been interrupted for as long as it has these: asked several times a step, it answers at once. */
+  /** The fiber is not interrupted while it has these. A fiber asks several times a step, so the answer must be fast. */
   private readonly calm: object
 
   constructor(readonly fiber: Holder) {
@@ -79,13 +79,13 @@ export abstract class Continuation<A, E, B, E2, R> {
   protected effect_instruction_i2(value: A): Effect.Effect<B, E2, R> {
     if (!this.isShut) return this.onSuccess(value)
     stackOf(this.fiber).pushStack(reopen)
-    // What follows may go on with something that can be interrupted, and has been.
+    // The fiber is interrupted already, so an interruptible effect in the continuation must end at once.
     return Effect.interruptible(this.onSuccess(value))
   }
 }
 
 export interface Guard {
-  /** Runs an effect and then what follows. Used by a fiber for itself, as the last thing that it does in a step. */
+  /** Runs an effect and then the continuation. A fiber calls it for itself, as its last act in a step. */
   readonly run: <X, A, E, B, E2, R, R2>(
     f: (x: X) => Effect.Effect<A, E, R>,
     x: X,
@@ -93,7 +93,7 @@ export interface Guard {
   ) => Effect.Effect<B, E2, R | R2>
 }
 
-/** By the public interface: to be used within the `Effect.uninterruptibleMask` that `restore` comes from. */
+/** The guard by the public interface. Use it within the `Effect.uninterruptibleMask` that `restore` comes from. */
 const masked = (restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>): Guard => ({
   run: (f, x, continuation) =>
     Effect.matchCauseEffect(restore(Effect.suspend(() => f(x))), {
@@ -102,7 +102,7 @@ const masked = (restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Eff
     })
 })
 
-/** By a frame: outside any mask. */
+/** The guard by a frame. Use it outside any mask. */
 const framed: Guard = {
   run: <X, A, E, B, E2, R, R2>(
     f: (x: X) => Effect.Effect<A, E, R>,
@@ -110,22 +110,22 @@ const framed: Guard = {
     continuation: Continuation<A, E, B, E2, R2>
   ) => {
     stackOf(continuation.fiber).pushStack(continuation)
-    // The frame makes the one out of the other.
+    // The frame turns the effect's result into that of the continuation.
     return f(x) as Effect.Effect<any, any, R>
   }
 }
 
-// --- Which one ------------------------------------------------------------------------------------------------------
+// --- Choice of guard ------------------------------------------------------------------------------------------------
 
 type Body<A, E, R> = (fiber: Holder, guard: Guard) => Effect.Effect<A, E, R>
 
-/** For what needs the mask itself. */
+/** Runs a body that needs the mask itself. */
 export const inMask = <A, E, R>(body: Body<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) => Effect.withFiberRuntime((fiber) => body(fiber, masked(restore))))
 
 /**
- * For what goes from one guarded effect to the next, and does nothing in between that takes another step. What the body
- * works on is given apart from it, as that spares a closure.
+ * Runs a body that goes from one guarded effect to the next and takes no other step in between. The body's arguments
+ * are passed separately, which spares a closure.
  */
 export const guarded = <X, Y, Z, A, E, R>(
   body: (fiber: Holder, guard: Guard, x: X, y: Y, z: Z) => Effect.Effect<A, E, R>,
@@ -141,7 +141,7 @@ let isTrusted: boolean | undefined = undefined
 
 const canFrame = (fiber: Holder): boolean => (isTrusted ??= isAsGood(framed)) && stackOf(fiber)._steps.length === 0
 
-/** Whether a guard does just what the mask does, whatever becomes of the effect. */
+/** Returns whether a guard behaves exactly as the mask does, for every outcome of the effect. */
 export const isAsGood = (guard: Guard): boolean => {
   const interrupted = Effect.withFiberRuntime((fiber) => {
     fiber.unsafeInterruptAsFork(FiberId.none)

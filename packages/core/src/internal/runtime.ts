@@ -1,4 +1,4 @@
-/** What a pool lends to its parts: its clock, and fibers that start from the context it was built in. */
+/** The services of a pool's parts: a clock, a log, and fibers that start from the context the pool was built in. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -11,17 +11,20 @@ import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 
 export interface PoolRuntime {
-  /** Milliseconds, from the clock's monotonic side: only differences mean anything, and a wall clock moves nothing. */
+  /**
+   * Milliseconds of the clock's monotonic side. Only differences mean anything; changes of the wall clock do not
+   * matter.
+   */
   readonly now: () => number
-  /** Milliseconds since 1970, for people. */
+  /** Milliseconds since 1970, for logs and events. */
   readonly wallTime: () => number
-  /** Starts a fiber of the pool's, with nothing of the caller's: no span, no annotation, no interruption. */
+  /** Starts a fiber of the pool. It inherits no span, annotation or interruption from the caller. */
   readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber.RuntimeFiber<A, E>
   /** Runs a task in a later turn of the scheduler. */
   readonly later: (task: () => void) => void
-  /** Logs what nobody else hears of, and what it is about: a healthy pool is silent. */
+  /** Logs a failure that no caller sees, and the connection it concerns. A healthy pool logs nothing. */
   readonly warn: Log
-  /** Logs that something that was warned of is over. */
+  /** Logs the end of something that was warned of. */
   readonly inform: Log
 }
 
@@ -51,7 +54,7 @@ export const make = (name: string, runtime: Runtime.Runtime<never>, clock: Clock
   }
 }
 
-/** The builder may have been masked; its pool's fibers are not. (That it was interrupted, no fiber inherits.) */
+/** A pool may be made in an uninterruptible region; its fibers are interruptible. (No fiber inherits an interrupt.) */
 const interruptible = (runtime: Runtime.Runtime<never>): Runtime.Runtime<never> =>
   Runtime.make({
     context: runtime.context,

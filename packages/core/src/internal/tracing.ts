@@ -1,6 +1,6 @@
 /**
- * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Where nobody has set a
- * tracer there are none.
+ * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Without a tracer there
+ * are none.
  */
 import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
@@ -15,13 +15,13 @@ import type { Holder } from "./state.js"
 
 export type Attributes = Readonly<Record<string, string | number | boolean>>
 
-/** The tracer of fibers to which none was given: it keeps nothing. */
+/** The tracer of fibers without one of their own. It keeps nothing. */
 let none: Tracer.Tracer | undefined = undefined
 
 const isTraced = (fiber: Holder): boolean =>
   fiber.currentTracer !== (none ??= Effect.runSync(Effect.tracer)) && fiber.getFiberRef(FiberRef.currentTracerEnabled)
 
-/** The nearest span that is meant to be a parent. */
+/** Returns the nearest span that may be a parent. */
 const parentOf = (span: Tracer.AnySpan | undefined): Option.Option<Tracer.AnySpan> => {
   if (span === undefined) return Option.none()
   if (!Context.get(span.context, Tracer.DisablePropagation)) return Option.some(span)
@@ -40,8 +40,8 @@ export interface Wait {
 }
 
 /**
- * Begins the span of a borrower's wait, as `Effect.useSpan` would: begun and ended in the middle of the steps that it is
- * about, it must not take any of its own. A tracer that dies says so in the log and takes no lease with it.
+ * Begins the span of a borrower's wait, as `Effect.useSpan` would. It begins and ends in the middle of the steps it
+ * measures, so it must take no step of its own. A defect of the tracer is logged and costs no lease.
  */
 export const wait = (fiber: Holder, attributes: Attributes, runtime: PoolRuntime): Wait | undefined => {
   if (!isTraced(fiber)) return undefined
@@ -79,8 +79,8 @@ const begin = (fiber: Holder, attributes: Attributes): Tracer.Span => {
 }
 
 /**
- * Puts an open into a span of its own: a root, as the connection outlives the request that it is opened for, with a link
- * to that request.
+ * Runs an open in a span of its own. The span is a root, because the connection outlives the request it is opened for,
+ * and has a link to that request.
  */
 export const connect = <A, E, R>(
   open: Effect.Effect<A, E, R>,
