@@ -6,8 +6,8 @@
 import { ByteQueue } from "./internal/byteQueue.js"
 
 /**
- * A queue of bytes that a decoder takes frames from. It keeps bytes in the chunks in which they came, as long as those are
- * large.
+ * A queue of bytes that a decoder takes frames from. It keeps bytes in the chunks in which they came, as long as those
+ * are large.
  *
  * @since 0.1.0
  * @category models
@@ -20,8 +20,8 @@ export interface ByteBuffer {
   at(position: number): number | undefined
 
   /**
-   * Takes exactly this many bytes from the front. Copies only bytes that span chunks. Throws a `RangeError` if there are
-   * fewer.
+   * Takes exactly this many bytes from the front. Copies only bytes that span chunks. Throws a `RangeError` if there
+   * are fewer.
    */
   take(bytes: number): Uint8Array
 

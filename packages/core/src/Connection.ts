@@ -1,5 +1,5 @@
 /**
- * A byte stream to a peer: what every socket of this library is.
+ * Connections: byte streams to a peer. Every socket of this library is one.
  *
  * @since 0.1.0
  */
@@ -23,51 +23,56 @@ export type Address =
   | { readonly _tag: "UnixAddress"; readonly path: string }
 
 /**
- * What one operation does differently from the connection's other ones.
+ * The options of one operation, which override those of its connection.
  *
  * @since 0.1.0
  * @category models
  */
 export interface OperationOptions {
   /**
-   * How long this operation may take as a whole, if it has to wait. Then it fails with `ConnectionError` reason
-   * `Timeout`. More than 0; `Duration.infinity` for none. Default: the connection's own `timeout`.
+   * Limits this operation as a whole, if it has to wait. Then it fails with `ConnectionError` reason `Timeout`. More
+   * than 0; `Duration.infinity` for none. Default: the connection's own `timeout`.
+   *
+   * Set it for one request that is known to take longer, or must fail sooner, than the others.
    */
   readonly timeout?: Duration.DurationInput
 }
 
 /**
  * A byte stream to a peer. Reads are pulled: a peer that sends faster than the holder reads is held back. Several
- * readers of one connection are served one after another, each whole; so are several writers.
+ * readers of one connection are served one after another, each with a whole read. So are several writers.
  *
- * A connection that was leased from a pool can be used until the lease ends; afterwards every operation fails with
- * `ConnectionError` reason `Released`.
+ * A connection leased from a pool works until the lease ends. Afterwards every operation fails with `ConnectionError`
+ * reason `Released`.
  *
- * A read that is interrupted or times out after it began to wait leaves the answer on its way. Such a connection
- * works on, but the pool does not lend it again.
+ * A read that is interrupted or times out while it waits leaves its answer on the way. Such a connection keeps working,
+ * but the pool does not lend it again.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Connection {
   /**
-   * Sends the data whole. Completes when the connection has accepted it without exceeding its write buffer, which is
-   * not yet when the peer has it. A string is sent as UTF-8. The bytes must not be changed afterwards.
+   * Sends all of the data. Completes when the connection has accepted it without exceeding its write buffer; the peer
+   * may not have it yet. A string is sent as UTF-8. The bytes must not be changed afterwards.
    */
   send(data: Uint8Array | string, options?: OperationOptions): Effect.Effect<void, ConnectionError>
 
   /**
-   * Reads what has come, at least 1 byte and at most `maxBytes` (1024 by default), and waits if nothing has. Fails
-   * with reason `EndOfStream` at the end of the stream.
+   * Reads the bytes that have arrived, at least 1 and at most `maxBytes` (1024 by default). Waits if there are none.
+   * Fails with reason `EndOfStream` at the end of the stream.
    */
   recv(maxBytes?: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError>
 
-  /** Reads exactly `bytes` bytes, and waits until they have come. */
+  /**
+   * Reads exactly `bytes` bytes and waits until they have arrived. Fails with reason `EndOfStream` if the stream ends
+   * before that.
+   */
   recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError>
 
   /**
-   * Reads up to and including the delimiter. Fails with reason `TooLarge` when it has not come within `maxBytes`
-   * bytes (65,536 by default), delimiter included.
+   * Reads up to and including the delimiter. Fails with reason `TooLarge` if the delimiter does not end within
+   * `maxBytes` bytes (65,536 by default).
    */
   recvUntil(
     delimiter: Uint8Array | string,
@@ -75,20 +80,24 @@ export interface Connection {
   ): Effect.Effect<Uint8Array, ConnectionError>
 
   /**
-   * Reads one frame with a decoder of its own, such as a `Framing` has. Fails with reason `TooLarge` if the decoder says
-   * so. A decoder that throws is a defect of the reader's, and the connection is not lent again.
+   * Reads one frame with a new decoder, such as that of a `Framing`. Fails with reason `TooLarge` if the decoder says
+   * so. A decoder that throws is a defect of the reader, and the connection is not lent again. Most programs use
+   * `Framing.over` instead.
    */
   recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError>
 
-  /** Everything that comes, until the peer ends the stream; each read waits for as long as the connection's `timeout`. */
+  /**
+   * Emits the bytes that arrive, until the peer ends the stream. Each read waits at most the connection's `timeout`.
+   */
   readonly stream: Stream.Stream<Uint8Array, ConnectionError>
 
-  /** Sends everything it is given, piece by piece. Its end leaves the connection open: see `shutdown`. */
+  /** Sends its input piece by piece. Its end leaves the connection open; use `shutdown` to tell the peer. */
   readonly sink: Sink.Sink<void, Uint8Array | string, never, ConnectionError>
 
   /**
-   * Both at once, for `Stream.pipeThroughChannelOrFail`: sends its input and gives what comes, until the peer ends the
-   * stream. The end of its input leaves the connection open; an error of its input ends it.
+   * Combines `sink` and `stream`, for `Stream.pipeThroughChannelOrFail`: sends its input and emits the bytes that
+   * arrive, until the peer ends the stream. The end of its input leaves the connection open; an error of its input ends
+   * the channel.
    */
   channel<IE = never>(): Channel.Channel<
     Chunk.Chunk<Uint8Array>,
@@ -100,17 +109,19 @@ export interface Connection {
   >
 
   /**
-   * Says to the peer that nothing more will be sent, after what was; reading goes on. Later sends fail with reason
-   * `Closed`. The connection does not go back to a pool.
+   * Tells the peer, after everything sent so far, that nothing more follows. Reading continues. Later sends fail with
+   * reason `Closed`, and the connection does not return to its pool.
    */
   readonly shutdown: Effect.Effect<void, ConnectionError>
 
-  /** Completes when the connection has closed, from whichever side. */
+  /** Completes when the connection has closed, from either side. */
   readonly closed: Effect.Effect<void>
 
-  /** Whether, as far as is known here, the peer is still there. */
+  /** Whether the peer is still there, as far as this side knows. */
   readonly isConnected: boolean
 
+  /** This side's address. */
   readonly localAddress: Address
+  /** The peer's address. */
   readonly remoteAddress: Address
 }

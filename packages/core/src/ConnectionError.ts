@@ -7,7 +7,7 @@ import * as Schema from "effect/Schema"
 import { defect, literals, optionalKey } from "./internal/effect/schema.js"
 
 /**
- * One address that was tried, and the system's code for why it failed.
+ * One address that was tried, and the system's code for its failure.
  *
  * @since 0.1.0
  * @category models
@@ -26,20 +26,20 @@ export type ConnectAttempt = typeof ConnectAttempt.Type
 const connectAdvice = {
   Refused: "Is the server running and listening there?",
   Timeout: "Is there a firewall in between, or is the server overloaded? Otherwise raise connectTimeout.",
-  HandshakeTimeout: "The server accepted the connection but said nothing; is it the right service?",
+  HandshakeTimeout: "The server accepted the connection but sent no answer in time. Is it the right service?",
   Dns: "Is the name right, and does the resolver answer?",
   Unreachable: "Is there a route to that network from here?",
-  Tls: "Do certificate, name and protocol version fit?",
-  LocalResources: "This machine has run out of descriptors, ports or memory; look at its limits.",
+  Tls: "Do the certificate, the name and the protocol version match?",
+  LocalResources: "This machine has run out of descriptors, ports or memory. Check its limits.",
   PathTooLong: "Use a shorter path.",
   Other: "See the code and the cause."
 }
 
 /**
- * A connection could not be opened.
+ * A connection could not be opened. A pool of sockets passes it to the borrower unchanged.
  *
- * - `Refused`: the peer, or nobody, listens there.
- * - `Timeout`: not connected within `connectTimeout`, or, with `code` `ETIMEDOUT`, within the system's own time.
+ * - `Refused`: nobody listens at the address, or the peer refused.
+ * - `Timeout`: not connected within `connectTimeout`, or, with `code` `ETIMEDOUT`, within the system's own timeout.
  * - `HandshakeTimeout`: connected, but the protocol's handshake did not end in time.
  * - `Dns`: the name could not be resolved.
  * - `Unreachable`: no route, or the network forbids it.
@@ -63,13 +63,13 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
     "PathTooLong",
     "Other"
   ),
-  /** Where to, as `host:port` or a path. */
+  /** The address to connect to, as `host:port` or a path. */
   address: Schema.String,
   /** The system's code, such as `ECONNREFUSED`, if there was one. */
   code: optionalKey(Schema.String),
   /** The addresses that were tried, when a name has several. */
   attempts: Schema.Array(ConnectAttempt),
-  /** What a handshake, a resolver or the like failed with, if it was not the system. */
+  /** The failure of a handshake, a resolver or the like, if it did not come from the system. */
   cause: optionalKey(defect)
 }) {
   override get message(): string {
@@ -81,7 +81,7 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
       "" :
       `; tried ${this.attempts.map((one) => `${one.address} (${one.code ?? "unknown"})`).join(", ")}`
     const advice = this.code === "ETIMEDOUT"
-      ? "The system has given up. Is there a firewall in between?"
+      ? "The system's own timeout has passed. Is there a firewall in between?"
       : connectAdvice[this.reason]
     return `Cannot connect to ${this.address}: ${this.reason}${code}${attempts}. ${advice}`
   }
@@ -91,25 +91,25 @@ const explanation = {
   EndOfStream: "the peer has ended the stream",
   Reset: "the peer has reset the connection",
   Closed: "the connection is closed",
-  Timeout: "no progress within the connection's timeout",
-  TooLarge: "the delimiter did not come within maxBytes",
+  Timeout: "the operation did not complete within its timeout",
+  TooLarge: "the frame does not end within maxBytes",
   Desync: "the peer sent bytes that nobody asked for",
-  Released: "the lease has ended and the connection may serve somebody else by now; use it only while it is leased"
+  Released: "the lease has ended, and the connection may serve another borrower; use it only during the lease"
 }
 
 /**
  * Reading from or writing to an open connection failed.
  *
- * - `EndOfStream`: the peer ended the stream before what was asked for had come.
+ * - `EndOfStream`: the peer ended the stream before the requested bytes had arrived.
  * - `Reset`: the peer, or something in between, broke the connection.
- * - `Closed`: it was closed on this side.
- * - `Timeout`: no progress within the connection's `timeout`; with `code` `ETIMEDOUT`, no answer to what the system has
- *   sent again and again.
- * - `TooLarge`: `recvUntil` found no delimiter within `maxBytes`.
+ * - `Closed`: this side closed the connection.
+ * - `Timeout`: the operation did not complete within its `timeout`; with `code` `ETIMEDOUT`, the peer did not answer
+ *   although the system sent the data repeatedly.
+ * - `TooLarge`: `recvUntil` found no delimiter within `maxBytes`, or a decoder found a frame larger than allowed.
  * - `Desync`: bytes arrived that nobody had asked for.
  * - `Released`: the caller's lease has ended.
  *
- * After any of them but `Released` the connection cannot be trusted, and the pool will not lend it again.
+ * After any of them except `Released` the connection cannot be trusted, and the pool does not lend it again.
  *
  * @since 0.1.0
  * @category errors
@@ -122,7 +122,7 @@ export class ConnectionError
     address: Schema.String,
     /** The system's code, such as `ECONNRESET`, if there was one. */
     code: optionalKey(Schema.String),
-    /** How many bytes of what was asked for had come by then. */
+    /** The number of requested bytes that had arrived by then. */
     bytesIntoFrame: optionalKey(Schema.Number)
   })
 {

@@ -34,8 +34,8 @@ export type TypeId = typeof TypeId
  * It is an `effect` `Pool` too: any function that takes one takes this (`Pool.get(pool)`, `Pool.invalidate(pool, c)`,
  * `yield* pool`).
  *
- * The pool serves borrowers in the order of their arrival. An interrupted waiter leaves the queue at once; the connection
- * being opened for it serves another borrower.
+ * The pool serves borrowers in the order of their arrival. An interrupted waiter leaves the queue at once; the
+ * connection being opened for it serves another borrower.
  *
  * @since 0.1.0
  * @category models
@@ -62,8 +62,8 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
 
   /**
-   * Leases a connection while one effect runs. This is the fastest way to borrow, and it needs no `Scope`. The lease ends
-   * with the effect's exit, and fails, as with `get`.
+   * Leases a connection while one effect runs. This is the fastest way to borrow, and it needs no `Scope`. The lease
+   * ends with the effect's exit, and fails, as with `get`.
    */
   use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R>
 
@@ -91,14 +91,15 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
    * Fails with `ConnectionNotFoundError` if there is no such lease: it was released or dropped before, or the pool has
    * closed and `drainTimeout` has passed.
    *
-   * If two fibers acquire the same connection one after the other, a late second `release` by the first ends the lease of
-   * the second. Pools with `lease`, such as all pools of sockets, tell the two apart.
+   * If two fibers acquire the same connection one after the other, a late second `release` by the first ends the lease
+   * of the second. Pools with `lease`, such as all pools of sockets, tell the two apart.
    */
   release(connection: C): Effect.Effect<void, ConnectionNotFoundError>
 
   /**
-   * Removes one connection from the pool and closes it, idle or leased, whoever holds it. Its place is free once it has
-   * closed. Returns at once. If it was leased with `get` or `use`, the end of that lease does nothing more.
+   * Removes one connection from the pool and closes it, idle or leased, no matter which fiber holds it. Its place is
+   * free once it has closed. Returns at once. If it was leased with `get` or `use`, the end of that lease does nothing
+   * more.
    *
    * Fails with `ConnectionNotFoundError` if this pool does not have the connection.
    */
@@ -117,13 +118,15 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
    *
    * With `concurrency` above 1, a connection that others hold too closes when the last of them has released it.
    *
-   * Fails with `ConnectionNotFoundError` if there is no such lease, and as `get` does. After a failure or an interruption
-   * the lease has ended and the old connection is closed. Only if the pool was closing already, with `PoolClosedError`,
-   * nothing has changed.
+   * Fails with `ConnectionNotFoundError` if there is no such lease, and as `get` does. After a failure or an
+   * interruption the lease has ended and the old connection is closed. Only if the pool was closing already, with
+   * `PoolClosedError`, nothing has changed.
    */
   reconnect(connection: C): Effect.Effect<C, E | BorrowError | ConnectionNotFoundError>
 
-  /** Closes a connection when it is next idle: an idle one now, a leased one on return. The same as in `effect/Pool`. */
+  /**
+   * Closes a connection when it is next idle: an idle one now, a leased one on return. The same as in `effect/Pool`.
+   */
   invalidate(connection: C): Effect.Effect<void>
 
   /**
@@ -133,15 +136,15 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   readonly dropExpired: Effect.Effect<number>
 
   /**
-   * Begins a new generation, for instance after a failover. Idle connections close now, leased ones on return, and opens
-   * in flight are aborted. Waiters keep waiting for connections opened from now on. Returns at once. On a closed pool it
-   * does nothing.
+   * Begins a new generation, for instance after a failover. Idle connections close now, leased ones on return, and
+   * opens in flight are aborted. Waiters keep waiting for connections opened from now on. Returns at once. On a closed
+   * pool it does nothing.
    */
   readonly clear: Effect.Effect<void>
 
   /**
-   * Changes `minConnections` and `maxConnections` while the pool runs; an omitted one stays. More room serves the queue at
-   * once. Surplus connections close: idle ones now, the longest idle first, then opens in flight, and leased ones on
+   * Changes `minConnections` and `maxConnections` while the pool runs; an omitted one stays. More room serves the queue
+   * at once. Surplus connections close: idle ones now, the longest idle first, then opens in flight, and leased ones on
    * return. No lease is cut. Returns at once. On a closed pool it does nothing.
    *
    * A wrong value is a defect (`RangeError`) that names the option, the value and the rule; then nothing changes.
@@ -152,17 +155,17 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
    * Completes when `minConnections` and `initialConnections` are open.
    *
    * Fails with the connector's own error, or with `ConnectTimeoutError`, as soon as an open for them fails, and at once
-   * while the pool waits for the next attempt. Retry it to outlast an outage. Fails with `PoolClosedError` if the pool is
-   * closing.
+   * while the pool waits for the next attempt. Retry it to outlast an outage. Fails with `PoolClosedError` if the pool
+   * is closing.
    */
   readonly awaitReady: Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError>
 
   /**
-   * Closes the pool, as closing its scope does. Waiters and later borrowers fail with `PoolClosedError`. Idle connections
-   * close now, leased ones on return, or by force after `drainTimeout`.
+   * Closes the pool, as closing its scope does. Waiters and later borrowers fail with `PoolClosedError`. Idle
+   * connections close now, leased ones on return, or by force after `drainTimeout`.
    *
-   * Completes when all have closed, at most `drainTimeout` + `closeTimeout` later. A second call waits for the same end.
-   * Interrupting the call does not stop the close.
+   * Completes when all have closed, at most `drainTimeout` + `closeTimeout` later. A second call waits for the same
+   * end. Interrupting the call does not stop the close.
    */
   readonly close: Effect.Effect<void>
 
@@ -173,8 +176,8 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   readonly stats: Effect.Effect<PoolStats>
 
   /**
-   * The pool's events from the moment of subscription until it has closed. At most 1,024 are kept for a slow subscriber,
-   * which then loses the oldest; it never slows the pool. Without a subscriber, events cost nothing.
+   * The pool's events from the moment of subscription until it has closed. At most 1,024 are kept for a slow
+   * subscriber, which then loses the oldest; it never slows the pool. Without a subscriber, events cost nothing.
    */
   readonly events: Stream.Stream<PoolEvent>
 
@@ -185,8 +188,8 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   readonly leases: Effect.Effect<ReadonlyArray<PoolLease>>
 
   /**
-   * Suggests a size for the pool from the arrivals, holds and waits since it was made. `PoolAdvice.advise` does so for a
-   * part of that time.
+   * Suggests a size for the pool from the arrivals, holds and waits since it was made. `PoolAdvice.advise` does so for
+   * a part of that time.
    */
   readonly advise: Effect.Effect<PoolAdvice>
 }

@@ -30,8 +30,8 @@ export interface Decoder<out A> {
    * Takes one frame from the front of the bytes.
    *
    * Return `undefined` if the frame has not come whole; take nothing then. Return `TooLarge` if it can never become a
-   * frame; the read then fails with `ConnectionError` reason `TooLarge`. Return that as soon as the size of the frame is
-   * known, before its bytes have come.
+   * frame; the read then fails with `ConnectionError` reason `TooLarge`. Return that as soon as the size of the frame
+   * is known, before its bytes have come.
    */
   readonly decode: (bytes: ByteBuffer) => A | TooLarge | undefined
 }

@@ -1,8 +1,8 @@
 /**
  * Frames over a byte stream: where one message ends and the next begins.
  *
- * `Framing.over(connection, framing)` sends and receives whole frames. `Framing.text` and `Framing.schema` turn frames into
- * the values that a program works with.
+ * `Framing.over(connection, framing)` sends and receives whole frames. `Framing.text` and `Framing.schema` turn frames
+ * into the values that a program works with.
  *
  * @since 0.1.0
  */
@@ -39,7 +39,7 @@ export {
 } from "./Decoder.js"
 
 /**
- * Where frames begin and end.
+ * The rule by which frames begin and end.
  *
  * @since 0.1.0
  * @category models
@@ -59,13 +59,15 @@ export interface Framing<in In = Uint8Array | string, out Out = Uint8Array> {
  */
 export interface Framed<in In = Uint8Array | string, out Out = Uint8Array, out E = never> extends Pipeable {
   /**
-   * Sends one frame, as `Connection.send` does. Fails with `FramingError`, and sends nothing, if the peer could not read
-   * the frame.
+   * Sends one frame, as `Connection.send` does. Fails with `FramingError`, and sends nothing, if the peer could not
+   * read the frame.
    */
   readonly send: (frame: In, options?: OperationOptions) => Effect.Effect<void, ConnectionError | FramingError | E>
   /** Receives the next frame. */
   readonly recv: Effect.Effect<Out, ConnectionError | E>
-  /** Receives frames until the peer ends the stream. An end within a frame is `ConnectionError` reason `EndOfStream`. */
+  /**
+   * Receives frames until the peer ends the stream. An end within a frame is `ConnectionError` reason `EndOfStream`.
+   */
   readonly stream: Stream.Stream<Out, ConnectionError | E>
 }
 
@@ -173,8 +175,8 @@ const indexOf = (bytes: Uint8Array, part: Uint8Array): number => {
 
 /**
  * Makes a framing of lines. A received line ends with LF and comes without it, and without a CR before it. A sent line
- * ends with `end`, by default CR LF. A line has at most `maxBytes` bytes without its end. Default: 65,536. A wrong option
- * throws a `RangeError`.
+ * ends with `end`, by default CR LF. A line has at most `maxBytes` bytes without its end. Default: 65,536. A wrong
+ * option throws a `RangeError`.
  *
  * Sending a line that contains an LF fails with `FramingError`, so that input typed by a user cannot become a command.
  *
@@ -246,8 +248,8 @@ export const fixed = (bytes: number): Framing => {
 
 /**
  * Makes a framing of frames with their length in front: 1, 2 or 4 bytes, unsigned, or a varint (LEB128, as in Protocol
- * Buffers, of at most 5 bytes). The length does not count itself. A frame has at most `maxBytes` bytes. Default: 65,536,
- * or the largest length that the prefix can hold if that is less. A wrong option throws a `RangeError`.
+ * Buffers, of at most 5 bytes). The length does not count itself. A frame has at most `maxBytes` bytes. Default:
+ * 65,536, or the largest length that the prefix can hold if that is less. A wrong option throws a `RangeError`.
  *
  * A length above the limit fails the read at once, before the frame has come.
  *
@@ -317,8 +319,8 @@ const framed = <In, Out, E>(members: Omit<Framed<In, Out, E>, "pipe">): Framed<I
 /**
  * Sends and receives frames over a connection.
  *
- * Readers of one connection are served one after another, each with a whole frame. An interrupted `recv` that has begun to
- * wait leaves its frame on the way; the pool does not lend such a connection again.
+ * Readers of one connection are served one after another, each with a whole frame. An interrupted `recv` that has begun
+ * to wait leaves its frame on the way; the pool does not lend such a connection again.
  *
  * @example
  * ```ts
@@ -419,8 +421,8 @@ export const text = <E>(framed: Framed<string, Uint8Array, E>): Framed<string, s
   mapEffect(framed, { encode: Effect.succeed<string>, decode: (frame) => Effect.sync(() => Utf8.decode(frame)) })
 
 /**
- * Turns text frames into values of a schema, for example `Schema.parseJson(Message)`. A value or a frame that does not fit
- * is a `ParseError`. The connection then stands at the end of a frame and keeps working.
+ * Turns text frames into values of a schema, for example `Schema.parseJson(Message)`. A value or a frame that does not
+ * fit is a `ParseError`. The connection then stands at the end of a frame and keeps working.
  *
  * @example
  * ```ts

@@ -165,8 +165,8 @@ const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): Ser
 }
 
 /**
- * The service of a program with one pool of sockets. `TcpPoolLive` of `@socketpool/node` provides it. Use `Pool.Service`
- * for further pools.
+ * The service of a program with one pool of sockets. `TcpPoolLive` of `@socketpool/node` provides it. Use
+ * `Pool.Service` for further pools.
  *
  * @example
  * ```ts
@@ -190,10 +190,33 @@ export class Pool extends Service<Pool, Connection, ConnectError>()("@socketpool
    * `initialConnections` say so; it opens those in the background and logs their failures.
    *
    * A wrong option is a defect (`RangeError`) that names the option, the value and the rule.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from "@socketpool/core"
+   * import { Effect } from "effect"
+   *
+   * const program = Effect.gen(function*() {
+   *   const pool = yield* Pool.make({ open: Effect.succeed("a page"), maxConnections: 4, name: "pages" })
+   *   return yield* pool.use((page) => Effect.succeed(page.length))
+   * })
+   *
+   * Effect.runPromise(Effect.scoped(program))
+   * ```
    */
   static readonly make = make
 
-  /** All pools of this process that have not closed, the oldest first. Meant for monitoring. */
+  /**
+   * All pools of this process that have not closed, the oldest first. Meant for monitoring.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from "@socketpool/core"
+   * import { Effect } from "effect"
+   *
+   * const allStats = Effect.flatMap(Pool.running, (pools) => Effect.forEach(pools, (pool) => pool.stats))
+   * ```
+   */
   static readonly running: Effect.Effect<ReadonlyArray<ConnectionPool<any, unknown>>> = Effect.sync(Registry.pools)
 
   /** Returns whether a value is a pool that `Pool.make` has made. */

@@ -1,5 +1,5 @@
 /**
- * How large a pool should be, by what was measured.
+ * Advice: a size for a pool, computed from its statistics.
  *
  * @since 0.1.0
  */
@@ -7,33 +7,33 @@ import * as Schema from "effect/Schema"
 import type { PoolStats, TimeSummary } from "./PoolStats.js"
 
 /**
- * A suggestion, what it is made from, and why.
+ * A suggested size, the figures behind it, and the reasons.
  *
  * @since 0.1.0
  * @category models
  */
 export const PoolAdvice = Schema.Struct({
-  /** Whether enough was measured to say anything; if not, what is suggested is what is set. */
+  /** False below 100 requests, or if no lease has ended. The suggestion then repeats the current settings. */
   isFounded: Schema.Boolean,
   /** The suggested `maxConnections`. */
   maxConnections: Schema.Number,
   /** The suggested `minConnections`. */
   minConnections: Schema.Number,
-  /** How long was measured, in milliseconds. */
+  /** The measured time, in milliseconds. */
   measuredMillis: Schema.Number,
-  /** Requests for a connection per second, those that got none included. */
+  /** Requests for a connection per second, including those that got none. */
   arrivalsPerSecond: Schema.Number,
-  /** How long a lease was held on average, in milliseconds. */
+  /** The mean time that a lease was held, in milliseconds. */
   holdMillis: Schema.Number,
-  /** How many leases there would be at once on average if nobody had to wait: arrivals × hold. */
+  /** The mean number of leases at once if nobody had to wait: arrivals × hold. */
   load: Schema.Number,
-  /** `load` as a fraction of all leases that `maxConnections` allows; above 1 the queue grows without end. */
+  /** `load` as a fraction of all leases that `maxConnections` allows; above 1 the queue grows without limit. */
   utilization: Schema.Number,
-  /** The fraction of those served who had to wait. */
+  /** The fraction of the served requests that had to wait. */
   waited: Schema.Number,
   /** The fraction of all requests that got no connection. */
   failed: Schema.Number,
-  /** The reasons, for people. */
+  /** The reasons, in sentences for an operator. */
   reasons: Schema.Array(Schema.String)
 })
 
@@ -43,15 +43,15 @@ export const PoolAdvice = Schema.Struct({
  */
 export type PoolAdvice = typeof PoolAdvice.Type
 
-/** Fewer requests than that say too little. */
+/** Below this number of requests there is no advice. */
 const enough = 100
 
-/** How many of those who come may have to wait in the suggested pool. */
+/** The fraction of requests that may have to wait in the suggested pool. */
 const mayWait = 0.01
 
 /**
- * The probability that somebody who comes has to wait for one of `servers`, when on average `load` of them would be busy
- * and arrivals are independent of each other: Erlang's C formula, by the usual recurrence over his B formula.
+ * Returns the probability that a request has to wait for one of `servers`, if on average `load` of them would be busy
+ * and arrivals are independent of each other: Erlang's C formula, by the usual recurrence over the B formula.
  */
 const waitProbability = (servers: number, load: number): number => {
   if (load >= servers) return 1
@@ -74,22 +74,23 @@ const percent = (fraction: number): string => `${round(fraction * 100)} %`
 const nothing: Pick<TimeSummary, "count" | "totalMillis"> = { count: 0, totalMillis: 0 }
 
 /**
- * Turns measured arrivals, holds and waits into a suggested size.
+ * Suggests a pool size from measured arrivals, holds and waits. Use it on a period with typical load; `pool.advise`
+ * covers all the time since the pool was made.
  *
  * The mean number of leases at once is the rate of arrivals times the mean hold (Little's law). The suggested
- * `maxConnections` is the smallest with which at most 1 % of those who come have to wait, if arrivals are independent of
- * each other (Erlang's C formula); real traffic comes in bursts and needs somewhat more. It knows nothing of what the
- * server can bear. The suggested `minConnections` is what is in use on average, if opening takes longer than a lease is
- * held for, and what is set otherwise.
+ * `maxConnections` is the smallest with which at most 1 % of the requests have to wait, if arrivals are independent of
+ * each other (Erlang's C formula). Real traffic comes in bursts and needs somewhat more. The formula does not know the
+ * server's own limit. The suggested `minConnections` is the mean number of connections in use, if opening takes longer
+ * than a lease, but never less than the present setting; otherwise it is the present setting.
  *
- * With fewer than 100 requests it suggests what is set, and says so.
+ * With fewer than 100 requests it repeats the current settings, and says so.
  *
  * @example
  * ```ts
  * import { Pool, PoolAdvice } from "@socketpool/core"
  * import { Effect } from "effect"
  *
- * // What the last hour says, not the whole life of the pool.
+ * // Advice from the last hour, not from the whole life of the pool.
  * const lastHour = Effect.gen(function*() {
  *   const since = yield* Pool.stats
  *   yield* Effect.sleep("1 hour")
@@ -102,7 +103,7 @@ const nothing: Pick<TimeSummary, "count" | "totalMillis"> = { count: 0, totalMil
  */
 export const advise = (measured: {
   readonly stats: PoolStats
-  /** Earlier statistics of the same pool; only what happened after them counts. Default: since the pool was made. */
+  /** Earlier statistics of the same pool; only what happened after them counts. Default: none, so everything counts. */
   readonly since?: PoolStats
   /** The pool's `concurrency`. Default: 1. */
   readonly concurrency?: number
@@ -147,17 +148,17 @@ export const advise = (measured: {
   const reasons = [
     `${round(arrivalsPerSecond)} requests per second, each holding a connection for ${round(holdMillis)} ms, keep ` +
     `${round(load)} leases busy on average (Little's law).`,
-    `With ${maxConnections} connections at most 1 % of them would have to wait (Erlang's C formula); ` +
-    `${stats.maxConnections} are allowed now, and ${
+    `With ${maxConnections} connections at most 1 % of them would have to wait (Erlang's C formula). ` +
+    `${stats.maxConnections} are allowed now. ${
       percent(figures.waited)
-    } of those served waited, 99 % of all of them ` +
-    `for at most ${round(stats.waitTime.p99Millis)} ms.`
+    } of the served requests waited, and 99 % of all served ` +
+    `waited at most ${round(stats.waitTime.p99Millis)} ms.`
   ]
   const isIdle = waitProbability(stats.maxConnections * concurrency, load) <= mayWait
   if (isIdle && figures.waited > 5 * mayWait) {
     reasons.push(
-      `The pool is large enough for its load, so those who waited came in bursts, or waited for connections to be ` +
-        `opened, which takes ${round(openMillis)} ms: raise minConnections.`
+      `The pool is large enough for its load. The requests that waited came in bursts, or waited for connections to ` +
+        `open, which takes ${round(openMillis)} ms: raise minConnections.`
     )
   }
   if (minConnections > stats.minConnections) {
@@ -173,7 +174,7 @@ export const advise = (measured: {
   }
   if (stats.leaksSuspected > (since?.leaksSuspected ?? 0)) {
     reasons.push(
-      "Some leases were held for longer than leakThreshold: look for those first, no size helps against leaks."
+      "Some leases were held for longer than leakThreshold: look for those first. No pool size cures a leak."
     )
   }
   return { isFounded: true, maxConnections, minConnections, ...figures, reasons }

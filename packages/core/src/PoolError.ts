@@ -1,5 +1,5 @@
 /**
- * The errors of the pool itself. A connector's own error passes through the pool untouched beside them.
+ * The errors of the pool itself. A connector's own error passes through the pool unchanged.
  *
  * @since 0.1.0
  */
@@ -17,11 +17,12 @@ const advice = {
 }
 
 /**
- * No connection became available within the wait.
+ * No connection became available in time for a borrower. The message shows the pool's counts and its longest holders,
+ * and says what to try.
  *
- * - `Timeout`: none within the acquire timeout.
- * - `QueueFull`: `maxPending` borrowers were waiting already, so this one failed at once.
- * - `NoWait`: the caller asked for a timeout of 0 and none was idle.
+ * - `Timeout`: none within `acquireTimeout`, or within the timeout of `acquireWith`.
+ * - `QueueFull`: `maxPending` borrowers waited already, so this one failed at once.
+ * - `NoWait`: the caller set a timeout of 0 and no connection was idle.
  * - `SelfDeadlock`: this fiber itself holds every lease there can be, by `use` or `get`, and would wait for itself. It
  *   fails at once.
  *
@@ -34,13 +35,13 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     /** The pool's name. */
     pool: Schema.String,
     reason: literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
-    /** How long this borrower waited, in milliseconds. */
+    /** The time that this borrower waited, in milliseconds. */
     waitedMillis: Schema.Number,
-    /** How many leases of this pool the fiber that failed held itself at that moment. */
+    /** The number of leases of this pool that the failing fiber held itself at that moment. */
     heldByCaller: Schema.Number,
-    /** The pool at the moment of failure. */
+    /** The pool's statistics at the moment of failure. */
     stats: PoolStats,
-    /** Why the pool could not open a connection the last time it tried, if it has not succeeded since. */
+    /** The error of the last open that failed, if none has succeeded since. */
     lastConnectError: optionalKey(defect),
     /** The longest leases at the moment of failure, at most three, longest first. */
     longestHolders: Schema.Array(LeaseHolder)
@@ -50,7 +51,7 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     const { closing, idle, inUse, maxConnections, opening, pending } = this.stats
     const what = {
       Timeout: `no connection within ${this.waitedMillis} ms`,
-      QueueFull: `no room to wait: ${pending} ${pending === 1 ? "borrower waits" : "borrowers wait"} already`,
+      QueueFull: `the queue is full: ${pending} ${pending === 1 ? "borrower waits" : "borrowers wait"} already`,
       NoWait: "no idle connection, and the caller does not wait",
       SelfDeadlock: "this fiber would wait for itself"
     }[this.reason]
@@ -63,14 +64,15 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
       "" :
       `; longest held by ${this.longestHolders.map(describeHolder).join(", ")}`
     const connect = "lastConnectError" in this ?
-      `; opening failed last with ${describeError(this.lastConnectError)}` :
+      `; the last open failed with ${describeError(this.lastConnectError)}` :
       ""
     return `Pool "${this.pool}": ${what} (${counts}${own}${holders}${connect}). Try to ${advice[this.reason]}.`
   }
 }
 
 /**
- * `release`, `drop` or `reconnect` of a connection that this pool does not have, or no longer leases.
+ * `release`, `drop` or `reconnect` was called for a connection that this pool does not have or no longer leases.
+ * Nothing has changed in the pool. `dropById` counts as `drop`.
  *
  * @since 0.1.0
  * @category errors
@@ -88,12 +90,13 @@ export class ConnectionNotFoundError
   override get message(): string {
     const expected = this.operation === "drop" ? "in it" : "leased from it"
     return `Pool "${this.pool}": cannot ${this.operation} a connection that is not ${expected}; ` +
-      "it was released or dropped before, has closed, or belongs elsewhere. Release each lease once."
+      "it was released or dropped before, has closed, or belongs to another pool. Release each lease once."
   }
 }
 
 /**
- * An open took longer than `connectTimeout`, and the connector had no error of its own for that.
+ * An open took longer than `connectTimeout`, and the connector had no error of its own for that. The pool interrupts
+ * the open, and the oldest waiter fails with this error.
  *
  * @since 0.1.0
  * @category errors
@@ -107,13 +110,14 @@ export class ConnectTimeoutError
   })
 {
   override get message(): string {
-    return `Pool "${this.pool}": opening a connection took longer than ${this.timeoutMillis} ms and was given up. ` +
-      "Look at the server and the network, or raise connectTimeout."
+    return `Pool "${this.pool}": opening a connection took longer than ${this.timeoutMillis} ms and was interrupted. ` +
+      "Check the server and the network, or raise connectTimeout."
   }
 }
 
 /**
- * The pool is closing or closed: every borrow from then on, and every borrower that waited at that moment.
+ * The pool is closing or closed. Every later borrow fails with this error, and so does every waiter at the moment of
+ * closing. Held leases last until `drainTimeout`.
  *
  * @since 0.1.0
  * @category errors
@@ -126,13 +130,13 @@ export class PoolClosedError extends Schema.TaggedError<PoolClosedError>("@socke
   }
 ) {
   override get message(): string {
-    return `Pool "${this.pool}" is closed: no connection can be borrowed any more. ` +
-      "Keep the pool's scope open for as long as it is used."
+    return `Pool "${this.pool}" is closed: it lends no more connections. ` +
+      "Keep the pool's scope open for as long as the pool is used."
   }
 }
 
 /**
- * The errors with which any borrow may fail, besides the connector's own.
+ * The errors that any borrow can fail with, in addition to the connector's own.
  *
  * @since 0.1.0
  * @category errors

@@ -1,5 +1,5 @@
 /**
- * What happens in a pool, as it happens.
+ * The events of a pool, as they happen.
  *
  * @since 0.1.0
  */
@@ -11,23 +11,24 @@ import { CloseReason } from "./PoolStats.js"
 const common = {
   /** The pool's name. */
   pool: Schema.String,
-  /** When, in milliseconds since 1970 by the pool's clock. */
+  /** The time in milliseconds since 1970, by the pool's clock. */
   at: Schema.Number
 }
 
-/** The pool's own number of a connection, counted from 1 in the order in which opens begin. */
+/** The pool's own number of the connection, counted from 1 in the order in which opens begin. */
 const connectionId = Schema.Number
 
 /**
- * One event. None holds a connection, an option or an error object: an error is told by its name and message.
+ * One event. It holds no connection, option or error object, only an error's name and message. Subscribe with
+ * `pool.events`, or with `pool.notices` for everything but `Borrowed` and `Released`.
  *
- * - `Opened`, `OpenFailed`, `Closed`: the life of a connection. An open that is given up because of `clear`, `resize` or
- *   the close of the pool is told by none of them.
+ * - `Opened`, `OpenFailed`, `Closed`: a connection has opened, failed to open, or closed. An open that `clear`,
+ *   `resize` or the close of the pool aborts has no event.
  * - `Borrowed`, `Released`: a lease begins and ends.
  * - `Exhausted`: a borrower failed with `PoolExhaustedError`.
- * - `LeakSuspected`, `LeakReturned`: a lease has been held for longer than `leakThreshold`; it came back after all.
- * - `Cleared`, `Resized`: somebody called `clear` or `resize`.
- * - `Draining`, `PoolClosed`: the pool begins to close; it has closed, and this is the last event.
+ * - `LeakSuspected`, `LeakReturned`: a lease has been held for longer than `leakThreshold`; such a lease has come back.
+ * - `Cleared`, `Resized`: `clear` or `resize` was called.
+ * - `Draining`, `PoolClosed`: the pool begins to close; it has closed. `PoolClosed` is the last event.
  *
  * @since 0.1.0
  * @category models
@@ -36,13 +37,13 @@ export const PoolEvent = union(
   Schema.TaggedStruct("Opened", {
     ...common,
     connectionId,
-    /** How long the open took. */
+    /** The duration of the open, in milliseconds. */
     tookMillis: Schema.Number
   }),
   Schema.TaggedStruct("OpenFailed", {
     ...common,
     connectionId,
-    /** The error's name and message, and nothing else of it. */
+    /** The error's name and message only; its other fields may hold secrets. */
     error: Schema.String
   }),
   Schema.TaggedStruct("Borrowed", { ...common, connectionId, holder: LeaseHolder, waitedMillis: Schema.Number }),

@@ -1,28 +1,33 @@
 /**
- * The figures of all pools for monitoring.
+ * Metrics of all pools, for monitoring.
  *
- * They are among Effect's metrics without anything to be done: with a metric reader for `@effect/opentelemetry`, or any
- * other exporter of Effect's metrics, they are exported. Each is read from the pool's state when somebody collects it.
- * Pools of one name are added up, so that name them apart; what a closed pool has counted stays.
+ * They are part of Effect's metrics and need no setup: a metric reader of `@effect/opentelemetry`, or any other
+ * exporter of Effect's metrics, exports them. Each is read from the pool's state when it is collected, so a lease costs
+ * nothing more. Metrics of pools with one name are added up, so give each pool a name of its own. The counts of a
+ * closed pool stay.
  *
- * | OpenTelemetry | kind | unit | besides the pool's name | Prometheus |
- * |---|---|---|---|---|
- * | `db.client.connection.count` | up-down counter | connections | state: `idle`, `used` | `db_client_connections` |
- * | `db.client.connection.idle.max`, `.idle.min`, `.max` | up-down counter | connections | | `db_client_connection_max` … |
- * | `db.client.connection.pending_requests` | up-down counter | requests | | `db_client_connection_pending_requests` |
- * | `db.client.connection.timeouts` | counter | timeouts | | `db_client_connection_timeouts_total` |
- * | `db.client.connection.create_time`, `.wait_time`, `.use_time` | histogram | seconds | | `db_client_connection_wait_time_seconds` … |
- * | `socketpool.connection.opening`, `.closing`, `.validating` | up-down counter | connections | | `socketpool_connection_opening` … |
- * | `socketpool.connection.opened`, `.open_failures` | counter | connections | | `socketpool_connection_opened_total` … |
- * | `socketpool.connection.closed` | counter | connections | reason | `socketpool_connection_closed_total` |
- * | `socketpool.acquire` | counter | requests | outcome | `socketpool_acquire_total` |
- * | `socketpool.lease.held`, `.suspected` | up-down counter | leases | | `socketpool_lease_held` … |
- * | `socketpool.lease.leaks` | counter | leases | | `socketpool_lease_leaks_total` |
+ * | metric | kind | unit | label, in addition to the pool's name |
+ * |---|---|---|---|
+ * | `db.client.connection.count` | up-down counter | connections | state: `idle`, `used` |
+ * | `db.client.connection.idle.max`, `.idle.min`, `.max` | up-down counter | connections | |
+ * | `db.client.connection.pending_requests` | up-down counter | requests | |
+ * | `db.client.connection.timeouts` | counter | timeouts | |
+ * | `db.client.connection.create_time`, `.wait_time`, `.use_time` | histogram | seconds | |
+ * | `socketpool.connection.opening`, `.closing`, `.validating` | up-down counter | connections | |
+ * | `socketpool.connection.opened`, `.open_failures` | counter | connections | |
+ * | `socketpool.connection.closed` | counter | connections | reason |
+ * | `socketpool.acquire` | counter | requests | outcome |
+ * | `socketpool.lease.held`, `.suspected` | up-down counter | leases | |
+ * | `socketpool.lease.leaks` | counter | leases | |
+ *
+ * In Prometheus, dots become underscores, counters end in `_total` and histograms in `_seconds`, as in
+ * `db_client_connection_timeouts_total` and `db_client_connection_wait_time_seconds`. One name differs:
+ * `db_client_connections` is `db.client.connection.count`.
  *
  * The attributes are `db.client.connection.pool.name`, `db.client.connection.state`, `socketpool.close.reason` and
- * `socketpool.acquire.outcome`; in Prometheus `pool_name`, `state`, `reason` and `outcome`. Reasons and outcomes are those
- * of `PoolStats`; a lease that nobody had to wait for has the outcome `Immediate`, another `Waited`, and a borrower that
- * was interrupted `Cancelled`. Units are given by a tag `unit`, where `@effect/opentelemetry` looks for them.
+ * `socketpool.acquire.outcome`; in Prometheus `pool_name`, `state`, `reason` and `outcome`. Reasons and outcomes are
+ * those of `PoolStats`. A lease without a wait has the outcome `Immediate`, one with a wait `Waited`, and an
+ * interrupted waiter `Cancelled`. A tag `unit` carries the unit, because `@effect/opentelemetry` looks for it there.
  *
  * @since 0.1.0
  */
@@ -31,8 +36,8 @@ import { exposition } from "./internal/metrics/exposition.js"
 import { allSources } from "./internal/registry.js"
 
 /**
- * The figures of all pools of the process in Prometheus' text format, version 0.0.4, to be served as
- * `text/plain; version=0.0.4`.
+ * Renders the metrics of all pools of this process in Prometheus' text format, version 0.0.4. Serve the text as
+ * `text/plain; version=0.0.4`. Use it in a program without another exporter of Effect's metrics.
  *
  * @example
  * ```ts

@@ -18,8 +18,8 @@ import type * as Scope from "effect/Scope"
  */
 export interface PoolOptions<C, E, R> {
   /**
-   * Opens one connection; its finalizers close it. Runs in a fiber of the pool, with the context of `make`, in a `Scope`
-   * of the connection's own. The pool may interrupt it (`connectTimeout`, `clear`, `close`).
+   * Opens one connection; its finalizers close it. Runs in a fiber of the pool, with the context of `make`, in a
+   * `Scope` of the connection's own. The pool may interrupt it (`connectTimeout`, `clear`, `close`).
    */
   readonly open: Effect.Effect<C, E, R | Scope.Scope>
 
@@ -30,8 +30,8 @@ export interface PoolOptions<C, E, R> {
   readonly name?: string
 
   /**
-   * Adds attributes to the pool's spans, such as `server.address`. Pools of sockets set that one themselves. Put nothing
-   * secret here. Default: none.
+   * Adds attributes to the pool's spans, such as `server.address`. Pools of sockets set that one themselves. Put
+   * nothing secret here. Default: none.
    */
   readonly attributes?: Readonly<Record<string, string | number | boolean>>
 
@@ -45,9 +45,9 @@ export interface PoolOptions<C, E, R> {
   readonly maxConnections?: number
 
   /**
-   * Keeps this many connections open. The pool opens them in the background, at the start and whenever one is gone; after
-   * a failure it follows the delays of `retry`. At most `maxConnections`. Default: 0, so that an unused pool costs
-   * nothing.
+   * Keeps this many connections open. The pool opens them in the background, at the start and whenever one is gone;
+   * after a failure it follows the delays of `retry`. At most `maxConnections`. Default: 0, so that an unused pool
+   * costs nothing.
    *
    * Raise it if opening takes longer than a lease and bursts must not wait for opens.
    */
@@ -64,8 +64,9 @@ export interface PoolOptions<C, E, R> {
    * that is less.
    *
    * While opens fail the pool slows down further, to spare a server that is down or coming back: ten opens may fail at
-   * once (or all in flight, if those are more), and then one begins each 100 milliseconds until one succeeds. Each failed
-   * open fails the oldest waiter. A borrower that times out before its own attempt started fails with the last error.
+   * once (or all in flight, if those are more), and then one begins each 100 milliseconds until one succeeds. Each
+   * failed open fails the oldest waiter. A borrower that times out before its own attempt started fails with the last
+   * error.
    */
   readonly maxConnecting?: number
 
@@ -136,14 +137,14 @@ export interface PoolOptions<C, E, R> {
   readonly isConnected?: (connection: C) => boolean
 
   /**
-   * Tests for the protocol's own kind of expiry, in addition to `connectionTTL`. Runs where `isConnected` does, and in the
-   * reaper. Default: none.
+   * Tests for the protocol's own kind of expiry, in addition to `connectionTTL`. Runs where `isConnected` does, and in
+   * the reaper. Default: none.
    */
   readonly isExpired?: (connection: C) => boolean
 
   /**
-   * Completes when the peer goes away. The pool then closes an idle connection at once, a leased one on return. Runs in a
-   * fiber of the pool for the life of the connection.
+   * Completes when the peer goes away. The pool then closes an idle connection at once, a leased one on return. Runs in
+   * a fiber of the pool for the life of the connection.
    *
    * Complete with `"Desync"` if bytes arrived that nobody asked for; the close then counts as `Desync`, otherwise as
    * `Disconnected`. Default: none.
@@ -155,16 +156,16 @@ export interface PoolOptions<C, E, R> {
    * fiber of the pool. The borrower waits within its own deadline, and takes whatever becomes available first; a
    * connection that need not be validated serves it at once.
    *
-   * A connection that answers `false`, fails, dies or does not answer within `validateTimeout` closes, and so does every
-   * idle one that was open when it was asked: validating each would cost an outage one timeout per connection. Leased
-   * ones that were open then are validated on return. Default: none.
+   * A connection that answers `false`, fails, dies or does not answer within `validateTimeout` closes, and so does
+   * every idle one that was open when it was asked: validating each would cost an outage one timeout per connection.
+   * Leased ones that were open then are validated on return. Default: none.
    */
   readonly validate?: (connection: C) => Effect.Effect<boolean, unknown>
 
   /**
-   * Sets the idle time after which `validate` is asked. With 0 it is asked before every lease, except when the connection
-   * goes straight from one borrower to the next. An answer that comes too late for its borrower holds for at least a
-   * second, so that borrowers that do not wait find a connection when they try again. Default: 1 second.
+   * Sets the idle time after which `validate` is asked. With 0 it is asked before every lease, except when the
+   * connection goes straight from one borrower to the next. An answer that comes too late for its borrower holds for at
+   * least a second, so that borrowers that do not wait find a connection when they try again. Default: 1 second.
    */
   readonly validateAfterIdle?: Duration.DurationInput
 
@@ -179,20 +180,20 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * Decides after each lease whether the connection may be lent again, and prepares it for that. Runs in a fiber of the
-   * pool, so a release never waits for it; an answer at hand (`Effect.succeed("keep")`) costs no fiber. Connections that
-   * close anyway are not asked.
+   * pool, so a release never waits for it; an answer at hand (`Effect.succeed("keep")`) costs no fiber. Connections
+   * that close anyway are not asked.
    *
-   * It has `closeTimeout` to answer. If it dies or does not answer in time, the connection closes. Default: `"keep"` after
-   * a success or a typed failure, `"discard"` after an interruption or a defect.
+   * It has `closeTimeout` to answer. If it dies or does not answer in time, the connection closes. Default: `"keep"`
+   * after a success or a typed failure, `"discard"` after an interruption or a defect.
    */
   readonly onRelease?: (connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard">
 
   /**
-   * Allows this many leases of one connection at once, for protocols that answer several requests on one connection. The
-   * same as in `effect/Pool`. At least 1. Default: 1.
+   * Allows this many leases of one connection at once, for protocols that answer several requests on one connection.
+   * The same as in `effect/Pool`. At least 1. Default: 1.
    *
-   * With order `"lifo"` a connection in use that has room is lent before an idle one, with `"fifo"` after. A lease after
-   * which the connection must not be lent again closes it when its last lease has ended.
+   * With order `"lifo"` a connection in use that has room is lent before an idle one, with `"fifo"` after. A lease
+   * after which the connection must not be lent again closes it when its last lease has ended.
    */
   readonly concurrency?: number
 
@@ -204,9 +205,9 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * Sets the delays between attempts to fill up to `minConnections` after a failure; the schedule sees the connector's
-   * error. It starts from the beginning once a connection has served, or after a minute without a failure. When it ends,
-   * the pool stops filling until an open succeeds. Default: exponential from 100 milliseconds to 20 seconds, jittered by
-   * 20 %, so that a fleet does not come back in step.
+   * error. It starts from the beginning once a connection has served, or after a minute without a failure. When it
+   * ends, the pool stops filling until an open succeeds. Default: exponential from 100 milliseconds to 20 seconds,
+   * jittered by 20 %, so that a fleet does not come back in step.
    */
   readonly retry?: Schedule.Schedule<unknown, E>
 
@@ -220,9 +221,9 @@ export interface PoolOptions<C, E, R> {
   readonly drainTimeout?: Duration.DurationInput
 
   /**
-   * Suspects a leak when a lease is held for longer than this. A warning and an event `LeakSuspected` name the fiber and
-   * the span that took it, and the time; an event `LeakReturned` follows if it comes back. The holder keeps its lease.
-   * More than 0. Default: none.
+   * Suspects a leak when a lease is held for longer than this. A warning and an event `LeakSuspected` name the fiber
+   * and the span that took it, and the time; an event `LeakReturned` follows if it comes back. The holder keeps its
+   * lease. More than 0. Default: none.
    *
    * Set it well above the longest legitimate lease.
    */

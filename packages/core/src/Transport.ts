@@ -1,9 +1,9 @@
 /**
  * The port to a transport of your own: an object that carries the bytes of a `Connection`.
  *
- * `TransportSession` adds everything else to it: pulled reads, frames, leases that end, and the check that nothing is left
- * between two leases. The sockets of `@socketpool/node` and the in-memory connections of `@socketpool/testing` are made
- * this way.
+ * `TransportSession` adds everything else to it: pulled reads, frames, leases that end, and the check that nothing is
+ * left between two leases. The sockets of `@socketpool/node` and the in-memory connections of `@socketpool/testing` are
+ * made this way.
  *
  * @since 0.1.0
  */
@@ -95,8 +95,8 @@ export interface Transport {
   readonly isOpen: boolean
 
   /**
-   * Takes the data whole and returns whether there is room for more. After `false`, call `Receiver.drained` once there is
-   * room again.
+   * Takes the data whole and returns whether there is room for more. After `false`, call `Receiver.drained` once there
+   * is room again.
    */
   readonly write: (data: Uint8Array | string) => boolean
   /** Whether `write` has returned `false` and there is no room yet. */
@@ -107,8 +107,8 @@ export interface Transport {
   readonly flush: (done: () => void) => void
 
   /**
-   * Holds the peer back (`true`) or lets it continue (`false`, as at first). Bytes that arrive while it is held back must
-   * wait where the peer notices.
+   * Holds the peer back (`true`) or lets it continue (`false`, as at first). Bytes that arrive while it is held back
+   * must wait where the peer notices.
    */
   readonly hold: (back: boolean) => void
   /** Whether bytes have arrived that the receiver has not been given. */
@@ -126,12 +126,14 @@ export interface Transport {
 
   /**
    * Calls back once everything that has arrived by now has been given to the receiver, unless the returned function is
-   * called first. After a stall of the event loop, timers fire before input is read; with this, an operation whose answer
-   * has arrived does not time out.
+   * called first. After a stall of the event loop, timers fire before input is read; with this, an operation whose
+   * answer has arrived does not time out.
    */
   readonly catchUp?: (done: () => void) => () => void
 
-  /** Notes that nobody holds the session (`true`), as between two leases, or that somebody does (`false`, as at first). */
+  /**
+   * Notes that nobody holds the session (`true`), as between two leases, or that somebody does (`false`, as at first).
+   */
   readonly setIdle?: (idle: boolean) => void
 }
 

@@ -23,8 +23,8 @@ import type { TransportConnection, TransportSession } from "./TransportSession.j
  *
  * `validate` may write and read as a holder does. The connection closes also if it leaves unread input behind.
  *
- * `onRelease` is asked only about a connection that is open and has no unread input. The connection it gets is valid until
- * it has answered. Output not sent yet is sent first, for at most `closeTimeout`.
+ * `onRelease` is asked only about a connection that is open and has no unread input. The connection it gets is valid
+ * until it has answered. Output not sent yet is sent first, for at most `closeTimeout`.
  *
  * Without `onRelease`, a connection returns to the pool only if its lease ended in success and has read something after
  * it last sent. Otherwise an answer may be on its way, and the next borrower would get it. A protocol whose client does
@@ -44,8 +44,8 @@ export interface Options<C> extends
    * holder does. It is part of the open: it runs within `connectTimeout`, in a fiber of the pool.
    *
    * If it fails, or leaves unread input behind, the connection closes and the open fails with `ConnectError` reason
-   * `Other`, with the failure as its `cause`; if it takes too long, with reason `HandshakeTimeout`. A server that speaks
-   * first needs one, because input on an idle connection closes it. Default: none.
+   * `Other`, with the failure as its `cause`; if it takes too long, with reason `HandshakeTimeout`. A server that
+   * speaks first needs one, because input on an idle connection closes it. Default: none.
    */
   readonly handshake?: (connection: C) => Effect.Effect<unknown, unknown>
 }
@@ -53,6 +53,24 @@ export interface Options<C> extends
 /**
  * Opens something and makes it ready, all within `connectTimeout`. Fails with `ConnectError` reason `Timeout`, or
  * `HandshakeTimeout` if it was open and not ready yet. Use it in the `open` of a transport of your own.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Transport, TransportPool, TransportSession } from "@socketpool/core"
+ * import { Effect, type Scope } from "effect"
+ *
+ * declare const dial: Effect.Effect<Transport.Transport, ConnectError, Scope.Scope>
+ *
+ * const session = Effect.flatMap(dial, (transport) =>
+ *   Effect.acquireRelease(
+ *     Effect.sync(() => TransportSession.make({ transport })),
+ *     (session) => session.close
+ *   ))
+ *
+ * const pool = TransportPool.make<TransportSession.TransportConnection>({
+ *   open: (finish) => TransportPool.openInTime({ address: "db:5432", connectTimeout: "5 seconds" }, session, finish)
+ * })
+ * ```
  *
  * @since 0.1.0
  * @category advanced
@@ -87,8 +105,18 @@ export const openInTime = <L, A, R, R2>(
   })
 
 /**
- * Runs a handshake on a newly opened session and checks that it left nothing behind. `make` does so by itself; use it for
- * a first handshake before the transport changes, such as `STARTTLS`.
+ * Runs a handshake on a newly opened session and checks that it left nothing behind. `make` does so by itself; use it
+ * for a first handshake before the transport changes, such as `STARTTLS`.
+ *
+ * @example
+ * ```ts
+ * import { TransportPool, type TransportSession } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * const startTls = (session: TransportSession.TransportSession) =>
+ *   TransportPool.handshake(session, (connection) =>
+ *     Effect.andThen(connection.send("STARTTLS\r\n"), connection.recvUntil("\r\n")))
+ * ```
  *
  * @since 0.1.0
  * @category advanced
@@ -132,14 +160,14 @@ const leftBehind = (session: Session<any, any>, unread: number): ConnectionError
   })
 
 /**
- * Makes a pool of sessions that closes with the scope. It opens nothing until it is asked to, unless `minConnections` or
- * `initialConnections` say so.
+ * Makes a pool of sessions that closes with the scope. It opens nothing until it is asked to, unless `minConnections`
+ * or `initialConnections` say so.
  *
  * An idle connection closes at once if its peer ends it (`Disconnected`), or if bytes arrive on it (`Desync`). A leased
  * connection is worthless to its holder once the lease has ended: `ConnectionError` reason `Released`.
  *
- * `open` gives a session that closes with its scope, and has its own deadline. Within that deadline it passes the session
- * to `finish`, which runs the `handshake`.
+ * `open` gives a session that closes with its scope, and has its own deadline. Within that deadline it passes the
+ * session to `finish`, which runs the `handshake`.
  *
  * @example
  * ```ts

@@ -80,7 +80,8 @@ const count = (method: string, name: string, value: number, least: number): numb
 }
 
 /**
- * The connection of one holder, for one lease; worthless afterwards. Extend it to give holders more than `Connection` has.
+ * The connection of one holder, for one lease; worthless afterwards. Extend it to give holders more than `Connection`
+ * has.
  *
  * @example
  * ```ts
@@ -108,7 +109,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
     access.sessionOf = (connection) => (connection as TransportConnection).#session
   }
 
-  // What its effects do. They are no closures, as these would cost as much as the rest.
+  // The bodies of its effects. They are no closures, because closures would cost as much as the rest.
 
   static readonly #write = (
     fiber: Operations.Holder,
@@ -223,6 +224,20 @@ class PlainConnection<T extends Transport> extends TransportConnection<T> {}
 /**
  * Puts a session over a transport. The caller closes it, with `close`. A wrong `timeout` throws a `RangeError`.
  *
+ * Use it to make the sessions of a `TransportPool`. For one connection without a pool, use `connection`.
+ *
+ * @example
+ * ```ts
+ * import { type Transport, TransportSession } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * const open = (transport: Transport.Transport) =>
+ *   Effect.acquireRelease(
+ *     Effect.sync(() => TransportSession.make({ transport, timeout: "5 seconds" })),
+ *     (session) => session.close
+ *   )
+ * ```
+ *
  * @since 0.2.0
  * @category constructors
  */
@@ -242,6 +257,19 @@ export const make = <T extends Transport, C = TransportConnection<T>>(
 /**
  * Makes a connection over a transport, for one holder. It closes with the scope.
  *
+ * @example
+ * ```ts
+ * import { type Transport, TransportSession } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * const greet = (transport: Transport.Transport) =>
+ *   Effect.scoped(Effect.gen(function*() {
+ *     const connection = yield* TransportSession.connection({ transport })
+ *     yield* connection.send("hello")
+ *     return yield* connection.recvUntil("\n")
+ *   }))
+ * ```
+ *
  * @since 0.2.0
  * @category constructors
  */
@@ -259,6 +287,16 @@ export const connection = <T extends Transport, C = TransportConnection<T>>(
  * Returns the session behind a connection, if the connection's holder has it alone: it still holds it, and the session
  * does not belong to a pool. Use it to upgrade a connection that the user has opened.
  *
+ * @example
+ * ```ts
+ * import { type Transport, TransportSession } from "@socketpool/core"
+ *
+ * const transportOf = (connection: TransportSession.TransportConnection<Transport.Transport>) => {
+ *   const session = TransportSession.ownSession(connection)
+ *   return session === undefined ? "NotYours" : TransportSession.takeTransport(session)
+ * }
+ * ```
+ *
  * @since 0.2.0
  * @category advanced
  */
@@ -271,8 +309,20 @@ export const ownSession = <T extends Transport>(
 
 /**
  * Takes the transport away from a session, for a protocol that continues on the same bytes in another way, as TLS does
- * after `STARTTLS`. The holder's connection is revoked. Returns `"Ended"` if the transport has failed, and `"Unclean"` if
- * input is unread or output unsent: it must not be taken for part of what follows.
+ * after `STARTTLS`. The holder's connection is revoked. Returns `"Ended"` if the transport has failed, and `"Unclean"`
+ * if input is unread or output unsent: it must not be taken for part of what follows.
+ *
+ * @example
+ * ```ts
+ * import { type Transport, TransportSession } from "@socketpool/core"
+ *
+ * declare const upgraded: (plain: Transport.Transport) => Transport.Transport
+ *
+ * const upgrade = (session: TransportSession.TransportSession) => {
+ *   const plain = TransportSession.takeTransport(session)
+ *   return typeof plain === "string" ? plain : TransportSession.make({ transport: upgraded(plain) })
+ * }
+ * ```
  *
  * @since 0.2.0
  * @category advanced

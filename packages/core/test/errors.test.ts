@@ -149,7 +149,7 @@ describe("PoolExhaustedError", () => {
       const error = yield* pool.use(() => Effect.flip(pool.acquireWith({ timeout: 0 })))
       assert.instanceOf(error, PoolExhaustedError)
       assert.isFalse("lastConnectError" in error)
-      assert.notInclude(error.message, "opening failed")
+      assert.notInclude(error.message, "open failed")
     }))
 
   it.scoped("of a borrower that found the queue full says how many wait", () =>
@@ -158,7 +158,7 @@ describe("PoolExhaustedError", () => {
       const connection = yield* pool.acquire
       const { borrowers } = yield* lineUp(pool, ["a", "b"])
       const error = yield* Effect.flip(pool.acquire)
-      assert.include(error.message, "no room to wait: 2 borrowers wait already")
+      assert.include(error.message, "the queue is full: 2 borrowers wait already")
       assert.include(error.message, "raise maxPending")
       yield* pool.release(connection)
       yield* Fiber.joinAll(borrowers)
@@ -236,7 +236,7 @@ describe("every other error says what happened, to which pool, and what to try",
     [
       "ConnectError of the system's own timeout",
       new ConnectError({ reason: "Timeout", address: "db:5432", code: "ETIMEDOUT", attempts: [] }),
-      ["Timeout (ETIMEDOUT). The system has given up."]
+      ["Timeout (ETIMEDOUT). The system's own timeout has passed."]
     ],
     [
       "ConnectionError of the system's own timeout",

@@ -1,4 +1,4 @@
-/** One wake-up on the pool's clock for everything in a queue whose deadlines are in order. */
+/** One wake-up on the pool's clock for a queue in the order of its deadlines. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
@@ -6,18 +6,20 @@ import type { Fiber } from "./effect/fiber.js"
 import type { Linked, List } from "./list.js"
 import { type PoolRuntime, stop } from "./runtime.js"
 
-/** So many turns of the scheduler later a fiber is given up for which there is nothing to do. */
+/** A fiber with nothing to wait for stops after this many turns of the scheduler. */
 const restTurns = 4
 
-/** A fiber that wakes up too late gives as much time again, at most so many milliseconds: by then a loop has turned. */
+/**
+ * A fiber that wakes up late grants as much time again, at most this many milliseconds: the loop has turned by then.
+ */
 const longestGrace = 10
 
 /**
- * Sleeps until the next deadline and rings. At most one fiber is asleep, however many deadlines there are: as they are
- * in order, one that goes to sleep too early for the present head wakes up, sees that, and sleeps on.
+ * Sleeps until the next deadline and rings. At most one fiber sleeps for any number of deadlines. They are in order, so
+ * a fiber that wakes up too early for the present head notices and sleeps again.
  */
 export class Alarm {
-  /** An alarm for those that stand in one list until their deadline. */
+  /** Makes an alarm for the nodes of one list, which stay in it until their deadline. */
   static of<N extends Linked<N> & { readonly deadline: number }>(
     runtime: PoolRuntime,
     list: List<N>,
@@ -33,7 +35,7 @@ export class Alarm {
   }
 
   private fiber: Fiber<void, never> | undefined = undefined
-  /** Until when it sleeps, at the latest. */
+  /** The latest time until which it sleeps. */
   private until = Infinity
   private resting = 0
 
@@ -41,28 +43,30 @@ export class Alarm {
     private readonly runtime: PoolRuntime,
     /** The next deadline; `undefined` or `Infinity` when there is none. */
     private readonly due: () => number | undefined,
-    /** Deals with the deadlines until a moment, which is in the past by the grace that they were given. */
+    /** Deals with the deadlines up to `until`. That moment is in the past, by the grace they were granted. */
     private readonly ring: (now: number, until: number) => void,
-    /** There has been nothing to wait for, for a while. */
+    /** Runs when there has been nothing to wait for, for a while. */
     private readonly atRest: () => void = constVoid
   ) {}
 
-  /** To be called after every change of the queue. */
+  /** Call it after every change of the queue. */
   refresh(): void {
     const due = this.due() ?? Infinity
     if (due !== Infinity) {
       if (this.fiber === undefined) this.arm()
       else if (due < this.until) this.rearm()
     } else if (this.fiber !== undefined && this.resting === 0) {
-      // A queue that is empty for a moment is often full again at once: who was served comes back, or lets in the next.
+      // A queue that is empty for a moment often fills again at once: a served borrower comes back, or lets in the
+      // next.
       this.resting = restTurns
       this.runtime.later(this.rest)
     }
   }
 
   /**
-   * `refresh` where deadlines only grow, and come and go very often: a fiber that is asleep wakes up early enough, and if
-   * there is nothing to do then, it ends. To give it up before and to start another costs as much as a hundred leases.
+   * Does what `refresh` does, for deadlines that only grow and come and go very often. A sleeping fiber wakes up early
+   * enough, and ends if there is nothing to do then. Stopping it and starting another costs as much as a hundred
+   * leases.
    */
   refreshSome(): void {
     if (this.fiber === undefined) this.refresh()
@@ -75,7 +79,7 @@ export class Alarm {
     this.atRest()
   }
 
-  /** A waiter that comes back to its place can be due before those that came meanwhile. */
+  /** Starts again for an earlier deadline: a waiter that returns to its place can be due before later arrivals. */
   private rearm(): void {
     this.disarm()
     this.arm()
@@ -90,7 +94,7 @@ export class Alarm {
   private arm(): void {
     const fiber = this.runtime.fork(this.watch(Infinity))
     this.fiber = fiber
-    // It looks for itself as soon as it runs.
+    // The fiber sets this as soon as it runs.
     this.until = -Infinity
     fiber.addObserver(() => {
       if (this.fiber !== fiber) return
@@ -100,7 +104,7 @@ export class Alarm {
     })
   }
 
-  /** It was to wake up at `planned`. */
+  /** Waits for the next deadline. The fiber should have woken up at `planned`. */
   private watch(planned: number): Effect.Effect<void> {
     return Effect.suspend(() => {
       const due = this.due() ?? Infinity
@@ -109,8 +113,9 @@ export class Alarm {
       this.until = due
       const sleep = (millis: number) => Effect.as(Effect.sleep(Duration.millis(millis)), now + millis)
       if (due > now) return Effect.flatMap(sleep(Math.ceil(due - now)), (next) => this.watch(next))
-      // After a stall of the event loop timers fire before what has arrived meanwhile is read, and one that is started
-      // then can fire at once, too. So there is some grace, and only for what is due now: what falls due in it gets its own.
+      // After a stall of the event loop, timers fire before input that arrived meanwhile is read, and a timer started
+      // then can fire at once, too. So deadlines that are due now get some grace. Deadlines that fall due during it get
+      // their own.
       return Effect.flatMap(sleep(Math.min(Math.max(0, now - planned), longestGrace)), (next) => {
         this.ring(this.runtime.now(), now)
         return this.watch(next)

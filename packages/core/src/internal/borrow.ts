@@ -21,13 +21,13 @@ import { type Holder, type Lease, type OpenFailure, Waiter } from "./state.js"
 import * as Tracing from "./tracing.js"
 import { waitsForItself } from "./transitions/queue.js"
 
-/** Only who reconnects can fail with `ConnectionNotFoundError`. */
+/** Only `reconnect` can fail with `ConnectionNotFoundError`. */
 type WaitError = BorrowError | ConnectionNotFoundError
 
 const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError =>
   new PoolClosedError({ pool: engine.options.name }, unchecked)
 
-/** Turns away who asks when the pool is closing. */
+/** Counts a borrower that comes while the pool is closing, and returns its error. */
 const tooLate = <C, E>(engine: Engine<C, E>): PoolClosedError => {
   engine.leases.rejectClosed()
   return closedError(engine)
@@ -55,7 +55,7 @@ const exhaustedError = <C, E>(
 const notFound = <C, E>(engine: Engine<C, E>): ConnectionNotFoundError =>
   new ConnectionNotFoundError({ pool: engine.options.name, operation: "reconnect" })
 
-/** How it is told that no connection was opened. */
+/** Fails with the reason why no connection was opened. */
 const refused = <C, E>(
   engine: Engine<C, E>,
   setback: OpenFailure
@@ -73,7 +73,7 @@ const refused = <C, E>(
   }
 }
 
-/** What became of a waiter that is no longer in the queue. */
+/** The outcome of a waiter that is no longer in the queue. */
 const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> => {
   const refusal = waiter.failure
   if (refusal === undefined) return Effect.void
@@ -87,7 +87,7 @@ const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<v
   }
 }
 
-/** Waits until the waiter is served or refused. Interrupting this changes nothing: that is for the caller to mend. */
+/** Waits until the waiter is served or fails. An interrupt changes nothing in the queue; the caller cleans up. */
 export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> =>
   async((resume) => {
     if (waiter.list === undefined) return resume(outcome(engine, waiter))
@@ -95,9 +95,9 @@ export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Ef
   })
 
 /**
- * Waits in line and goes on with a slot that is leased to this fiber. Only the waiting can be interrupted; who owns
- * what is recorded before the fiber resumes, and looked at where nothing can be interrupted. Looked at elsewhere, the
- * lease is lost at several points where an interrupt can strike.
+ * Waits in the queue and continues with a slot that is leased to this fiber. Only the wait can be interrupted. The
+ * owner of the slot is recorded before the fiber resumes, and read where nothing can be interrupted. If it were read
+ * elsewhere, the lease would be lost at several points where an interrupt can strike.
  */
 class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E2 | WaitError, R> {
   constructor(
@@ -143,7 +143,7 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
   }
 }
 
-/** Holds a lease until the effect that it is for has ended. */
+/** Holds a lease until the effect that uses it has ended. */
 class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
   constructor(private readonly engine: Engine<C, any>, private readonly lease: Lease<C>) {
     super(lease.holder)
@@ -189,11 +189,11 @@ const queueUp = <C, E, A, E2, R>(
   engine.leases.enqueue(waiter, now)
   const stopTimer = engine.leases.startTimer(waiter)
   const trace = Tracing.wait(holder, engine.attributes, engine.runtime)
-  // Nothing is reconnected.
+  // Only a waiter of `reconnect` fails with `ConnectionNotFoundError`.
   return new Waiting(engine, waiter, guard, stopTimer, trace, then).begin() as Effect.Effect<A, E | E2 | BorrowError, R>
 }
 
-/** Goes on with a lease of this fiber's. */
+/** Gets a lease for this fiber, at once or by waiting, and continues with it. */
 const borrowed = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   fiber: Holder,
@@ -234,13 +234,13 @@ const used = <C, E, A, E2, R>(
   )
 }
 
-/** A lease for as long as one effect runs. */
+/** Leases a connection while one effect runs. */
 export const use = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   f: (connection: C) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => guarded(used<C, E, A, E2, R>, engine, f, undefined)
 
-/** A lease until the scope of the caller closes. */
+/** Leases a connection until the caller's scope closes. */
 export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowError, Scope.Scope> =>
   inMask((fiber, guard) =>
     Effect.flatMap(Effect.scope, (scope) =>
@@ -253,7 +253,7 @@ export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowE
       }))
   )
 
-/** A lease until `release` or `drop`. */
+/** Leases a connection until `release` or `drop`. */
 export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Effect<C, E | BorrowError> =>
   inMask((fiber, guard) =>
     borrowed(
@@ -265,7 +265,7 @@ export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Eff
     )
   )
 
-/** Another, newly opened connection for the same lease. */
+/** Replaces the connection of a lease by a newly opened one. */
 export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Effect<C, E | WaitError> =>
   inMask<C, E | WaitError, never>((fiber, guard) => {
     const lease = leaseOf(engine, connection, fiber)
@@ -281,7 +281,7 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
     return Effect.onError(next, () => Effect.sync(() => engine.leases.end(lease, Exit.void)))
   })
 
-/** Waits for the floor to be filled. */
+/** Waits until `minConnections` and `initialConnections` are open. */
 export const awaitReady = <C, E>(
   engine: Engine<C, E>
 ): Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError> =>

@@ -4,10 +4,10 @@
 const smallBytes = 1_024
 const blockBytes = 4_096
 
-/** Bytes in the order of their arrival, kept in the chunks in which they came as long as those are large. */
+/** Bytes in the order of arrival. Large chunks are kept as they came. */
 export class ByteQueue {
   private chunks: Array<Uint8Array> = []
-  /** The block at whose front the last chunk lies, if there is room behind it. */
+  /** The block that begins with the last chunk, if there is room behind it. */
   private block: Uint8Array | undefined = undefined
   private size = 0
 
@@ -15,7 +15,7 @@ export class ByteQueue {
     return this.size
   }
 
-  /** Adds a chunk, which must not be changed any more. */
+  /** Adds a chunk, which must not be changed afterwards. */
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.size += chunk.length
@@ -25,7 +25,7 @@ export class ByteQueue {
       this.block = undefined
       return
     }
-    // Behind the last chunk, in one block with it. A part of the block that was given out is never written again.
+    // Goes behind the last chunk, in one block with it. Bytes of the block that were given out are never written again.
     let start = last.byteOffset
     if (this.block === undefined || start + last.length + chunk.length > this.block.length) {
       this.block = new Uint8Array(blockBytes)
@@ -96,13 +96,13 @@ export class ByteQueue {
   }
 }
 
-/** A plain `Uint8Array` over the same memory: a `Buffer` differs in `slice` and in equality. */
+/** Returns a plain `Uint8Array` over the same memory: a `Buffer` differs in `slice` and in equality. */
 const plain = (chunk: Uint8Array, bytes: number): Uint8Array =>
   chunk.length === bytes && chunk.constructor === Uint8Array
     ? chunk
     : new Uint8Array(chunk.buffer, chunk.byteOffset, bytes)
 
-/** Whether the delimiter stands at this place of this chunk and continues in the next ones. */
+/** Returns whether the delimiter begins at this position of this chunk; it may continue in the next ones. */
 const matches = (chunks: ReadonlyArray<Uint8Array>, delimiter: Uint8Array, first: number, start: number): boolean => {
   let index = first
   let at = start

@@ -1,4 +1,4 @@
-/** The surface of a pool over its engine. */
+/** The public interface of a pool, over its engine. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"

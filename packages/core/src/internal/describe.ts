@@ -1,9 +1,9 @@
-/** How errors and holders are told to people, in messages, logs and events. */
+/** The text of errors and holders in messages, logs and events. */
 import type { LeaseHolder } from "../PoolLease.js"
 import { fiberNumber } from "./effect/fiber.js"
 import type { Lease } from "./state.js"
 
-/** The name, code and message of a connector's error, and nothing else of it: it may hold a secret. */
+/** Returns the name, code and message of a connector's error. Its other fields may hold secrets. */
 export const describeError = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
   const fields = error as Record<string, unknown>
@@ -12,7 +12,7 @@ export const describeError = (error: unknown): string => {
   return [text("name", "_tag") ?? text("code") ?? "an object", text("message")].filter(Boolean).join(": ")
 }
 
-/** Who has a lease, and for how long by now. */
+/** Returns the holder of a lease and the time held so far. */
 export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => ({
   fiber: `#${fiberNumber(lease.holder)}`,
   ...(lease.span?._tag === "Span" ? { span: lease.span.name } : {}),

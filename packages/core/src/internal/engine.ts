@@ -1,7 +1,7 @@
 /**
- * The one place that carries out the commands of transitions. Its parts call transitions and hand the commands to `run`:
- * `leasing.ts` for borrowers, `operations.ts` for the user's other calls, `timers.ts` because time passes, and the
- * engine itself for events of connections, which `lifecycle.ts` opens and closes.
+ * The one place that carries out the commands of transitions. Its parts call transitions and hand the commands to
+ * `run`: `leasing.ts` for borrowers, `operations.ts` for the user's other calls, `timers.ts` because time passes, and
+ * the engine itself for events of connections, which `lifecycle.ts` opens and closes.
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"

@@ -1,4 +1,4 @@
-/** Tells who listens what happens in the pool. Without a listener nothing is even put into words. */
+/** Publishes pool events; builds none without a subscriber. */
 import * as Cause from "effect/Cause"
 import type * as Stream from "effect/Stream"
 import type { PoolExhaustedError } from "../PoolError.js"
@@ -9,10 +9,10 @@ import { isoOf } from "./effect/value.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Lease, Slot, State } from "./state.js"
 
-/** How many events a slow subscriber can be behind. */
+/** The number of events kept for a slow subscriber. */
 const bufferedEvents = 1_024
 
-/** What an event says besides the pool and the time. */
+/** The fields of an event, without the pool and the time. */
 type EventFields = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
 
 const isLast = ({ _tag }: PoolEvent): boolean => _tag === "PoolClosed"
@@ -63,7 +63,7 @@ export class EventBus<C> {
     }))
   }
 
-  /** A lease that its holder had taken up has ended. */
+  /** Publishes the end of a lease that its holder had taken up. */
   released(lease: Lease<C>, now: number): void {
     if (!this.all.isIdle()) {
       this.publish(() => ({ _tag: "Released", connectionId: lease.slot.id, holder: holderOf(lease, now) }))
@@ -71,7 +71,7 @@ export class EventBus<C> {
     if (!lease.suspected) return
     const holder = holderOf(lease, now)
     this.publish(() => ({ _tag: "LeakReturned", connectionId: lease.slot.id, holder }))
-    this.runtime.inform(`the suspected leak has come back, from ${describeHolder(holder)}`, Cause.empty, lease.slot)
+    this.runtime.inform(`a suspected leak has come back from ${describeHolder(holder)}`, Cause.empty, lease.slot)
   }
 
   leakSuspected(lease: Lease<C>, now: number): void {

@@ -1,20 +1,22 @@
 /**
- * Durations counted in buckets, so that percentiles cost a fixed amount of memory and recording one costs no allocation.
+ * Durations counted in buckets. Percentiles cost a fixed amount of memory, and recording a duration allocates nothing.
  *
- * The buckets' bounds are round decimal numbers, twenty per decade, so that any of the bounds that monitoring uses is one
- * of them and can be counted exactly. A percentile is the upper bound of a bucket: at most 18 % above what it stands for.
+ * The bounds of the buckets are round decimal numbers, twenty per decade. So any bound that monitoring uses is one of
+ * them and can be counted exactly. A percentile is the upper bound of a bucket: at most 18 % above the true value.
  *
- * Finding a bucket takes no logarithm: the upper bits of a number's binary representation are its power of two and
- * which eighth of the way to the next it is in, and a table says where to begin for each such eighth, as in HdrHistogram
- * (which is linear within powers of two).
+ * Finding a bucket takes no logarithm. The upper bits of a number's binary representation are its power of two and the
+ * eighth of the way to the next. A table holds the first bucket for each such eighth, as in HdrHistogram (which is
+ * linear within powers of two).
  */
 import type { TimeSummary } from "../PoolStats.js"
 
 const mantissas = [1, 1.1, 1.2, 1.4, 1.6, 1.8, 2, 2.25, 2.5, 2.75, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 7.5, 8.5]
-/** In milliseconds: from a nanosecond, what is shorter counts as nothing, to eleven days, what is longer counts as that. */
+/**
+ * In milliseconds, from a nanosecond to nearly ten days. Shorter durations count as 0; longer ones share one bucket.
+ */
 const decades = Array.from({ length: 15 }, (_, i) => i - 6)
 
-/** The upper bounds of the buckets, in milliseconds; the first is for what took no time. */
+/** The upper bounds of the buckets, in milliseconds. The first is for durations below a nanosecond. */
 const bounds = Float64Array.from([
   0,
   ...decades.flatMap((decade) => mantissas.map((mantissa) => Number(`${mantissa}e${decade}`))),
@@ -26,14 +28,14 @@ const double = new Float64Array(1)
 const halves = new Uint32Array(double.buffer)
 const upperHalf = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1 ? 1 : 0
 
-/** The power of two of a positive number and its eighth, as one whole number that grows with it. */
+/** Returns the power of two of a positive number and its eighth, as one whole number that grows with it. */
 const eighthOf = (positive: number): number => {
   double[0] = positive
   return halves[upperHalf]! >>> 17
 }
 
 const firstEighth = eighthOf(smallest)
-/** For each eighth, the first bucket that a number in it can be in. */
+/** The first bucket that a number can be in, for each eighth. */
 const starts = new Uint16Array(eighthOf(bounds[bounds.length - 2]!) - firstEighth + 1)
 for (let bucket = bounds.length - 2; bucket > 0; bucket--) {
   const from = bucket === 1 ? firstEighth : eighthOf(bounds[bucket - 1]!)
@@ -52,7 +54,7 @@ export class Histogram {
   private counts: Float64Array | undefined = undefined
   count = 0
   total = 0
-  /** 0 when there is none. */
+  /** 0 before the first duration. */
   min = 0
   max = 0
 
@@ -65,7 +67,7 @@ export class Histogram {
     this.counts[bucketOf(millis)]!++
   }
 
-  /** Adds what another one has counted. */
+  /** Adds the counts of another histogram. */
   add(other: Histogram): void {
     if (other.counts === undefined) return
     this.max = Math.max(this.max, other.max)
@@ -76,7 +78,7 @@ export class Histogram {
     for (let bucket = 0; bucket < bounds.length; bucket++) this.counts[bucket]! += other.counts[bucket]!
   }
 
-  /** How many took no longer than each of these milliseconds, which must be bounds, and grow. */
+  /** Counts the durations up to each limit in milliseconds. The limits must be bounds, in ascending order. */
   upTo(limits: ReadonlyArray<number>): Array<number> {
     const { counts } = this
     if (counts === undefined) return limits.map(() => 0)
@@ -88,7 +90,7 @@ export class Histogram {
     })
   }
 
-  /** How long the given fraction of the durations took at most. */
+  /** Returns the upper bound of the given fraction of the durations. */
   private percentile(fraction: number): number {
     if (this.counts === undefined) return 0
     const rank = Math.ceil(this.count * fraction)

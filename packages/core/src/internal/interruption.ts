@@ -1,10 +1,10 @@
 /**
- * How a borrower's fiber is brought back: an effect runs, just as interruptible as its caller is, and whatever becomes
- * of it, what follows runs where nothing can be interrupted.
+ * Runs an effect and then a continuation. The effect is exactly as interruptible as its caller. The continuation runs
+ * whatever the effect's outcome, and nothing can interrupt it.
  *
- * There are two ways to have that. One is Effect's public interface; it costs eight steps of the fiber. The other is a
- * frame of our own on the fiber's stack; it costs one. As the stack is Effect's own affair, the frame is used only where
- * it has proved in a trial that the fiber treats it as we expect.
+ * There are two ways. Effect's public interface costs eight steps of the fiber. A frame of our own on the fiber's stack
+ * costs one. The stack is internal to Effect, so the frame is used only after a trial has shown that the fiber treats
+ * it as expected.
  */
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
@@ -20,7 +20,7 @@ import { Frame, keepsFrames } from "./effect/frame.js"
 export abstract class Continuation<A, E, B, E2, R> extends Frame<A, E, B, E2, R> {}
 
 export interface Guard {
-  /** Runs an effect and then what follows. Used by a fiber for itself, as the last thing that it does in a step. */
+  /** Runs an effect and then the continuation. A fiber calls it for itself, as its last act in a step. */
   readonly run: <X, A, E, B, E2, R, R2>(
     f: (x: X) => Effect.Effect<A, E, R>,
     x: X,
@@ -28,7 +28,7 @@ export interface Guard {
   ) => Effect.Effect<B, E2, R | R2>
 }
 
-/** By the public interface: to be used within the `Effect.uninterruptibleMask` that `restore` comes from. */
+/** The guard by the public interface. Use it within the `Effect.uninterruptibleMask` that `restore` comes from. */
 const masked = (restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>): Guard => ({
   run: (f, x, continuation) =>
     Effect.matchCauseEffect(restore(Effect.suspend(() => f(x))), {
@@ -37,7 +37,7 @@ const masked = (restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Eff
     })
 })
 
-/** By a frame: outside any mask. */
+/** The guard by a frame. Use it outside any mask. */
 const framed: Guard = {
   run: <X, A, E, B, E2, R, R2>(
     f: (x: X) => Effect.Effect<A, E, R>,
@@ -45,22 +45,22 @@ const framed: Guard = {
     continuation: Continuation<A, E, B, E2, R2>
   ) => {
     continuation.push()
-    // The frame makes the one out of the other.
+    // The frame turns the effect's result into that of the continuation.
     return f(x) as Effect.Effect<any, any, R>
   }
 }
 
-// --- Which one ------------------------------------------------------------------------------------------------------
+// --- Choice of guard ------------------------------------------------------------------------------------------------
 
 type Body<A, E, R> = (fiber: Holder, guard: Guard) => Effect.Effect<A, E, R>
 
-/** For what needs the mask itself. */
+/** Runs a body that needs the mask itself. */
 export const inMask = <A, E, R>(body: Body<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) => withFiber((fiber) => body(fiber, masked(restore))))
 
 /**
- * For what goes from one guarded effect to the next, and does nothing in between that takes another step. What the body
- * works on is given apart from it, as that spares a closure.
+ * Runs a body that goes from one guarded effect to the next and takes no other step in between. The body's arguments
+ * are passed separately, which spares a closure.
  */
 export const guarded = <X, Y, Z, A, E, R>(
   body: (fiber: Holder, guard: Guard, x: X, y: Y, z: Z) => Effect.Effect<A, E, R>,
@@ -76,7 +76,7 @@ let isTrusted: boolean | undefined = undefined
 
 const canFrame = (fiber: Holder): boolean => (isTrusted ??= isAsGood(framed)) && keepsFrames(fiber)
 
-/** Whether a guard does just what the mask does, whatever becomes of the effect. */
+/** Returns whether a guard behaves exactly as the mask does, for every outcome of the effect. */
 export const isAsGood = (guard: Guard): boolean => {
   const interrupted = withFiber((fiber) => {
     stop(fiber)

@@ -67,8 +67,8 @@ export class LeaseManager<C> {
   }
 
   /**
-   * Finds a connection that can be lent at once, and takes it out of reach unless it is shared. If the next one has to be
-   * validated first, this asks it, and lends another that need not be validated meanwhile.
+   * Finds a connection that can be lent at once, and takes it out of reach unless it is shared. If the next one has to
+   * be validated first, this asks it, and lends another that need not be validated meanwhile.
    */
   private takeLendable(now: number): Slot<C> | undefined {
     const { state } = this

@@ -1,7 +1,7 @@
-/** The forms in which a length is written in front of a frame. */
+/** The formats of a length in front of a frame. */
 import type { ByteBuffer } from "../ByteBuffer.js"
 
-/** `read` returns `undefined` if the header has not come whole, and `"Endless"` if it is longer than any may be. */
+/** `read` returns `undefined` if the header is incomplete, and `"Endless"` if it is longer than any may be. */
 export interface Header {
   readonly read: (bytes: ByteBuffer) => { readonly width: number; readonly length: number } | "Endless" | undefined
   readonly write: (length: number) => Uint8Array

@@ -1,4 +1,4 @@
-/** The Effect side of slots: opening, resetting and closing their connections, each in fibers of the pool's. */
+/** The Effect side of slots: opens, resets and closes their connections, each in fibers of the pool. */
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -14,31 +14,31 @@ interface Lifetime {
   scope: CloseableScope | undefined
   opener: Fiber<void, never> | undefined
   watcher: Fiber<unknown, unknown> | undefined
-  /** Whatever else has to do with the open connection: it is stopped when that closes. Few ever have any. */
+  /** Other fibers that use the open connection. They stop when it closes. Few connections have any. */
   helpers: Set<Fiber<any, any>> | undefined
 }
 
-/** What the engine is told. */
+/** The engine's side: it takes reports. */
 export interface LifecycleListener<C> {
-  /** Whether the connection is wanted; if not, it closes at once. `drawn` is its own random number from 0 to 1. */
+  /** Returns whether the connection is wanted; if not, it closes at once. `drawn` is its random number from 0 to 1. */
   readonly opened: (slot: Slot<C>, connection: C, drawn: number) => boolean
   readonly openFailed: (slot: Slot<C>, cause: Cause.Cause<unknown>) => void
   readonly died: (slot: Slot<C>, reason: "Disconnected" | "Desync") => void
-  /** Nothing is left of the slot. May be told after the engine has given it up. */
+  /** Nothing is left of the slot. The report may come after the engine has written the slot off. */
   readonly gone: (slot: Slot<C>) => void
 }
 
 /**
- * Of many connections that close at once only so many do so in one turn of the event loop: some twenty microseconds
- * each, not counting what the finalizers do.
+ * Limits the closes in one turn of the event loop. One takes some twenty microseconds, not counting the work of the
+ * finalizers.
  */
 const closesPerTurn = 100
 
 export class ConnectionLifecycle<C, E> {
   private readonly lifetimes = new Map<Slot<C>, Lifetime>()
-  /** How many have been closed in this turn. */
+  /** The number of closes in this turn. */
   private closes = 0
-  /** What is to be closed in later turns, from `done` on. */
+  /** The closes for later turns, from `done` on. */
   private readonly backlog: Array<() => void> = []
   private done = 0
 
@@ -75,18 +75,18 @@ export class ConnectionLifecycle<C, E> {
     life.opener = opener
     opener.addObserver(() => {
       life.opener = undefined
-      // Interrupted before its first step, the fiber never came to say so itself.
+      // A fiber that was interrupted before its first step has reported nothing itself.
       if (slot.phase === "Opening") this.listener.openFailed(slot, Cause.die(interrupted()))
       if (slot.phase === "Aborting") this.listener.gone(slot)
     })
   }
 
-  /** Gives up an open in flight. What it has opened by then, or opens later even so, is closed. */
+  /** Aborts an open in flight. Anything it has opened by then, or still opens later, closes. */
   abort(slot: Slot<C>): void {
     stop(this.lifetimes.get(slot)?.opener)
   }
 
-  /** Asks something of an open connection; not answered if the connection closes meanwhile. */
+  /** Asks an open connection a question. It is interrupted if the connection closes meanwhile. */
   ask<A>(slot: Slot<C>, question: Effect.Effect<A>, answered: (exit: Exit.Exit<A>) => void): void {
     const helper = this.runtime.fork(question)
     const life = this.lifetimes.get(slot)
@@ -97,7 +97,7 @@ export class ConnectionLifecycle<C, E> {
     })
   }
 
-  /** Closes a connection. Only its finalizers decide how long that takes, unless very many close at once. */
+  /** Closes a connection. Its finalizers alone decide how long that takes, unless very many close at once. */
   close(slot: Slot<C>): void {
     const life = this.lifetimes.get(slot)!
     if (this.backlog.length === 0 && this.closes < closesPerTurn) {
@@ -115,7 +115,7 @@ export class ConnectionLifecycle<C, E> {
   private readonly workOff: Effect.Effect<void> = Effect.flatMap(graceTurn, () => {
     const end = Math.min(this.done + closesPerTurn, this.backlog.length)
     while (this.done < end) this.backlog[this.done++]!()
-    // A timer that was set before they have closed would be over by then, and ring in this same turn.
+    // Yields first: a timer set before these have closed would be due afterwards, and fire in this same turn.
     if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.workOff)
     this.backlog.length = 0
     this.done = 0
@@ -130,12 +130,12 @@ export class ConnectionLifecycle<C, E> {
     )
   }
 
-  /** Nothing of the slot is of interest any more. */
+  /** Forgets a slot of which nothing is left. */
   forget(slot: Slot<C>): void {
     this.lifetimes.delete(slot)
   }
 
-  /** Learns when the peer goes away. */
+  /** Reports when the peer goes away. */
   private watch(slot: Slot<C>, life: Lifetime, connection: C): void {
     const closed = this.closed
     if (closed === undefined) return
@@ -146,7 +146,7 @@ export class ConnectionLifecycle<C, E> {
     })
   }
 
-  /** Runs a connection's finalizers. What dies in them is logged: the borrower has left and the pool goes on. */
+  /** Runs a connection's finalizers. A defect in them is logged: the borrower has left, and the pool continues. */
   private closeScope(slot: Slot<C>, scope: CloseableScope): Effect.Effect<void> {
     return Effect.matchCause(Scope.close(scope, Exit.void), {
       onFailure: (cause) => this.runtime.warn("a connection's finalizer died", cause, slot),
@@ -155,7 +155,7 @@ export class ConnectionLifecycle<C, E> {
   }
 }
 
-const interrupted = (): Error => new Error("the open was interrupted, though nobody had given it up")
+const interrupted = (): Error => new Error("the open was interrupted, but not by the pool")
 
 /** An open that interrupts itself is a defect: the waiter that it fails was not interrupted. */
 const notInterrupted = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> =>

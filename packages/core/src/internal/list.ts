@@ -1,4 +1,4 @@
-/** What a member of a `List` carries: its own links, so that joining and leaving cost O(1) and allocate nothing. */
+/** A member of a `List`. It carries its own links, so that joining and leaving cost O(1) and allocate nothing. */
 export interface Linked<N> {
   prev: N | undefined
   next: N | undefined
@@ -11,7 +11,7 @@ export class List<N extends Linked<N>> {
   tail: N | undefined = undefined
   length = 0
 
-  /** Adds a node that is in no list at the end. */
+  /** Adds a node at the end. The node must be in no list. */
   push(node: N): void {
     node.list = this
     node.prev = this.tail
@@ -22,7 +22,7 @@ export class List<N extends Linked<N>> {
     this.length++
   }
 
-  /** Adds a node that is in no list before another that is here, or at the end. */
+  /** Adds a node before another one of this list, or at the end. The node must be in no list. */
   insertBefore(node: N, successor: N | undefined): void {
     if (successor === undefined) return this.push(node)
     node.list = this
@@ -34,21 +34,21 @@ export class List<N extends Linked<N>> {
     this.length++
   }
 
-  /** Takes the oldest node. */
+  /** Removes and returns the oldest node. */
   shift(): N | undefined {
     const node = this.head
     if (node !== undefined) this.remove(node)
     return node
   }
 
-  /** Takes the newest node. */
+  /** Removes and returns the newest node. */
   pop(): N | undefined {
     const node = this.tail
     if (node !== undefined) this.remove(node)
     return node
   }
 
-  /** Takes a node out, wherever it stands; `false` if it is not here. */
+  /** Removes a node from any position. Returns `false` if it is not in this list. */
   remove(node: N): boolean {
     if (node.list !== this) return false
     if (node.prev === undefined) this.head = node.next

@@ -1,4 +1,4 @@
-/** The defaults, and the one place where options are checked. */
+/** The defaults, and the one place that checks options. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
@@ -28,12 +28,12 @@ export const defaults = {
   order: "lifo"
 } as const
 
-/** From 100 ms to 20 s, doubling, each ±20 %: after an outage a fleet must not come back in step. */
+/** From 100 ms to 20 s, doubling, each ±20 %, so that a fleet does not come back in step after an outage. */
 export const defaultRetry: Schedule.Schedule<unknown> = Schedule.jittered(
   sooner(Schedule.exponential("100 millis"), Schedule.spaced("20 seconds"))
 )
 
-/** Options after the check: nothing missing, durations in milliseconds. */
+/** Checked options: nothing is missing, and durations are in milliseconds. */
 export interface Resolved<C, E, R> extends Limits {
   readonly open: Effect.Effect<C, E, R>
   readonly name: string
@@ -74,11 +74,11 @@ const count = (option: string, value: unknown, least: number, where?: string): n
     value :
     reject(option, value, `a whole number of at least ${least}`, where)
 
-/** The same, where none, or `Infinity`, is no limit. */
+/** Checks a count that may be omitted or `Infinity`, for no limit. */
 const countOrNone = (option: string, value: unknown, least: number): number =>
   value === undefined || value === Infinity ? Infinity : count(option, value, least)
 
-/** A negative duration, which `Duration.decode` would take for zero without a word. */
+/** Returns whether a duration is negative. `Duration.decode` would silently take it for zero. */
 const isNegative = (value: unknown): boolean =>
   typeof value === "number" || typeof value === "bigint" ?
     value < 0 :
@@ -86,7 +86,7 @@ const isNegative = (value: unknown): boolean =>
     value.trimStart().startsWith("-") :
     Array.isArray(value) && value.some((part) => part < 0)
 
-/** Checks a duration and gives it in milliseconds. */
+/** Checks a duration and returns it in milliseconds. */
 export const millis = (
   option: string,
   value: DurationInput,
@@ -112,10 +112,12 @@ const check = (ok: boolean, option: string, value: unknown, rule: string, where?
 
 const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
 
-/** Only what an object itself says: a polluted prototype sets no option. */
+/** Copies an object's own properties, so that a polluted prototype sets no option. */
 export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
 
-/** Checks the options and fills in the defaults. Throws a `RangeError` that names the option, the value and the rule. */
+/**
+ * Checks the options and fills in the defaults. Throws a `RangeError` that names the option, the value and the rule.
+ */
 export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () => string): Resolved<C, E, R> => {
   const options = own(given)
   check(Effect.isEffect(options.open), "open", options.open, "an Effect")
@@ -189,10 +191,10 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
   }
 }
 
-/** Checks a timeout given with one call and gives it in milliseconds. */
+/** Checks the timeout of one call and returns it in milliseconds. */
 export const callTimeout = (value: DurationInput): number => millis("timeout", value, "0 or more", "Pool.acquireWith")
 
-/** Checks what `resize` was given; what is left out stays. */
+/** Checks the argument of `resize`. An omitted limit stays. */
 export const size = (
   wanted: { readonly min?: number; readonly max?: number },
   present: { readonly min: number; readonly max: number }

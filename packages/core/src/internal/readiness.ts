@@ -1,4 +1,4 @@
-/** Those who wait for the floor to be filled. */
+/** The fibers that wait for the floor to be filled. */
 import * as Effect from "effect/Effect"
 import { async } from "./effect/fiber.js"
 import type { OpenFailure, State } from "./state.js"
@@ -8,7 +8,7 @@ type Answer = "Ready" | OpenFailure
 
 export class Readiness {
   private readonly waiting = new Set<(answer: Answer) => void>()
-  /** Why the last open for the floor failed. */
+  /** The reason why the last open for the floor failed. */
   private lastFailure: OpenFailure | undefined = undefined
 
   constructor(private readonly state: State<any>) {}
@@ -22,22 +22,22 @@ export class Readiness {
   })
 
   /**
-   * Completes with the state of the floor, or with the failure of the next attempt to fill it. The caller's fiber resumes
-   * a turn after it was answered, and the floor may have a gap again by then; so it looks once more.
+   * Completes when the floor is filled, or with the failure of the next attempt to fill it. The caller's fiber resumes
+   * one turn after the answer, and the floor may have a gap again by then. So it looks once more.
    */
   readonly answer: Effect.Effect<Answer> = Effect.flatMap(
     this.next,
     (answer) => answer === "Ready" && this.current() !== "Ready" ? this.answer : Effect.succeed(answer)
   )
 
-  /** To be called after every change. */
+  /** Call it after every change. */
   refresh(): void {
     if (this.waiting.size === 0) return
     const answer = this.current()
     if (answer !== undefined) this.notify(answer)
   }
 
-  /** An open for the floor has failed, or a connection was lost unused, which says nothing of why. */
+  /** An open for the floor has failed. Without a reason: a connection was lost before its first use. */
   openFailed(refusal: OpenFailure | undefined): void {
     this.lastFailure = refusal
     if (refusal !== undefined) this.notify(refusal)
@@ -47,7 +47,7 @@ export class Readiness {
     const { state } = this
     if (state.phase !== "Running") return { _tag: "PoolClosed" }
     if (isReady(state)) return "Ready"
-    // While it tries again, nobody knows.
+    // Unknown while an attempt is in flight.
     return state.backingOff && state.opening.length === 0 ? this.lastFailure : undefined
   }
 

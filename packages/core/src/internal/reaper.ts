@@ -4,7 +4,7 @@ import type * as Schedule from "effect/Schedule"
 import { type Fiber, steps } from "./effect/fiber.js"
 import { type PoolRuntime, stop } from "./runtime.js"
 
-/** Runs while there is something that can expire, and is parked otherwise: no fiber, no timer. */
+/** Runs while a connection can expire. Otherwise it is parked, without a fiber or a timer. */
 export class Reaper {
   private fiber: Fiber<unknown, unknown> | undefined = undefined
   private ended = false
@@ -15,7 +15,7 @@ export class Reaper {
     private readonly sweep: () => void
   ) {}
 
-  /** To be called whenever connections come or go. */
+  /** Call it whenever connections come or go. */
   refresh(canExpire: boolean): void {
     if (canExpire && this.fiber === undefined && !this.ended) this.start()
     else if (!canExpire && this.fiber !== undefined) this.stop()
@@ -31,7 +31,7 @@ export class Reaper {
     this.fiber = fiber
     fiber.addObserver((exit) => {
       if (this.fiber !== fiber) return
-      // The schedule came to its end, or died; it would do so again.
+      // The schedule has ended or died, and would do so again.
       this.fiber = undefined
       this.ended = true
       if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.runtime.warn("the reapSchedule died", exit.cause)

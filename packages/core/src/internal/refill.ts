@@ -1,4 +1,4 @@
-/** How long the background fill waits after a setback. */
+/** The delays of the background fill after a failed open. */
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
@@ -6,16 +6,16 @@ import { type Fiber, steps } from "./effect/fiber.js"
 import { defaultRetry } from "./options.js"
 import { type PoolRuntime, stop } from "./runtime.js"
 
-/** A minute in which nothing was set back, not counting the waits, is a recovery: the backoff starts anew. */
+/** A minute without a failure, not counting the waits, is a recovery: the backoff starts from the beginning. */
 const recoveryMillis = 60_000
 
-/** A schedule and where it stands. */
+/** A schedule and its present step. */
 class Steps<In> {
   private step: ((input: In) => Effect.Effect<unknown, unknown>) | undefined = undefined
 
   constructor(private readonly schedule: Schedule.Schedule<unknown, In>) {}
 
-  /** Waits for the next step; fails when there is none. */
+  /** Waits for the next step. Fails when the schedule has ended. */
   next(input: In): Effect.Effect<unknown, unknown> {
     return Effect.flatMap(
       this.step === undefined ? steps(this.schedule) : Effect.succeed(this.step),
@@ -32,7 +32,7 @@ class Steps<In> {
 }
 
 /**
- * Steps through the user's `retry` schedule, which sees the connector's errors; a setback without such an error (an
+ * Steps through the user's `retry` schedule, which sees the connector's errors. A failure without such an error (an
  * open that timed out or died, a connection that was lost before its first use) steps through the default schedule.
  */
 export class Refill<E> {
@@ -49,7 +49,7 @@ export class Refill<E> {
     this.onError = new Steps(retry)
   }
 
-  /** Waits for the schedule's next step and then lets the pool try again, unless such a wait is on already. */
+  /** Waits for the schedule's next step and then lets the pool try again, unless it waits already. */
   backOff(error: Option.Option<E>): void {
     if (this.fiber !== undefined) return
     const now = this.runtime.now()
@@ -68,7 +68,7 @@ export class Refill<E> {
     this.fiber = fiber
   }
 
-  /** Gives up waiting. A schedule that has ended stays ended until the pool recovers. */
+  /** Stops waiting. A schedule that has ended stays ended until the pool recovers. */
   stop(): void {
     if (this.fiber === undefined) return
     const fiber = this.fiber
@@ -76,7 +76,7 @@ export class Refill<E> {
     stop(fiber)
   }
 
-  /** A connection has served: the next setback starts the backoff anew. */
+  /** A connection has served: the next failure starts the backoff from the beginning. */
   recovered(): void {
     this.onError.restart()
     this.onOther.restart()

@@ -1,4 +1,4 @@
-/** All pools of the process that have not closed, and the figures of all that there have been. */
+/** All pools of the process that have not closed, and the metrics of all pools so far. */
 import type { ConnectionPool } from "../ConnectionPool.js"
 import { globalValue } from "./effect/tag.js"
 import { expose } from "./metrics/effect.js"
@@ -45,7 +45,7 @@ export const pools = (): ReadonlyArray<ConnectionPool<any, unknown>> => Array.fr
 
 export const allSources = (): ReadonlyArray<Source> => [...sources.values()]
 
-/** `pool-1`, or the next that no running pool has: names, and with them figures, do not grow without end. */
+/** Returns `pool-1`, or the next name that no running pool has. Names are reused, so that metrics do not pile up. */
 export const freeName = (): string => {
   const taken = new Set(pools().map(({ name }) => name))
   let n = 1

@@ -1,4 +1,4 @@
-/** The pool's surroundings: its clock, and fibers that start from the context it was built in. */
+/** The services of a pool's parts: a clock, a log, and fibers that start from the context the pool was built in. */
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
@@ -7,9 +7,12 @@ import { type Executor, executor, log, monotonicMillis, type Surroundings, wallM
 export { stop } from "./effect/fiber.js"
 
 export interface PoolRuntime extends Executor {
-  /** Milliseconds on the monotonic side of the clock. Only differences mean anything, and a set wall clock moves nothing. */
+  /**
+   * Milliseconds of the clock's monotonic side. Only differences mean anything; changes of the wall clock do not
+   * matter.
+   */
   readonly now: () => number
-  /** Milliseconds since 1970, for people. */
+  /** Milliseconds since 1970, for logs and events. */
   readonly wallTime: () => number
   /** Logs a failure that no caller sees. A healthy pool is silent. */
   readonly warn: Log

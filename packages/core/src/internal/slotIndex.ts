@@ -1,4 +1,4 @@
-/** Which slots a connection stands for. Usually one; more when `open` gives the same value several times. */
+/** Finds the slots of a connection: usually one, more if `open` gives the same value several times. */
 import type { Lease, Slot } from "./state.js"
 
 export class SlotIndex<C> {
@@ -22,7 +22,7 @@ export class SlotIndex<C> {
     return entry === undefined ? [] : entry instanceof Set ? entry : [entry]
   }
 
-  /** A slot of this connection that satisfies a condition, the conditions tried in order. */
+  /** Returns a slot of this connection that satisfies a condition. Tries the conditions in order. */
   slot(connection: C, ...conditions: ReadonlyArray<(slot: Slot<C>) => boolean>): Slot<C> | undefined {
     for (const condition of conditions) {
       for (const slot of this.slots(connection)) if (condition(slot)) return slot
@@ -30,7 +30,9 @@ export class SlotIndex<C> {
     return undefined
   }
 
-  /** A lease that was given this connection, or view, and satisfies a condition, the conditions tried in order. */
+  /**
+   * Returns a lease that was given this connection, or view, and satisfies a condition. Tries the conditions in order.
+   */
   lease(connection: C, ...conditions: ReadonlyArray<(lease: Lease<C>) => boolean>): Lease<C> | undefined {
     for (const condition of conditions) {
       for (const slot of this.slots(connection)) {

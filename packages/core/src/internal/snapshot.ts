@@ -1,4 +1,4 @@
-/** The state in numbers, computed from the state itself. */
+/** Statistics and leases, computed from the state. */
 import type { LeaseHolder, PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
 import { holderOf } from "./describe.js"

@@ -22,8 +22,8 @@
  *
  * Two phases have a twin. `Expiring` is an idle slot that has expired: it stays until the floor has a replacement.
  * `Shareable` is a leased slot with room for another lease (`concurrency`). A slot leaves `Leased` when its last lease
- * ends. In `Checking` the user's predicates look at the slot, in `Validating` the user's `validate` asks it; nobody else
- * can reach it then. Every slot that is not `Gone` counts against `maxConnections`.
+ * ends. In `Checking` the user's predicates look at the slot, in `Validating` the user's `validate` asks it; nobody
+ * else can reach it then. Every slot that is not `Gone` counts against `maxConnections`.
  *
  * A lease is the right to use a slot; a slot has at most `concurrency` of them:
  *
@@ -223,8 +223,8 @@ export class State<C> {
   generation = 0
 
   /**
-   * Marks the parts that changed since the engine last looked. Each transition marks its own changes; `Engine.run` alone
-   * reads the marks, refreshes the timers that depend on them, and clears them.
+   * Marks the parts that changed since the engine last looked. Each transition marks its own changes; `Engine.run`
+   * alone reads the marks, refreshes the timers that depend on them, and clears them.
    */
   touched: number = Touched.nothing
 

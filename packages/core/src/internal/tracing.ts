@@ -1,6 +1,6 @@
 /**
- * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Without a tracer there are
- * none.
+ * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Without a tracer there
+ * are none.
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -19,8 +19,8 @@ export interface Wait {
 }
 
 /**
- * Begins the span of a borrower's wait, as `Effect.useSpan` would: begun and ended in the middle of the steps that it is
- * about, it must not take any of its own. A tracer that dies says so in the log and takes no lease with it.
+ * Begins the span of a borrower's wait, as `Effect.useSpan` would. It begins and ends in the middle of the steps it
+ * measures, so it must take no step of its own. A defect of the tracer is logged and costs no lease.
  */
 export const wait = (fiber: Holder, attributes: Attributes, runtime: PoolRuntime): Wait | undefined => {
   if (!isTraced(fiber)) return undefined
@@ -50,8 +50,8 @@ const begin = (fiber: Holder, attributes: Attributes): Span => {
 }
 
 /**
- * Puts an open into a span of its own. The span is a root, because the connection outlives the request that it is opened
- * for, and has a link to that request.
+ * Runs an open in a span of its own. The span is a root, because the connection outlives the request it is opened for,
+ * and has a link to that request.
  */
 export const connect = <A, E, R>(
   open: Effect.Effect<A, E, R>,

@@ -1,6 +1,9 @@
 /**
- * Puts a pool's figures among Effect's metrics, from where exporters take them. Each figure is read from the states when
- * somebody collects it. `@effect/opentelemetry` takes the unit from a tag of that name.
+ * Adds a pool's metrics to Effect's metrics, where exporters find them.
+ *
+ * A metric of Effect is a key and a hook, and a collector asks the hook. Here the hook reads the pools' states at that
+ * moment. A value that can fall is a counter that is not incremental, which `@effect/opentelemetry` turns into an
+ * up-down counter. It takes the unit from a tag of that name.
  */
 import { counter, histogram, type HistogramReading, type Options } from "../effect/metrics.js"
 import { bounds, counts, type Dimension, type Times, timings } from "./instruments.js"

@@ -1,8 +1,8 @@
 /**
  * Prometheus' text format: https://github.com/prometheus/docs/blob/main/docs/instrumenting/exposition_formats.md
  *
- * The names are those of OpenTelemetry as it translates them, but for `db_client_connections`: a name that ends in
- * `_count` is taken for a part of a histogram.
+ * The names are OpenTelemetry's own translations, except `db_client_connections`: a name that ends in `_count` would be
+ * taken for part of a histogram.
  */
 import { bounds, counts, type Instrument, timings } from "./instruments.js"
 import type { Source } from "./source.js"
@@ -19,7 +19,7 @@ const escaped = (value: string): string =>
 
 const number = (value: number): string => value === Infinity ? "+Inf" : String(value)
 
-/** Labels of the user's give way to ours, as Prometheus has it, and are written in its alphabet. */
+/** The user's labels yield to ours, by the convention of Prometheus, and are written in its alphabet. */
 const labelsOf = (source: Source, own: Readonly<Record<string, string>>): string => {
   const labels = new Map([["pool_name", source.name], ...Object.entries(own)])
   for (const [key, value] of source.tags) {

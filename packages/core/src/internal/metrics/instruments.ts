@@ -1,13 +1,14 @@
 /**
- * What is measured of a pool, each figure read from its state when somebody collects it: lending costs nothing more.
+ * The metrics of a pool. Each is read from the pool's state when it is collected, so lending costs nothing more.
  *
- * `db.client.connection.*` are OpenTelemetry's, with its meanings: https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
+ * `db.client.connection.*` are OpenTelemetry's, with its meanings:
+ * https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
  */
 import { BorrowFailure, CloseReason } from "../../PoolStats.js"
 import type { Histogram } from "../histogram.js"
 import type { State } from "../state.js"
 
-/** A dimension besides the pool's name. */
+/** A dimension in addition to the pool's name. */
 export type Dimension = "state" | "reason" | "outcome"
 
 /** One line of an instrument. */
@@ -17,7 +18,7 @@ export interface Series {
 }
 
 export interface Count {
-  /** What may fall, and is 0 when the pool has closed, or what only grows. */
+  /** A value that can fall and is 0 once the pool has closed, or one that only grows. */
   readonly kind: "UpDownCounter" | "Counter"
   readonly name: string
   readonly unit: string
@@ -65,21 +66,21 @@ export const counts: ReadonlyArray<Count> = [
     "UpDownCounter",
     "db.client.connection.idle.max",
     "{connection}",
-    "The most idle connections there may be.",
+    "The maximum number of idle connections.",
     (state) => state.max
   ),
   count(
     "UpDownCounter",
     "db.client.connection.idle.min",
     "{connection}",
-    "The floor of connections that is kept open.",
+    "The number of connections that are kept open.",
     (state) => state.min
   ),
   count(
     "UpDownCounter",
     "db.client.connection.max",
     "{connection}",
-    "The most connections there may be.",
+    "The maximum number of connections.",
     (state) => state.max
   ),
   count(
@@ -114,7 +115,7 @@ export const counts: ReadonlyArray<Count> = [
     "UpDownCounter",
     "socketpool.connection.validating",
     "{connection}",
-    "Connections in use that are only asked whether they still work.",
+    "Connections in use that are only being validated.",
     (state) => state.validating.length
   ),
   count("Counter", "socketpool.connection.opened", "{connection}", "Connections opened.", (state) => state.opened),
@@ -161,12 +162,12 @@ export const counts: ReadonlyArray<Count> = [
 export const timings: ReadonlyArray<Times> = [
   times("db.client.connection.create_time", "The time it took to open a connection.", (state) => state.openTime),
   times("db.client.connection.wait_time", "The time it took to obtain a connection.", (state) => state.waitTime),
-  times("db.client.connection.use_time", "The time between lending and taking back.", (state) => state.useTime)
+  times("db.client.connection.use_time", "The time a connection was held by a borrower.", (state) => state.useTime)
 ]
 
 /**
  * The upper bounds of histograms, in milliseconds: OpenTelemetry's (1, 5, 10, 50, 100, 500 ms, 1, 5, 10 s) and others
- * between and below. Each is a bound of `Histogram` too, so that they count exactly.
+ * between and below. Each is also a bound of `Histogram`, so the counts are exact.
  */
 export const bounds: ReadonlyArray<number> = [
   0.01,

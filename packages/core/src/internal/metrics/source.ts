@@ -1,16 +1,16 @@
-/** The figures of all pools of one name, those that have closed included. */
+/** The metrics of all pools of one name, including pools that have closed. */
 import { Histogram } from "../histogram.js"
 import type { State } from "../state.js"
 import { counts, type Series, type Times, timings } from "./instruments.js"
 
 export class Source {
   private readonly states = new Set<State<any>>()
-  /** What pools that have closed have counted. */
+  /** The counts of pools that have closed. */
   private readonly past = new Map<Series | Times, number | Histogram>()
 
   constructor(
     readonly name: string,
-    /** What `Effect.tagMetrics` said where the pools were made. */
+    /** The tags from `Effect.tagMetrics` where the pools were made. */
     readonly tags: ReadonlyArray<readonly [key: string, value: string]>
   ) {}
 

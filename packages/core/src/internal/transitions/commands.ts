@@ -1,4 +1,4 @@
-/** What transitions ask for. */
+/** The commands that transitions return. */
 import type { Command } from "../state.js"
 
 export type Commands<C> = ReadonlyArray<Command<C>>

@@ -90,8 +90,8 @@ const nextFor = <C>(state: State<C>, slot: Slot<C>): Waiter<C> | undefined => {
 }
 
 /**
- * Hands a slot to as many waiters as it has room for; a slot that nobody holds then is idle. Holders that reconnect come
- * first; a connection too old for them may have to make room.
+ * Hands a slot to as many waiters as it has room for; a slot that nobody holds then is idle. Holders that reconnect
+ * come first; a connection too old for them may have to make room.
  */
 export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   const first = nextFor(state, slot)

@@ -1,10 +1,10 @@
 /**
  * Transitions: the pace of opens while they fail.
  *
- * The limiter is a leaky bucket (J. Turner, "New directions in communications", 1986). A failed open fills it by one, up
- * to `burst`; it leaks one each `leakMillis`, and a success empties it. An open may begin if all opens in flight could
- * fail without an overflow. So at most 10 opens begin at once, and then one each 100 ms: 20 in the first second. Only the
- * opens that were in flight at the first failure can be more, up to `maxConnecting`.
+ * The limiter is a leaky bucket (J. Turner, "New directions in communications", 1986). A failed open fills it by one,
+ * up to `burst`; it leaks one each `leakMillis`, and a success empties it. An open may begin if all opens in flight
+ * could fail without an overflow. So at most 10 opens begin at once, and then one each 100 ms: 20 in the first second.
+ * Only the opens that were in flight at the first failure can be more, up to `maxConnecting`.
  */
 import type { OpenFailure, State } from "../state.js"
 

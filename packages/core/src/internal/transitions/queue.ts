@@ -85,7 +85,9 @@ export const failOldest = <C>(state: State<C>, why: WaitFailure): Commands<C> =>
   return oldest === undefined ? nothing : [failWaiter(state, oldest, why)]
 }
 
-/** The failure of a waiter at its deadline. While opens fail and none was tried for it, it is the last open's failure. */
+/**
+ * The failure of a waiter at its deadline. While opens fail and none was tried for it, it is the last open's failure.
+ */
 const timeoutFailure = <C>(state: State<C>): WaitFailure =>
   state.lastOpenFailure !== undefined && isOpenDelayed(state) ? state.lastOpenFailure : { _tag: "AcquireTimeout" }
 
@@ -109,8 +111,8 @@ export const unservedWaiters = <C>(state: State<C>): number =>
   state.waiters.length - state.validating.length * state.places
 
 /**
- * Whether this fiber would wait for itself: it holds every lease there can be, and it alone can end them. Takes one step
- * per lease.
+ * Whether this fiber would wait for itself: it holds every lease there can be, and it alone can end them. Takes one
+ * step per lease.
  */
 export const waitsForItself = <C>(state: State<C>, holder: Holder): boolean => {
   const isFull = state.slots.size >= state.max && state.inUse === state.slots.size

@@ -119,7 +119,9 @@ export const expireIdle = <C>(state: State<C>, now: number): Commands<C> => {
   return commands
 }
 
-/** Whether a connection has been idle for too long and the floor does not need it. One that is validated is not idle. */
+/**
+ * Whether a connection has been idle for too long and the floor does not need it. One that is validated is not idle.
+ */
 export const isStale = <C>(state: State<C>, slot: Slot<C>, now: number): boolean =>
   state.limits.idleTimeout !== Infinity && isUnheld(slot) && slot.phase !== "Validating" &&
   slot.since + state.limits.idleTimeout <= now && state.open > state.min

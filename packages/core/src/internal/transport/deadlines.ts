@@ -19,8 +19,8 @@ const keptAtRest = 16
 type ByTimeout = Map<number, Deadlines>
 
 /**
- * The deadlines of all operations with one clock and one timeout. They are in the order of arrival, so one sleeping fiber
- * serves any number of operations and connections. A fiber for each would cost more than the operation.
+ * The deadlines of all operations with one clock and one timeout. They are in the order of arrival, so one sleeping
+ * fiber serves any number of operations and connections. A fiber for each would cost more than the operation.
  */
 export class Deadlines {
   private static readonly byScheduler = new WeakMap<object, WeakMap<Clock.Clock, ByTimeout>>()

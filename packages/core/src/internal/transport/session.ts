@@ -2,8 +2,8 @@
  * A transport with pulled reads and one holder at a time.
  *
  * A session is held or idle. While it is held, bytes that come before they are asked for are kept, and the peer is held
- * back. While it is idle the peer is never held back, and a byte, an end or an error ends the session. (One unread byte in
- * a paused socket would hide even the peer's FIN.)
+ * back. While it is idle the peer is never held back, and a byte, an end or an error ends the session. (One unread byte
+ * in a paused socket would hide even the peer's FIN.)
  */
 import * as Effect from "effect/Effect"
 import { ConnectionError } from "../../ConnectionError.js"
@@ -173,8 +173,8 @@ export class Session<T extends Transport = Transport, C = unknown> {
   })
 
   /**
-   * Closes in order, unless it holds output that must not be sent any more. Completes when it has closed. Input that still
-   * arrives is dropped.
+   * Closes in order, unless it holds output that must not be sent any more. Completes when it has closed. Input that
+   * still arrives is dropped.
    */
   readonly close: Effect.Effect<void> = async((resume) => {
     this.revoke()

@@ -1,7 +1,7 @@
-/** Durations that are deadlines of operations. */
+/** Timeouts of operations. */
 import type { DurationInput } from "../effect/value.js"
 import { millis } from "../options.js"
 
-/** Milliseconds; `Infinity` for none. Throws a `RangeError` that names option, value and rule. */
+/** Returns milliseconds, `Infinity` for none. Throws a `RangeError` that names the option, the value and the rule. */
 export const timeoutMillis = (value: DurationInput | undefined): number =>
   value === undefined ? Infinity : millis("timeout", value, "more than 0", "Connection")
