@@ -1,5 +1,5 @@
 // Installs the packed packages in a project outside the workspace and uses a pool of TCP connections there, on Bun.
-// `npm run build` comes first.
+// It packs what `npm run build` has built.
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
@@ -9,7 +9,7 @@ import { install, pins } from "./runtimes.mjs"
 import { root } from "./workspace.mjs"
 
 const program = path.join(root, "packages/node/test/fixtures/runtimeProbe.ts")
-/** The program takes less than a second and ends by itself. */
+/** In milliseconds. The program takes less than a second and ends by itself. */
 const limit = 30_000
 
 const bun = install("bun", pins.bun)

@@ -1,11 +1,11 @@
-// The published packages as a user has them: packed, and installed in a project outside the workspace.
+// Packs the published packages and installs them in a project outside the workspace, as a user does.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { pnpm } from "./pnpm.mjs"
 import { published, readJson, root } from "./workspace.mjs"
 
 /**
- * Packs every published package into a folder: each package's name and its tarball.
+ * Packs every published package into a folder and returns each package's tarball by its name.
  *
  * @type {(folder: string) => Record<string, string>}
  */

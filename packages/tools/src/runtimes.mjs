@@ -1,25 +1,25 @@
-// The versions of Node and of Bun that are tested, and how to get them.
+// Pins the versions of Node and Bun that are tested, and installs them from npm.
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { root } from "./workspace.mjs"
 
-/** One Node of each major version, the oldest first, as npm's package `node` has them; Bun as its package `bun`. */
+/** One release of each major version of Node, the oldest first, and one of Bun. */
 export const pins = { node: ["20.20.2", "22.23.3", "24.21.0", "26.10.0"], bun: "1.4.5" }
 
 export const major = (version) => version.split(".")[0]
 
 const { arch, platform } = process
 /**
- * The packages that hold the executables. `node` and `bun` fetch theirs in an install script, which not every machine
- * lets run.
+ * The packages that ship the executables for this machine. The packages `node` and `bun` need install scripts for that,
+ * which some machines block.
  */
 const packages = {
   node: `${platform === "darwin" && arch === "arm64" ? "node-bin" : "node"}-${platform}-${arch}`,
   bun: `@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}`
 }
 
-/** The version that an executable says it is; none if it cannot be run. */
+/** Returns the version that an executable reports, or `undefined` if it does not run. */
 const versionOf = (executable) => {
   try {
     return execFileSync(executable, ["--version"], { encoding: "utf8", stdio: "pipe" }).trim().replace(/^v/, "")

@@ -10,7 +10,7 @@ const npm = (...words) => [process.platform === "win32" ? "npm.cmd" : "npm", wor
 /** @type {(name: string) => [string, ReadonlyArray<string>]} */
 const script = (name) => pnpmCommand(["run", name])
 
-/** The oldest and the newest Node, but for the one that runs this script and with it the step `test`. */
+/** The oldest and the newest Node, without the one that runs this script: the step `test` covers that. */
 const others = [pins.node[0], pins.node.at(-1)].map(major).filter((version) => version !== major(process.versions.node))
 
 const minute = 60_000

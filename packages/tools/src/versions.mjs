@@ -20,7 +20,7 @@ const pinned = (word) => {
 
 const vitest = path.join(root, "node_modules/vitest/vitest.mjs")
 
-/** Runs the tests on one version; tests that start programs by name find it first. */
+/** Runs the tests on one version of Node, which also comes first on the path. */
 const test = (version) => {
   const node = install("node", version)
   console.log(`\n==> Node ${version}`)
@@ -34,7 +34,7 @@ const test = (version) => {
       env: {
         ...process.env,
         PATH: `${path.dirname(node)}${path.delimiter}${process.env.PATH}`,
-        // Every worker compares it with its own version.
+        // Each worker compares it with its own version.
         SOCKETPOOL_NODE_VERSION: version
       }
     }
