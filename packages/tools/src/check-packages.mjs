@@ -4,8 +4,8 @@ import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
-import { pnpm } from "./pnpm.mjs"
-import { bin, published, readJson, root } from "./workspace.mjs"
+import { installIn, pack } from "./packed.mjs"
+import { bin, published } from "./workspace.mjs"
 
 const out = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-pack-"))
 process.on("exit", () => fs.rmSync(out, { recursive: true, force: true }))
@@ -27,11 +27,7 @@ const run = async (command, args, cwd = out) => {
 }
 
 /** Each package's name and its tarball. */
-const tarballs = Object.fromEntries(published.map(({ dir, manifest }) => {
-  const { name, version } = manifest
-  pnpm(["pack", "--pack-destination", out], { cwd: dir, stdio: ["ignore", "ignore", "inherit"] })
-  return [name, path.join(out, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`)]
-}))
+const tarballs = pack(out)
 
 for (const tarball of Object.values(tarballs)) {
   const files = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).split("\n")
@@ -48,34 +44,8 @@ await Promise.all(
 
 // A project outside the workspace, with the tarballs for dependencies.
 const app = path.join(out, "app")
-const version = (name) => readJson(path.join(root, "node_modules", name, "package.json")).version
-const files = Object.fromEntries(Object.entries(tarballs).map(([name, tarball]) => [name, `file:${tarball}`]))
 const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
-
-fs.mkdirSync(app)
-write(
-  "package.json",
-  JSON.stringify({
-    private: true,
-    dependencies: {
-      ...files,
-      ...Object.fromEntries(
-        ["effect", "@effect/platform", "@effect/platform-node"].map((name) => [name, version(name)])
-      )
-    },
-    devDependencies: { "@types/node": version("@types/node") }
-  })
-)
-// JSON is YAML. Thanks to the overrides, the packages find each other's tarballs, too.
-write(
-  "pnpm-workspace.yaml",
-  JSON.stringify({
-    strictPeerDependencies: true,
-    overrides: files,
-    allowBuilds: { "@parcel/watcher": false, "msgpackr-extract": false }
-  })
-)
-pnpm(["install", "--prefer-offline", "--silent", "--no-frozen-lockfile"], { cwd: app })
+installIn(app, tarballs)
 
 // Every published module loads with import and with require, and finds the one `effect`.
 const modules = published.flatMap(({ manifest: { name, publishConfig } }) =>

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process"
 import { stripVTControlCharacters } from "node:util"
 import { pnpmCommand } from "./pnpm.mjs"
+import { major, pins } from "./runtimes.mjs"
 import { root } from "./workspace.mjs"
 
 /** @type {(...words: ReadonlyArray<string>) => [string, ReadonlyArray<string>]} */
@@ -9,11 +10,19 @@ const npm = (...words) => [process.platform === "win32" ? "npm.cmd" : "npm", wor
 /** @type {(name: string) => [string, ReadonlyArray<string>]} */
 const script = (name) => pnpmCommand(["run", name])
 
+/** The oldest and the newest Node, without the one that runs this script: the step `test` covers that. */
+const others = [pins.node[0], pins.node.at(-1)].map(major).filter((version) => version !== major(process.versions.node))
+
 const minute = 60_000
 /** @type {ReadonlyArray<{ name: string; run: [string, ReadonlyArray<string>]; limit: number }>} */
 const steps = [
   { name: "test", run: npm("test"), limit: 12 * minute },
-  ...["check", "lint", "build", "docs", "check-packages"].map((name) => ({
+  ...others.map((version) => ({
+    name: `test:versions ${version}`,
+    run: npm("run", "test:versions", "--", version),
+    limit: 12 * minute
+  })),
+  ...["check", "lint", "build", "docs", "check-packages", "bun-probe"].map((name) => ({
     name,
     run: script(name),
     limit: 5 * minute
