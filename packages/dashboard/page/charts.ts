@@ -160,7 +160,7 @@ export const charts: ReadonlyArray<ChartOptions> = [
     title: "Connections",
     note: "Open connections, and requests that wait for one.",
     lines: [
-      { key: "max", label: "at most", color: "--cap", dash: [4, 4], width: 1, isStepped: true },
+      { key: "maxConnections", label: "at most", color: "--cap", dash: [4, 4], width: 1, isStepped: true },
       { key: "idle", label: "idle", color: "--idle", isStepped: true },
       { key: "inUse", label: "in use", color: "--in-use", isFilled: true, isStepped: true },
       { key: "opening", label: "opening", color: "--opening", dash: [6, 4], isStepped: true },

@@ -1,11 +1,11 @@
 /** Everything about one pool. */
+import { total } from "../src/internal/row.js"
 import { Chart, charts } from "./charts.js"
 import { el, setHidden, setText, setValue } from "./dom.js"
 import { Feed } from "./feed.js"
 import { count, millis, percent, plural, rate, span } from "./format.js"
 import { Leases } from "./leases.js"
 import type { PoolModel, PoolStats } from "./model.js"
-import { sum } from "./model.js"
 import { Operate } from "./operate.js"
 import { Failures, lifeCounts, outcomeCounts } from "./tables.js"
 import { spoken, symbol, verdictOf } from "./verdict.js"
@@ -28,7 +28,7 @@ const figures: ReadonlyArray<Figure> = [
   {
     key: "failed",
     label: "refused",
-    of: (pool) => pool.recentRate(({ failed }) => sum(failed)),
+    of: (pool) => pool.recentRate(({ failed }) => total(failed)),
     format: rate
   },
   { key: "waitMean", label: "mean wait", of: (pool) => pool.recentMean(({ waitTime }) => waitTime), format: millis }

@@ -2,85 +2,43 @@
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import type { PoolStats } from "@socketpool/core/PoolStats"
 import type { History, PoolHistory } from "../src/History.js"
+import { type Column, columns, named, type Row, valuesOf } from "../src/internal/row.js"
 import type { PoolSnapshot } from "../src/Snapshot.js"
 
 export type Notice = PoolEvent & { readonly id: number }
 export type { History, PoolHistory, PoolSnapshot, PoolStats }
 
-/** Figures at one moment; those of a span are of the time since the moment before, and null when there was nothing. */
-export interface Point {
+/** The figures of a row, its times in seconds, and those of the time since the row before, which are null if it has none. */
+export interface Point extends Omit<Row, "failed"> {
   /** In seconds since 1970, as the charts want it. */
   readonly at: number
-  readonly idle: number
-  readonly inUse: number
-  readonly opening: number
-  readonly pending: number
-  readonly max: number
+  /** Leases per second. */
   readonly served: number | null
+  /** Requests per second that got no connection. */
   readonly failed: number | null
+  /** In milliseconds. */
   readonly waitMean: number | null
-  readonly waitP50: number
-  readonly waitP95: number
-  readonly waitP99: number
+  /** In milliseconds. */
   readonly useMean: number | null
-  readonly useP50: number
-  readonly useP95: number
-  readonly useP99: number
 }
-
-type Row = Readonly<Record<string, number>>
 
 /** Over how long rates in tables go, in milliseconds. */
 export const recentMillis = 10_000
 const mostNotices = 200
 const mostFailures = 20
 
-export const sum = (counts: Readonly<Record<string, number>>): number =>
-  Object.values(counts).reduce((a, b) => a + b, 0)
-
-const rowOf = (at: number, stats: PoolStats): Row => ({
-  at,
-  idle: stats.idle,
-  inUse: stats.inUse,
-  opening: stats.opening,
-  pending: stats.pending,
-  maxConnections: stats.maxConnections,
-  acquired: stats.acquired,
-  failed: sum(stats.failed),
-  waitCount: stats.waitTime.count,
-  waitMillis: stats.waitTime.totalMillis,
-  waitP50: stats.waitTime.p50Millis,
-  waitP95: stats.waitTime.p95Millis,
-  waitP99: stats.waitTime.p99Millis,
-  useCount: stats.useTime.count,
-  useMillis: stats.useTime.totalMillis,
-  useP50: stats.useTime.p50Millis,
-  useP95: stats.useTime.p95Millis,
-  useP99: stats.useTime.p99Millis
-})
-
-const pointOf = (row: Row, before: Row | undefined): Point => {
-  const more = (key: string): number => row[key]! - (before?.[key] ?? row[key]!)
-  const seconds = more("at") / 1_000
-  const perSecond = (key: string) => seconds > 0 ? more(key) / seconds : null
-  const mean = (total: string, of: string) => more(of) > 0 ? more(total) / more(of) : null
+const pointOf = (row: Row, before: Row = row): Point => {
+  const delta = (column: Column): number => row[column] - before[column]
+  const seconds = delta("at") / 1_000
+  const perSecond = (column: Column) => seconds > 0 ? delta(column) / seconds : null
+  const mean = (millis: Column, count: Column) => delta(count) > 0 ? delta(millis) / delta(count) : null
   return {
-    at: row["at"]! / 1_000,
-    idle: row["idle"]!,
-    inUse: row["inUse"]!,
-    opening: row["opening"]!,
-    pending: row["pending"]!,
-    max: row["maxConnections"]!,
+    ...row,
+    at: row.at / 1_000,
     served: perSecond("acquired"),
     failed: perSecond("failed"),
     waitMean: mean("waitMillis", "waitCount"),
-    waitP50: row["waitP50"]!,
-    waitP95: row["waitP95"]!,
-    waitP99: row["waitP99"]!,
-    useMean: mean("useMillis", "useCount"),
-    useP50: row["useP50"]!,
-    useP95: row["useP95"]!,
-    useP99: row["useP99"]!
+    useMean: mean("useMillis", "useCount")
   }
 }
 
@@ -117,7 +75,7 @@ export class PoolModel {
     this.lastRow = undefined
     this.pendingSince = undefined
     for (const values of past.rows) {
-      this.push(Object.fromEntries(history.columns.map((column, i) => [column, values[i]!])))
+      this.push(named(history.columns, values))
     }
     this.notices = []
     this.openFailure = undefined
@@ -130,7 +88,7 @@ export class PoolModel {
   take(at: number, snapshot: PoolSnapshot, keepMillis: number): void {
     this.snapshot = snapshot
     this.isClosed = false
-    if (this.lastRow === undefined || at > this.lastRow["at"]!) this.push(rowOf(at, snapshot.stats))
+    if (this.lastRow === undefined || at > this.lastRow.at) this.push(named(columns, valuesOf(at, snapshot.stats)))
     while (this.points.length > 2 && this.points[0]!.at * 1_000 < at - Math.max(keepMillis, 60_000)) this.points.shift()
     this.recent.push({ at, stats: snapshot.stats })
     while (this.recent.length > 2 && this.recent[1]!.at <= at - recentMillis) this.recent.shift()
@@ -176,7 +134,7 @@ export class PoolModel {
   private push(row: Row): void {
     this.points.push(pointOf(row, this.lastRow))
     this.lastRow = row
-    if (row["pending"]! > 0) this.pendingSince ??= row["at"]!
+    if (row.pending > 0) this.pendingSince ??= row.at
     else this.pendingSince = undefined
   }
 }

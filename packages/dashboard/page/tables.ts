@@ -1,8 +1,8 @@
 /** The tables of what a pool has counted: who asked and what came of it, and what was opened and closed. */
+import { total } from "../src/internal/row.js"
 import { el, setHidden, setText, setValue, table } from "./dom.js"
 import { count, millis, percent, rate, time } from "./format.js"
 import type { PoolModel, PoolStats } from "./model.js"
-import { sum } from "./model.js"
 
 interface Counted {
   readonly key: string
@@ -12,7 +12,7 @@ interface Counted {
   readonly isRare?: boolean
 }
 
-const asked = (stats: PoolStats): number => stats.acquired + sum(stats.failed) + stats.cancelled
+const asked = (stats: PoolStats): number => stats.acquired + total(stats.failed) + stats.cancelled
 
 const failures = {
   Timeout: "failed: no connection in time",

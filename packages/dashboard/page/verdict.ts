@@ -1,6 +1,7 @@
 /** How a pool is, in words. */
+import { total } from "../src/internal/row.js"
 import { plural, span, time } from "./format.js"
-import { type PoolModel, sum } from "./model.js"
+import type { PoolModel } from "./model.js"
 
 export interface Verdict {
   readonly tone: "good" | "warn" | "bad" | "off"
@@ -20,7 +21,7 @@ export const verdictOf = (pool: PoolModel, now: number): Verdict => {
   if (pool.isClosed) return { tone: "off", word: "closed", more: "its last figures are shown" }
   if (snapshot === undefined) return { tone: "off", word: "unknown", more: "no figures yet" }
   const { stats } = snapshot
-  const refused = pool.recentCount(({ failed }) => sum(failed)) ?? 0
+  const refused = pool.recentCount(({ failed }) => total(failed)) ?? 0
   const connections = stats.idle + stats.inUse
   if (pool.isDraining) {
     return { tone: "warn", word: "draining", more: `${plural(stats.leased, "lease")} still held` }

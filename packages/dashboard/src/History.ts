@@ -5,6 +5,7 @@
  */
 import { PoolEvent } from "@socketpool/core/PoolEvent"
 import * as Schema from "effect/Schema"
+import { type Column, columns } from "./internal/row.js"
 
 /**
  * What each row of `PoolHistory` holds, in this order. `at` is in milliseconds since 1970, times are in milliseconds; all
@@ -13,26 +14,7 @@ import * as Schema from "effect/Schema"
  * @since 0.1.0
  * @category models
  */
-export const columns = [
-  "at",
-  "idle",
-  "inUse",
-  "opening",
-  "pending",
-  "maxConnections",
-  "acquired",
-  "failed",
-  "waitCount",
-  "waitMillis",
-  "waitP50",
-  "waitP95",
-  "waitP99",
-  "useCount",
-  "useMillis",
-  "useP50",
-  "useP95",
-  "useP99"
-] as const
+export const historyColumns: ReadonlyArray<Column> = columns
 
 /**
  * One pool's past.
@@ -44,7 +26,7 @@ export const PoolHistory = Schema.Struct({
   /** The number that the pool has in `Snapshot`. */
   id: Schema.Number,
   name: Schema.String,
-  /** Figures, oldest first, each as `columns` says. */
+  /** Figures, oldest first, each as `historyColumns` says. */
   rows: Schema.Array(Schema.Array(Schema.Number)),
   /** The last notices, oldest first, at most 200. */
   notices: Schema.Array(PoolEvent),

@@ -27,6 +27,18 @@ describe("what can be read", () => {
       expect({ ...pools[0]!.stats, ageMillis: 0 }).toEqual({ ...stats, ageMillis: 0 })
     }))
 
+  it.scopedLive("the advice counts several leases of one connection", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const pool = yield* new Backend().pool({ maxConnections: 2, concurrency: 4 })
+      for (let i = 0; i < 15; i++) {
+        yield* Effect.all(Array.from({ length: 8 }, () => pool.use(() => Effect.sleep(5))), { concurrency: 8 })
+      }
+      const { json: { pools: [{ advice }] } } = yield* ask(`${url}api/pools`)
+      expect(advice.isFounded).toBe(true)
+      expect(advice.utilization).toBeCloseTo(advice.load / (2 * 4), 10)
+    }))
+
   it.scopedLive("a snapshot tells of at most 200 leases, and of how many there are", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
@@ -53,6 +65,40 @@ describe("what can be read", () => {
       expect(brief.rows.map((row) => row[inUse])).toContain(1)
       expect(brief.notices.map(({ _tag }) => _tag)).toEqual(["Opened", "Draining", "Closed", "PoolClosed"])
       expect(history.actions).toBe(false)
+    }))
+
+  it.scopedLive("the history names the values of its rows", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const pool = yield* new Backend().pool({ maxConnections: 3 })
+      yield* pool.use(() => Effect.sleep("20 millis"))
+      yield* pool.get
+      const latest = Effect.map(ask(`${url}api/history`), ({ json: { columns, pools: [{ rows }] } }) => {
+        expect(columns).toEqual(History.historyColumns)
+        return Object.fromEntries(columns.map((name: string, i: number) => [name, rows.at(-1)?.[i]]))
+      })
+      const row = yield* Effect.repeat(latest, { until: ({ acquired }) => acquired === 2 })
+      const { useTime, waitTime } = yield* pool.stats
+      expect(row).toEqual({
+        at: expect.any(Number),
+        idle: 0,
+        inUse: 1,
+        opening: 0,
+        pending: 0,
+        maxConnections: 3,
+        acquired: 2,
+        failed: 0,
+        waitCount: 2,
+        waitMillis: waitTime.totalMillis,
+        waitP50: waitTime.p50Millis,
+        waitP95: waitTime.p95Millis,
+        waitP99: waitTime.p99Millis,
+        useCount: 1,
+        useMillis: useTime.totalMillis,
+        useP50: useTime.p50Millis,
+        useP95: useTime.p95Millis,
+        useP99: useTime.p99Millis
+      })
     }))
 
   it.scopedLive("a thousand notices do not push the last errors out, nor grow without end", () =>

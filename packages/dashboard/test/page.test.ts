@@ -41,7 +41,7 @@ const numbersOf = (stats: PoolStats) => ({
   "[data-line=inUse]": stats.inUse,
   "[data-line=idle]": stats.idle,
   "[data-line=pending]": stats.pending,
-  "[data-line=max]": stats.maxConnections,
+  "[data-line=maxConnections]": stats.maxConnections,
   "[data-line=waitP50]": stats.waitTime.p50Millis,
   "[data-line=waitP99]": stats.waitTime.p99Millis,
   "[data-line=useP95]": stats.useTime.p95Millis,

@@ -2,7 +2,8 @@
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import type { PoolStats } from "@socketpool/core/PoolStats"
-import type { columns, PoolHistory } from "../History.js"
+import type { PoolHistory } from "../History.js"
+import { valuesOf } from "./row.js"
 
 /** The last so many of whatever comes. */
 export class Last<A> {
@@ -22,34 +23,6 @@ export class Last<A> {
       this.items.slice() :
       [...this.items.slice(this.next), ...this.items.slice(0, this.next)]
   }
-}
-
-const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
-
-type Row = { readonly [Column in (typeof columns)[number]]: number }
-
-const rowOf = (at: number, stats: PoolStats): ReadonlyArray<number> => {
-  const row: Row = {
-    at,
-    idle: stats.idle,
-    inUse: stats.inUse,
-    opening: stats.opening,
-    pending: stats.pending,
-    maxConnections: stats.maxConnections,
-    acquired: stats.acquired,
-    failed: total(stats.failed),
-    waitCount: stats.waitTime.count,
-    waitMillis: stats.waitTime.totalMillis,
-    waitP50: stats.waitTime.p50Millis,
-    waitP95: stats.waitTime.p95Millis,
-    waitP99: stats.waitTime.p99Millis,
-    useCount: stats.useTime.count,
-    useMillis: stats.useTime.totalMillis,
-    useP50: stats.useTime.p50Millis,
-    useP95: stats.useTime.p95Millis,
-    useP99: stats.useTime.p99Millis
-  }
-  return Object.values(row)
 }
 
 /** An error's message can be as long as its maker likes. */
@@ -73,7 +46,7 @@ export class PoolRecord {
 
   note(at: number, stats: PoolStats): void {
     this.lastAt = at
-    this.rows?.push(rowOf(at, stats))
+    this.rows?.push(valuesOf(at, stats))
   }
 
   /** Keeps a notice; what is to be told of it. */

@@ -6,11 +6,12 @@ import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { columns, type History } from "../History.js"
+import type { History } from "../History.js"
 import type { PoolSnapshot, Snapshot } from "../Snapshot.js"
 import type { Resolved } from "./options.js"
 import { Outbox } from "./outbox.js"
 import { PoolRecord } from "./record.js"
+import { columns } from "./row.js"
 
 /** How many leases a snapshot tells of a pool. */
 const mostLeases = 200
