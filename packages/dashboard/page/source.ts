@@ -1,4 +1,4 @@
-/** Where the figures come from: the dashboard's own HTTP interface, below the page's own address. */
+/** The client of the dashboard's HTTP interface, which is below the page's own address. */
 import type { Snapshot } from "../src/Snapshot.js"
 import type { History, Notice } from "./model.js"
 

@@ -4,7 +4,7 @@ import type { PoolStats } from "@socketpool/core/PoolStats"
 export const total = (counts: Readonly<Record<string, number>>): number =>
   Object.values(counts).reduce((a, b) => a + b, 0)
 
-/** How each figure is read from the statistics, in the order in which a row lists them. */
+/** Reads each figure from the statistics, in the order in which a row lists them. */
 const figures = {
   at: (_: PoolStats, at: number) => at,
   idle: (stats: PoolStats) => stats.idle,
