@@ -1,4 +1,4 @@
-/** What a dashboard says of the pools of another process. */
+/** The client of a dashboard in another process. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { type Failure, unreachable, usageError } from "./failure.js"
 
-/** The address of a dashboard; a bare `localhost:8686` will do. */
+/** Parses the address of a dashboard; the scheme is optional, as in `localhost:8686`. */
 export const parse = (text: string): Effect.Effect<URL, Failure> =>
   Effect.try({
     try: () => {
@@ -31,10 +31,10 @@ export const snapshot = (url: URL, token: Redacted.Redacted<string> | undefined)
     ),
     Effect.flatMap((response) =>
       response.status === 401
-        ? unreachable(`The dashboard at ${url.href} wants a token: set SOCKETPOOL_TOKEN.`)
+        ? unreachable(`The dashboard at ${url.href} requires a token: set SOCKETPOOL_TOKEN.`)
         : Effect.mapError(
           HttpClientResponse.schemaBodyJson(Snapshot)(response),
-          () => unreachable(`What answers at ${url.href} is no dashboard of socketpool (status ${response.status}).`)
+          () => unreachable(`The server at ${url.href} is not a socketpool dashboard (status ${response.status}).`)
         )
     ),
     Effect.scoped,
