@@ -55,10 +55,11 @@ describe("the read routes", () => {
       const scope = yield* Scope.make()
       const pool = yield* Scope.extend(new Backend().pool({ name: "brief", maxConnections: 1 }), scope)
       yield* ask(`${url}api/pools`)
-      const inUseRows = Effect.map(ask(`${url}api/history`), ({ json: { columns, pools: [{ rows }] } }) =>
-        rows.map((row: ReadonlyArray<number>) =>
-          row[columns.indexOf("inUse")]
-        ))
+      const inUseRows = Effect.map(
+        ask(`${url}api/history`),
+        ({ json: { columns, pools: [{ rows }] } }): ReadonlyArray<number> =>
+          rows.map((row: ReadonlyArray<number>) => row[columns.indexOf("inUse")])
+      )
       yield* pool.use(() => Effect.repeat(inUseRows, { until: (inUse) => inUse.includes(1) }))
       yield* Scope.close(scope, Exit.void)
       const { json } = yield* ask(`${url}api/history`)
