@@ -36,7 +36,8 @@ export const verdictOf = (pool: PoolModel, now: number): Verdict => {
       { tone: "warn", word: "opens fail", explanation: `${plural(connections, "connection")} still open; ${failed}` }
   }
   if (stats.pending > 0) {
-    const long = pool.pendingSince === undefined ? "" : ` for ${duration(now - pool.pendingSince)}`
+    const pendingMillis = pool.pendingSince === undefined ? 0 : now - pool.pendingSince
+    const long = pendingMillis < 1_000 ? "" : ` for ${duration(pendingMillis)}`
     return {
       tone: "warn",
       word: "waiting",
