@@ -70,9 +70,9 @@ describe("doctor", () => {
 
   it.scopedLive("reports a port without a listener, and a name that cannot be resolved", () =>
     Effect.gen(function*() {
-      const nobody = yield* run(`tcp://127.0.0.1:${yield* closedPort}`)
-      assert.deepInclude(nobody("connect"), { level: "fail" })
-      assert.include(nobody("connect")!.text, "ECONNREFUSED")
+      const refused = yield* run(`tcp://127.0.0.1:${yield* closedPort}`)
+      assert.deepInclude(refused("connect"), { level: "fail" })
+      assert.include(refused("connect")!.text, "ECONNREFUSED")
       const nowhere = yield* run("tcp://there.is.no.such.name.invalid:80")
       assert.deepInclude(nowhere("name"), { level: "fail" })
     }))

@@ -30,8 +30,8 @@ export const verdictOf = (pool: PoolModel, now: number): Verdict => {
   if (openFailure !== undefined) {
     const failed = `last open failed with ${openFailure.error} at ${time(openFailure.at)}`
     // Connections that stay in use do not serve the requests that fail.
-    const servesNobody = pool.recentCount(({ acquired }) => acquired) === 0 && recentlyFailed > 0
-    return connections === 0 || servesNobody ?
+    const servesNone = pool.recentCount(({ acquired }) => acquired) === 0 && recentlyFailed > 0
+    return connections === 0 || servesNone ?
       { tone: "bad", word: "down", explanation: failed } :
       { tone: "warn", word: "opens fail", explanation: `${plural(connections, "connection")} still open; ${failed}` }
   }
