@@ -19,10 +19,10 @@ import { faults } from "./internal/faultyServer.js"
 import { protocols } from "./internal/limits.js"
 import * as Top from "./internal/top.js"
 
-const json = Options.withDescription(Options.boolean("json"), "JSON, one document a line, instead of text")
+const json = Options.withDescription(Options.boolean("json"), "Prints JSON, one document per line, instead of text.")
 
-/** Reads an option, or says which, what it is and what it must be. */
-const read =
+/** Parses an option, or fails with its name, its value and the rule. */
+const parsed =
   <A>(name: string, rule: string, parse: (text: string) => A | undefined) => (option: Options.Options<string>) =>
     Options.mapEffect(option, (text) => {
       const value = parse(text)
@@ -34,14 +34,14 @@ const read =
     })
 
 const wholeNumber = (name: string, least: number, most: number) =>
-  read(
+  parsed(
     name,
     `a whole number from ${least} to ${most}`,
     (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined
   )(Options.withPseudoName(Options.text(name), "n"))
 
 const choice = <const A extends string>(name: string, choices: ReadonlyArray<A>) =>
-  read(
+  parsed(
     name,
     `one of ${choices.join(", ")}`,
     (text) => choices.find((choice) => choice === text)
@@ -50,11 +50,11 @@ const choice = <const A extends string>(name: string, choices: ReadonlyArray<A>)
 const whole = (name: string, least: number, most: number, initial: number, about: string) =>
   wholeNumber(name, least, most).pipe(
     Options.withDefault(initial),
-    Options.withDescription(`${about} (from ${least} to ${most}; ${initial})`)
+    Options.withDescription(`${about} From ${least} to ${most}, default ${initial}.`)
   )
 
-/** A duration as Effect reads it, such as `500 millis` or `10 seconds`, and also `500ms`, `10s`, `2m`. */
-const readDuration = (text: string): Duration.Duration | undefined => {
+/** Parses a duration in the format of Effect, such as `500 millis` or `10 seconds`, or as `500ms`, `10s`, `2m`. */
+const parseDuration = (text: string): Duration.Duration | undefined => {
   const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text)
   const units = { ms: "millis", s: "seconds", m: "minutes", h: "hours" } as const
   const input = short === null ? text : `${short[1]} ${units[short[2] as keyof typeof units]}`
@@ -62,14 +62,14 @@ const readDuration = (text: string): Duration.Duration | undefined => {
   return decoded !== undefined && Duration.isFinite(decoded) && Duration.toMillis(decoded) > 0 ? decoded : undefined
 }
 
-const someTime = (name: string, about: string) =>
-  read(name, "a duration of more than 0, such as 500ms, 10s or 2m", readDuration)(
+const optionalDuration = (name: string, about: string) =>
+  parsed(name, "a duration of more than 0, such as 500ms, 10s or 2m", parseDuration)(
     Options.withPseudoName(Options.text(name), "duration")
   ).pipe(Options.withDescription(about))
 
 const duration = (name: string, initial: Duration.DurationInput, about: string) =>
   Options.withDefault(
-    someTime(name, `${about} (such as 500ms, 10s, 2m; ${Duration.format(initial)})`),
+    optionalDuration(name, `${about} For example 500ms, 10s or 2m; default ${Duration.format(initial)}.`),
     Duration.decode(initial)
   )
 
@@ -83,75 +83,94 @@ const demo = Command.make(
   {
     port: Options.optional(Options.withDescription(
       wholeNumber("port", 0, 65_535),
-      "where the live page is (8686, or any that is free if that is taken)"
+      "Serves the live page on this port, 0 for a free one. Default: 8686, or a free port if 8686 is taken."
     )),
     page: Options.map(
-      Options.withDescription(Options.boolean("no-page"), "without the live page"),
-      (without) => !without
+      Options.withDescription(Options.boolean("no-page"), "Runs without the live page."),
+      (isOff) => !isOff
     ),
-    seconds: whole("seconds", 1, 3_600, 10, "how long it goes on where there is no terminal"),
-    fibers: whole("fibers", 1, 10_000, 200, "how many fibers ask"),
-    connections: whole("connections", 1, 1_000, 8, "the most connections that they share"),
+    seconds: whole("seconds", 1, 3_600, 10, "Sets how many seconds the demo runs without a terminal."),
+    fibers: whole("fibers", 1, 10_000, 200, "Sets how many fibers send requests."),
+    connections: whole("connections", 1, 1_000, 8, "Sets the maxConnections of the pool."),
     fault: Options.optional(
-      Options.withDescription(choice("fault", faults), "what the server does, instead of one after the other")
+      Options.withDescription(
+        choice("fault", faults),
+        "Starts with this fault. Without a terminal, the demo stays at it and does not go through the others."
+      )
     ),
     json
   },
   (options) =>
     Demo.run({ ...options, fault: Option.getOrUndefined(options.fault), port: Option.getOrUndefined(options.port) })
 ).pipe(Command.withDescription(
-  "A server, a pool, load, a dial for faults and the live page. In a terminal keys turn the dial; elsewhere the server " +
-    "goes through its faults by itself, and the exit code says whether the pool bore them."
+  "Runs a server, a pool under load, and the live page. In a terminal, keys switch the server between none (healthy), " +
+    "slow, lossy, stuck and down. Without a terminal, the server goes through these faults by itself. The exit code is " +
+    "0 if the pool survived every fault."
 ))
 
 const top = Command.make(
   "top",
   {
-    url: Args.withDescription(Args.text({ name: "url" }), "the address of a dashboard, such as http://localhost:8686"),
-    interval: duration("interval", "1 second", "how often to look"),
-    once: Options.withDescription(Options.boolean("once"), "print the table once"),
+    url: Args.withDescription(
+      Args.text({ name: "url" }),
+      "The address of a dashboard, for example http://localhost:8686."
+    ),
+    interval: duration("interval", "1 second", "Sets how often the table is refreshed."),
+    once: Options.withDescription(Options.boolean("once"), "Prints the table once."),
     json
   },
   (options) => Effect.flatMap(token, (token) => Top.run({ ...options, token }))
 ).pipe(Command.withDescription(
-  "The pools of a process that serves the dashboard, live: s sorts, q quits. Rates are those of the last interval, or " +
-    "since the pool was made at the first look. A token is taken from SOCKETPOOL_TOKEN."
+  "Shows a live table of the pools of a process that serves the dashboard. Press s to change the sort order, q to " +
+    "quit. Rates cover the last interval; in the first table they cover the pool's lifetime. If the dashboard " +
+    "requires a token, set SOCKETPOOL_TOKEN."
 ))
 
 const server = Args.withDescription(
   Args.text({ name: "server" }),
-  "tcp://host:port, tls://host:port or unix:/path"
+  "The address of the server: tcp://host:port, tls://host:port or unix:/path."
 )
 
 const bench = Command.make(
   "bench",
   {
     target: server,
-    connections: whole("connections", 1, 10_000, 10, "the most connections"),
-    concurrency: whole("concurrency", 1, 100_000, 50, "how many call, each again when it has its answer"),
+    connections: whole("connections", 1, 10_000, 10, "Sets the maxConnections of the pool."),
+    concurrency: whole(
+      "concurrency",
+      1,
+      100_000,
+      50,
+      "Sets how many callers run at once. Each calls again when it has its answer."
+    ),
     rate: Options.text("rate").pipe(
       Options.withPseudoName("n"),
-      read("rate", "a number of calls a second, more than 0", (text) => Number(text) > 0 ? Number(text) : undefined),
+      parsed("rate", "a number of calls a second, more than 0", (text) => Number(text) > 0 ? Number(text) : undefined),
       Options.optional,
-      Options.withDescription("so many calls a second instead, whether those before have ended or not")
+      Options.withDescription(
+        "Starts this many calls per second, whether earlier calls have ended or not. Replaces --concurrency."
+      )
     ),
-    duration: duration("duration", "10 seconds", "how long"),
-    payload: whole("payload", 1, 10_000_000, 64, "how many bytes to send"),
+    duration: duration("duration", "10 seconds", "Sets how long new calls start."),
+    payload: whole("payload", 1, 10_000_000, 64, "Sets how many bytes each call sends."),
     send: Options.optional(Options.withDescription(
       Options.text("send"),
-      "what to send instead; \\r, \\n and \\t stand for what they do"
+      "Sends this text instead of --payload bytes. \\r, \\n and \\t become the characters they stand for."
     )),
     expect: choice("expect", ["echo", "lines"] as const).pipe(
       Options.withDefault("echo" as const),
-      Options.withDescription("what answers are: as many bytes as were sent, or a line (echo)")
+      Options.withDescription(
+        "Sets where an answer ends: echo after as many bytes as were sent, lines after one line. Default: echo."
+      )
     ),
     json
   },
   (options) =>
     Bench.run({ ...options, rate: Option.getOrUndefined(options.rate), send: Option.getOrUndefined(options.send) })
 ).pipe(Command.withDescription(
-  "Load on a server through a pool, and how long calls, waits for a connection and uses take: closed-loop, or with --rate " +
-    "open-loop, where each call counts from when it was meant to begin. The exit code is 1 if a call failed."
+  "Calls a server through a pool, and reports the latency of whole calls, of waits for a connection, and of uses. " +
+    "The loop is closed; with --rate it is open, and each call is timed from its scheduled start. The exit code is 1 " +
+    "if a call failed."
 ))
 
 const doctor = Command.make(
@@ -159,17 +178,27 @@ const doctor = Command.make(
   {
     target: server,
     maxConnections: Options.optional(
-      Options.withDescription(wholeNumber("max-connections", 1, 1_000_000), "of each pool")
+      Options.withDescription(
+        wholeNumber("max-connections", 1, 1_000_000),
+        "The maxConnections of each pool, to compare with the limit of the server. Requires --protocol."
+      )
     ),
-    processes: whole("processes", 1, 100_000, 1, "how many processes have such a pool"),
-    idleTimeout: Options.optional(someTime("idle-timeout", "of the pool")),
-    watchIdle: Options.optional(someTime("watch-idle", "how long to watch whether an idle connection is closed")),
+    processes: whole("processes", 1, 100_000, 1, "The number of processes that have such a pool."),
+    idleTimeout: Options.optional(
+      optionalDuration(
+        "idle-timeout",
+        "The idleTimeout of the pool, to compare with the time after which the server closes idle connections."
+      )
+    ),
+    watchIdle: Options.optional(
+      optionalDuration("watch-idle", "Watches an idle connection for this long, to see whether the server closes it.")
+    ),
     protocol: Options.optional(
-      Options.withDescription(choice("protocol", protocols), "what the server speaks, to ask for its limits")
+      Options.withDescription(choice("protocol", protocols), "Asks the server for its limits in this protocol.")
     ),
     url: Options.optional(Options.withDescription(
       Options.text("url"),
-      "the address of a dashboard, for advice on the size by what was measured"
+      "The address of a dashboard: adds the size advice for its running pools."
     )),
     json
   },
@@ -187,16 +216,16 @@ const doctor = Command.make(
         token
       }))
 ).pipe(Command.withDescription(
-  "Whether a pool's options fit its server: its name, connecting, a greeting, TLS and its certificate, the most " +
-    "connections it takes, and whether it closes idle ones. The exit code is 1 if something has to be mended."
+  "Checks whether a pool's options fit its server: name resolution, connecting, a greeting, TLS and the certificate, " +
+    "the connection limit, and whether the server closes idle connections. The exit code is 1 if a check failed."
 ))
 
 const root = Command.make("socketpool").pipe(
   Command.withDescription(HelpDoc.blocks([
-    HelpDoc.p("See, try and examine connection pools."),
+    HelpDoc.p("Watch, try and check connection pools."),
     HelpDoc.p(
-      "Exit codes: 0 all is well; 1 what was run or looked at is not in order; 2 a wrong option or argument; 3 nobody " +
-        "answers there; 130 interrupted."
+      "Exit codes: 0 success; 1 a check or a call failed; 2 an invalid option or argument; 3 no answer from the " +
+        "address; 130 interrupted."
     )
   ])),
   Command.withSubcommands([demo, top, bench, doctor])

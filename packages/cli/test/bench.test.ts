@@ -27,7 +27,7 @@ const run = (target: string, more: Partial<Bench.Options> = {}) =>
   })
 
 describe("bench", () => {
-  it.scopedLive("counts what the server counts, and its own figures agree", () =>
+  it.scopedLive("agrees with the counts of the server, and with itself", () =>
     Effect.gen(function*() {
       const { accepted, port, received } = yield* echo
       const { exit, result } = yield* run(`tcp://127.0.0.1:${port}`)
@@ -37,7 +37,7 @@ describe("bench", () => {
       assert.isAtMost(accepted(), 4)
       assert.deepStrictEqual(failed, {})
       assert.deepStrictEqual([callMillis.count, waitMillis.count, useMillis.count], [answered, answered, answered])
-      // One more, to see whether anybody is there.
+      // One lease more: the first checks that the server is reachable.
       assert.strictEqual(stats.acquired, answered + 1)
       assert.approximately(perSecond, answered / seconds, 1e-6)
       for (const { max, p50, p90, p99, p999 } of [callMillis, waitMillis, useMillis]) {
@@ -45,7 +45,7 @@ describe("bench", () => {
       }
     }))
 
-  it.scopedLive("shows a stall of the server in an open loop, which a closed loop would leave out", () =>
+  it.scopedLive("shows a stall of the server in an open loop, which a closed loop hides", () =>
     Effect.gen(function*() {
       let isStalled = false
       const stalling = serve((socket, chunk) => {
@@ -64,12 +64,12 @@ describe("bench", () => {
       yield* stall
       const closed = (yield* run(target, { concurrency: 1, connections: 1, duration: Duration.millis(1_000) })).result()
       assert.strictEqual(open.answered, 400)
-      // A third of the calls were meant to begin in the stall, and waited for its end.
+      // A third of the calls are scheduled during the stall and wait for its end.
       assert.isAbove(open.callMillis.p90, 100)
       assert.isBelow(closed.callMillis.p90, 50)
     }))
 
-  it.scopedLive("takes answers by the line, and sends what it is told to", () =>
+  it.scopedLive("reads answers by the line, and sends the text of --send", () =>
     Effect.gen(function*() {
       let asked = ""
       const { port } = yield* serve((socket, chunk) => {
@@ -81,7 +81,7 @@ describe("bench", () => {
       assert.isAbove(result().answered, 10)
     }))
 
-  it.scopedLive("draws a chart whose bars add up, and says what failed", () =>
+  it.scopedLive("draws a chart whose bars add up, and reports failures by kind", () =>
     Effect.gen(function*() {
       let n = 0
       const { port } = yield* serve((socket, chunk) =>
@@ -97,7 +97,7 @@ describe("bench", () => {
       assert.notInclude(text, "\x1b")
     }))
 
-  it.scopedLive("refuses what is no server, and says when nobody is there", () =>
+  it.scopedLive("rejects an invalid address, and reports an unreachable server", () =>
     Effect.gen(function*() {
       const kind = (target: string) =>
         Effect.map(run(target), ({ exit }) => exit._tag === "Left" ? exit.left.kind : "none")

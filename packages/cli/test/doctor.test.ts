@@ -40,7 +40,7 @@ const run = (target: string, more: Partial<Doctor.Options> = {}) =>
 
 const certificates = path.resolve(import.meta.dirname, "../../node/test/fixtures/tls")
 
-/** A TLS server with one of the certificates of the tests. */
+/** A TLS server with one of the test certificates. */
 const serveTls = (name: string): Effect.Effect<number, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
@@ -60,24 +60,24 @@ const serveTls = (name: string): Effect.Effect<number, never, Scope.Scope> =>
   )
 
 describe("doctor", () => {
-  it.scopedLive("finds a server in order that is", () =>
+  it.scopedLive("passes a sound server", () =>
     Effect.gen(function*() {
       const { port } = yield* echo
       const finding = yield* run(`tcp://localhost:${port}`, { watchIdle: Duration.millis(100) })
       assert.deepStrictEqual(["name", "connect", "idle"].map((about) => finding(about)?.level), ["ok", "ok", "ok"])
-      assert.match(finding("name")!.text, /^localhost is .*127\.0\.0\.1/)
+      assert.match(finding("name")!.text, /^localhost resolves to .*127\.0\.0\.1/)
     }))
 
-  it.scopedLive("finds that nobody listens, or that there is no such name", () =>
+  it.scopedLive("reports a port without a listener, and a name that cannot be resolved", () =>
     Effect.gen(function*() {
-      const nobody = yield* run(`tcp://127.0.0.1:${yield* closedPort}`)
-      assert.deepInclude(nobody("connect"), { level: "fail" })
-      assert.include(nobody("connect")!.text, "ECONNREFUSED")
+      const refused = yield* run(`tcp://127.0.0.1:${yield* closedPort}`)
+      assert.deepInclude(refused("connect"), { level: "fail" })
+      assert.include(refused("connect")!.text, "ECONNREFUSED")
       const nowhere = yield* run("tcp://there.is.no.such.name.invalid:80")
       assert.deepInclude(nowhere("name"), { level: "fail" })
     }))
 
-  it.scopedLive("finds a server that speaks first", () =>
+  it.scopedLive("warns of a server that sends a greeting", () =>
     Effect.gen(function*() {
       const { port } = yield* serve(() => {}, (socket) => void socket.write("220 mail.example ESMTP\r\n"))
       const finding = yield* run(`tcp://127.0.0.1:${port}`)
@@ -85,7 +85,7 @@ describe("doctor", () => {
       assert.include(finding("greeting")!.text, "220 mail.example ESMTP")
     }))
 
-  it.scopedLive("measures when the server closes an idle connection, and compares", () =>
+  it.scopedLive("measures when the server closes an idle connection, and compares it with idleTimeout", () =>
     Effect.gen(function*() {
       const { port } = yield* serve(() => {}, (socket) => {
         const timer = setTimeout(() => socket.end(), 200)
@@ -96,12 +96,12 @@ describe("doctor", () => {
       const idle = (idleTimeout?: Duration.Duration) =>
         Effect.map(run(target, { watchIdle, idleTimeout }), (finding) => finding("idle")!)
       assert.strictEqual((yield* idle()).level, "fail")
-      assert.match((yield* idle()).text, /closes idle connections after \d+ ms; set idleTimeout to less/)
+      assert.match((yield* idle()).text, /closes idle connections after \d+ ms\. Set idleTimeout to less/)
       assert.strictEqual((yield* idle(Duration.seconds(1))).level, "fail")
       assert.strictEqual((yield* idle(Duration.millis(100))).level, "ok")
     }))
 
-  it.scopedLive("finds a certificate that has expired, one that is not trusted, and none at all", () =>
+  it.scopedLive("reports an expired certificate, and a server without TLS", () =>
     Effect.gen(function*() {
       const expired = yield* run(`tls://localhost:${yield* serveTls("expired")}`)
       assert.deepInclude(expired("certificate"), { level: "fail" })
@@ -111,7 +111,7 @@ describe("doctor", () => {
       assert.deepInclude(plain("TLS"), { level: "fail" })
     }))
 
-  it.scopedLive("gives the advice of a running pool", () =>
+  it.scopedLive("adds the advice for a running pool", () =>
     Effect.gen(function*() {
       const { port } = yield* echo
       const pool = yield* Pool.make({ open: Effect.sync(() => ({})), name: "small", maxConnections: 1 })
@@ -149,8 +149,8 @@ const redisServer = (...more: ReadonlyArray<string>) =>
       port
     ))
 
-describe.skipIf(isMissing)("doctor and a real Redis", () => {
-  it.scopedLive("compare the cap of all processes with what the server takes, and the idle timeouts", () =>
+describe.skipIf(isMissing)("doctor with a real Redis", () => {
+  it.scopedLive("compares the connections of all processes with the limit of the server, and the idle timeouts", () =>
     Effect.gen(function*() {
       assert.strictEqual(spawnSync(redis, ["--version"]).status, 0)
       const port = yield* redisServer("--maxclients", "50", "--timeout", "30")
@@ -160,7 +160,7 @@ describe.skipIf(isMissing)("doctor and a real Redis", () => {
         Effect.map(run(target, { protocol, maxConnections, processes, idleTimeout }), (finding) => finding)
       const tooMany = yield* limit(20, 3)
       assert.deepInclude(tooMany("limit"), { level: "fail" })
-      assert.include(tooMany("limit")!.text, "3 x 20 are 60")
+      assert.include(tooMany("limit")!.text, "3 x 20 = 60")
       assert.deepInclude(tooMany("idle"), { level: "fail" })
       const tight = yield* limit(15, 3, Duration.seconds(20))
       assert.deepStrictEqual([tight("limit")?.level, tight("idle")?.level], ["warn", "ok"])

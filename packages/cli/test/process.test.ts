@@ -1,4 +1,4 @@
-// The command as a process of its own.
+// The command as a process.
 import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
@@ -13,7 +13,7 @@ interface Ended {
   readonly err: string
 }
 
-/** Runs the command; `act` hears what it prints, and can do something about it. */
+/** Runs the command; `act` is called with its output so far and can act on the process. */
 const socketpool = (
   args: ReadonlyArray<string>,
   act: (out: string, child: ReturnType<typeof spawn>) => void = () => {}
@@ -31,7 +31,7 @@ const socketpool = (
   })
 
 describe("the command", { timeout: 60_000 }, () => {
-  it("says by its exit code how it went, and what is wrong by the option, the value and the rule", async () => {
+  it("sets the exit code, and names the option, the value and the rule in errors", async () => {
     const cases: ReadonlyArray<[ReadonlyArray<string>, number, RegExp]> = [
       [["--version"], exitCodes.ok, /0\.1\.0/],
       [["demo", "--seconds", "0"], exitCodes.usage, /--seconds must be a whole number from 1 to 3600, but is "0"/],
@@ -46,7 +46,7 @@ describe("the command", { timeout: 60_000 }, () => {
       [["nothing"], exitCodes.usage, /Invalid subcommand for socketpool/],
       [["top", "http://127.0.0.1:1"], exitCodes.unreachable, /No dashboard answers/],
       [["bench", "tcp://127.0.0.1:1"], exitCodes.unreachable, /ECONNREFUSED/],
-      [["doctor", "tcp://127.0.0.1:1"], exitCodes.wrong, /ECONNREFUSED/]
+      [["doctor", "tcp://127.0.0.1:1"], exitCodes.failed, /ECONNREFUSED/]
     ]
     const ended = await Promise.all(cases.map(([args]) => socketpool(args)))
     for (const [i, { code, err, out }] of ended.entries()) {
@@ -57,21 +57,21 @@ describe("the command", { timeout: 60_000 }, () => {
     }
   })
 
-  it("documents its commands and exit codes, and makes completions", async () => {
+  it("documents its commands and exit codes, and prints completions", async () => {
     const [help, bash] = await Promise.all([socketpool(["--help"]), socketpool(["--completions", "bash"])])
     for (const word of ["demo", "top", "bench", "doctor", "130 interrupted"]) assert.include(help.out, word)
     assert.notInclude(help.out, "\x1b")
     assert.include(bash.out, "doctor")
   })
 
-  it("ends with 130 on Ctrl-C, and closes its pool in order", async () => {
+  it("ends with 130 on Ctrl-C", async () => {
     const { code, err } = await socketpool(["demo", "--no-page", "--seconds", "60"], (out, child) => {
       if (out.includes("answers/s")) child.kill("SIGINT")
     })
     assert.strictEqual(code, exitCodes.interrupted, err)
   })
 
-  it("ends quietly when nobody reads any more", async () => {
+  it("ends without an error when its output is closed", async () => {
     const { code, err } = await socketpool(["demo", "--no-page", "--seconds", "60"], (_out, child) => {
       child.stdout?.destroy()
     })

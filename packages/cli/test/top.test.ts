@@ -77,16 +77,16 @@ const options = (url: string, more: Partial<Top.Options> = {}): Top.Options => (
 })
 
 describe("the table of pools", () => {
-  it.effect("says what the statistics say", () =>
+  it.effect("shows the statistics", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(poolTable(rowsOf(yield* snapshot), "name"), [
-        "POOL    IN USE  IDLE  OPENING  CLOSING  PENDING  MOST  LEASES/S  FAILED/S  OPENS/S  WAIT 99 %  USE 50 %  LONGEST LEASE",
-        "cache        1     3        0        0        0     8        70         0        4          0         0  12 ms #5",
-        "orders       8     0        0        0       12     8     1,235       0.5      0.9     250 ms    4.5 ms  1 min 5 s GET /orders (leak?)"
+        "POOL    IN USE  IDLE  OPENING  CLOSING  PENDING  MAX  LEASES/S  FAILED/S  OPENS/S  WAIT P99  USE P50  LONGEST LEASE",
+        "cache        1     3        0        0        0    8        70         0        4      0 ms     0 ms  12 ms #5",
+        "orders       8     0        0        0       12    8     1,235       0.5      0.9    250 ms   4.5 ms  1 min 5 s GET /orders (leak?)"
       ])
     }))
 
-  it.effect("has the rates since the last look", () =>
+  it.effect("shows the rates since the last snapshot", () =>
     Effect.gen(function*() {
       const before = yield* snapshot
       const [orders] = before.pools
@@ -98,7 +98,7 @@ describe("the table of pools", () => {
       assert.deepInclude(row, { leasesPerSecond: 150, failedPerSecond: 1.5, opensPerSecond: 0 })
     }))
 
-  it.effect("can be sorted, and fits where there is little room", () =>
+  it.effect("can be sorted, and fits a narrow terminal", () =>
     Effect.gen(function*() {
       const rows = rowsOf(yield* snapshot)
       const names = (order: Parameters<typeof poolTable>[1]) =>
@@ -121,7 +121,7 @@ describe("top", () => {
     return yield* Dashboard.serve({ port: 0 })
   })
 
-  it.scopedLive("prints the table of a running process once, where there is no terminal", () =>
+  it.scopedLive("prints the table once without a terminal", () =>
     Effect.gen(function*() {
       const { url } = yield* pools
       const { layer, lines } = recorded()
@@ -145,7 +145,7 @@ describe("top", () => {
       }
     }))
 
-  it.scopedLive("draws in a terminal until q is pressed, and leaves it as it was", () =>
+  it.scopedLive("draws in a terminal until q is pressed, and restores the screen", () =>
     Effect.gen(function*() {
       const { url } = yield* pools
       const keys = yield* Queue.unbounded<string>()
@@ -165,7 +165,7 @@ describe("top", () => {
       assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))
     }))
 
-  it.scopedLive("leaves the terminal as it was when it is interrupted", () =>
+  it.scopedLive("restores the screen when it is interrupted", () =>
     Effect.gen(function*() {
       const { url } = yield* pools
       const { layer, text } = recorded({ isTerminal: true, keys: Effect.succeed(Stream.never) })
@@ -175,7 +175,7 @@ describe("top", () => {
       assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))
     }))
 
-  it.scopedLive("says what is wrong with the address, or with what answers there", () =>
+  it.scopedLive("explains an invalid address, no answer, a server that is no dashboard, and a missing token", () =>
     Effect.gen(function*() {
       const port = yield* closedPort
       const other = yield* serve((socket) => void socket.end("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"))
@@ -186,8 +186,8 @@ describe("top", () => {
       const { layer } = recorded()
       const cases: ReadonlyArray<[string, string, RegExp]> = [
         [`http://127.0.0.1:${port}`, "unreachable", /^No dashboard answers at http:\/\/127\.0\.0\.1:\d+\/ /],
-        [`http://127.0.0.1:${other.port}`, "unreachable", /is no dashboard of socketpool \(status 200\)/],
-        [secret, "unreachable", /wants a token: set SOCKETPOOL_TOKEN/],
+        [`http://127.0.0.1:${other.port}`, "unreachable", /is not a socketpool dashboard \(status 200\)/],
+        [secret, "unreachable", /requires a token: set SOCKETPOOL_TOKEN/],
         ["http://", "usage", /^URL must be the address of a dashboard/]
       ]
       for (const [url, kind, message] of cases) {

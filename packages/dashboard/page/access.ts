@@ -1,4 +1,4 @@
-/** The token: typed in, kept for this tab, forgotten. */
+/** The token field: takes the token, keeps it for this tab, and forgets it. */
 import { button, el, setHidden, setText } from "./dom.js"
 import { token } from "./source.js"
 
@@ -12,37 +12,37 @@ export class Access {
     size: 16
   })
   private readonly form: HTMLElement
-  private readonly kept: HTMLElement
+  private readonly stored: HTMLElement
   private readonly label = el("label", { for: "token" }, "Token")
 
-  constructor(changed: () => void) {
+  constructor(onChange: () => void) {
     const form = el("form", { class: "row" }, this.label, this.input, el("button", { type: "submit" }, "Use"))
     form.addEventListener("submit", (event) => {
       event.preventDefault()
       if (this.input.value === "") return
       token.set(this.input.value)
       this.input.value = ""
-      changed()
+      onChange()
     })
     this.form = form
-    this.kept = el(
+    this.stored = el(
       "p",
       { class: "row" },
-      "Token kept for this tab ",
+      "Token stored for this tab ",
       button("Forget", { "data-forget": "" }, () => {
         token.forget()
-        changed()
+        onChange()
         this.input.focus()
       })
     )
-    this.element = el("div", { class: "access" }, this.form, this.kept)
+    this.element = el("div", { class: "access" }, this.form, this.stored)
   }
 
-  show(isWanted: boolean, isRefused: boolean): void {
-    const hasToken = token.get() !== null && !isRefused
-    setHidden(this.element, !isWanted)
+  show(isNeeded: boolean, isRejected: boolean): void {
+    const hasToken = token.get() !== null && !isRejected
+    setHidden(this.element, !isNeeded)
     setHidden(this.form, hasToken)
-    setHidden(this.kept, !hasToken)
-    setText(this.label, isRefused ? "Token needed to read" : "Token for actions")
+    setHidden(this.stored, !hasToken)
+    setText(this.label, isRejected ? "Token required" : "Token for actions")
   }
 }

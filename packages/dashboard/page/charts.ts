@@ -1,4 +1,4 @@
-/** A chart over time, with a table of its values beside it: nothing is only in the picture. */
+/** A chart over time, with a table that shows the same values as text. */
 import uPlot from "uplot"
 import { el, setText, setValue, table } from "./dom.js"
 import { time } from "./format.js"
@@ -7,12 +7,12 @@ import type { Point } from "./model.js"
 export interface Line {
   readonly key: Exclude<keyof Point, "at">
   readonly label: string
-  /** The custom property of the style sheet that holds its colour. */
+  /** The custom property of the style sheet with the colour. */
   readonly color: string
   readonly dash?: Array<number>
   readonly width?: number
   readonly isFilled?: boolean
-  /** Whether a value holds until the next one, as counts do. */
+  /** True if a value holds until the next one, as counts do. */
   readonly isStepped?: boolean
 }
 
@@ -21,27 +21,27 @@ export interface ChartOptions {
   readonly note?: string
   readonly lines: ReadonlyArray<Line>
   readonly format: (value: number | null) => string
-  /** Whether there are no halves. */
+  /** True if all values are whole numbers. */
   readonly isWhole?: boolean
-  /** What the top of the scale is at least. */
-  readonly least: number
+  /** The lowest top of the scale. */
+  readonly minTop: number
 }
 
 const height = 210
-/** What a chart shows at least, in seconds. */
-const shortest = 30
+/** The shortest time that a chart spans, in seconds. */
+const minSeconds = 30
 
 const css = (name: string): string => getComputedStyle(document.documentElement).getPropertyValue(name).trim()
 
 export class Chart {
   readonly element: HTMLElement
-  private readonly host = el("div", { class: "plot", "aria-hidden": "true" })
+  private readonly container = el("div", { class: "plot", "aria-hidden": "true" })
   private readonly caption: HTMLElement
   private readonly cells = new Map<Line, HTMLElement>()
   private plot: uPlot | undefined
   private points: ReadonlyArray<Point> = []
-  private pointed: number | undefined
-  private readonly sizes = new ResizeObserver(() => this.fit())
+  private hovered: number | undefined
+  private readonly resizes = new ResizeObserver(() => this.fit())
 
   constructor(private readonly options: ChartOptions) {
     const { lines, note, title } = options
@@ -59,18 +59,18 @@ export class Chart {
       { class: "card chart" },
       el("h3", {}, title),
       ...(note === undefined ? [] : [el("p", { class: "note" }, note)]),
-      el("div", { class: "beside" }, this.host, box)
+      el("div", { class: "beside" }, this.container, box)
     )
-    this.sizes.observe(this.host)
+    this.resizes.observe(this.container)
   }
 
   show(points: ReadonlyArray<Point>): void {
     this.points = points
     this.plot?.setData(this.data())
-    this.read()
+    this.showValues()
   }
 
-  /** Draws with the colours as they are now. */
+  /** Draws again, with the current colours. */
   redraw(): void {
     this.plot?.destroy()
     this.plot = undefined
@@ -78,14 +78,14 @@ export class Chart {
   }
 
   destroy(): void {
-    this.sizes.disconnect()
+    this.resizes.disconnect()
     this.plot?.destroy()
   }
 
   private fit(): void {
-    const width = Math.floor(this.host.clientWidth)
+    const width = Math.floor(this.container.clientWidth)
     if (width === 0) return
-    if (this.plot === undefined) this.plot = new uPlot(this.config(width), this.data(), this.host)
+    if (this.plot === undefined) this.plot = new uPlot(this.config(width), this.data(), this.container)
     else if (this.plot.width !== width) this.plot.setSize({ width, height })
   }
 
@@ -94,10 +94,10 @@ export class Chart {
     return [this.points.map(({ at }) => at), ...values] as uPlot.AlignedData
   }
 
-  /** The values where the pointer is, or the last ones. */
-  private read(): void {
-    const point = (this.pointed === undefined ? undefined : this.points[this.pointed]) ?? this.points.at(-1)
-    const when = this.pointed === undefined || point === undefined ? "now" : `at ${time(point.at * 1_000)}`
+  /** Shows the values under the pointer, or the latest ones. */
+  private showValues(): void {
+    const point = (this.hovered === undefined ? undefined : this.points[this.hovered]) ?? this.points.at(-1)
+    const when = this.hovered === undefined || point === undefined ? "now" : `at ${time(point.at * 1_000)}`
     setText(this.caption, `${this.options.title} ${when}`)
     for (const [line, cell] of this.cells) {
       const value = point?.[line.key] ?? null
@@ -106,7 +106,7 @@ export class Chart {
   }
 
   private config(width: number): uPlot.Options {
-    const { format, isWhole = false, least, lines } = this.options
+    const { format, isWhole = false, minTop, lines } = this.options
     const axis = {
       stroke: css("--muted"),
       font: "12px system-ui, sans-serif",
@@ -119,8 +119,8 @@ export class Chart {
       legend: { show: false },
       cursor: { y: false, points: { size: 7 }, drag: { x: false, y: false } },
       scales: {
-        x: { range: (_, min, max) => [Math.min(min, max - shortest), max] },
-        y: { range: (_, __, max) => [0, Math.max(least, max * 1.08)] }
+        x: { range: (_, min, max) => [Math.min(min, max - minSeconds), max] },
+        y: { range: (_, __, max) => [0, Math.max(minTop, max * 1.08)] }
       },
       axes: [
         { ...axis, size: 28, space: 90, values: (_, splits) => splits.map((at) => time(at * 1_000)) },
@@ -147,8 +147,8 @@ export class Chart {
       ],
       hooks: {
         setCursor: [(plot) => {
-          this.pointed = (plot.cursor.left ?? -1) < 0 ? undefined : plot.cursor.idx ?? undefined
-          this.read()
+          this.hovered = (plot.cursor.left ?? -1) < 0 ? undefined : plot.cursor.idx ?? undefined
+          this.showValues()
         }]
       }
     }
@@ -158,9 +158,9 @@ export class Chart {
 export const charts: ReadonlyArray<ChartOptions> = [
   {
     title: "Connections",
-    note: "Open connections, and requests that wait for one.",
+    note: "Open connections, and requests waiting for one.",
     lines: [
-      { key: "max", label: "at most", color: "--cap", dash: [4, 4], width: 1, isStepped: true },
+      { key: "maxConnections", label: "maximum", color: "--cap", dash: [4, 4], width: 1, isStepped: true },
       { key: "idle", label: "idle", color: "--idle", isStepped: true },
       { key: "inUse", label: "in use", color: "--in-use", isFilled: true, isStepped: true },
       { key: "opening", label: "opening", color: "--opening", dash: [6, 4], isStepped: true },
@@ -168,34 +168,34 @@ export const charts: ReadonlyArray<ChartOptions> = [
     ],
     format: (value) => value === null ? "–" : String(value),
     isWhole: true,
-    least: 2
+    minTop: 2
   },
   {
     title: "Requests",
-    note: "Per second, since the moment before.",
+    note: "Per second since the previous sample.",
     lines: [
-      { key: "served", label: "got a connection", color: "--in-use", isFilled: true },
-      { key: "failed", label: "got none", color: "--pending" }
+      { key: "served", label: "served", color: "--in-use", isFilled: true },
+      { key: "failed", label: "failed", color: "--pending" }
     ],
     format: (value) => value === null ? "–" : `${round(value)}/s`,
-    least: 1
+    minTop: 1
   },
   ...(["wait", "use"] as const).map((what): ChartOptions => ({
-    title: what === "wait" ? "Wait for a lease" : "Time a lease is held",
-    note: "Mean since the moment before; percentiles are of the pool's whole life.",
+    title: what === "wait" ? "Wait for a connection" : "Use of a connection",
+    note: "Mean since the previous sample; percentiles since the pool was made.",
     lines: [
       {
         key: `${what}Mean`,
-        label: "mean, lately",
+        label: "mean",
         color: what === "wait" ? "--pending" : "--in-use",
         isFilled: true
       },
-      { key: `${what}P50`, label: "p50, whole life", color: "--idle", width: 1.5 },
-      { key: `${what}P95`, label: "p95, whole life", color: "--opening", dash: [6, 4], width: 1.5 },
-      { key: `${what}P99`, label: "p99, whole life", color: "--cap", dash: [2, 3], width: 1.5 }
+      { key: `${what}P50`, label: "p50 overall", color: "--idle", width: 1.5 },
+      { key: `${what}P95`, label: "p95 overall", color: "--opening", dash: [6, 4], width: 1.5 },
+      { key: `${what}P99`, label: "p99 overall", color: "--cap", dash: [2, 3], width: 1.5 }
     ],
     format: (value) => value === null ? "–" : value >= 1_000 ? `${round(value / 1_000)} s` : `${round(value)} ms`,
-    least: 1
+    minTop: 1
   }))
 ]
 

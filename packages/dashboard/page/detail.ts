@@ -1,14 +1,14 @@
-/** Everything about one pool. */
+/** The section with everything about one pool. */
+import { total } from "../src/internal/row.js"
 import { Chart, charts } from "./charts.js"
 import { el, setHidden, setText, setValue } from "./dom.js"
 import { Feed } from "./feed.js"
-import { count, millis, percent, plural, rate, span } from "./format.js"
+import { count, duration, millis, percent, plural, rate } from "./format.js"
 import { Leases } from "./leases.js"
 import type { PoolModel, PoolStats } from "./model.js"
-import { sum } from "./model.js"
 import { Operate } from "./operate.js"
-import { Failures, lifeCounts, outcomeCounts } from "./tables.js"
-import { spoken, symbol, verdictOf } from "./verdict.js"
+import { Failures, lifecycleCounts, outcomeCounts } from "./tables.js"
+import { announcement, symbol, verdictOf } from "./verdict.js"
 
 interface Figure {
   readonly key: string
@@ -23,12 +23,12 @@ const figures: ReadonlyArray<Figure> = [
   { key: "idle", label: "idle", color: "--idle", of: (_, { idle }) => idle, format: count },
   { key: "opening", label: "opening", color: "--opening", of: (_, { opening }) => opening, format: count },
   { key: "pending", label: "pending", color: "--pending", of: (_, { pending }) => pending, format: count },
-  { key: "maxConnections", label: "at most", color: "--cap", of: (_, stats) => stats.maxConnections, format: count },
+  { key: "maxConnections", label: "maximum", color: "--cap", of: (_, stats) => stats.maxConnections, format: count },
   { key: "acquired", label: "leases", of: (pool) => pool.recentRate(({ acquired }) => acquired), format: rate },
   {
     key: "failed",
-    label: "refused",
-    of: (pool) => pool.recentRate(({ failed }) => sum(failed)),
+    label: "failed",
+    of: (pool) => pool.recentRate(({ failed }) => total(failed)),
     format: rate
   },
   { key: "waitMean", label: "mean wait", of: (pool) => pool.recentMean(({ waitTime }) => waitTime), format: millis }
@@ -39,14 +39,14 @@ const parts = [["inUse", "--in-use"], ["idle", "--idle"], ["opening", "--opening
 export class Detail {
   readonly element: HTMLElement
   private readonly badge = el("span", { class: "badge" })
-  private readonly more = el("span", { class: "more" })
+  private readonly explanation = el("span", { class: "more" })
   private readonly announced = el("p", { class: "unseen", "aria-live": "polite", "data-announced": "" })
   private readonly bar = el("div", { class: "bar", "aria-hidden": "true" })
-  private readonly age = el("p", { class: "note" })
+  private readonly summary = el("p", { class: "note" })
   private readonly values = new Map<Figure, HTMLElement>()
   private readonly charts = charts.map((options) => new Chart(options))
   private readonly outcomes = outcomeCounts()
-  private readonly lives = lifeCounts()
+  private readonly lifecycle = lifecycleCounts()
   private readonly failures = new Failures()
   private readonly feed = new Feed()
   private readonly advice = el("ul", { class: "advice" })
@@ -78,18 +78,18 @@ export class Detail {
       "article",
       { class: "pool", "data-pool": pool.id },
       el("h2", { "data-name": "" }, pool.name),
-      el("p", { class: "verdict", "data-verdict": "" }, this.badge, " ", this.more),
+      el("p", { class: "verdict", "data-verdict": "" }, this.badge, " ", this.explanation),
       this.announced,
       el("dl", { class: "tiles" }, ...tiles),
       this.bar,
-      this.age,
+      this.summary,
       el("div", { class: "grid" }, ...this.charts.map(({ element }) => element)),
       el(
         "div",
         { class: "grid" },
         this.leases.element,
         el("section", { class: "card" }, el("h3", {}, "Requests by outcome"), this.outcomes.box),
-        el("section", { class: "card" }, el("h3", {}, "Opened and closed"), this.lives.box),
+        el("section", { class: "card" }, el("h3", {}, "Opened and closed"), this.lifecycle.box),
         el("section", { class: "card" }, el("h3", {}, "Errors"), this.failures.box),
         this.feed.element,
         el("section", { class: "card wide" }, el("h3", {}, "Advice"), this.advice, this.suggested),
@@ -104,11 +104,11 @@ export class Detail {
     this.element.dataset["tone"] = verdict.tone
     this.element.dataset["state"] = pool.isClosed ? "closed" : "running"
     setText(this.badge, `${symbol[verdict.tone]} ${verdict.word}`)
-    setText(this.more, verdict.more)
-    setText(this.announced, `${pool.name}: ${spoken(verdict)}`)
+    setText(this.explanation, verdict.explanation)
+    setText(this.announced, `${pool.name}: ${announcement(verdict)}`)
     for (const chart of this.charts) chart.show(pool.points)
     this.outcomes.show(pool)
-    this.lives.show(pool)
+    this.lifecycle.show(pool)
     this.failures.show(pool)
     this.feed.show(pool)
     this.leases.show(pool, access.actions && access.hasToken)
@@ -137,10 +137,10 @@ export class Detail {
       setHidden(part, share === 0)
     }
     setText(
-      this.age,
-      `${plural(stats.leased, "lease")} held, ${plural(stats.minConnections, "connection")} kept open at least, ` +
-        `${plural(stats.leaksSuspected, "leak")} suspected so far; the pool is ${span(stats.ageMillis)} old. ` +
-        "Leases, refused and mean wait are of the last 10 seconds."
+      this.summary,
+      `${plural(stats.leased, "lease")} held, at least ${plural(stats.minConnections, "connection")} kept open, ` +
+        `${plural(stats.leaksSuspected, "leak")} suspected so far, pool age ${duration(stats.ageMillis)}. ` +
+        "Leases, failed and mean wait cover the last 10 seconds."
     )
     const reasons = advice.reasons.join("\n")
     if (this.advice.dataset["reasons"] !== reasons) {
@@ -151,8 +151,8 @@ export class Detail {
       this.suggested,
       advice.isFounded ?
         `Suggested: maxConnections ${count(advice.maxConnections)}, minConnections ${count(advice.minConnections)} ` +
-        `(set: ${count(stats.maxConnections)} and ${count(stats.minConnections)}). Leases would keep ` +
-        `${percent(advice.utilization)} of the pool busy.` :
+        `(now ${count(stats.maxConnections)} and ${count(stats.minConnections)}). The measured load is ` +
+        `${percent(advice.utilization)} of the pool's present capacity.` :
         ""
     )
   }

@@ -1,4 +1,4 @@
-/** Elements. Every text goes in as text: names, spans and errors are whatever their makers like. */
+/** Elements. Every text is added as text, never as HTML: the names, spans and errors of a pool can contain anything. */
 
 type Child = Node | string
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>
@@ -17,12 +17,12 @@ export const el = <K extends keyof HTMLElementTagNameMap>(
   ...children: ReadonlyArray<Child>
 ): HTMLElementTagNameMap[K] => fill(document.createElement(tag), attributes, children)
 
-/** Sets a text, if it is another: what has not changed must not be read out, nor laid out, again. */
+/** Sets a text if it differs, so that an unchanged text is neither announced nor laid out again. */
 export const setText = (element: Element, text: string): void => {
   if (element.textContent !== text) element.textContent = text
 }
 
-/** Sets a number as people read it, and as it is. */
+/** Sets a number as text, and its exact value as `data-value`. */
 export const setValue = (element: HTMLElement, text: string, value: number | null): void => {
   setText(element, text)
   const raw = value === null ? "" : String(value)
@@ -34,12 +34,12 @@ export const setHidden = (element: HTMLElement, hidden: boolean): void => {
 }
 
 export const button = (text: string, attributes: Attributes, act: () => void): HTMLButtonElement => {
-  const made = el("button", { type: "button", ...attributes }, text)
-  made.addEventListener("click", act)
-  return made
+  const element = el("button", { type: "button", ...attributes }, text)
+  element.addEventListener("click", act)
+  return element
 }
 
-/** A table with a caption and heads, in a box of its own that scrolls when it is too wide. */
+/** A table with a caption and heads, in a box that scrolls if the table is too wide. */
 export const table = (
   caption: string,
   heads: ReadonlyArray<string>,
@@ -48,17 +48,17 @@ export const table = (
   const captionElement = el("caption", {}, caption)
   const body = el("tbody")
   const head = el("thead", {}, el("tr", {}, ...heads.map((text) => el("th", { scope: "col" }, text))))
-  const whole = el("table", attributes, captionElement, head, body)
-  // A box that scrolls must be reachable by keyboard, and then it must have a name.
-  const box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, whole)
+  const element = el("table", attributes, captionElement, head, body)
+  // A box that scrolls must be reachable by keyboard, and so it needs a name.
+  const box = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }, element)
   return { box, caption: captionElement, body }
 }
 
 /**
- * Makes the children of `parent` those of `items`, in their order. An item that was there keeps its element, and with it
- * the focus; one that stays where it is, is not touched.
+ * Keeps one child of `parent` for each item, in the order of the items. An item that is shown already keeps its element
+ * and with it the focus; an element already in its place is not moved.
  */
-export class Keyed<A> {
+export class KeyedList<A> {
   private readonly elements = new Map<string, HTMLElement>()
 
   constructor(

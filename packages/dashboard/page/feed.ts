@@ -1,6 +1,6 @@
-/** What has happened, newest first. */
+/** The notices of a pool, newest first, with a filter. */
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
-import { el, Keyed, table } from "./dom.js"
+import { el, KeyedList, table } from "./dom.js"
 import { millis, time } from "./format.js"
 import type { PoolModel } from "./model.js"
 
@@ -17,7 +17,7 @@ const tags: ReadonlyArray<PoolEvent["_tag"]> = [
   "PoolClosed"
 ]
 
-const tell = (event: PoolEvent): string => {
+const describe = (event: PoolEvent): string => {
   switch (event._tag) {
     case "Opened":
       return `connection ${event.connectionId}, in ${millis(event.tookMillis)}`
@@ -55,20 +55,20 @@ export class Feed {
     el("option", { value: "" }, "all"),
     ...tags.map((tag) => el("option", { value: tag }, tag))
   )
-  private readonly rows: Keyed<PoolEvent>
+  private readonly rows: KeyedList<PoolEvent>
   private readonly keys = new WeakMap<PoolEvent, string>()
   private lastKey = 0
   private pool: PoolModel | undefined
 
   constructor() {
-    const { body, box } = table("Events, newest first", ["Time", "Event", "More"], { class: "feed" })
-    this.rows = new Keyed(body, (event) => this.keyOf(event), (event) =>
+    const { body, box } = table("Events, newest first", ["Time", "Event", "Details"], { class: "feed" })
+    this.rows = new KeyedList(body, (event) => this.keyOf(event), (event) =>
       el(
         "tr",
         { "data-event": event._tag, class: isBad(event) ? "bad" : undefined },
         el("td", { class: "time" }, time(event.at)),
         el("td", {}, event._tag),
-        el("td", { class: "long" }, tell(event))
+        el("td", { class: "long" }, describe(event))
       ))
     this.filter.addEventListener("change", () => this.pool && this.show(this.pool))
     this.element = el(

@@ -1,4 +1,4 @@
-/** Numbers and times as people read them. */
+/** Numbers and times as text. */
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
 const precise = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 })
@@ -10,7 +10,7 @@ export const count = (value: number | null): string => value === null ? none : w
 
 const short = (value: number): string => Math.abs(value) >= 100 ? whole.format(value) : precise.format(value)
 
-/** Milliseconds, in the unit in which they are short. */
+/** Formats milliseconds in the unit that keeps them short, with three digits. */
 export const millis = (value: number | null): string => {
   if (value === null) return none
   if (value < 1_000) return `${short(value)} ms`
@@ -18,8 +18,8 @@ export const millis = (value: number | null): string => {
   return value < 7_200_000 ? `${whole.format(value / 60_000)} min` : `${short(value / 3_600_000)} h`
 }
 
-/** How long something lasts, without fractions that nobody can follow. */
-export const span = (value: number): string =>
+/** Formats a growing duration in milliseconds, without fractions, which would change too fast to read. */
+export const duration = (value: number): string =>
   value < 1_000 ? `${whole.format(value)} ms` : value < 120_000 ? `${whole.format(value / 1_000)} s` : millis(value)
 
 export const rate = (value: number | null): string => value === null ? none : `${short(value)}/s`

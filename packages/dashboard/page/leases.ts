@@ -1,15 +1,15 @@
-/** Who has what, the longest first, and the means to take it away. */
-import { button, el, Keyed, setHidden, setText, table } from "./dom.js"
-import { count, span } from "./format.js"
+/** The leases of a pool, longest first, with a button to drop each connection. */
+import { button, el, KeyedList, setHidden, setText, table } from "./dom.js"
+import { count, duration } from "./format.js"
 import type { PoolModel, PoolSnapshot } from "./model.js"
 
 type Lease = PoolSnapshot["leases"][number]
 
 export class Leases {
   readonly element: HTMLElement
-  private readonly rows: Keyed<Lease>
+  private readonly rows: KeyedList<Lease>
   private readonly more = el("p", { class: "note", hidden: true })
-  private readonly empty = el("p", { class: "nothing" }, "Nothing is lent.")
+  private readonly empty = el("p", { class: "nothing" }, "No leases held.")
   private readonly box: HTMLElement
 
   constructor(drop: (connectionId: number) => void) {
@@ -22,7 +22,7 @@ export class Leases {
       "Action"
     ], { class: "leases" })
     this.box = box
-    this.rows = new Keyed<Lease>(
+    this.rows = new KeyedList<Lease>(
       body,
       ({ connectionId, holder }) => `${connectionId} ${holder.fiber}`,
       ({ connectionId, holder }) =>
@@ -42,7 +42,7 @@ export class Leases {
           )
         ),
       (row, { holder, suspected }) => {
-        setText(row.children[1]!, span(holder.heldMillis))
+        setText(row.children[1]!, duration(holder.heldMillis))
         setText(row.children[4]!, suspected ? "▲ suspected" : "–")
         row.classList.toggle("bad", suspected)
       }
@@ -58,6 +58,6 @@ export class Leases {
     setHidden(this.empty, leases.length > 0)
     const others = isClosed ? 0 : (snapshot?.stats.leased ?? 0) - leases.length
     setHidden(this.more, others <= 0)
-    setText(this.more, `and ${count(others)} shorter ones`)
+    setText(this.more, `and ${count(others)} shorter ${others === 1 ? "lease" : "leases"}`)
   }
 }

@@ -1,4 +1,4 @@
-/** What one can do to a pool, by hand. */
+/** The controls that change a pool: resize, clear, and drop. */
 import { button, el, setHidden, setText } from "./dom.js"
 import type { PoolModel } from "./model.js"
 import { act, type Outcome } from "./source.js"
@@ -18,8 +18,8 @@ export class Operate {
     const form = el(
       "form",
       { class: "row" },
-      el("label", {}, "At least ", min),
-      el("label", {}, "At most ", max),
+      el("label", {}, "Minimum ", min),
+      el("label", {}, "Maximum ", max),
       el("button", { type: "submit", "data-action": "resize" }, "Resize")
     )
     form.addEventListener("submit", (event) => {
@@ -28,12 +28,16 @@ export class Operate {
         ...(min.value === "" ? {} : { min: Number(min.value) }),
         ...(max.value === "" ? {} : { max: Number(max.value) })
       }
-      void this.run(act(pool.id, "resize", size), "The pool has been resized.")
+      void this.run(act(pool.id, "resize", size), "The pool was resized.")
     })
     const clear = button(
-      "Clear: begin with new connections",
+      "Clear: replace all connections",
       { "data-action": "clear" },
-      () => void this.run(act(pool.id, "clear", {}), "Idle connections close now, leased ones when they come back.")
+      () =>
+        void this.run(
+          act(pool.id, "clear", {}),
+          "The pool was cleared: idle connections close now, leased ones on release."
+        )
     )
     this.controls = el("div", { class: "row" }, form, clear)
     this.element = el(
@@ -47,12 +51,12 @@ export class Operate {
   }
 
   drop(connectionId: number): void {
-    void this.run(act(this.pool.id, "drop", { connectionId }), `Connection ${connectionId} has been dropped.`)
+    void this.run(act(this.pool.id, "drop", { connectionId }), `Connection ${connectionId} was dropped.`)
   }
 
   show(access: { readonly actions: boolean; readonly hasToken: boolean }): void {
     const { stats } = this.pool
-    // Once: afterwards it is the operator's.
+    // Fills the fields once, so that it does not overwrite the operator's input.
     if (!this.isFilled && stats !== undefined) {
       this.isFilled = true
       this.size.min.value = String(stats.minConnections)
@@ -66,8 +70,8 @@ export class Operate {
       this.pool.isClosed ?
         "The pool is closed." :
         access.actions ?
-        "Type the token in at the top of the page to drop connections, clear and resize." :
-        "Start the dashboard with a token to drop connections, clear and resize from here."
+        "Enter the token at the top of the page to drop, clear and resize." :
+        "Start the dashboard with a token to drop, clear and resize from here."
     )
   }
 

@@ -1,19 +1,19 @@
-/** All pools at a glance, and the choice of the one that is shown below. */
-import { button, el, Keyed, setHidden, setText, setValue, table } from "./dom.js"
+/** The table of all pools, in which one is selected for the section below. */
+import { button, el, KeyedList, setHidden, setText, setValue, table } from "./dom.js"
 import { count, millis, rate } from "./format.js"
 import type { PoolModel } from "./model.js"
 import { symbol, verdictOf } from "./verdict.js"
 
 export class Overview {
   readonly element: HTMLElement
-  private readonly rows: Keyed<PoolModel>
+  private readonly rows: KeyedList<PoolModel>
   private selected: number | undefined
   private now = 0
 
   constructor(select: (id: number) => void) {
-    const heads = ["Pool", "State", "In use", "Idle", "Pending", "At most", "Leases", "Mean wait"]
-    const { body, box } = table("All pools; choose one to see more", heads, { class: "overview" })
-    this.rows = new Keyed(
+    const heads = ["Pool", "State", "In use", "Idle", "Pending", "Maximum", "Leases", "Mean wait"]
+    const { body, box } = table("All pools; select one for details", heads, { class: "overview" })
+    this.rows = new KeyedList(
       body,
       ({ id }) => String(id),
       ({ id, name }) =>
@@ -42,14 +42,14 @@ export class Overview {
     row.dataset["tone"] = verdict.tone
     row.classList.toggle("selected", isSelected)
     row.querySelector("button")!.setAttribute("aria-current", String(isSelected))
-    const [, state, inUse, idle, pending, most, leases, wait] = row.children as HTMLCollectionOf<HTMLElement>
+    const [, state, inUse, idle, pending, maximum, leases, wait] = row.children as HTMLCollectionOf<HTMLElement>
     setText(state!, `${symbol[verdict.tone]} ${verdict.word}`)
     const { stats } = pool
     if (stats === undefined) return
     setValue(inUse!, count(stats.inUse), stats.inUse)
     setValue(idle!, count(stats.idle), stats.idle)
     setValue(pending!, count(stats.pending), stats.pending)
-    setValue(most!, count(stats.maxConnections), stats.maxConnections)
+    setValue(maximum!, count(stats.maxConnections), stats.maxConnections)
     setText(leases!, rate(pool.recentRate(({ acquired }) => acquired)))
     setText(wait!, millis(pool.recentMean(({ waitTime }) => waitTime)))
   }

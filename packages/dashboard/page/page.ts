@@ -1,4 +1,4 @@
-/** The page: what comes in goes into models, and once a frame what has changed is shown. */
+/** The page: stores incoming data in models, and shows the changes once a frame. */
 import type { Snapshot } from "../src/Snapshot.js"
 import { Access } from "./access.js"
 import { Detail } from "./detail.js"
@@ -8,8 +8,8 @@ import { type History, type Notice, PoolModel } from "./model.js"
 import { Overview } from "./overview.js"
 import { type Connection, Source, token } from "./source.js"
 
-/** How many pools that have closed stay on the page. */
-const mostClosed = 20
+/** The most closed pools that stay on the page. */
+const maxClosed = 20
 
 const byId = (id: string): HTMLElement => document.getElementById(id)!
 
@@ -20,7 +20,7 @@ const empty = byId("empty")
 let pools = new Map<number, PoolModel>()
 let history: History | undefined
 let connection: Connection = { state: "connecting" }
-/** When the last snapshot was taken, by the server's clock. */
+/** The time of the last snapshot by the server's clock, in milliseconds since 1970. */
 let seenAt: number | undefined
 let detail: Detail | undefined
 
@@ -31,7 +31,7 @@ const modelOf = (pool: { readonly id: number; readonly name: string }): PoolMode
 }
 
 const onHistory = (next: History): void => {
-  // Another dashboard numbers its pools anew: what was known is of other pools.
+  // A restarted dashboard numbers its pools from 1 again, so the models belong to other pools.
   if (history !== undefined && history.startedAt !== next.startedAt) pools = new Map()
   history = next
   for (const past of next.pools) modelOf(past).restore(next, past)
@@ -41,19 +41,21 @@ const onHistory = (next: History): void => {
 const onSnapshot = (snapshot: Snapshot): void => {
   seenAt = snapshot.at
   const running = new Set(snapshot.pools.map(({ id }) => id))
-  for (const pool of snapshot.pools) modelOf(pool).take(snapshot.at, pool, history?.historyMillis ?? 0)
+  for (const pool of snapshot.pools) modelOf(pool).addSnapshot(snapshot.at, pool, history?.historyMillis ?? 0)
   for (const model of pools.values()) if (!running.has(model.id)) model.isClosed = true
   const closed = [...pools.values()].filter(({ id, isClosed }) => isClosed && id !== detail?.pool.id)
-  for (const { id } of closed.slice(0, -mostClosed)) pools.delete(id)
+  for (const { id } of closed.slice(0, -maxClosed)) pools.delete(id)
   schedule()
 }
 
 const onNotice = (notice: Notice): void => {
   const model = pools.get(notice.id) ?? modelOf({ id: notice.id, name: notice.pool })
-  // What came while the history was on its way is in both.
+  // A notice that arrived while the history was loading is in both.
   const { id: _, ...event } = notice
-  const told = JSON.stringify(event)
-  if (!model.notices.slice(0, 20).some((known) => JSON.stringify(known) === told)) model.hear(event as typeof notice)
+  const text = JSON.stringify(event)
+  if (!model.notices.slice(0, 20).some((known) => JSON.stringify(known) === text)) {
+    model.addNotice(event as typeof notice)
+  }
   schedule()
 }
 
@@ -62,18 +64,18 @@ const statusText = (): string => {
     case "connecting":
       return "Connecting …"
     case "live":
-      return seenAt === undefined ? "Live" : `Live, as of ${time(seenAt)}`
+      return seenAt === undefined ? "Live" : `Live, last update ${time(seenAt)}`
     case "unauthorized":
-      return "This dashboard asks for its token"
+      return "This dashboard requires its token"
     case "lost": {
       const seconds = Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))
-      return `Stream lost; figures are ${seenAt === undefined ? "missing" : `of ${time(seenAt)}`}; ` +
-        `trying again in ${seconds} s`
+      return `Stream lost; ${seenAt === undefined ? "no figures yet" : `figures from ${time(seenAt)}`}; ` +
+        `retrying in ${seconds} s`
     }
   }
 }
 
-const chosen = (): PoolModel | undefined => {
+const selectedPool = (): PoolModel | undefined => {
   const [, id] = /^#pool-(\d+)$/.exec(location.hash) ?? []
   const all = [...pools.values()]
   return pools.get(Number(id)) ?? all.find(({ isClosed }) => !isClosed) ?? all[0]
@@ -83,10 +85,10 @@ const show = (): void => {
   const now = seenAt ?? Date.now()
   setText(status, statusText())
   document.body.dataset["connection"] = connection.state
-  const isRefused = connection.state === "unauthorized"
-  access.show(isRefused || history?.actions === true, isRefused)
-  const selected = chosen()
-  // The running ones first, each kind in the order in which they were made.
+  const isRejected = connection.state === "unauthorized"
+  access.show(isRejected || history?.actions === true, isRejected)
+  const selected = selectedPool()
+  // Running pools come first; both kinds are in the order of their numbers.
   const all = [...pools.values()].sort((a, b) => Number(a.isClosed) - Number(b.isClosed) || a.id - b.id)
   overview.show(all, selected?.id, now)
   setHidden(empty, selected !== undefined || seenAt === undefined)
@@ -100,7 +102,7 @@ const show = (): void => {
 }
 
 let isScheduled = false
-/** Shows once a frame, and not while nobody looks. */
+/** Shows the changes in the next frame, unless the page is hidden. */
 function schedule(): void {
   if (isScheduled || document.hidden) return
   isScheduled = true
@@ -116,7 +118,7 @@ const source = new Source({
   onNotice,
   onConnection: (next) => {
     connection = next
-    setText(byId("announced-status"), next.state === "lost" ? "Stream lost, trying again" : "")
+    setText(byId("announced-status"), next.state === "lost" ? "Stream lost, retrying" : "")
     schedule()
   }
 })
@@ -134,6 +136,6 @@ byId("pools").append(overview.element)
 addEventListener("hashchange", schedule)
 document.addEventListener("visibilitychange", schedule)
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => detail?.redraw())
-// The countdown, and nothing else, goes on when the stream does not.
+// Updates the countdown while the stream is lost.
 setInterval(() => connection.state === "lost" && schedule(), 1_000)
 source.connect()

@@ -1,13 +1,13 @@
-/** Where the figures come from: the dashboard's own HTTP interface, below the page's own address. */
+/** The client of the dashboard's HTTP interface, which is below the page's own address. */
 import type { Snapshot } from "../src/Snapshot.js"
 import type { History, Notice } from "./model.js"
 
-/** Works under any prefix, with or without a slash at its end. */
+/** The prefix of the dashboard, with or without a slash at its end. */
 const base = location.pathname.endsWith("/") ? location.pathname : `${location.pathname}/`
 
 const tokenKey = "socketpool-token"
 
-/** Only this tab has it, and only until it closes. */
+/** The token, kept for this tab until it closes. */
 export const token = {
   get: (): string | null => sessionStorage.getItem(tokenKey),
   set: (value: string): void => sessionStorage.setItem(tokenKey, value),
@@ -39,7 +39,7 @@ const get = async (path: string, signal: AbortSignal): Promise<Response> => {
   return response
 }
 
-/** Calls with each event of a stream of server-sent events, until it ends. `EventSource` could not send the token. */
+/** Passes each server-sent event to `listen` until the stream ends. `EventSource` cannot send the token. */
 const eachEvent = async (response: Response, listen: (event: string, data: string) => void): Promise<void> => {
   const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader()
   let rest = ""
@@ -56,7 +56,7 @@ const eachEvent = async (response: Response, listen: (event: string, data: strin
   }
 }
 
-/** How long the page waits before it tries again, in milliseconds: doubling, and not in step with other pages. */
+/** The pause before the next attempt, in milliseconds. It doubles, and is random so that pages do not retry in step. */
 const delay = (attempt: number): number => Math.min(10_000, 500 * 2 ** attempt) * (0.75 + Math.random() / 2)
 
 export class Source {
@@ -66,7 +66,7 @@ export class Source {
 
   constructor(private readonly listener: Listener) {}
 
-  /** Begins, or begins anew at once: with another token, or because somebody does not want to wait. */
+  /** Connects now, and ends the connection or pause under way. */
   connect(): void {
     clearTimeout(this.timer)
     this.current?.abort()
@@ -85,28 +85,28 @@ export class Source {
   private async follow(controller: AbortController): Promise<void> {
     const { signal } = controller
     if (this.attempt === 0) this.listener.onConnection({ state: "connecting" })
-    // The stream first: what happens between the two must not be missed. Notices told twice are known by their text.
+    // The stream comes first, so that no notice is missed in between; the page recognizes a notice that comes twice.
     const response = await get("api/stream", signal)
     const history: History = await (await get("api/history", signal)).json()
     this.listener.onHistory(history)
-    // A connection can be dead without a word; then the snapshots stay away.
-    const patience = Math.max(5_000, 4 * history.intervalMillis)
-    let silent: ReturnType<typeof setTimeout> | undefined
-    const watch = () => {
-      clearTimeout(silent)
-      silent = setTimeout(() => controller.abort(), patience)
+    // A dead connection may report no error; then the snapshots stop.
+    const silenceMillis = Math.max(5_000, 4 * history.intervalMillis)
+    let silenceTimer: ReturnType<typeof setTimeout> | undefined
+    const restartTimer = () => {
+      clearTimeout(silenceTimer)
+      silenceTimer = setTimeout(() => controller.abort(), silenceMillis)
     }
-    watch()
+    restartTimer()
     try {
       await eachEvent(response, (event, data) => {
-        watch()
+        restartTimer()
         this.attempt = 0
         this.listener.onConnection({ state: "live" })
         if (event === "pools") this.listener.onSnapshot(JSON.parse(data))
         if (event === "notice") this.listener.onNotice(JSON.parse(data))
       })
     } finally {
-      clearTimeout(silent)
+      clearTimeout(silenceTimer)
     }
     throw new Error("the stream has ended")
   }
@@ -118,7 +118,7 @@ export interface Outcome {
   readonly message: string
 }
 
-/** Asks the server to do something to a pool. */
+/** Asks the server to change a pool. */
 export const act = async (id: number, action: "drop" | "clear" | "resize", body: object): Promise<Outcome> => {
   try {
     const response = await fetch(`${base}api/pools/${id}/${action}`, {

@@ -1,57 +1,57 @@
-/** The tables of what a pool has counted: who asked and what came of it, and what was opened and closed. */
+/** The tables of counts: requests by outcome, connections opened and closed, and the last errors. */
+import { total } from "../src/internal/row.js"
 import { el, setHidden, setText, setValue, table } from "./dom.js"
 import { count, millis, percent, rate, time } from "./format.js"
 import type { PoolModel, PoolStats } from "./model.js"
-import { sum } from "./model.js"
 
 interface Counted {
   readonly key: string
   readonly label: string
   readonly of: (stats: PoolStats) => number
-  /** Whether it is only shown once it has happened. */
+  /** True if the row is hidden while the count is 0. */
   readonly isRare?: boolean
 }
 
-const asked = (stats: PoolStats): number => stats.acquired + sum(stats.failed) + stats.cancelled
+const requests = (stats: PoolStats): number => stats.acquired + total(stats.failed) + stats.cancelled
 
 const failures = {
-  Timeout: "failed: no connection in time",
-  QueueFull: "failed: too many waited already",
-  NoWait: "failed: none idle, would not wait",
-  SelfDeadlock: "failed: would have waited for itself",
-  OpenFailed: "failed: opening one failed",
-  PoolClosed: "failed: the pool was closed"
+  Timeout: "failed: timed out waiting",
+  QueueFull: "failed: queue full (maxPending)",
+  NoWait: "failed: none idle, timeout 0",
+  SelfDeadlock: "failed: would wait for itself",
+  OpenFailed: "failed: open failed",
+  PoolClosed: "failed: pool closed"
 } as const
 
 const outcomes: ReadonlyArray<Counted> = [
   { key: "immediate", label: "served at once", of: (stats) => stats.acquired - stats.waited },
-  { key: "waited", label: "served after a wait", of: (stats) => stats.waited },
+  { key: "waited", label: "served after waiting", of: (stats) => stats.waited },
   ...Object.entries(failures).map(([reason, label]): Counted => ({
     key: reason,
     label,
     of: (stats) => stats.failed[reason as keyof typeof failures],
     isRare: true
   })),
-  { key: "cancelled", label: "cancelled while it waited", of: (stats) => stats.cancelled }
+  { key: "cancelled", label: "cancelled while waiting", of: (stats) => stats.cancelled }
 ]
 
 const reasons = {
-  Expired: "closed: too old",
-  Stale: "closed: idle for too long",
-  MaxUses: "closed: used often enough",
-  Invalid: "closed: found invalid",
+  Expired: "closed: expired",
+  Stale: "closed: idle too long",
+  MaxUses: "closed: maxUses reached",
+  Invalid: "closed: invalid",
   Disconnected: "closed: disconnected by the peer",
-  Discarded: "closed: discarded after a lease",
-  Desync: "closed: bytes nobody asked for",
+  Discarded: "closed: discarded after its lease",
+  Desync: "closed: unexpected bytes",
   Dropped: "closed: dropped",
-  Cleared: "closed: the pool was cleared",
-  Surplus: "closed: no room after a resize",
-  PoolClosed: "closed: with the pool"
+  Cleared: "closed: pool cleared",
+  Surplus: "closed: surplus (resize, reconnect)",
+  PoolClosed: "closed: pool closed"
 } as const
 
-const lives: ReadonlyArray<Counted> = [
+const lifecycle: ReadonlyArray<Counted> = [
   { key: "opened", label: "opened", of: (stats) => stats.opened },
-  { key: "openFailed", label: "opens that failed", of: (stats) => stats.openFailed },
+  { key: "openFailed", label: "failed opens", of: (stats) => stats.openFailed },
   ...Object.entries(reasons).map(([reason, label]): Counted => ({
     key: reason,
     label,
@@ -60,13 +60,18 @@ const lives: ReadonlyArray<Counted> = [
   }))
 ]
 
-/** A table of counts, each with its rate of late and, when there is a whole, its share of that. */
+/** A table of counts, each with its rate over the last 10 seconds and, if asked for, its share of all requests. */
 class Counts {
   readonly box: HTMLElement
   private readonly rows = new Map<Counted, ReadonlyArray<HTMLElement>>()
 
-  constructor(caption: string, private readonly counted: ReadonlyArray<Counted>, private readonly hasShare: boolean) {
-    const heads = ["What", "Count", ...(hasShare ? ["Share"] : []), "Last 10 s"]
+  constructor(
+    caption: string,
+    kind: string,
+    private readonly counted: ReadonlyArray<Counted>,
+    private readonly hasShare: boolean
+  ) {
+    const heads = [kind, "Count", ...(hasShare ? ["Share"] : []), "Last 10 s"]
     const { body, box } = table(caption, heads, { class: "counts" })
     this.box = box
     for (const entry of counted) {
@@ -82,30 +87,30 @@ class Counts {
   show(pool: PoolModel): void {
     const { stats } = pool
     if (stats === undefined) return
-    const whole = asked(stats)
+    const all = requests(stats)
     for (const entry of this.counted) {
       const [row, counted, ...rest] = this.rows.get(entry)!
       const value = entry.of(stats)
       setHidden(row!, entry.isRare === true && value === 0)
       setValue(counted!, count(value), value)
-      if (this.hasShare) setText(rest[0]!, percent(whole === 0 ? null : value / whole))
+      if (this.hasShare) setText(rest[0]!, percent(all === 0 ? null : value / all))
       setText(rest.at(-1)!, rate(pool.recentRate(entry.of)))
     }
   }
 }
 
-export const outcomeCounts = () => new Counts("What came of requests", outcomes, true)
+export const outcomeCounts = () => new Counts("Requests by outcome", "Outcome", outcomes, true)
 
-export const lifeCounts = () => new Counts("Connections opened and closed", lives, false)
+export const lifecycleCounts = () => new Counts("Connections opened and closed", "Event", lifecycle, false)
 
-/** The last times that somebody got nothing. */
+/** The table of the last failed opens and requests. */
 export class Failures {
   readonly box: HTMLElement
   private readonly body: HTMLElement
   private shown: unknown = undefined
 
   constructor() {
-    const { body, box } = table("Last errors", ["Time", "What", "More"], { class: "failures" })
+    const { body, box } = table("Last errors", ["Time", "Error", "Details"], { class: "failures" })
     this.box = box
     this.body = body
   }

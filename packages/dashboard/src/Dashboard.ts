@@ -1,5 +1,5 @@
 /**
- * A page that shows all pools of the process while they work, and the HTTP interface behind it.
+ * A live page of all pools of the process, and its HTTP interface.
  *
  * @since 0.1.0
  */
@@ -10,54 +10,60 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { actions } from "./internal/actions.js"
+import { actionRoutes } from "./internal/actionRoutes.js"
 import * as Listen from "./internal/listen.js"
 import { resolve, type Resolved } from "./internal/options.js"
-import { readings } from "./internal/readings.js"
-import { refusal } from "./internal/replies.js"
+import { readRoutes } from "./internal/readRoutes.js"
+import { errorResponse } from "./internal/responses.js"
 import { watch } from "./internal/watch.js"
 
 /**
- * Where the dashboard is, and who may do what. Wrong values are a defect (`RangeError`) that names the option, the value
- * and the rule; a token is never shown.
+ * The options of `serve`, `router` and `layer`. A wrong value is a defect (`RangeError`) that names the option, the
+ * value and the rule. The message never contains a token.
  *
  * @since 0.1.0
  * @category models
  */
 export interface Options {
   /**
-   * The address to listen on. On a loopback address whoever is on the machine may read, and requests under other names
-   * than localhost are refused; on any other a `token` is required, to read too. For `router`, the address that the
-   * server it is mounted in listens on. Default: 127.0.0.1.
+   * Sets the address to listen on. Default: 127.0.0.1, which only this machine can reach.
+   *
+   * On a loopback address everyone on the machine can read, and requests under names other than localhost, 127.0.0.1
+   * and [::1] are refused. On any other address a `token` is required, for reading too. With `router`, set the address
+   * that your server listens on.
    */
   readonly host?: string
 
-  /** The port to listen on; with 0 any that is free. `router` does not use it. Default: 8686. */
+  /** Sets the port to listen on; 0 picks a free port. `router` ignores it. Default: 8686. */
   readonly port?: number
 
   /**
-   * What those must know who drop and clear and resize, sent as `Authorization: Bearer …`; at least 32 random characters
-   * are advised. It is told to nobody. Default: none, and then the dashboard only shows.
+   * Sets the bearer token that drop, clear and resize require, as `Authorization: Bearer …`. It is never logged or
+   * returned. Use at least 32 random characters. Default: none, and then the dashboard is read-only.
    */
   readonly token?: Redacted.Redacted<string>
 
-  /** How often figures are taken and told. At least 50 milliseconds. Default: 1 second. */
+  /**
+   * Sets how often the dashboard samples the pools and sends a snapshot to each reader. At least 50 milliseconds.
+   * Default: 1 second.
+   */
   readonly interval?: Duration.DurationInput
 
   /**
-   * How long figures are kept for a page that is opened later; at most 1,200 rows are kept of a pool, so that they lie
-   * further apart than `interval` when this is long. Default: 10 minutes.
+   * Sets how long samples are kept for a page that is opened later; 0 keeps none. At most 1,200 rows are kept of each
+   * pool: if the history holds more intervals than that, the rows are further apart than `interval`. Default: 10
+   * minutes.
    */
   readonly history?: Duration.DurationInput
 }
 
 const routes = (options: Resolved) =>
-  Effect.map(watch(options), (watch) => HttpRouter.concat(readings(options, watch), actions(options, watch)))
+  Effect.map(watch(options), (watch) => HttpRouter.concat(readRoutes(options, watch), actionRoutes(options, watch)))
 
 /**
- * The dashboard as a router, to be mounted in a server that is there already; it works under any prefix. It watches over
- * the pools for as long as the scope lives. Set `host` to what that server listens on: as long as it is a loopback address
- * requests under other names are refused.
+ * Makes the dashboard as a router, to mount in a server of your own under any prefix. It watches the pools until the
+ * scope closes. Set `host` to the address that your server listens on: while it is a loopback address, the dashboard
+ * refuses requests under other names.
  *
  * @example
  * ```ts
@@ -77,11 +83,11 @@ const routes = (options: Resolved) =>
 export const router = (options: Options = {}): Effect.Effect<HttpRouter.HttpRouter, never, Scope.Scope> =>
   Effect.flatMap(Effect.sync(() => resolve(options)), routes)
 
-const notFound = refusal(404, "RouteNotFound", "There is nothing here; the page is at /.")
+const notFound = errorResponse(404, "RouteNotFound", "Nothing is at this path; the page is at /.")
 
 /**
- * Serves the dashboard for as long as the scope lives. It does not keep the process alive, not even before that, and closing waits for nobody
- * who follows the stream. Fails with `ServeError` when it cannot listen, for instance because the port is taken.
+ * Serves the dashboard until the scope closes. It does not keep the process alive. Closing ends the streams of readers
+ * and does not wait for them. Fails with `ServeError` when it cannot listen, for example because the port is taken.
  *
  * @since 0.1.0
  * @category constructors
@@ -89,7 +95,7 @@ const notFound = refusal(404, "RouteNotFound", "There is nothing here; the page 
 export const serve = (options: Options = {}): Effect.Effect<{ readonly url: string }, ServeError, Scope.Scope> =>
   Effect.gen(function*() {
     const resolved = yield* Effect.sync(() => resolve(options))
-    // First the server and then the watch: they end in reverse, and streams that have ended do not hold the server up.
+    // The server comes before the watch: finalizers run in reverse, and the server closes once the streams have ended.
     const server = yield* Listen.server
     const router = yield* routes(resolved)
     const app = Effect.catchTag(router, "RouteNotFound", () => Effect.succeed(notFound))
@@ -97,7 +103,7 @@ export const serve = (options: Options = {}): Effect.Effect<{ readonly url: stri
   })
 
 /**
- * `serve` as a layer, which logs the URL at level Info. Fails as `serve` does.
+ * Serves the dashboard as a layer and logs its URL at level Info. Fails as `serve` does.
  *
  * @example
  * ```ts
@@ -114,5 +120,5 @@ export const serve = (options: Options = {}): Effect.Effect<{ readonly url: stri
  */
 export const layer = (options: Options = {}): Layer.Layer<never, ServeError> =>
   Layer.scopedDiscard(
-    Effect.tap(serve(options), ({ url }) => Effect.logInfo(`The pools of this process are shown at ${url}`))
+    Effect.tap(serve(options), ({ url }) => Effect.logInfo(`The socketpool dashboard is at ${url}`))
   )

@@ -1,54 +1,37 @@
 /**
- * What the dashboard has noted before a page was opened, as JSON.
+ * The past of all pools, as `GET /api/history` returns it.
  *
  * @since 0.1.0
  */
 import { PoolEvent } from "@socketpool/core/PoolEvent"
 import * as Schema from "effect/Schema"
+import { type Column, columns } from "./internal/row.js"
 
 /**
- * What each row of `PoolHistory` holds, in this order. `at` is in milliseconds since 1970, times are in milliseconds; all
- * else is as in `PoolStats`. `failed` is the sum over all reasons.
+ * The names of the figures in a row of `PoolHistory`, in order. `at` is in milliseconds since 1970, `wait…` and `use…`
+ * are in milliseconds, and `waitCount` and `useCount` count them. `failed` is the sum over all reasons. The others are
+ * as in `PoolStats`.
  *
  * @since 0.1.0
  * @category models
  */
-export const columns = [
-  "at",
-  "idle",
-  "inUse",
-  "opening",
-  "pending",
-  "maxConnections",
-  "acquired",
-  "failed",
-  "waitCount",
-  "waitMillis",
-  "waitP50",
-  "waitP95",
-  "waitP99",
-  "useCount",
-  "useMillis",
-  "useP50",
-  "useP95",
-  "useP99"
-] as const
+export const historyColumns: ReadonlyArray<Column> = columns
 
 /**
- * One pool's past.
+ * The past of one pool.
  *
  * @since 0.1.0
  * @category models
  */
 export const PoolHistory = Schema.Struct({
-  /** The number that the pool has in `Snapshot`. */
+  /** The number of the pool, as in `Snapshot`. */
   id: Schema.Number,
   name: Schema.String,
-  /** Figures, oldest first, each as `columns` says. */
+  /** The rows, oldest first, each with the figures that `historyColumns` names. */
   rows: Schema.Array(Schema.Array(Schema.Number)),
-  /** The last notices, oldest first, at most 200. */
+  /** The last 200 notices, oldest first. */
   notices: Schema.Array(PoolEvent),
-  /** The last `OpenFailed` and `Exhausted`, oldest first, at most 20: other notices do not push them out. */
+  /** The last 20 `OpenFailed` and `Exhausted` notices, oldest first; other notices do not push them out. */
   failures: Schema.Array(PoolEvent)
 })
 
@@ -59,20 +42,21 @@ export const PoolHistory = Schema.Struct({
 export type PoolHistory = typeof PoolHistory.Type
 
 /**
- * The past of all pools that run, and of those that closed not long ago.
+ * The past of all running pools, and of pools that closed within the history.
  *
  * @since 0.1.0
  * @category models
  */
 export const History = Schema.Struct({
-  /** When this dashboard was started, in milliseconds since 1970; another one numbers its pools anew. */
+  /** The start of this dashboard, in milliseconds since 1970. A restarted one numbers its pools from 1 again. */
   startedAt: Schema.Number,
-  /** How far apart snapshots are, in milliseconds. */
+  /** The time between two snapshots, in milliseconds. */
   intervalMillis: Schema.Number,
-  /** How long figures are kept, in milliseconds. */
+  /** The time that rows are kept, in milliseconds. */
   historyMillis: Schema.Number,
-  /** Whether the dashboard lets those who have the token drop, clear and resize. */
+  /** True if the dashboard has a token, and so allows drop, clear and resize. */
   actions: Schema.Boolean,
+  /** The names of the figures in a row: `historyColumns` of the process that serves them. */
   columns: Schema.Array(Schema.String),
   pools: Schema.Array(PoolHistory)
 })

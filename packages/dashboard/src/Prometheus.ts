@@ -1,5 +1,5 @@
 /**
- * The figures of all pools for Prometheus, to be served by a server that is there already.
+ * The metrics of all pools for Prometheus, as a route of your own server.
  *
  * @since 0.1.0
  */
@@ -8,12 +8,11 @@ import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as PoolMetrics from "@socketpool/core/PoolMetrics"
 import * as Effect from "effect/Effect"
 
-/** The version belongs to the format: without it some collectors guess. */
+/** Names the version of the format: without it some collectors guess. */
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
- * The figures of all pools of the process as a response, in Prometheus' text format, as of the moment it is asked for.
- * Never fails.
+ * Responds with the metrics of all pools of the process at this moment, in Prometheus' text format. Never fails.
  *
  * @since 0.1.0
  * @category responses
@@ -24,8 +23,8 @@ export const response: Effect.Effect<HttpServerResponse.HttpServerResponse> = Ef
 )
 
 /**
- * Adds a route with the figures of all pools to a router. It asks nobody who he is: whoever reaches the server reads the
- * pools' names and figures.
+ * Adds a route with the metrics of all pools to a router. It requires no token: everyone who can reach the server can
+ * read the pools' names and figures.
  *
  * @example
  * ```ts

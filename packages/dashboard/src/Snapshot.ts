@@ -1,5 +1,5 @@
 /**
- * What the live page and `socketpool top` are told of all pools, as JSON.
+ * The state of all pools, as `GET /api/pools` returns it; the live page and `socketpool top` show it.
  *
  * @since 0.1.0
  */
@@ -15,11 +15,11 @@ import * as Schema from "effect/Schema"
  * @category models
  */
 export const PoolSnapshot = Schema.Struct({
-  /** The page's own number of the pool; names need not be unique. */
+  /** The number that the dashboard gives the pool, because names need not be unique. */
   id: Schema.Number,
   name: Schema.String,
   stats: PoolStats,
-  /** The longest leases, longest first, at most 200; `stats.leased` says how many there are. */
+  /** The 200 longest leases, longest first; `stats.leased` counts all of them. */
   leases: Schema.Array(PoolLease),
   advice: PoolAdvice.PoolAdvice
 })
@@ -37,7 +37,7 @@ export type PoolSnapshot = typeof PoolSnapshot.Type
  * @category models
  */
 export const Snapshot = Schema.Struct({
-  /** When, in milliseconds since 1970. */
+  /** The time of the snapshot, in milliseconds since 1970. */
   at: Schema.Number,
   pools: Schema.Array(PoolSnapshot)
 })

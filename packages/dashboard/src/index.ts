@@ -3,28 +3,28 @@
  */
 
 /**
- * A page that shows all pools of the process while they work, and the HTTP interface behind it.
+ * A live page of all pools of the process, and its HTTP interface.
  *
  * @since 0.1.0
  */
 export * as Dashboard from "./Dashboard.js"
 
 /**
- * What the dashboard has noted before a page was opened, as JSON.
+ * The past of all pools, as `GET /api/history` returns it.
  *
  * @since 0.1.0
  */
 export * as History from "./History.js"
 
 /**
- * The figures of all pools for Prometheus, to be served by a server that is there already.
+ * The metrics of all pools for Prometheus, as a route of your own server.
  *
  * @since 0.1.0
  */
 export * as Prometheus from "./Prometheus.js"
 
 /**
- * What the live page and `socketpool top` are told of all pools, as JSON.
+ * The state of all pools, as `GET /api/pools` returns it; the live page and `socketpool top` show it.
  *
  * @since 0.1.0
  */

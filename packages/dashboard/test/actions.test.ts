@@ -18,7 +18,7 @@ const setup = Effect.gen(function*() {
 })
 
 describe("drop", () => {
-  it.scopedLive("takes away the connection with that number", () =>
+  it.scopedLive("drops the connection with that number", () =>
     Effect.gen(function*() {
       const { pool, post } = yield* setup
       yield* pool.get
@@ -28,7 +28,7 @@ describe("drop", () => {
       expect((yield* pool.stats).closed.Dropped).toBe(1)
     }))
 
-  it.scopedLive("answers 404 with the pool's own error when there is none with that number", () =>
+  it.scopedLive("answers 404 with the pool's error if no connection has that number", () =>
     Effect.gen(function*() {
       const { post } = yield* setup
       const answer = yield* post("drop", { connectionId: 77 })
@@ -43,7 +43,7 @@ describe("drop", () => {
 })
 
 describe("clear and resize", () => {
-  it.scopedLive("clear begins a new generation", () =>
+  it.scopedLive("clear closes the idle connections", () =>
     Effect.gen(function*() {
       const { pool, post } = yield* setup
       yield* pool.use(() => Effect.void)
@@ -51,7 +51,7 @@ describe("clear and resize", () => {
       expect((yield* pool.stats).closed.Cleared).toBeGreaterThan(0)
     }))
 
-  it.scopedLive("resize sets what is given and leaves the rest", () =>
+  it.scopedLive("resize sets the given limit and keeps the other", () =>
     Effect.gen(function*() {
       const { pool, post } = yield* setup
       expect((yield* post("resize", { max: 9 })).status).toBe(204)
@@ -60,7 +60,7 @@ describe("clear and resize", () => {
       expect(yield* pool.stats).toMatchObject({ maxConnections: 9, minConnections: 2 })
     }))
 
-  it.scopedLive("a size that breaks a rule answers 400 with the pool's own words, and changes nothing", () =>
+  it.scopedLive("an invalid size answers 400 with the pool's message and changes nothing", () =>
     Effect.gen(function*() {
       const { pool, post } = yield* setup
       const answer = yield* post("resize", { max: 0 })
@@ -72,10 +72,10 @@ describe("clear and resize", () => {
     }))
 })
 
-describe("what is refused", () => {
+describe("refuses", () => {
   const actions = [["drop", { connectionId: 1 }], ["clear", {}], ["resize", { max: 5 }]] as const
 
-  it.scopedLive("without a configured token everything, whatever is sent", () =>
+  it.scopedLive("every action if the dashboard has no token", () =>
     Effect.gen(function*() {
       const { url } = yield* Dashboard.serve({ port: 0 })
       yield* new Backend().pool()
@@ -86,7 +86,7 @@ describe("what is refused", () => {
       }
     }))
 
-  it.scopedLive("a wrong token, or none", () =>
+  it.scopedLive("a wrong or missing token", () =>
     Effect.gen(function*() {
       const { pool, post } = yield* setup
       for (const [action, body] of actions) {
@@ -102,7 +102,7 @@ describe("what is refused", () => {
       expect(yield* pool.stats).toMatchObject({ maxConnections: 3, closed: { Dropped: 0, Cleared: 0 } })
     }))
 
-  it.scopedLive("what a form of another site could send, and another name of this machine", () =>
+  it.scopedLive("content types that a form can send, and a foreign Host header", () =>
     Effect.gen(function*() {
       const { pool, post } = yield* setup
       for (
@@ -132,7 +132,7 @@ describe("what is refused", () => {
       }
     }))
 
-  it.scopedLive("a body that is something else, or too long", () =>
+  it.scopedLive("an invalid or oversized body", () =>
     Effect.gen(function*() {
       const { post } = yield* setup
       const bodies = [
@@ -140,9 +140,9 @@ describe("what is refused", () => {
         "{",
         "[]",
         "null",
-        "{\"connection\":\"1\"}",
-        "{\"connection\":1.5}",
-        "{\"connection\":1,\"x\":1}"
+        "{\"connectionId\":\"1\"}",
+        "{\"connectionId\":1.5}",
+        "{\"connectionId\":1,\"x\":1}"
       ]
       for (const body of bodies) {
         const answer = yield* post("drop", body)

@@ -12,8 +12,8 @@ import { ask } from "./fixtures/http.js"
 const start = (options: Dashboard.Options = {}) => Dashboard.serve({ port: 0, interval: "50 millis", ...options })
 const portOf = (url: string) => new URL(url).port
 
-describe("what can be read", () => {
-  it.scopedLive("the snapshot is what the schema says, and equals the pool's own figures", () =>
+describe("the read routes", () => {
+  it.scopedLive("the snapshot matches its schema and the pool's own figures", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3 })
@@ -27,7 +27,19 @@ describe("what can be read", () => {
       expect({ ...pools[0]!.stats, ageMillis: 0 }).toEqual({ ...stats, ageMillis: 0 })
     }))
 
-  it.scopedLive("a snapshot tells of at most 200 leases, and of how many there are", () =>
+  it.scopedLive("the advice counts several leases of one connection", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const pool = yield* new Backend().pool({ maxConnections: 2, concurrency: 4 })
+      for (let i = 0; i < 15; i++) {
+        yield* Effect.all(Array.from({ length: 8 }, () => pool.use(() => Effect.sleep(5))), { concurrency: 8 })
+      }
+      const { json: { pools: [{ advice }] } } = yield* ask(`${url}api/pools`)
+      expect(advice.isFounded).toBe(true)
+      expect(advice.utilization).toBeCloseTo(advice.load / (2 * 4), 10)
+    }))
+
+  it.scopedLive("a snapshot lists at most 200 leases and counts all of them", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       const pool = yield* new Backend().pool({ maxConnections: 210, maxConnecting: 210 })
@@ -37,13 +49,18 @@ describe("what can be read", () => {
       expect(json.pools[0].stats.leased).toBe(205)
     }))
 
-  it.scopedLive("the history holds figures and notices of a time when nobody looked, also of a pool that has closed", () =>
+  it.scopedLive("the history covers pools without a reader, and pools that have closed", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       const scope = yield* Scope.make()
       const pool = yield* Scope.extend(new Backend().pool({ name: "brief", maxConnections: 1 }), scope)
       yield* ask(`${url}api/pools`)
-      yield* pool.use(() => Effect.sleep("120 millis"))
+      const inUseRows = Effect.map(
+        ask(`${url}api/history`),
+        ({ json: { columns, pools: [{ rows }] } }): ReadonlyArray<number> =>
+          rows.map((row: ReadonlyArray<number>) => row[columns.indexOf("inUse")])
+      )
+      yield* pool.use(() => Effect.repeat(inUseRows, { until: (inUse) => inUse.includes(1) }))
       yield* Scope.close(scope, Exit.void)
       const { json } = yield* ask(`${url}api/history`)
       const history = yield* Schema.decodeUnknown(History.History)(json)
@@ -55,7 +72,41 @@ describe("what can be read", () => {
       expect(history.actions).toBe(false)
     }))
 
-  it.scopedLive("a thousand notices do not push the last errors out, nor grow without end", () =>
+  it.scopedLive("the history names the values of its rows", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      const pool = yield* new Backend().pool({ maxConnections: 3 })
+      yield* pool.use(() => Effect.sleep("20 millis"))
+      yield* pool.get
+      const latest = Effect.map(ask(`${url}api/history`), ({ json: { columns, pools: [{ rows }] } }) => {
+        expect(columns).toEqual(History.historyColumns)
+        return Object.fromEntries(columns.map((name: string, i: number) => [name, rows.at(-1)?.[i]]))
+      })
+      const row = yield* Effect.repeat(latest, { until: ({ acquired }) => acquired === 2 })
+      const { useTime, waitTime } = yield* pool.stats
+      expect(row).toEqual({
+        at: expect.any(Number),
+        idle: 0,
+        inUse: 1,
+        opening: 0,
+        pending: 0,
+        maxConnections: 3,
+        acquired: 2,
+        failed: 0,
+        waitCount: 2,
+        waitMillis: waitTime.totalMillis,
+        waitP50: waitTime.p50Millis,
+        waitP95: waitTime.p95Millis,
+        waitP99: waitTime.p99Millis,
+        useCount: 1,
+        useMillis: useTime.totalMillis,
+        useP50: useTime.p50Millis,
+        useP95: useTime.p95Millis,
+        useP99: useTime.p99Millis
+      })
+    }))
+
+  it.scopedLive("the history keeps the last 200 notices, and the last errors apart from them", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       const backend = new Backend()
@@ -73,7 +124,7 @@ describe("what can be read", () => {
       expect(json.pools[0].notices).toHaveLength(200)
     }))
 
-  it.scopedLive("the figures for Prometheus have its content type", () =>
+  it.scopedLive("the metrics have the content type of Prometheus", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       yield* new Backend().pool({ name: "measured" })
@@ -83,7 +134,7 @@ describe("what can be read", () => {
       expect(text).toContain("db_client_connection_max{pool_name=\"measured\"} 200")
     }))
 
-  it.scopedLive("anything else is not there, and the answer has no stack in it", () =>
+  it.scopedLive("any other path answers 404 without a stack trace", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       for (const path of ["nothing", "api", "api/pools/1", "%00", "..%2f..%2fetc%2fpasswd", "api/pools/%zz/drop"]) {
@@ -95,7 +146,7 @@ describe("what can be read", () => {
 })
 
 describe("the page", () => {
-  it.scopedLive("lets nothing from elsewhere in, and is shown in no frame", () =>
+  it.scopedLive("loads nothing from other origins and cannot be framed", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       const { headers, text } = yield* ask(url)
@@ -114,10 +165,10 @@ describe("the page", () => {
     }))
 })
 
-describe("who may read", () => {
+describe("access to the read routes", () => {
   const reads = ["", "api/pools", "api/history", "metrics"]
 
-  it.scopedLive("under a foreign name nobody, on a loopback address", () =>
+  it.scopedLive("a loopback address refuses requests under foreign names", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
       for (const path of [...reads, "api/stream"]) {
@@ -135,7 +186,7 @@ describe("who may read", () => {
       }
     }))
 
-  it.scopedLive("those with the token, on any other address; the page itself tells nothing and is open", () =>
+  it.scopedLive("any other address requires the token, except for the page, which holds no data", () =>
     Effect.gen(function*() {
       const { url } = yield* start({ host: "0.0.0.0", token: Redacted.make("right") })
       const local = `http://127.0.0.1:${portOf(url)}/`
@@ -153,8 +204,8 @@ describe("who may read", () => {
     }))
 })
 
-describe("in a server of the user's own", () => {
-  it.scopedLive("works under a prefix, with or without a slash", () =>
+describe("mounted in another server", () => {
+  it.scopedLive("works under a prefix, with or without a trailing slash", () =>
     Effect.gen(function*() {
       const dashboard = yield* Dashboard.router({ interval: "50 millis" })
       const App = HttpRouter.empty.pipe(
@@ -181,7 +232,7 @@ describe("starting", () => {
       expect(error._tag).toBe("ServeError")
     }))
 
-  it.scopedLive("as a layer it logs the URL, and never the token", () =>
+  it.scopedLive("the layer logs the URL and never the token", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
       const logger = Logger.make(({ annotations, logLevel, message }) => {
@@ -192,7 +243,9 @@ describe("starting", () => {
         Layer.build(Dashboard.layer({ port: 0, token })),
         Logger.replace(Logger.defaultLogger, logger)
       )
-      expect(logged).toEqual([expect.stringMatching(/^INFO The pools .* http:\/\/127\.0\.0\.1:\d+\/ 0$/)])
+      expect(logged).toEqual([
+        expect.stringMatching(/^INFO The socketpool dashboard is at http:\/\/127\.0\.0\.1:\d+\/ 0$/)
+      ])
       const [, url] = /(http:\S+)/.exec(logged[0]!)!
       for (const path of ["", "api/pools", "api/history", "metrics", "nothing"]) {
         expect((yield* ask(url + path)).text).not.toContain("a-secret-of-ours")
@@ -201,7 +254,7 @@ describe("starting", () => {
 })
 
 describe("watching", () => {
-  it.scopedLive("adds no spans to those of the program", () =>
+  it.scopedLive("adds no spans to the program's", () =>
     Effect.gen(function*() {
       const usual = yield* Effect.tracer
       const names: Array<string> = []
@@ -226,7 +279,7 @@ describe("closing", () => {
       yield* start({ port: Number(portOf(url)) })
     }))
 
-  it.scopedLive("pools that come and go leave nothing behind once they are older than the history", () =>
+  it.scopedLive("forgets closed pools that are older than the history", () =>
     Effect.gen(function*() {
       const { url } = yield* start({ history: "100 millis" })
       yield* Effect.scoped(Effect.zipRight(new Backend().pool({ name: "gone" }), ask(`${url}api/pools`)))

@@ -26,13 +26,13 @@ const wrong: ReadonlyArray<readonly [options: object, message: string]> = [
   [{ history: NaN }, "Dashboard: history must be a finite duration of 0 or more, but is NaN"],
   [
     { host: "0.0.0.0" },
-    "Dashboard: token must be given when host is not a loopback address (it is \"0.0.0.0\"), but is missing"
+    "Dashboard: token must be set when host is not a loopback address (host is \"0.0.0.0\"), but is missing"
   ]
 ]
 
 describe("options", () => {
   it.effect.each(wrong)(
-    "rejects %o with the option, the value and the rule",
+    "rejects %o and names the option, the value and the rule",
     ([options, message]) =>
       Effect.gen(function*() {
         const defect = yield* defectOf({ port: 0, ...options })
@@ -47,8 +47,8 @@ describe("options", () => {
       Effect.gen(function*() {
         const defect = yield* defectOf({ port: 0, token: Redacted.make(token) })
         expect(defect.message).toBe(
-          "Dashboard: token must be made of one or more visible ASCII characters, without spaces, " +
-            "but is not (it is not shown here)"
+          "Dashboard: token must be one or more visible ASCII characters without spaces, " +
+            "but is something else (not shown here)"
         )
       })
   )
@@ -60,7 +60,7 @@ describe("options", () => {
       expect(defect.message).not.toContain("hunter2")
     }))
 
-  it.effect("takes own properties only", () =>
+  it.effect("ignores inherited properties", () =>
     Effect.acquireUseRelease(
       Effect.sync(() => Object.assign(Object.prototype, { host: "", token: "polluted" })),
       () =>

@@ -1,4 +1,4 @@
-// A real browser, on a real server on a random loopback port.
+// A real browser and a real server on a random loopback port.
 import { describe, expect, it } from "@effect/vitest"
 import { Pool, type PoolStats } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
@@ -16,13 +16,13 @@ const open = (options: Dashboard.Options = {}, context: BrowserContextOptions = 
     return { url, ...(yield* visit(yield* browser, url + hash, context)) }
   })
 
-/** Waits until an element has a text. */
+/** Waits until an element shows a text. */
 const shows = (page: Page, selector: string, text: string | RegExp) =>
   Effect.promise(() => page.locator(selector).filter({ hasText: text }).first().waitFor())
 
 const waitFor = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor())
 
-/** Waits until every number is on the page as it is in the pool. */
+/** Waits until the page shows every number. */
 const agrees = (page: Page, expected: Readonly<Record<string, number>>) =>
   Effect.promise(() =>
     page.waitForFunction((expected) =>
@@ -41,7 +41,7 @@ const numbersOf = (stats: PoolStats) => ({
   "[data-line=inUse]": stats.inUse,
   "[data-line=idle]": stats.idle,
   "[data-line=pending]": stats.pending,
-  "[data-line=max]": stats.maxConnections,
+  "[data-line=maxConnections]": stats.maxConnections,
   "[data-line=waitP50]": stats.waitTime.p50Millis,
   "[data-line=waitP99]": stats.waitTime.p99Millis,
   "[data-line=useP95]": stats.useTime.p95Millis,
@@ -69,7 +69,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       const end = yield* Deferred.make<void>()
       const borrow = Effect.forkScoped(Effect.exit(pool.use(() => Deferred.await(end))))
       for (let i = 0; i < 5; i++) yield* borrow
-      yield* shows(page, verdict, /waiting.*3 pending for .*2 of at most 2 connections in use/)
+      yield* shows(page, verdict, /waiting.*3 pending for .*2 of 2 connections in use/)
       yield* agrees(page, numbersOf(yield* pool.stats))
       expect(yield* Effect.promise(() => page.locator("[data-lease]").count())).toBe(2)
 
@@ -94,7 +94,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       expect(requests.filter((request) => !request.startsWith(url) && !request.startsWith("data:"))).toEqual([])
     }))
 
-  it.scopedLive("shows what it is told as text, whatever it is", () =>
+  it.scopedLive("shows names, spans and errors as text, never as HTML", () =>
     Effect.gen(function*() {
       const evil = "<img src=x onerror=\"document.title='owned'\">"
       const pool = yield* Pool.make({
@@ -116,7 +116,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       expect(errors).toEqual([])
     }))
 
-  it.scopedLive("drops a connection by keyboard alone, and tells when there is none of that number any more", () =>
+  it.scopedLive("drops a connection by keyboard, and shows the error if the connection is gone", () =>
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3 })
       const { errors, page } = yield* open()
@@ -143,12 +143,12 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       yield* waitFor(page, `[data-drop="${first!.connectionId}"]:visible`)
       yield* tabTo(`[data-drop="${first!.connectionId}"]`)
       yield* press("Enter")
-      yield* shows(page, "[data-message=ok]", `Connection ${first!.connectionId} has been dropped.`)
+      yield* shows(page, "[data-message=ok]", `Connection ${first!.connectionId} was dropped.`)
       yield* agrees(page, { "[data-count=Dropped]": 1, "[data-figure=inUse]": 1 })
       expect(yield* pool.leases).toHaveLength(1)
       expect(yield* Effect.promise(() => page.locator("body").innerHTML())).not.toContain(token)
 
-      // The page does not know yet that it has gone.
+      // The connection goes before the request arrives, while the page still shows it.
       const runPromise = Runtime.runPromise(yield* Effect.runtime())
       yield* Effect.promise(() =>
         page.route("**/drop", async (route) => {
@@ -158,11 +158,11 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       )
       yield* Effect.promise(() => page.locator(`[data-drop="${second!.connectionId}"]`).click())
       yield* shows(page, "[data-message=failed]", "ConnectionNotFoundError: Pool \"orders\": cannot drop a connection")
-      // Chromium itself notes the answer 404 as an error.
+      // Chromium itself logs the 404 as an error.
       expect(errors).toEqual([expect.stringContaining("404")])
     }))
 
-  it.scopedLive("resizes and clears, and tells the pool's own words when it must not", () =>
+  it.scopedLive("resizes and clears, and shows the pool's message for an invalid size", () =>
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3 })
       const { page } = yield* open()
@@ -188,7 +188,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       expect(yield* Effect.promise(() => page.locator("[data-event]").count())).toBe(1)
     }))
 
-  it.scopedLive("tells the values under the pointer, and the last ones again when it has gone", () =>
+  it.scopedLive("shows the values under the pointer, and the latest ones when the pointer leaves", () =>
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ name: "orders" })
       const { page } = yield* open()
@@ -205,7 +205,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       expect(yield* Effect.promise(() => captions.count())).toBe(4)
     }))
 
-  it.scopedLive("says that there is no pool, finds one made later, and keeps one that has closed", () =>
+  it.scopedLive("shows that there is no pool, adds pools made later, and keeps closed ones", () =>
     Effect.gen(function*() {
       const { errors, page } = yield* open()
       yield* shows(page, "#empty", "No pools yet")
@@ -225,7 +225,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       expect(errors).toEqual([])
     }))
 
-  it.scopedLive("says that the stream is lost, tries again, and goes on", () =>
+  it.scopedLive("shows that the stream is lost, reconnects and continues", () =>
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
       const scope = yield* Scope.make()
@@ -233,23 +233,23 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       const { page } = yield* visit(yield* browser, url)
       yield* shows(page, "#status", "Live")
       yield* Scope.close(scope, Exit.void)
-      yield* shows(page, "#status", /Stream lost.*trying again in \d+ s/)
+      yield* shows(page, "#status", /Stream lost.*retrying in \d+ s/)
       yield* shows(page, "[data-name]", "orders")
       yield* Dashboard.serve({ port: Number(new URL(url).port), interval: "50 millis" })
       yield* shows(page, "#status", "Live")
     }))
 
-  it.scopedLive("asks for the token where reading needs it, and forgets it when told to", () =>
+  it.scopedLive("asks for the token if reading requires it, and forgets it on request", () =>
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
       const { url } = yield* Dashboard.serve({ port: 0, host: "0.0.0.0", token: Redacted.make(token) })
       const { page } = yield* visit(yield* browser, `http://127.0.0.1:${new URL(url).port}/`)
-      yield* shows(page, "#status", "asks for its token")
+      yield* shows(page, "#status", "requires its token")
       yield* Effect.promise(async () => {
         await page.fill("#token", "wrong")
         await page.press("#token", "Enter")
       })
-      yield* shows(page, "#status", "asks for its token")
+      yield* shows(page, "#status", "requires its token")
       yield* Effect.promise(async () => {
         await page.fill("#token", token)
         await page.press("#token", "Enter")
@@ -257,12 +257,12 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       yield* shows(page, "[data-name]", "orders")
       expect(yield* Effect.promise(() => page.evaluate("JSON.stringify(localStorage) + document.cookie"))).toBe("{}")
       yield* Effect.promise(() => page.click("[data-forget]"))
-      yield* shows(page, "#status", "asks for its token")
+      yield* shows(page, "#status", "requires its token")
       expect(yield* Effect.promise(() => page.evaluate("sessionStorage.length"))).toBe(0)
     }))
 
   it.scopedLive.each(["light", "dark"] as const)(
-    "fits a phone of 360 pixels, with thirty pools and long words, %s",
+    "fits a phone 360 pixels wide with thirty pools and long words, %s",
     (colorScheme) =>
       Effect.gen(function*() {
         const pools = yield* Effect.forEach(
@@ -282,7 +282,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       })
   )
 
-  it.scopedLive("has text of contrast enough, in light and in dark", () =>
+  it.scopedLive("has enough text contrast in light and dark mode", () =>
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
       const { page } = yield* open()
@@ -295,7 +295,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
     }))
 })
 
-/** The contrast of each colour of text with what it stands on, by WCAG's formula. Runs in the browser. */
+/** Computes the contrast of each text colour with its background by WCAG's formula. Runs in the browser. */
 const contrasts = (): Record<string, number> => {
   const { document, getComputedStyle } = globalThis as any
   const luminance = (name: string) => {

@@ -11,14 +11,14 @@ describe("a process", () => {
     expect(stdout).toBe("closed\n")
   })
 
-  it("ends although its dashboard is open, when it has nothing else to do", async () => {
+  it("ends with an open dashboard if it has nothing else to do", async () => {
     const program = path.join(import.meta.dirname, "fixtures/program.ts")
     const args = ["--import", "tsx", program, "--left-open"]
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 50_000 })
     expect(stdout).toBe("left open\n")
   })
 
-  it("the page is what its sources say", async () => {
+  it("finds the generated page up to date", async () => {
     const script = path.join(import.meta.dirname, "../page/build.mjs")
     await promisify(execFile)(process.execPath, [script, "--check"], { timeout: 50_000 })
   })

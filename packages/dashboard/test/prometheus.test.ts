@@ -15,14 +15,14 @@ const exposition = Effect.scoped(Effect.gen(function*() {
   return yield* PoolMetrics.prometheus
 }))
 
-/** Every series that there is: those of a histogram by each of their names. */
+/** The names of all series, for a histogram those of its parts. */
 const series = (text: string) => new Set([...text.matchAll(/^([a-z_]+)\{/gm)].map(([, name]) => name!))
 
 const named = (text: string) => new Set(text.match(/\b(db_client|socketpool)_[a-z_]+\b/g))
 
 describe("names", () => {
   it.effect.each(["prometheus/alerts.yml", "prometheus/alerts.test.yml", "grafana/socketpool.json"])(
-    "every metric in %s is one that the pools tell",
+    "every metric in %s is one that the pools export",
     (file) =>
       Effect.gen(function*() {
         const known = series(yield* exposition)
@@ -32,7 +32,7 @@ describe("names", () => {
       })
   )
 
-  it("the dashboard's panels have ids and places of their own, and all ask the chosen source", () => {
+  it("the panels have unique ids and places and query the selected data source", () => {
     const { panels, templating } = JSON.parse(read("grafana/socketpool.json"))
     expect(new Set(panels.map(({ id }: { id: number }) => id)).size).toBe(panels.length)
     expect(new Set(panels.map(({ gridPos: { x, y } }: any) => `${x} ${y}`)).size).toBe(panels.length)
@@ -51,7 +51,7 @@ describe.skipIf(isMissing(promtool))("promtool", () => {
     return { error, status, output: `${stdout}${stderr}` }
   }
 
-  it.effect("finds nothing wrong with the metrics", () =>
+  it.effect("accepts the metrics", () =>
     Effect.gen(function*() {
       expect(run(["check", "metrics"], yield* exposition)).toEqual({ error: undefined, status: 0, output: "" })
     }))
@@ -60,7 +60,7 @@ describe.skipIf(isMissing(promtool))("promtool", () => {
     expect(run(["check", "rules", "--lint-fatal", "alerts.yml"])).toMatchObject({ status: 0, error: undefined })
   })
 
-  it("sees each alert fire when it must, and stay quiet when it must", () => {
+  it("passes the tests of the alert rules", () => {
     const { output, status } = run(["test", "rules", "alerts.test.yml"])
     expect([status, output]).toEqual([0, expect.stringContaining("SUCCESS")])
   })

@@ -1,4 +1,4 @@
-/** Makes the pictures of the README: `npx tsx packages/dashboard/test/screenshots.ts [folder]`. */
+/** Takes the screenshots of the README: `npx tsx packages/dashboard/test/screenshots.ts [folder]`. */
 import { Dashboard } from "@socketpool/dashboard"
 import { Effect, Random, Redacted } from "effect"
 import * as fs from "node:fs"
@@ -9,7 +9,7 @@ import { browser, visit } from "./fixtures/browser.js"
 const folder = process.argv[2] ?? path.resolve(import.meta.dirname, "../images")
 const token = "a-token-for-the-pictures"
 
-/** Somebody who borrows again and again. */
+/** Borrows again and again. */
 const borrower = (pool: Effect.Effect.Success<ReturnType<Backend["pool"]>>, hold: number, rest: number) =>
   Effect.forever(Effect.gen(function*() {
     yield* Effect.sleep((yield* Random.next) * rest)

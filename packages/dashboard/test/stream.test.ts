@@ -10,14 +10,14 @@ import { ask, follow, until } from "./fixtures/http.js"
 const start = Dashboard.serve({ port: 0, interval: "50 millis" })
 
 describe("the stream", () => {
-  it.scopedLive("tells a snapshot at once, and one each interval", () =>
+  it.scopedLive("sends a snapshot at once and one each interval", () =>
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
       const { url } = yield* start
-      const { headers, told } = yield* follow(`${url}api/stream`)
-      yield* until(() => told.length >= 4)
+      const { headers, received } = yield* follow(`${url}api/stream`)
+      yield* until(() => received.length >= 4)
       expect(headers["content-type"]).toBe("text/event-stream")
-      const snapshots = yield* Effect.forEach(told, ({ data, event }) => {
+      const snapshots = yield* Effect.forEach(received, ({ data, event }) => {
         expect(event).toBe("pools")
         return Schema.decodeUnknown(Snapshot.Snapshot)(data)
       })
@@ -25,19 +25,19 @@ describe("the stream", () => {
       expect(snapshots[3]!.at).toBeGreaterThan(snapshots[1]!.at)
     }))
 
-  it.scopedLive("tells the notices of a pool, with its number, and not its leases", () =>
+  it.scopedLive("sends a pool's notices with its number, and no lease events", () =>
     Effect.gen(function*() {
       const { url } = yield* start
-      const { told } = yield* follow(`${url}api/stream`)
+      const { received } = yield* follow(`${url}api/stream`)
       const backend = new Backend()
-      // Made later than the stream.
+      // Made after the stream.
       const pool = yield* backend.pool({ name: "late", maxConnections: 1 })
       const { json: { pools: [{ id }] } } = yield* ask(`${url}api/pools`)
       yield* pool.use(() => Effect.void)
       yield* pool.clear
       backend.isUp = false
       yield* Effect.ignore(pool.use(() => Effect.void))
-      const notices = () => told.filter(({ event }) => event === "notice").map(({ data }) => data)
+      const notices = () => received.filter(({ event }) => event === "notice").map(({ data }) => data)
       yield* until(() => notices().length >= 4)
       expect(notices()).toMatchObject([
         { id, _tag: "Opened", pool: "late", connectionId: 1 },
@@ -47,16 +47,16 @@ describe("the stream", () => {
       ])
     }))
 
-  it.scopedLive("finds a pool that is made later by itself", () =>
+  it.scopedLive("includes pools made later", () =>
     Effect.gen(function*() {
       const { url } = yield* start
-      const { told } = yield* follow(`${url}api/stream`)
-      yield* until(() => told.length > 1)
+      const { received } = yield* follow(`${url}api/stream`)
+      yield* until(() => received.length > 1)
       yield* new Backend().pool({ name: "new" })
-      yield* until(() => told.at(-1)!.data.pools?.[0]?.name === "new")
+      yield* until(() => received.at(-1)!.data.pools?.[0]?.name === "new")
     }))
 
-  it.scopedLive("goes on for others while one does not read, and closing waits for neither", () =>
+  it.scopedLive("serves other readers while one is stuck, and closes without waiting for either", () =>
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ name: "x".repeat(10_000), maxConnections: 1 })
       const scope = yield* Scope.make()
@@ -70,8 +70,8 @@ describe("the stream", () => {
       )
       stuck.write("GET /api/stream HTTP/1.1\r\nhost: localhost\r\n\r\n")
       const reader = yield* follow(`${url}api/stream`)
-      const count = (event: string) => reader.told.filter((told) => told.event === event).length
-      // More than the buffers of the one who does not read can take.
+      const count = (event: string) => reader.received.filter((received) => received.event === event).length
+      // More than the buffers of the stuck reader hold.
       for (let i = 1; i <= 40; i++) {
         for (let j = 0; j < 25; j++) yield* pool.use((connection) => pool.drop(connection))
         yield* until(() => count("notice") >= Math.min(i * 50, 256))
@@ -84,25 +84,25 @@ describe("the stream", () => {
       yield* until(reader.hasEnded)
     }))
 
-  it.scopedLive("ends in order, and quickly, when the scope closes", () =>
+  it.scopedLive("ends cleanly and quickly when the scope closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const { url } = yield* Scope.extend(start, scope)
       const streams = yield* Effect.all(Array.from({ length: 5 }, () => follow(`${url}api/stream`)))
-      yield* until(() => streams.every(({ told }) => told.length > 0))
+      yield* until(() => streams.every(({ received }) => received.length > 0))
       const began = Date.now()
       yield* Scope.close(scope, Exit.void)
       expect(Date.now() - began).toBeLessThan(1_000)
       yield* until(() => streams.every(({ hasEnded }) => hasEnded()))
     }))
 
-  it.scopedLive("is open to 64 readers, and to others once one has gone", () =>
+  it.scopedLive("accepts 64 readers, and another once one has left", () =>
     Effect.gen(function*() {
       const { url } = yield* start
       const scope = yield* Scope.make()
       yield* Scope.extend(follow(`${url}api/stream`), scope)
       const others = yield* Effect.all(Array.from({ length: 63 }, () => follow(`${url}api/stream`)))
-      yield* until(() => others.every(({ told }) => told.length > 0))
+      yield* until(() => others.every(({ received }) => received.length > 0))
       expect((yield* ask(`${url}api/stream`)).status).toBe(503)
       yield* Scope.close(scope, Exit.void)
       let status = 503
@@ -113,7 +113,7 @@ describe("the stream", () => {
     }))
 })
 
-describe("a reader that is slow", () => {
+describe("a slow reader", () => {
   it.effect("gets the newest snapshot and the newest 256 notices", () =>
     Effect.gen(function*() {
       const outbox = new Outbox()

@@ -1,4 +1,4 @@
-/** `socketpool bench`: load on a server, through a pool. */
+/** `socketpool bench`: load on a server through a pool. */
 import type { Connection } from "@socketpool/core/Connection"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import * as Clock from "effect/Clock"
@@ -6,18 +6,18 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
 import * as Schedule from "effect/Schedule"
-import { type Failure, tally, unreachable, wrong } from "./failure.js"
-import { Samples, steps, type Summary } from "./samples.js"
-import { bar, type Device, liveLine, paint, print, printJson, Screen } from "./screen.js"
+import { type Failure, runFailed, tally, unreachable } from "./failure.js"
+import { histogram, Samples, type Summary } from "./samples.js"
+import { bar, type Device, paint, print, printJson, Screen, statusLine } from "./screen.js"
 import * as Target from "./target.js"
-import { count, figure, span, table, wrap } from "./text.js"
+import { count, duration, figure, table, wrap } from "./text.js"
 
 export interface Options {
   readonly target: string
   readonly connections: number
-  /** Closed loop: so many callers, each of which calls again when it has its answer. */
+  /** The number of callers in a closed loop; each calls again when it has its answer. */
   readonly concurrency: number
-  /** Open loop: so many calls a second, whether those before have ended or not. */
+  /** The calls per second in an open loop, which start whether earlier calls have ended or not. */
   readonly rate: number | undefined
   readonly duration: Duration.Duration
   readonly payload: number
@@ -34,9 +34,9 @@ interface Run {
   answered: number
 }
 
-const millis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
+const nowMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-/** What is sent, with the escapes that a shell leaves alone. */
+/** Makes the bytes of a request, with the escapes that a shell leaves alone. */
 const payloadOf = ({ payload, send }: Options): Uint8Array =>
   new TextEncoder().encode(
     send === undefined
@@ -44,7 +44,7 @@ const payloadOf = ({ payload, send }: Options): Uint8Array =>
       : send.replaceAll("\\r", "\r").replaceAll("\\n", "\n").replaceAll("\\t", "\t")
   )
 
-/** One call; it began when it was meant to, even if it could not begin then. */
+/** Makes calls that count from `began`, their scheduled start, even if they start later. */
 const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Run) => {
   const payload = payloadOf(options)
   const exchange = (connection: Connection) =>
@@ -56,15 +56,15 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
     )
   return (began: number) =>
     pool.use((connection) =>
-      Effect.flatMap(millis, (served) => {
+      Effect.flatMap(nowMillis, (served) => {
         run.waits.add(served - began)
-        return Effect.zipLeft(exchange(connection), Effect.map(millis, (now) => run.uses.add(now - served)))
+        return Effect.zipLeft(exchange(connection), Effect.map(nowMillis, (now) => run.uses.add(now - served)))
       })
     ).pipe(
       Effect.matchEffect({
         onFailure: (error) => Effect.sync(() => tally(run.failed, error)),
         onSuccess: () =>
-          Effect.map(millis, (now) => {
+          Effect.map(nowMillis, (now) => {
             run.answered++
             run.calls.add(now - began)
           })
@@ -74,19 +74,21 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
 
 const closedLoop = (call: (began: number) => Effect.Effect<void>, callers: number, until: number) => {
   const loop: Effect.Effect<void> = Effect.flatMap(
-    millis,
+    nowMillis,
     (now) => now >= until ? Effect.void : Effect.zipRight(call(now), loop)
   )
   return Effect.forEach(Array.from({ length: callers }), () => loop, { concurrency: "unbounded", discard: true })
 }
 
-/** Latency counts from when a call was meant to begin: one that had to wait for a stall to end took that long, too. */
+/**
+ * Starts calls at a fixed rate. Latency counts from the scheduled start, so it includes the time that a stall costs.
+ */
 const openLoop = (call: (began: number) => Effect.Effect<void>, rate: number, from: number, until: number) =>
   Effect.gen(function*() {
     const fibers: Array<Fiber.RuntimeFiber<void>> = []
     const all = Math.floor((until - from) / 1_000 * rate)
     for (let begun = 0; begun < all;) {
-      const now = yield* millis
+      const now = yield* nowMillis
       const due = Math.min(all, Math.floor((now - from) / 1_000 * rate) + 1)
       for (; begun < due; begun++) fibers.push(yield* Effect.fork(call(from + begun / rate * 1_000)))
       yield* Effect.sleep(Math.max(0, from + begun / rate * 1_000 - now))
@@ -109,17 +111,17 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
 const measured = (target: Target.Target, options: Options) =>
   Effect.gen(function*() {
     const pool = yield* Pool
-    // Whoever cannot be reached at all is not worth ten seconds of failures.
+    // An unreachable server fails at once, not after ten seconds of failing calls.
     yield* Effect.mapError(pool.use(() => Effect.void), (error) => unreachable(error.message))
     const run: Run = { calls: new Samples(), waits: new Samples(), uses: new Samples(), failed: new Map(), answered: 0 }
     const call = caller(pool, options, run)
-    const from = yield* millis
+    const from = yield* nowMillis
     const until = from + Duration.toMillis(options.duration)
     const load = options.rate === undefined
       ? closedLoop(call, options.concurrency, until)
       : openLoop(call, options.rate, from, until)
     yield* Effect.scoped(Effect.zipRight(Effect.forkScoped(progress(run, from, until)), load))
-    const seconds = ((yield* millis) - from) / 1_000
+    const seconds = ((yield* nowMillis) - from) / 1_000
     const failed = [...run.failed.values()].reduce((a, b) => a + b, 0)
     const result = {
       target: target.text,
@@ -137,14 +139,14 @@ const measured = (target: Target.Target, options: Options) =>
     const screen = yield* Screen
     if (options.json) yield* printJson(result)
     else yield* print(...report(screen, options, result, run.calls.sorted))
-    if (failed > 0) return yield* wrong(`${count(failed)} calls failed.`)
+    if (failed > 0) return yield* runFailed(`${count(failed)} calls failed.`)
   })
 
 const progress = (run: Run, from: number, until: number) =>
   Effect.gen(function*() {
     const screen = yield* Screen
-    const draw = yield* liveLine
-    const show = Effect.flatMap(millis, (now) => {
+    const draw = yield* statusLine
+    const show = Effect.flatMap(nowMillis, (now) => {
       const part = Math.min(1, (now - from) / (until - from))
       const width = Math.max(10, Math.min(40, screen.columns() - 45))
       const perSecond = run.answered / Math.max(0.001, (now - from) / 1_000)
@@ -167,13 +169,16 @@ interface Result {
 }
 
 const report = (screen: Device, options: Options, result: Result, sorted: ReadonlyArray<number>) => {
-  const row = (name: string, { max, p50, p90, p99, p999 }: Summary) => [name, ...[p50, p90, p99, p999, max].map(span)]
+  const row = (
+    name: string,
+    { max, p50, p90, p99, p999 }: Summary
+  ) => [name, ...[p50, p90, p99, p999, max].map(duration)]
   const columns = screen.isTerminal ? screen.columns() : Infinity
   const left = { align: "left" } as const
   const right = { align: "right" } as const
   const how = options.rate === undefined
     ? `closed loop: ${options.concurrency} callers`
-    : `open loop: ${figure(options.rate)} calls/s, each counted from when it was meant to begin`
+    : `open loop: ${figure(options.rate)} calls/s, each timed from its scheduled start`
   return [
     paint(screen, `${result.target}: ${count(result.perSecond)} answers/s`, "bold"),
     ...wrap(`${how}, over at most ${options.connections} connections, for ${figure(result.seconds)} s`, columns),
@@ -181,11 +186,11 @@ const report = (screen: Device, options: Options, result: Result, sorted: Readon
     ...table(
       [
         { head: "", ...left },
-        { head: "50 %", ...right },
-        { head: "90 %", ...right },
-        { head: "99 %", ...right },
-        { head: "99.9 %", ...right },
-        { head: "longest", ...right }
+        { head: "p50", ...right },
+        { head: "p90", ...right },
+        { head: "p99", ...right },
+        { head: "p99.9", ...right },
+        { head: "max", ...right }
       ],
       [
         row("whole call", result.callMillis),
@@ -202,13 +207,13 @@ const report = (screen: Device, options: Options, result: Result, sorted: Readon
   ]
 }
 
-/** How many calls took how long: each line up to a time, the steps growing. */
+/** Draws the histogram of call durations, one line for each step. */
 const chart = (screen: Device, sorted: ReadonlyArray<number>): ReadonlyArray<string> => {
-  const all = steps(sorted, 12)
+  const all = histogram(sorted, 12)
   const most = Math.max(...all.map(({ count }) => count), 1)
   const width = Math.max(10, Math.min(50, screen.columns() - 30))
   return all.map(({ count: n, upTo }) => {
     const bar = (screen.hasBlocks ? "█" : "#").repeat(n === 0 ? 0 : Math.max(1, Math.round(n / most * width)))
-    return `${`<= ${span(upTo)}`.padStart(12)}  ${bar.padEnd(width)}  ${count(n)}`.trimEnd()
+    return `${`<= ${duration(upTo)}`.padStart(12)}  ${bar.padEnd(width)}  ${count(n)}`.trimEnd()
   })
 }

@@ -1,4 +1,4 @@
-/** `socketpool demo`: a server, a pool, load, a dial for faults and the live page. */
+/** `socketpool demo`: a server that can be switched to faults, a pool under load, and the live page. */
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
@@ -13,21 +13,21 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type Failure, wrong } from "./failure.js"
-import { type Fault, faults, type FaultyServer, make as makeServer, meaning } from "./faultyServer.js"
+import { type Failure, runFailed } from "./failure.js"
+import { type Fault, faultDescriptions, faults, type FaultyServer, make as makeServer } from "./faultyServer.js"
 import * as Load from "./load.js"
-import { bar, paint, pictures, print, printJson, Screen } from "./screen.js"
-import { count, figure, span } from "./text.js"
+import { bar, fullScreen, paint, print, printJson, Screen } from "./screen.js"
+import { count, duration, figure } from "./text.js"
 
 export interface Options {
-  /** Where the page is; by default 8686, or any that is free if that is taken. */
+  /** The port of the page; by default 8686, or a free port if 8686 is taken. */
   readonly port: number | undefined
   readonly page: boolean
-  /** How long it goes on without a terminal; with one it does until it is told to end. */
+  /** The running time without a terminal. With one the demo runs until `q` is pressed. */
   readonly seconds: number
   readonly fibers: number
   readonly connections: number
-  /** Stays at this fault instead of going through all. */
+  /** The fault to start with; without a terminal the demo stays at it instead of going through all. */
   readonly fault: Fault | undefined
   readonly json: boolean
 }
@@ -37,32 +37,35 @@ interface Running {
   readonly url: string | undefined
   readonly pool: ConnectionPool<Connection, ConnectError>
   readonly server: FaultyServer
-  readonly books: Load.Books
-  /** How many answers there were after the last fault, if it has gone through all. */
+  readonly counts: Load.LoadCounts
+  /** The number of answers since the last fault; undefined unless the demo goes through all faults. */
   recovered: number | undefined
 }
 
-/** What the demo must not have found, each with whether it has. */
+/** Checks the outcome of the demo: the text of each check, and whether it passed. */
 const verdict = (
-  { books, recovered, server }: Running,
+  { counts, recovered, server }: Running,
   stats: PoolStats
 ): ReadonlyArray<[string, boolean]> => {
   const closed = Object.values(stats.closed).reduce((a, b) => a + b, 0)
   return [
-    [`${count(books.answered)} answers, each its asker's own; foreign ones: ${books.wrong}`, books.wrong === 0],
-    [`every question has ended: ${books.out} are out`, books.out === 0],
-    [`${stats.opened} connections opened, ${closed} closed, ${server.connections()} left`, stats.opened === closed],
+    [`${count(counts.answered)} answers, ${counts.wrong} of them to the wrong request`, counts.wrong === 0],
+    [`${counts.inFlight} requests still in flight`, counts.inFlight === 0],
     [
-      `the server never had more than ${stats.maxConnections} connections: ${server.peak()}`,
+      `${stats.opened} connections opened, ${closed} closed, ${server.connections()} still open on the server`,
+      stats.opened === closed
+    ],
+    [
+      `at most ${server.peak()} connections at once, ${stats.maxConnections} allowed`,
       server.peak() <= stats.maxConnections
     ],
     ...(recovered === undefined
       ? []
-      : [[`${count(recovered)} answers after the server had come back`, recovered > 0] as [string, boolean]])
+      : [[`${count(recovered)} answers after the server came back`, recovered > 0] as [string, boolean]])
   ]
 }
 
-/** Runs until told otherwise, and fails if anything was wrong. `answer` is what the server makes of a question. */
+/** Runs the demo, and fails if a check of its outcome fails. `answer` turns a request into the answer of the server. */
 export const run = (options: Options, answer?: (chunk: Buffer) => Buffer): Effect.Effect<void, Failure, Screen> =>
   Effect.gen(function*() {
     const screen = yield* Screen
@@ -89,16 +92,16 @@ export const run = (options: Options, answer?: (chunk: Buffer) => Buffer): Effec
       ? (yield* page(options.port)).url
       : undefined
     let isOver = false
-    const { books, done } = yield* Load.start(pool, options.fibers, () => isOver)
-    yield* server.turn(options.fault ?? "none")
-    const running: Running = { options, url, pool, server, books, recovered: undefined }
-    yield* screen.isTerminal && !options.json ? byHand(running) : byItself(running)
+    const { counts, done } = yield* Load.start(pool, options.fibers, () => isOver)
+    yield* server.setFault(options.fault ?? "none")
+    const running: Running = { options, url, pool, server, counts, recovered: undefined }
+    yield* screen.isTerminal && !options.json ? interactive(running) : scripted(running)
     isOver = true
-    yield* server.turn(options.fault === undefined ? "none" : server.fault())
+    yield* server.setFault(options.fault === undefined ? "none" : server.fault())
     yield* Effect.timeoutOption(done, "5 seconds")
     yield* closed
-    yield* settled(server)
-    yield* conclude(running)
+    yield* serverIdle(server)
+    yield* report(running)
   }).pipe(Effect.scoped)
 
 const page = (port: number | undefined) =>
@@ -106,41 +109,41 @@ const page = (port: number | undefined) =>
     ? Effect.orDie(Effect.orElse(Dashboard.serve(), () => Dashboard.serve({ port: 0 })))
     : Effect.mapError(
       Dashboard.serve({ port }),
-      () => wrong(`The page cannot be served on port ${port}: it is taken. Choose another with --port.`)
+      () => runFailed(`The live page cannot be served on port ${port}: it is taken. Choose another port with --port.`)
     )
 
-/** The server sees a connection's end a moment after the pool does. */
-const settled = (server: FaultyServer) =>
+/** Waits up to a second until the server has no connections: it notices a close a moment after the pool. */
+const serverIdle = (server: FaultyServer) =>
   Effect.repeat(Effect.sync(server.connections), {
     schedule: Schedule.intersect(Schedule.spaced("10 millis"), Schedule.recurs(100)),
     until: (connections) => connections === 0
   })
 
-const conclude = (running: Running) =>
+const report = (running: Running) =>
   Effect.gen(function*() {
     const screen = yield* Screen
-    const { books, options, pool } = running
+    const { counts, options, pool } = running
     const stats = yield* pool.stats
     const found = verdict(running, stats)
-    const isWell = found.every(([, well]) => well)
+    const hasPassed = found.every(([, passed]) => passed)
     if (options.json) {
-      yield* printJson({ verdict: found.map(([text, well]) => ({ text, well })), ok: isWell, stats })
+      yield* printJson({ verdict: found.map(([text, passed]) => ({ text, well: passed })), ok: hasPassed, stats })
     } else {
       yield* print(
         "",
-        ...found.map(([text, well]) => `${paint(screen, well ? "ok  " : "BAD ", well ? "good" : "bad")} ${text}`)
+        ...found.map(([text, passed]) => `${paint(screen, passed ? "ok  " : "BAD ", passed ? "good" : "bad")} ${text}`)
       )
-      for (const [kind, n] of books.failed) {
-        yield* print(`     ${count(n)} questions failed with ${kind}, as they should`)
+      for (const [kind, n] of counts.failed) {
+        yield* print(`     ${count(n)} requests failed with ${kind}, as expected`)
       }
     }
-    if (!isWell) return yield* wrong("Something is wrong with the pool: see above.")
+    if (!hasPassed) return yield* runFailed("The pool failed the checks marked BAD.")
   })
 
 // --- Without a terminal ---------------------------------------------------------------------------------------------
 
-/** What the server does, and for which part of the time. */
-const program: ReadonlyArray<readonly [Fault, number]> = [
+/** The faults in order, each with its share of the running time. */
+const scenario: ReadonlyArray<readonly [Fault, number]> = [
   ["none", 0.25],
   ["slow", 0.15],
   ["lossy", 0.2],
@@ -149,106 +152,106 @@ const program: ReadonlyArray<readonly [Fault, number]> = [
   ["none", 0.2]
 ]
 
-const byItself = (running: Running) =>
+const scripted = (running: Running) =>
   Effect.gen(function*() {
-    const { books, options, pool, server, url } = running
+    const { counts, options, pool, server, url } = running
     const say = (...lines: ReadonlyArray<string>) => options.json ? Effect.void : print(...lines)
     yield* say(
       `${options.fibers} fibers share ${options.connections} connections to a server on port ${server.port}.`,
       ...(url === undefined ? [] : [`The live page is at ${url}`]),
       ""
     )
-    const steps = options.fault === undefined ? program : [[options.fault, 1] as const]
+    const steps = options.fault === undefined ? scenario : [[options.fault, 1] as const]
     for (const [fault, part] of steps) {
-      yield* server.turn(fault)
-      const answeredBefore = books.answered
-      yield* say(`The server ${meaning[fault]}.`)
+      yield* server.setFault(fault)
+      const answeredBefore = counts.answered
+      yield* say(`The server ${faultDescriptions[fault]}.`)
       const millis = options.seconds * 1_000 * part
       const readings = Math.max(1, Math.round(millis / 1_000))
       for (let reading = 0; reading < readings; reading++) {
-        const before = { ...books }
+        const before = { ...counts }
         yield* Effect.sleep(Duration.millis(millis / readings))
         const stats = yield* pool.stats
         if (options.json) {
-          yield* printJson({ fault, asked: books.asked, answered: books.answered, wrong: books.wrong, stats })
+          yield* printJson({ fault, asked: counts.asked, answered: counts.answered, wrong: counts.wrong, stats })
         } else {
           const seconds = millis / readings / 1_000
           yield* print(
-            `  ${count((books.answered - before.answered) / seconds).padStart(6)} answers/s  ` +
+            `  ${count((counts.answered - before.answered) / seconds).padStart(6)} answers/s  ` +
               `${stats.inUse} in use, ${stats.idle} idle, ${stats.opening} opening, ${stats.pending} pending`
           )
         }
       }
-      if (options.fault === undefined) running.recovered = books.answered - answeredBefore
+      if (options.fault === undefined) running.recovered = counts.answered - answeredBefore
     }
   })
 
 // --- With a terminal ------------------------------------------------------------------------------------------------
 
-const byHand = ({ books, pool, server, url }: Running) =>
+const interactive = ({ counts, pool, server, url }: Running) =>
   Effect.scoped(Effect.gen(function*() {
     const screen = yield* Screen
-    const draw = yield* pictures
+    const draw = yield* fullScreen
     let last = { at: Date.now(), answered: 0, failed: 0, perSecond: 0, failedPerSecond: 0 }
-    let said = ""
+    let message = ""
     const show = Effect.gen(function*() {
       const stats = yield* pool.stats
       const [oldest] = yield* pool.leases
-      const failed = [...books.failed.values()].reduce((a, b) => a + b, 0)
+      const failed = [...counts.failed.values()].reduce((a, b) => a + b, 0)
       const seconds = (Date.now() - last.at) / 1_000
       if (seconds >= 0.9) {
         last = {
           at: Date.now(),
-          answered: books.answered,
+          answered: counts.answered,
           failed,
-          perSecond: (books.answered - last.answered) / seconds,
+          perSecond: (counts.answered - last.answered) / seconds,
           failedPerSecond: (failed - last.failed) / seconds
         }
       }
       const width = Math.min(40, screen.columns() - 32)
       const fault = server.fault()
-      const dial = faults.map((name, i) => {
+      const choices = faults.map((name, i) => {
         const label = ` ${i + 1} ${name} `
         return name === fault ? paint(screen, label, "inverse") : label
       }).join(" ")
       const row = (name: string, n: number) =>
         `  ${name.padEnd(10)}${String(n).padStart(5)}  ${bar(screen, n / stats.maxConnections, width)}`
       yield* draw([
-        paint(screen, "socketpool demo", "bold") + (url === undefined ? "" : `   the live page: ${url}`),
+        paint(screen, "socketpool demo", "bold") + (url === undefined ? "" : `   live page: ${url}`),
         "",
-        `  The server ${meaning[fault]}.`,
-        `  ${dial}`,
+        `  The server ${faultDescriptions[fault]}.`,
+        `  ${choices}`,
         "",
         row("in use", stats.inUse),
         row("idle", stats.idle),
         row("opening", stats.opening),
         row("pending", stats.pending),
-        `  ${"at most".padEnd(10)}${String(stats.maxConnections).padStart(5)}`,
+        `  ${"maximum".padEnd(10)}${String(stats.maxConnections).padStart(5)}`,
         "",
         `  ${count(last.perSecond)} answers/s, ${figure(last.failedPerSecond)} failures/s`,
-        `  wait ${span(stats.waitTime.p50Millis)} (half), ${span(stats.waitTime.p99Millis)} (99 %)`,
+        `  wait ${duration(stats.waitTime.p50Millis)} (p50), ${duration(stats.waitTime.p99Millis)} (p99)`,
         `  longest lease: ${
-          oldest === undefined ? "none" : `${span(oldest.holder.heldMillis)} ${oldest.holder.span ?? ""}`
+          oldest === undefined ? "none" : `${duration(oldest.holder.heldMillis)} ${oldest.holder.span ?? ""}`
         }`,
-        `  foreign answers: ${paint(screen, String(books.wrong), books.wrong === 0 ? "good" : "bad")}`,
+        `  answers to the wrong request: ${paint(screen, String(counts.wrong), counts.wrong === 0 ? "good" : "bad")}`,
         "",
-        ...[...books.failed].slice(0, 4).map(([kind, n]) => paint(screen, `  ${count(n)} x ${kind}`, "dim")),
+        ...[...counts.failed].slice(0, 4).map(([kind, n]) => paint(screen, `  ${count(n)} x ${kind}`, "dim")),
         "",
-        `  1-5 or arrows: turn the dial   k: kill all connections   q: quit   ${said}`
+        `  1-5 or arrows: switch the server   k: kill all connections   q: quit   ${message}`
       ])
     })
     const keys = yield* screen.keys
-    const turn = (by: number) =>
-      server.turn(faults[(faults.indexOf(server.fault()) + by + faults.length) % faults.length]!)
+    const move = (by: number) =>
+      server.setFault(faults[(faults.indexOf(server.fault()) + by + faults.length) % faults.length]!)
     const press = (key: string): Effect.Effect<void> =>
       /^[1-5]$/.test(key)
-        ? server.turn(faults[Number(key) - 1]!)
+        ? server.setFault(faults[Number(key) - 1]!)
         : key === "\x1b[C"
-        ? turn(1)
+        ? move(1)
         : key === "\x1b[D"
-        ? turn(-1)
+        ? move(-1)
         : key === "k"
-        ? Effect.map(server.kill, (lost) => void (said = `${lost} connections killed`))
+        ? Effect.map(server.kill, (lost) => void (message = `${lost} connections killed`))
         : Effect.void
     yield* Effect.forkScoped(Effect.repeat(show, Schedule.spaced("200 millis")))
     yield* Stream.runForEach(

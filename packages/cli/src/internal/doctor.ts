@@ -1,4 +1,4 @@
-/** `socketpool doctor`: whether a pool's options fit its server. */
+/** `socketpool doctor`: checks whether a pool's options fit its server. */
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as TcpConnection from "@socketpool/node/TcpConnection"
@@ -10,12 +10,12 @@ import type * as Scope from "effect/Scope"
 import * as dns from "node:dns/promises"
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { type Failure, wrong } from "./failure.js"
-import { limitOf, type Protocol } from "./limits.js"
+import * as DashboardClient from "./dashboardClient.js"
+import { type Failure, runFailed } from "./failure.js"
+import { type Protocol, readLimits } from "./limits.js"
 import { paint, print, printJson, Screen } from "./screen.js"
-import * as Server from "./server.js"
 import * as Target from "./target.js"
-import { figure, span, wrap } from "./text.js"
+import { duration, figure, wrap } from "./text.js"
 
 export interface Options {
   readonly target: string
@@ -49,7 +49,7 @@ const open = (target: Target.Target): Effect.Effect<Connection, ConnectError, Sc
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, number], E, R> =>
   Effect.map(Effect.timed(effect), ([took, value]) => [value, Duration.toMillis(took)] as const)
 
-const names = (target: Target.Target): Check => {
+const checkName = (target: Target.Target): Check => {
   if (target.kind === "unix" || net.isIP(target.host) !== 0) return Effect.succeed([])
   return Effect.tryPromise(() => dns.lookup(target.host, { all: true })).pipe(
     timed,
@@ -58,8 +58,8 @@ const names = (target: Target.Target): Check => {
       onSuccess: ([addresses, took]) => {
         const families = new Set(addresses.map(({ family }) => `IPv${family}`))
         const list = addresses.map(({ address }) => address).join(", ")
-        const text = `${target.host} is ${list} (${[...families].join(" and ")}), in ${span(took)}.`
-        return [took > 100 ? warn("name", `${text} Each new connection asks again.`) : ok("name", text)]
+        const text = `${target.host} resolves to ${list} (${[...families].join(" and ")}) in ${duration(took)}.`
+        return [took > 100 ? warn("name", `${text} Each new connection repeats the lookup.`) : ok("name", text)]
       }
     })
   )
@@ -67,14 +67,14 @@ const names = (target: Target.Target): Check => {
 
 const attempts = 5
 
-const connects = (target: Target.Target): Check =>
+const checkConnect = (target: Target.Target): Check =>
   Effect.replicateEffect(Effect.scoped(timed(open(target))), attempts).pipe(
     Effect.match({
       onFailure: (error) => [fail("connect", error.message)],
       onSuccess: (opened) => {
         const times = opened.map(([, took]) => took)
         const longest = Math.max(...times)
-        const text = `Connecting takes ${span(Math.min(...times))} to ${span(longest)}.`
+        const text = `Connecting took ${duration(Math.min(...times))} to ${duration(longest)} in ${attempts} attempts.`
         return [
           longest > 1_000 ? warn("connect", `${text} Keep connections open with minConnections.`) : ok("connect", text)
         ]
@@ -82,35 +82,40 @@ const connects = (target: Target.Target): Check =>
     })
   )
 
-const quiet = "300 millis"
+/** The time to wait for a greeting. */
+const greetingTimeout = "300 millis"
 
-const greets = (target: Target.Target): Check =>
+const checkGreeting = (target: Target.Target): Check =>
   target.kind === "tls" ?
     Effect.succeed([]) :
-    Effect.scoped(Effect.flatMap(open(target), (connection) => Effect.timeoutOption(connection.recv(200), quiet))).pipe(
+    Effect.scoped(
+      Effect.flatMap(open(target), (connection) => Effect.timeoutOption(connection.recv(200), greetingTimeout))
+    ).pipe(
       Effect.map((heard) =>
         heard._tag === "None"
           ? []
           : [warn(
             "greeting",
-            `The server speaks first: ${JSON.stringify(new TextDecoder().decode(heard.value).trim().slice(0, 60))}. ` +
-              "Give the pool a handshake that reads it; what arrives on an idle connection closes it."
+            `The server sends a greeting: ${
+              JSON.stringify(new TextDecoder().decode(heard.value).trim().slice(0, 60))
+            }. ` +
+              "Read it in the pool's handshake: the pool closes an idle connection on which bytes arrive."
           )]
       ),
       Effect.catchAll(() => Effect.succeed([]))
     )
 
-/** How many days before the end of a certificate it should have been replaced. */
-const soon = 30
+/** A certificate with fewer days left gets a warning. */
+const minDaysLeft = 30
 
-const certificate = (target: Target.Target): Check => {
+const checkCertificate = (target: Target.Target): Check => {
   if (target.kind !== "tls") return Effect.succeed([])
   const { host, port } = target
   return Effect.async<ReadonlyArray<Finding>>((resume) => {
     const socket = tls.connect({
       host,
       port,
-      // It is looked at even if it is not trusted; that is the point.
+      // An untrusted certificate is examined too.
       rejectUnauthorized: false,
       timeout: 5_000,
       ...(net.isIP(host) === 0 ? { servername: host } : {})
@@ -119,8 +124,8 @@ const certificate = (target: Target.Target): Check => {
       socket.destroy()
       resume(Effect.succeed(findings))
     }
-    socket.on("error", (error) => end([fail("TLS", `No TLS: ${error.message}.`)]))
-    socket.on("timeout", () => end([fail("TLS", "The TLS handshake takes longer than 5 seconds.")]))
+    socket.on("error", (error) => end([fail("TLS", `The TLS handshake failed: ${error.message}.`)]))
+    socket.on("timeout", () => end([fail("TLS", "The TLS handshake took longer than 5 seconds.")]))
     socket.on("secureConnect", () => {
       const { subject, valid_to: validTo } = socket.getPeerCertificate()
       const days = (Date.parse(validTo) - Date.now()) / 86_400_000
@@ -128,31 +133,29 @@ const certificate = (target: Target.Target): Check => {
       const about = "certificate"
       const age = days < 0
         ? fail(about, `The certificate of ${name} expired ${figure(-days)} days ago.`)
-        : days < soon
+        : days < minDaysLeft
         ? warn(about, `The certificate of ${name} expires in ${figure(days)} days.`)
-        : ok(about, `The certificate of ${name} is good for ${figure(Math.floor(days))} days.`)
+        : ok(about, `The certificate of ${name} is valid for another ${figure(Math.floor(days))} days.`)
       const trust = socket.authorized || days < 0
         ? []
         : [fail(about, `The certificate is not trusted: ${String(socket.authorizationError)}.`)]
-      end([ok("TLS", `It speaks ${socket.getProtocol()}.`), age, ...trust])
+      end([ok("TLS", `The server uses ${socket.getProtocol()}.`), age, ...trust])
     })
     return Effect.sync(() => socket.destroy())
   })
 }
 
-const advice = (idle: Duration.Duration | undefined, closes: number): Finding =>
+const idleFinding = (idle: Duration.Duration | undefined, closes: number): Finding =>
   idle !== undefined && Duration.toMillis(idle) < closes
-    ? ok("idle", `The server closes idle connections after ${span(closes)}; idleTimeout is less.`)
+    ? ok("idle", `The server closes idle connections after ${duration(closes)}; idleTimeout is shorter.`)
     : fail(
       "idle",
-      `The server closes idle connections after ${span(closes)}; ` +
-        (idle === undefined
-          ? "set idleTimeout to less"
-          : `idleTimeout is ${span(Duration.toMillis(idle))}, make it less`) +
-        ", so that none dies in the hand of its borrower."
+      `The server closes idle connections after ${duration(closes)}` +
+        (idle === undefined ? "" : `, but idleTimeout is ${duration(Duration.toMillis(idle))}`) +
+        ". Set idleTimeout to less, or a borrower may get a connection that the server is closing."
     )
 
-const idles = (target: Target.Target, { idleTimeout, watchIdle }: Options): Check =>
+const checkIdle = (target: Target.Target, { idleTimeout, watchIdle }: Options): Check =>
   watchIdle === undefined
     ? Effect.succeed([])
     : Effect.scoped(
@@ -162,38 +165,41 @@ const idles = (target: Target.Target, { idleTimeout, watchIdle }: Options): Chec
         onFailure: (error) => [fail("idle", error.message)],
         onSuccess: ([ended, took]) => [
           ended._tag === "Some"
-            ? advice(idleTimeout, took)
-            : ok("idle", `An idle connection stayed open for ${span(Duration.toMillis(watchIdle))}.`)
+            ? idleFinding(idleTimeout, took)
+            : ok("idle", `An idle connection stayed open for ${duration(Duration.toMillis(watchIdle))}.`)
         ]
       })
     )
 
-const limits = (target: Target.Target, { idleTimeout, maxConnections, processes, protocol }: Options): Check =>
+const checkLimits = (target: Target.Target, { idleTimeout, maxConnections, processes, protocol }: Options): Check =>
   protocol === undefined
     ? Effect.succeed([])
-    : Effect.scoped(Effect.flatMap(open(target), (connection) => limitOf(protocol, connection))).pipe(
+    : Effect.scoped(Effect.flatMap(open(target), (connection) => readLimits(protocol, connection))).pipe(
       Effect.match({
-        onFailure: (error) => [warn("limit", `${protocol} did not tell its limits: ${error.message}`)],
+        onFailure: (error) => [warn("limit", `${protocol} did not report its limits: ${error.message}`)],
         onSuccess: ({ idleMillis, most, now }) => {
           const wanted = maxConnections === undefined ? undefined : maxConnections * processes
-          const told = `${protocol} takes ${most} connections and has ${now} now`
+          const found = `${protocol} allows ${most} connections and has ${now} now`
           const sum = wanted === undefined
-            ? ok("limit", `${told}.`)
+            ? ok("limit", `${found}.`)
             : wanted > most
-            ? fail("limit", `${told}; ${processes} x ${maxConnections} are ${wanted}: lower maxConnections.`)
+            ? fail(
+              "limit",
+              `${found}; ${processes} x ${maxConnections} = ${wanted} is more than that: lower maxConnections.`
+            )
             : wanted > 0.8 * most
-            ? warn("limit", `${told}; ${wanted} leave little room for others.`)
-            : ok("limit", `${told}; ${wanted} fit.`)
-          return idleMillis === undefined ? [sum] : [sum, advice(idleTimeout, idleMillis)]
+            ? warn("limit", `${found}; ${wanted} would leave little room for other clients.`)
+            : ok("limit", `${found}; ${wanted} fit.`)
+          return idleMillis === undefined ? [sum] : [sum, idleFinding(idleTimeout, idleMillis)]
         }
       })
     )
 
-const size = ({ token, url }: Options): Effect.Effect<ReadonlyArray<Finding>, Failure> =>
+const checkSize = ({ token, url }: Options): Effect.Effect<ReadonlyArray<Finding>, Failure> =>
   url === undefined
     ? Effect.succeed([])
     : Effect.map(
-      Effect.flatMap(Server.parse(url), (url) => Server.snapshot(url, token)),
+      Effect.flatMap(DashboardClient.parse(url), (url) => DashboardClient.snapshot(url, token)),
       ({ pools }) =>
         pools.map(({ advice, name, stats }) => {
           const text = `${name}: ${advice.reasons.join(" ")}`
@@ -210,7 +216,7 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
     const target = yield* Target.parse(options.target)
     const screen = yield* Screen
     const findings: Array<Finding> = []
-    const note = (found: ReadonlyArray<Finding>) => {
+    const report = (found: ReadonlyArray<Finding>) => {
       findings.push(...found)
       if (options.json) return Effect.void
       const indent = 19
@@ -223,21 +229,28 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
         )
       }, { discard: true })
     }
-    yield* Effect.flatMap(names(target), note)
+    yield* Effect.flatMap(checkName(target), report)
     if (
       findings.every(({ level }) => level !== "fail")
     ) {
-      yield* Effect.flatMap(connects(target), note)
+      yield* Effect.flatMap(checkConnect(target), report)
     }
     if (
       findings.every(({ level }) => level !== "fail")
     ) {
-      for (const check of [greets(target), certificate(target), limits(target, options), idles(target, options)]) {
-        yield* Effect.flatMap(check, note)
+      for (
+        const check of [
+          checkGreeting(target),
+          checkCertificate(target),
+          checkLimits(target, options),
+          checkIdle(target, options)
+        ]
+      ) {
+        yield* Effect.flatMap(check, report)
       }
     }
-    yield* Effect.flatMap(size(options), note)
+    yield* Effect.flatMap(checkSize(options), report)
     const failed = findings.filter(({ level }) => level === "fail").length
     if (options.json) yield* printJson({ target: target.text, findings, ok: failed === 0 })
-    if (failed > 0) return yield* wrong(`${failed} ${failed === 1 ? "finding has" : "findings have"} to be mended.`)
+    if (failed > 0) return yield* runFailed(`${failed} ${failed === 1 ? "check" : "checks"} failed.`)
   })

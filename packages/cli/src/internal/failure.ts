@@ -1,32 +1,32 @@
-/** How a command ends when not all is well. */
+/** The failures of a command, and the exit codes for them. */
 import * as Data from "effect/Data"
 
 /**
- * What the process says when it ends.
+ * The exit codes of the process.
  *
- * - `wrong`: what was run or looked at is not in order.
- * - `usage`: an option or an argument breaks its rule.
- * - `unreachable`: nobody answers there.
+ * - `failed`: a check or a call failed.
+ * - `usage`: an option or an argument is invalid.
+ * - `unreachable`: nothing answers at the address.
  * - `interrupted`: Ctrl-C.
  */
-export const exitCodes = { ok: 0, wrong: 1, usage: 2, unreachable: 3, interrupted: 130 } as const
+export const exitCodes = { ok: 0, failed: 1, usage: 2, unreachable: 3, interrupted: 130 } as const
 
 export class Failure extends Data.TaggedError("Failure")<{
   readonly kind: Exclude<keyof typeof exitCodes, "ok" | "interrupted">
   readonly message: string
 }> {}
 
-export const wrong = (message: string): Failure => new Failure({ kind: "wrong", message })
-export const usage = (message: string): Failure => new Failure({ kind: "usage", message })
+export const runFailed = (message: string): Failure => new Failure({ kind: "failed", message })
+export const usageError = (message: string): Failure => new Failure({ kind: "usage", message })
 export const unreachable = (message: string): Failure => new Failure({ kind: "unreachable", message })
 
-/** What went wrong, as far as it is counted: the kind of an error, and the reason if it has one. */
+/** The key under which an error is counted: its tag, and its reason if it has one. */
 const kindOf = (error: object): string => {
   const { _tag, reason } = error as { readonly _tag?: string; readonly reason?: string }
   return [_tag ?? "Error", reason].filter(Boolean).join(" ")
 }
 
-/** Counts one more of a kind. */
+/** Counts one more error of its kind. */
 export const tally = (counts: Map<string, number>, error: object): void => {
   const kind = kindOf(error)
   counts.set(kind, (counts.get(kind) ?? 0) + 1)

@@ -1,36 +1,38 @@
-/** A TCP server on a loopback port that sends back whatever comes, and can be told to do worse. */
+/** A TCP server on a loopback port that echoes requests, and can be switched to a fault. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 
-/** What a server can do to its clients, from well to worst. */
+/** The faults of the server, from none to the worst. */
 export const faults = ["none", "slow", "lossy", "stuck", "down"] as const
 export type Fault = typeof faults[number]
 
-export const meaning: { readonly [F in Fault]: string } = {
+export const faultDescriptions: { readonly [F in Fault]: string } = {
   none: "answers at once",
   slow: "answers after 200 ms",
-  lossy: "resets one connection in fifty, whenever something comes",
-  stuck: "takes what comes and never answers",
-  down: "is gone: nobody listens"
+  lossy: "resets the connection at one request in fifty",
+  stuck: "reads requests and never answers",
+  down: "is down: nothing listens on its port"
 }
 
 export interface FaultyServer {
   readonly port: number
   readonly fault: () => Fault
-  readonly turn: (fault: Fault) => Effect.Effect<void>
-  /** Destroys every connection; how many. */
+  readonly setFault: (fault: Fault) => Effect.Effect<void>
+  /** Destroys every connection and returns how many there were. */
   readonly kill: Effect.Effect<number>
-  /** How many connections it has. */
+  /** Returns how many connections it has. */
   readonly connections: () => number
+  /** Returns the most connections it had at once. */
   readonly peak: () => number
 }
 
 const host = "127.0.0.1"
 const slowMillis = 200
-const lossIn = 50
+/** One request in this many is lost. */
+const lossyOneIn = 50
 
-/** Below the ports that systems hand out to clients, which could otherwise connect to themselves while it is down. */
+/** Picks a port below the ephemeral range: a client with that port could connect to itself while the server is down. */
 const randomPort = (): number => 10_000 + Math.floor(Math.random() * 20_000)
 
 const listen = (server: net.Server, port: number): Effect.Effect<void, Error> =>
@@ -44,7 +46,7 @@ const listen = (server: net.Server, port: number): Effect.Effect<void, Error> =>
     server.on("error", onError).on("listening", onListening).listen(port, host)
   })
 
-/** Starts a server that ends with the scope. `answer` makes a reply of what came. */
+/** Starts a server that stops when the scope closes. `answer` turns a request into its answer. */
 export const make = (
   answer: (chunk: Buffer) => Buffer = (chunk) => chunk
 ): Effect.Effect<FaultyServer, Error, Scope.Scope> =>
@@ -63,7 +65,7 @@ export const make = (
       socket.on("error", () => socket.destroy())
       socket.on("data", (chunk) => {
         if (fault === "stuck") return
-        if (fault === "lossy" && Math.random() * lossIn < 1) return void socket.resetAndDestroy()
+        if (fault === "lossy" && Math.random() * lossyOneIn < 1) return void socket.resetAndDestroy()
         if (fault !== "slow") return void socket.write(answer(chunk))
         const timer = setTimeout(() => {
           timers.delete(timer)
@@ -92,7 +94,7 @@ export const make = (
     return {
       port,
       fault: () => fault,
-      turn: (next) =>
+      setFault: (next) =>
         Effect.suspend(() => {
           if (fault === next) return Effect.void
           fault = next

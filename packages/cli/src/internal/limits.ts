@@ -1,4 +1,4 @@
-/** What a server says of its own limits, where its protocol tells. */
+/** The connection limits that a server reports in its own protocol. */
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionError } from "@socketpool/core/ConnectionError"
 import * as Data from "effect/Data"
@@ -8,23 +8,24 @@ export const protocols = ["redis", "memcached"] as const
 export type Protocol = typeof protocols[number]
 
 export interface Limits {
-  /** The most connections that it takes, and how many it has. */
+  /** The most connections that the server allows. */
   readonly most: number
+  /** The connections that it has now. */
   readonly now: number
-  /** After how long it closes an idle connection, in milliseconds, if it does. */
+  /** The time after which it closes an idle connection, in milliseconds; undefined if it does not. */
   readonly idleMillis: number | undefined
 }
 
-/** The server answers, but not as this protocol has it. */
-export class NoAnswer extends Data.TaggedError("NoAnswer")<{ readonly message: string }> {}
+/** The server does not answer, or not in this protocol. */
+export class NoLimits extends Data.TaggedError("NoLimits")<{ readonly message: string }> {}
 
 const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 const line = (connection: Connection) => Effect.map(connection.recvUntil("\n", { maxBytes: 10_000 }), text)
 
-const field = (answer: string, pattern: RegExp, what: string): Effect.Effect<number, NoAnswer> => {
+const field = (answer: string, pattern: RegExp, problem: string): Effect.Effect<number, NoLimits> => {
   const found = pattern.exec(answer)?.[1]
-  return found === undefined ? new NoAnswer({ message: `it does not say ${what}` }) : Effect.succeed(Number(found))
+  return found === undefined ? new NoLimits({ message: `${problem}.` }) : Effect.succeed(Number(found))
 }
 
 /** https://redis.io/docs/latest/commands/info/ */
@@ -34,7 +35,7 @@ const redis = (connection: Connection) =>
       Effect.gen(function*() {
         yield* connection.send(`INFO ${section}\r\n`)
         const head = yield* line(connection)
-        const length = yield* field(head, /^\$(\d+)/, `INFO ${section} (${head.trim()})`)
+        const length = yield* field(head, /^\$(\d+)/, `it answers INFO ${section} with ${head.trim()}`)
         return text(yield* connection.recvExactly(length + 2))
       })
     const clients = yield* info("clients")
@@ -47,8 +48,8 @@ const redis = (connection: Connection) =>
       )
       : 0
     return {
-      most: yield* field(clients, /^maxclients:(\d+)/m, "maxclients"),
-      now: yield* field(clients, /^connected_clients:(\d+)/m, "connected_clients"),
+      most: yield* field(clients, /^maxclients:(\d+)/m, "its answer has no maxclients"),
+      now: yield* field(clients, /^connected_clients:(\d+)/m, "its answer has no connected_clients"),
       idleMillis: seconds > 0 ? seconds * 1_000 : undefined
     }
   })
@@ -56,25 +57,25 @@ const redis = (connection: Connection) =>
 /** https://github.com/memcached/memcached/blob/master/doc/protocol.txt */
 const memcached = (connection: Connection) =>
   Effect.gen(function*() {
-    const stats = (what: string) =>
+    const stats = (section: string) =>
       Effect.gen(function*() {
-        yield* connection.send(`stats${what}\r\n`)
+        yield* connection.send(`stats${section}\r\n`)
         return text(yield* connection.recvUntil("END\r\n", { maxBytes: 100_000 }))
       })
     const settings = yield* stats(" settings")
     const seconds = Number(/STAT idle_timeout (\d+)/.exec(settings)?.[1] ?? 0)
     return {
-      most: yield* field(settings, /STAT maxconns (\d+)/, "maxconns"),
-      now: yield* field(yield* stats(""), /STAT curr_connections (\d+)/, "curr_connections"),
+      most: yield* field(settings, /STAT maxconns (\d+)/, "its answer has no maxconns"),
+      now: yield* field(yield* stats(""), /STAT curr_connections (\d+)/, "its answer has no curr_connections"),
       idleMillis: seconds > 0 ? seconds * 1_000 : undefined
     }
   })
 
-export const limitOf = (
+export const readLimits = (
   protocol: Protocol,
   connection: Connection
-): Effect.Effect<Limits, ConnectionError | NoAnswer> =>
+): Effect.Effect<Limits, ConnectionError | NoLimits> =>
   Effect.timeoutFail(protocol === "redis" ? redis(connection) : memcached(connection), {
     duration: "2 seconds",
-    onTimeout: () => new NoAnswer({ message: "it does not answer" })
+    onTimeout: () => new NoLimits({ message: "no answer within 2 seconds." })
   })

@@ -1,42 +1,42 @@
-/** Many fibers that each ask their own question again and again, and look whether the answer is theirs. */
+/** Load for the demo: many fibers send requests again and again, and check that each answer belongs to its request. */
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { tally } from "./failure.js"
 
-export interface Books {
+export interface LoadCounts {
   asked: number
   answered: number
-  /** Answers that were somebody else's. */
+  /** Answers to another request. */
   wrong: number
-  /** Questions that failed, by what they failed with. */
+  /** Failed requests by kind of error. */
   readonly failed: Map<string, number>
-  /** Questions that are out. */
-  out: number
+  /** Requests under way, each until the end of the pause after it. */
+  inFlight: number
 }
 
 const spans = ["GET /orders", "GET /orders/:id", "POST /orders", "GET /customers/:id", "POST /payments"]
 
-/** Starts so many fibers, which go on until the scope closes or `stop` says so. */
+/** Starts the fibers, which run until the scope closes or `isOver` returns true. `done` waits until all have ended. */
 export const start = (
   pool: ConnectionPool<Connection, any>,
   fibers: number,
   isOver: () => boolean
-): Effect.Effect<{ readonly books: Books; readonly done: Effect.Effect<void> }, never, Scope.Scope> =>
+): Effect.Effect<{ readonly counts: LoadCounts; readonly done: Effect.Effect<void> }, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const books: Books = { asked: 0, answered: 0, wrong: 0, failed: new Map(), out: 0 }
-    const ask = (fiber: number, turn: number) => {
-      const question = `${fiber}:${turn}\n`
+    const counts: LoadCounts = { asked: 0, answered: 0, wrong: 0, failed: new Map(), inFlight: 0 }
+    const call = (fiber: number, turn: number) => {
+      const request = `${fiber}:${turn}\n`
       return pool.use((connection) =>
-        Effect.zipRight(connection.send(question), connection.recvUntil("\n", { maxBytes: 64 }))
+        Effect.zipRight(connection.send(request), connection.recvUntil("\n", { maxBytes: 64 }))
       ).pipe(
         Effect.matchEffect({
-          onFailure: (error) => Effect.sync(() => tally(books.failed, error)),
+          onFailure: (error) => Effect.sync(() => tally(counts.failed, error)),
           onSuccess: (answer) =>
             Effect.sync(() => {
-              books.answered++
-              if (`${new TextDecoder().decode(answer).trimEnd()}\n` !== question) books.wrong++
+              counts.answered++
+              if (`${new TextDecoder().decode(answer).trimEnd()}\n` !== request) counts.wrong++
             })
         }),
         Effect.withSpan(spans[fiber % spans.length]!)
@@ -47,12 +47,12 @@ export const start = (
       return Effect.whileLoop({
         while: () => !isOver(),
         body: () => {
-          books.asked++
-          books.out++
-          return Effect.zipRight(ask(fiber, turn++), Effect.sleep(5 + Math.random() * 40))
+          counts.asked++
+          counts.inFlight++
+          return Effect.zipRight(call(fiber, turn++), Effect.sleep(5 + Math.random() * 40))
         },
         step: () => {
-          books.out--
+          counts.inFlight--
         }
       })
     }
@@ -62,5 +62,5 @@ export const start = (
         discard: true
       })
     )
-    return { books, done: Effect.asVoid(running.await) }
+    return { counts, done: Effect.asVoid(running.await) }
   })

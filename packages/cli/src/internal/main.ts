@@ -1,4 +1,4 @@
-/** Runs a command as the whole of a process. */
+/** Runs a command as a process: its console, its error messages and its exit code. */
 import * as ValidationError from "@effect/cli/ValidationError"
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
@@ -20,43 +20,43 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
   const failure = Option.getOrUndefined(Cause.failureOption(exit.cause))
   if (failure instanceof Failure) return exitCodes[failure.kind]
   if (ValidationError.isValidationError(failure)) return exitCodes.usage
-  return Cause.isInterruptedOnly(exit.cause) ? exitCodes.interrupted : exitCodes.wrong
+  return Cause.isInterruptedOnly(exit.cause) ? exitCodes.interrupted : exitCodes.failed
 }
 
-/** A pool that warns of what its server does would write over what is drawn; what matters is shown there. */
-const quiet = Logger.remove(Logger.defaultLogger)
+/** Turns logs off: the warnings of a pool would overwrite the screen, which shows its failures anyway. */
+const noLogs = Logger.remove(Logger.defaultLogger)
 
-/** The library colours its help whoever reads it. */
-const plain: Console.Console = (() => {
+/** A console without colours. The help of @effect/cli has colours even if the output is not a terminal. */
+const plainConsole: Console.Console = (() => {
   const strip = (args: ReadonlyArray<unknown>) =>
     args.map((arg) => typeof arg === "string" ? stripVTControlCharacters(arg) : String(arg)).join(" ")
   const log = (...args: ReadonlyArray<unknown>) => void process.stdout.write(`${strip(args)}\n`)
   const error = (...args: ReadonlyArray<unknown>) => void process.stderr.write(`${strip(args)}\n`)
-  const usual = Effect.runSync(Effect.console)
+  const defaultConsole = Effect.runSync(Effect.console)
   return {
-    ...usual,
+    ...defaultConsole,
     log: (...args) => Effect.sync(() => log(...args)),
     error: (...args) => Effect.sync(() => error(...args)),
-    unsafe: { ...usual.unsafe, log, error }
+    unsafe: { ...defaultConsole.unsafe, log, error }
   }
 })()
 
 export const main = (argv: ReadonlyArray<string>): void => {
-  // Whoever read this through a pipe has seen enough.
+  // The reader of the pipe has closed it.
   process.stdout.on("error", () => process.exit(exitCodes.ok))
   const screen = Screen.layer(process.stdout, process.stdin, process.env)
   const isPlain = process.stdout.isTTY !== true || process.env["TERM"] === "dumb" ||
     (process.env["NO_COLOR"] ?? "") !== ""
-  const complain = (text: string) => Effect.sync(() => void process.stderr.write(`${text}\n`))
+  const printError = (text: string) => Effect.sync(() => void process.stderr.write(`${text}\n`))
   const program = Cli.run(argv).pipe(
     Effect.tapErrorCause((cause) => {
       const failure = Option.getOrUndefined(Cause.failureOption(cause))
-      if (failure instanceof Failure) return complain(failure.message)
-      // The library has printed what is wrong with an option.
-      return ValidationError.isValidationError(failure) ? Effect.void : complain(Cause.pretty(cause))
+      if (failure instanceof Failure) return printError(failure.message)
+      // @effect/cli has already printed the message.
+      return ValidationError.isValidationError(failure) ? Effect.void : printError(Cause.pretty(cause))
     }),
-    isPlain ? Effect.withConsole(plain) : identity,
-    Effect.provide(Layer.mergeAll(screen, NodeContext.layer, quiet))
+    isPlain ? Effect.withConsole(plainConsole) : identity,
+    Effect.provide(Layer.mergeAll(screen, NodeContext.layer, noLogs))
   )
   NodeRuntime.runMain(program, {
     disableErrorReporting: true,

@@ -1,6 +1,6 @@
-/** Pools in a table, as `SHOW POOLS` of PgBouncer has them. */
+/** The table of pools, in the manner of `SHOW POOLS` in PgBouncer. */
 import type { PoolSnapshot, Snapshot } from "@socketpool/dashboard/Snapshot"
-import { type Column, count, figure, span, table } from "./text.js"
+import { type Column, count, duration, figure, table } from "./text.js"
 
 const columns: ReadonlyArray<Column> = [
   { head: "POOL", align: "left" },
@@ -9,18 +9,18 @@ const columns: ReadonlyArray<Column> = [
   { head: "OPENING", align: "right", rank: 3 },
   { head: "CLOSING", align: "right", rank: 8 },
   { head: "PENDING", align: "right" },
-  { head: "MOST", align: "right" },
+  { head: "MAX", align: "right" },
   { head: "LEASES/S", align: "right", rank: 1 },
   { head: "FAILED/S", align: "right", rank: 2 },
   { head: "OPENS/S", align: "right", rank: 7 },
-  { head: "WAIT 99 %", align: "right", rank: 4 },
-  { head: "USE 50 %", align: "right", rank: 6 },
+  { head: "WAIT P99", align: "right", rank: 4 },
+  { head: "USE P50", align: "right", rank: 6 },
   { head: "LONGEST LEASE", align: "left", rank: 5 }
 ]
 
-/** By what the table can be sorted. */
-export const orders = ["name", "inUse", "pending", "leases", "wait", "longest"] as const
-export type Order = typeof orders[number]
+/** The sort orders of the table. */
+export const sortKeys = ["name", "inUse", "pending", "leases", "wait", "longest"] as const
+export type SortKey = typeof sortKeys[number]
 
 export interface Row {
   readonly snapshot: PoolSnapshot
@@ -31,7 +31,7 @@ export interface Row {
 
 const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
 
-/** Rates are those since an earlier look, or, at the first, since the pool was made. */
+/** Computes rates since an earlier snapshot, or without one since the pool was made. */
 export const rowsOf = (now: Snapshot, before?: Snapshot): ReadonlyArray<Row> =>
   now.pools.map((snapshot) => {
     const { stats } = snapshot
@@ -46,8 +46,8 @@ export const rowsOf = (now: Snapshot, before?: Snapshot): ReadonlyArray<Row> =>
     }
   })
 
-const value = ({ leasesPerSecond, snapshot: { leases, stats } }: Row, order: Order): number => {
-  switch (order) {
+const value = ({ leasesPerSecond, snapshot: { leases, stats } }: Row, sortKey: SortKey): number => {
+  switch (sortKey) {
     case "name":
       return 0
     case "inUse":
@@ -66,13 +66,13 @@ const value = ({ leasesPerSecond, snapshot: { leases, stats } }: Row, order: Ord
 const longest = ({ leases }: PoolSnapshot): string => {
   const [first] = leases
   if (first === undefined) return ""
-  const { fiber, heldMillis, span: name } = first.holder
-  return `${span(heldMillis)} ${name ?? fiber}${first.suspected ? " (leak?)" : ""}`
+  const { fiber, heldMillis, span } = first.holder
+  return `${duration(heldMillis)} ${span ?? fiber}${first.suspected ? " (leak?)" : ""}`
 }
 
-export const poolTable = (rows: ReadonlyArray<Row>, order: Order, width?: number): ReadonlyArray<string> => {
+export const poolTable = (rows: ReadonlyArray<Row>, sortKey: SortKey, width?: number): ReadonlyArray<string> => {
   const sorted = [...rows].sort((a, b) =>
-    value(b, order) - value(a, order) || a.snapshot.name.localeCompare(b.snapshot.name)
+    value(b, sortKey) - value(a, sortKey) || a.snapshot.name.localeCompare(b.snapshot.name)
   )
   return table(
     columns,
@@ -89,8 +89,8 @@ export const poolTable = (rows: ReadonlyArray<Row>, order: Order, width?: number
         figure(leasesPerSecond),
         figure(failedPerSecond),
         figure(opensPerSecond),
-        span(stats.waitTime.p99Millis),
-        span(stats.useTime.p50Millis),
+        duration(stats.waitTime.p99Millis),
+        duration(stats.useTime.p50Millis),
         longest(snapshot)
       ]
     }),

@@ -1,7 +1,7 @@
-/** Durations in milliseconds, and what can be said of them. */
+/** Durations in milliseconds, their percentiles and their histogram. */
 
-/** Of more than so many a random choice of this size is kept, each as likely as any other: Vitter's algorithm R, 1985. */
-const kept = 1_000_000
+/** The most durations that are kept. Of more, each is kept with equal probability: Vitter's algorithm R, 1985. */
+const reservoirSize = 1_000_000
 
 export interface Summary {
   readonly count: number
@@ -20,12 +20,12 @@ export class Samples {
   add(millis: number): void {
     this.seen++
     if (millis > this.longest) this.longest = millis
-    if (this.values.length < kept) return void this.values.push(millis)
+    if (this.values.length < reservoirSize) return void this.values.push(millis)
     const place = Math.floor(Math.random() * this.seen)
-    if (place < kept) this.values[place] = millis
+    if (place < reservoirSize) this.values[place] = millis
   }
 
-  /** Sorted once, for all that is asked of it. */
+  /** Returns the kept durations in ascending order. */
   get sorted(): ReadonlyArray<number> {
     return [...this.values].sort((a, b) => a - b)
   }
@@ -37,8 +37,10 @@ export class Samples {
   }
 }
 
-/** How many are in each of so many steps from the shortest to the longest; each step is as much longer than the last. */
-export const steps = (
+/**
+ * Counts the durations in at most `most` steps from the shortest to the longest. Each step grows by the same factor.
+ */
+export const histogram = (
   sorted: ReadonlyArray<number>,
   most: number
 ): ReadonlyArray<{ readonly upTo: number; readonly count: number }> => {

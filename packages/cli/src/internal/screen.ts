@@ -1,4 +1,4 @@
-/** Where a command writes to, and the keys that it hears. */
+/** The terminal of a command: its output, its size, and key presses. */
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
@@ -7,15 +7,15 @@ import * as Stream from "effect/Stream"
 import type { ReadStream, WriteStream } from "node:tty"
 
 export interface Device {
-  /** Whether lines can be rewritten in place. */
+  /** True if lines can be rewritten in place. */
   readonly isTerminal: boolean
   readonly hasColors: boolean
-  /** Whether it shows more than ASCII. */
+  /** True if it shows block characters, not only ASCII. */
   readonly hasBlocks: boolean
   readonly columns: () => number
   readonly rows: () => number
   readonly write: (text: string) => Effect.Effect<void>
-  /** Key presses, one text each, for as long as the scope lives; none without a terminal. */
+  /** Listens for key presses until the scope closes, one string each; without a terminal there are none. */
   readonly keys: Effect.Effect<Stream.Stream<string>, never, Scope.Scope>
 }
 
@@ -25,28 +25,28 @@ export type Tone = "plain" | "bold" | "dim" | "good" | "warn" | "bad" | "inverse
 
 const codes = { bold: 1, dim: 2, good: 32, warn: 33, bad: 31, inverse: 7 } as const
 
-/** A text in a colour, where there are colours. */
+/** Colours a text if the device has colours. */
 export const paint = (device: Device, text: string, tone: Tone): string =>
   device.hasColors && tone !== "plain" && text !== "" ? `\x1b[${codes[tone]}m${text}\x1b[0m` : text
 
-/** A bar of which a part is full. */
+/** Draws a bar, a fraction of it filled. */
 export const bar = ({ hasBlocks }: Device, part: number, width: number): string => {
   const full = Math.round(Math.min(1, part) * width)
   return (hasBlocks ? "█" : "#").repeat(full) + (hasBlocks ? "░" : ".").repeat(width - full)
 }
 
-/** Prints lines that stay. */
+/** Prints lines. */
 export const print = (...lines: ReadonlyArray<string>): Effect.Effect<void, never, Screen> =>
   Effect.flatMap(Screen, ({ write }) => write(`${lines.join("\n")}\n`))
 
-/** One JSON document in a line. */
+/** Prints a JSON document as one line. */
 export const printJson = (document: unknown): Effect.Effect<void, never, Screen> => print(JSON.stringify(document))
 
 const enter = "\x1b[?1049h\x1b[?25l"
 const leave = "\x1b[?25h\x1b[?1049l"
 
-/** Draws whole pictures, one over the other, on a screen of their own; what was there before is back afterwards. */
-export const pictures: Effect.Effect<
+/** Draws on the alternate screen, each time over the last picture. When the scope closes, the screen before is back. */
+export const fullScreen: Effect.Effect<
   (lines: ReadonlyArray<string>) => Effect.Effect<void>,
   never,
   Screen | Scope.Scope
@@ -57,8 +57,8 @@ export const pictures: Effect.Effect<
       write(`\x1b[H${lines.slice(0, rows()).map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`)
   ))
 
-/** Draws one line, over itself, until the scope closes: a progress bar. */
-export const liveLine: Effect.Effect<(line: string) => Effect.Effect<void>, never, Screen | Scope.Scope> = Effect
+/** Draws one line over itself, for example a progress bar, until the scope closes. */
+export const statusLine: Effect.Effect<(line: string) => Effect.Effect<void>, never, Screen | Scope.Scope> = Effect
   .flatMap(
     Screen,
     ({ isTerminal, write }) =>
@@ -85,13 +85,13 @@ const keysOf = (input: ReadStream): Device["keys"] =>
     ),
     () =>
       Stream.async<string>((emit) => {
-        const hear = (chunk: Buffer) => void emit.single(chunk.toString("utf8"))
-        input.on("data", hear)
-        return Effect.sync(() => input.off("data", hear))
+        const onData = (chunk: Buffer) => void emit.single(chunk.toString("utf8"))
+        input.on("data", onData)
+        return Effect.sync(() => input.off("data", onData))
       })
   )
 
-/** The process's own terminal, or whatever stands in for it. */
+/** Makes the screen of a process from its streams and its environment. */
 export const layer = (
   output: NodeJS.WriteStream | WriteStream,
   input: NodeJS.ReadStream,

@@ -2,12 +2,12 @@
 
 export const count = (n: number): string => Math.round(n).toLocaleString("en")
 
-/** Three digits at most. */
+/** Formats a number with at most three significant digits. */
 export const figure = (n: number): string => n >= 100 ? count(n) : String(Number(n.toPrecision(3)))
 
-export const span = (millis: number): string =>
+export const duration = (millis: number): string =>
   millis === 0
-    ? "0"
+    ? "0 ms"
     : millis < 1
     ? `${figure(millis * 1_000)} us`
     : millis < 1_000
@@ -18,7 +18,7 @@ export const span = (millis: number): string =>
     ? `${Math.floor(millis / 60_000)} min ${Math.floor(millis / 1_000) % 60} s`
     : `${Math.floor(millis / 3_600_000)} h ${Math.floor(millis / 60_000) % 60} min`
 
-/** Breaks a text between words; what follows the first line is indented. */
+/** Breaks a text into lines between words; the lines after the first are indented. */
 export const wrap = (text: string, width: number, indent = 0): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let line = ""
@@ -38,7 +38,7 @@ export const wrap = (text: string, width: number, indent = 0): ReadonlyArray<str
 export interface Column {
   readonly head: string
   readonly align: "left" | "right"
-  /** Those with higher numbers give way first where there is no room. */
+  /** Columns with a higher rank are left out first; a column without a rank always stays. */
   readonly rank?: number
 }
 
@@ -47,7 +47,7 @@ const gap = "  "
 const cut = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}~`
 
-/** A table that is at most so wide: columns of a high rank are left out, and then the first one is cut. */
+/** Formats a table. If it is wider than `width`, columns with a rank are left out and then the first column is cut. */
 export const table = (
   columns: ReadonlyArray<Column>,
   rows: ReadonlyArray<ReadonlyArray<string>>,

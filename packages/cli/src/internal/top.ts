@@ -1,4 +1,4 @@
-/** `socketpool top`: the pools of a process, live. */
+/** `socketpool top`: a live table of the pools of a process. */
 import { Snapshot } from "@socketpool/dashboard/Snapshot"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -6,10 +6,10 @@ import type * as Redacted from "effect/Redacted"
 import * as Ref from "effect/Ref"
 import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import * as DashboardClient from "./dashboardClient.js"
 import type { Failure } from "./failure.js"
-import { type Order, orders, poolTable, rowsOf } from "./pools.js"
-import { paint, pictures, print, printJson, Screen } from "./screen.js"
-import * as Server from "./server.js"
+import { poolTable, rowsOf, type SortKey, sortKeys } from "./pools.js"
+import { fullScreen, paint, print, printJson, Screen } from "./screen.js"
 
 export interface Options {
   readonly url: string
@@ -24,45 +24,50 @@ const encode = Schema.encodeSync(Snapshot)
 export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
   Effect.gen(function*() {
     const { interval, json, once, token } = options
-    const url = yield* Server.parse(options.url)
-    const look = Server.snapshot(url, token)
+    const url = yield* DashboardClient.parse(options.url)
+    const fetchSnapshot = DashboardClient.snapshot(url, token)
     const screen = yield* Screen
-    const first = yield* look
+    const first = yield* fetchSnapshot
     if (json) {
       yield* printJson(encode(first))
       return once
         ? undefined
         : yield* Effect.forever(
-          Effect.zipRight(Effect.sleep(interval), Effect.flatMap(look, (next) => printJson(encode(next))))
+          Effect.zipRight(Effect.sleep(interval), Effect.flatMap(fetchSnapshot, (next) => printJson(encode(next))))
         )
     }
     if (once || !screen.isTerminal) {
       return yield* print(...poolTable(rowsOf(first), "name", screen.isTerminal ? screen.columns() : undefined))
     }
-    yield* Effect.scoped(live(url, look, first, interval))
+    yield* Effect.scoped(live(url, fetchSnapshot, first, interval))
   })
 
-const live = (url: URL, look: Effect.Effect<Snapshot, Failure>, first: Snapshot, interval: Duration.Duration) =>
+const live = (
+  url: URL,
+  fetchSnapshot: Effect.Effect<Snapshot, Failure>,
+  first: Snapshot,
+  interval: Duration.Duration
+) =>
   Effect.gen(function*() {
     const screen = yield* Screen
-    const draw = yield* pictures
-    const order = yield* Ref.make<Order>("name")
-    const seen = yield* Ref.make({ now: first, before: undefined as Snapshot | undefined, trouble: "" })
+    const draw = yield* fullScreen
+    const sortKey = yield* Ref.make<SortKey>("name")
+    const state = yield* Ref.make({ now: first, before: undefined as Snapshot | undefined, problem: "" })
     const show = Effect.gen(function*() {
-      const { before, now, trouble } = yield* Ref.get(seen)
-      const by = yield* Ref.get(order)
+      const { before, now, problem } = yield* Ref.get(state)
+      const by = yield* Ref.get(sortKey)
       const [head, ...rows] = poolTable(rowsOf(now, before), by, screen.columns())
       yield* draw([
         paint(screen, `socketpool top  ${url.href}  ${new Date(now.at).toTimeString().slice(0, 8)}`, "bold"),
-        trouble === "" ? `sorted by ${by}; s: another order, q: quit` : paint(screen, trouble, "bad"),
+        problem === "" ? `sorted by ${by}   s: next sort order   q: quit` : paint(screen, problem, "bad"),
         "",
         paint(screen, head!.padEnd(screen.columns()), "inverse"),
-        ...(rows.length === 0 ? ["no pool is running"] : rows)
+        ...(rows.length === 0 ? ["no running pools"] : rows)
       ])
     })
-    const refresh = Effect.matchEffect(look, {
-      onFailure: ({ message }) => Ref.update(seen, (last) => ({ ...last, trouble: message })),
-      onSuccess: (now) => Ref.update(seen, (last) => ({ now, before: last.now, trouble: "" }))
+    const refresh = Effect.matchEffect(fetchSnapshot, {
+      onFailure: ({ message }) => Ref.update(state, (last) => ({ ...last, problem: message })),
+      onSuccess: (now) => Ref.update(state, (last) => ({ now, before: last.now, problem: "" }))
     })
     yield* show
     yield* Effect.forkScoped(
@@ -73,7 +78,7 @@ const live = (url: URL, look: Effect.Effect<Snapshot, Failure>, first: Snapshot,
       Stream.takeUntil(keys, (key) => key === "q" || key === "\x03"),
       (key) =>
         key === "s"
-          ? Effect.zipRight(Ref.update(order, (by) => orders[(orders.indexOf(by) + 1) % orders.length]!), show)
+          ? Effect.zipRight(Ref.update(sortKey, (by) => sortKeys[(sortKeys.indexOf(by) + 1) % sortKeys.length]!), show)
           : Effect.void
     )
   })

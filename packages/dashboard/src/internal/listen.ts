@@ -1,4 +1,4 @@
-/** A Node server that neither keeps the process alive nor waits for readers who do not go. */
+/** A Node server that does not keep the process alive and, when it closes, does not wait for readers of the stream. */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as HttpApp from "@effect/platform/HttpApp"
 import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
@@ -8,20 +8,20 @@ import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import type * as Net from "node:net"
 
-/** How long answers under way may take to end when the server closes, in milliseconds. */
-const grace = 250
+/** The time that responses under way get to finish when the server closes, in milliseconds. */
+const graceMillis = 250
 
 const close = (server: Http.Server): Effect.Effect<void> =>
   Effect.async<void>((resume) => {
     if (!server.listening) return resume(Effect.void)
-    const timer = setTimeout(() => server.closeAllConnections(), grace)
+    const timer = setTimeout(() => server.closeAllConnections(), graceMillis)
     server.close(() => {
       clearTimeout(timer)
       resume(Effect.void)
     })
   })
 
-/** A server that is not listening yet; it closes with the scope. */
+/** Makes a server that does not listen yet; it closes with the scope. */
 export const server: Effect.Effect<Http.Server, never, Scope.Scope> = Effect.acquireRelease(
   Effect.sync(() => Http.createServer()),
   close
@@ -32,7 +32,7 @@ const urlOf = (server: Http.Server): string => {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}/`
 }
 
-/** Serves an app; its URL. */
+/** Serves an app and returns its URL. */
 export const listen = (
   server: Http.Server,
   at: { readonly host: string; readonly port: number },
@@ -41,7 +41,7 @@ export const listen = (
   Effect.gen(function*() {
     const handler = yield* Effect.locally(
       NodeHttpServer.makeHandler(app),
-      // A page that looks every second would drown the spans of the program it looks at.
+      // The page asks every second: its spans would drown those of the program.
       HttpMiddleware.currentTracerDisabledWhen,
       () => true
     )

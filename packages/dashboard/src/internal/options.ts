@@ -1,4 +1,4 @@
-/** The defaults, and the one place where options are checked. */
+/** The defaults and the checks of the options. */
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import type { Options } from "../Dashboard.js"
@@ -10,7 +10,7 @@ export const defaults = {
   history: "10 minutes"
 } as const
 
-/** Options after the check: nothing missing, durations in milliseconds. */
+/** The options after the check: all set, durations in milliseconds. */
 export interface Resolved {
   readonly host: string
   readonly isLoopback: boolean
@@ -37,29 +37,29 @@ const millis = (option: string, value: Duration.DurationInput, least: number, ru
   } catch {
     return reject(option, show(value), rule)
   }
-  // `Duration.decode` takes a negative number, and NaN, for zero without a word.
+  // `Duration.decode` silently turns a negative number and NaN into zero.
   const isNumber = typeof value === "number" || typeof value === "bigint"
-  const isSound = isNumber ? value >= 0 : !/^\s*-/.test(String(value))
-  return Number.isFinite(decoded) && decoded >= least && isSound ? decoded : reject(option, show(value), rule)
+  const isValid = isNumber ? value >= 0 : !/^\s*-/.test(String(value))
+  return Number.isFinite(decoded) && decoded >= least && isValid ? decoded : reject(option, show(value), rule)
 }
 
-/** Whether nobody but this machine reaches an address, or a name in a Host header stands for this machine. */
+/** True for an address that only this machine can reach, and for a name in a Host header that stands for one. */
 export const isLoopback = (host: string): boolean =>
   /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\]|::ffff:127(\.\d{1,3}){3})$/i.test(host)
 
 const tokenOf = (token: unknown): Redacted.Redacted<string> | undefined => {
   if (token === undefined) return undefined
-  // The value is never shown: it may be the secret itself, given bare by mistake.
-  if (!Redacted.isRedacted(token)) return reject("token", "something else", "a Redacted")
+  // The value is not shown: it may be the secret itself, passed without `Redacted` by mistake.
+  if (!Redacted.isRedacted(token)) return reject("token", "something else (not shown here)", "a Redacted")
   const value = Redacted.value(token)
   return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) ?
     token as Redacted.Redacted<string> :
-    reject("token", "not (it is not shown here)", "made of one or more visible ASCII characters, without spaces")
+    reject("token", "something else (not shown here)", "one or more visible ASCII characters without spaces")
 }
 
-/** Checks what the user gave and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
+/** Checks the caller's options and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
 export const resolve = (given: Options = {}): Resolved => {
-  // Only what an object itself says: a polluted prototype sets no option.
+  // Takes own properties only, so that a polluted prototype sets no option.
   const options: Options = Object.assign(Object.create(null), given)
   const { history = defaults.history, host = defaults.host, interval = defaults.interval, port = defaults.port } =
     options
@@ -69,7 +69,7 @@ export const resolve = (given: Options = {}): Resolved => {
   }
   const token = tokenOf(options.token)
   if (!isLoopback(host) && token === undefined) {
-    reject("token", "missing", `given when host is not a loopback address (it is ${show(host)})`)
+    reject("token", "missing", `set when host is not a loopback address (host is ${show(host)})`)
   }
   return {
     host,

@@ -1,87 +1,60 @@
-/** What is kept of one pool for a page that is opened later. Its size is bounded, whatever the pool does. */
+/** The history of one pool, kept for pages that are opened later. Its size is bounded, whatever the pool does. */
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import type { PoolStats } from "@socketpool/core/PoolStats"
-import type { columns, PoolHistory } from "../History.js"
+import type { PoolHistory } from "../History.js"
+import { valuesOf } from "./row.js"
 
-/** The last so many of whatever comes. */
-export class Last<A> {
+/** Keeps the last `capacity` items. */
+class RingBuffer<A> {
   private readonly items: Array<A> = []
   private next = 0
 
-  constructor(private readonly most: number) {}
+  constructor(private readonly capacity: number) {}
 
   push(item: A): void {
     this.items[this.next] = item
-    this.next = (this.next + 1) % this.most
+    this.next = (this.next + 1) % this.capacity
   }
 
-  /** Oldest first. */
+  /** Returns the items, oldest first. */
   toArray(): Array<A> {
-    return this.items.length < this.most ?
+    return this.items.length < this.capacity ?
       this.items.slice() :
       [...this.items.slice(this.next), ...this.items.slice(0, this.next)]
   }
 }
 
-const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
+/** The longest error text that is kept, in characters: a connector's message has no limit of its own. */
+const maxErrorLength = 2_000
 
-type Row = { readonly [Column in (typeof columns)[number]]: number }
-
-const rowOf = (at: number, stats: PoolStats): ReadonlyArray<number> => {
-  const row: Row = {
-    at,
-    idle: stats.idle,
-    inUse: stats.inUse,
-    opening: stats.opening,
-    pending: stats.pending,
-    maxConnections: stats.maxConnections,
-    acquired: stats.acquired,
-    failed: total(stats.failed),
-    waitCount: stats.waitTime.count,
-    waitMillis: stats.waitTime.totalMillis,
-    waitP50: stats.waitTime.p50Millis,
-    waitP95: stats.waitTime.p95Millis,
-    waitP99: stats.waitTime.p99Millis,
-    useCount: stats.useTime.count,
-    useMillis: stats.useTime.totalMillis,
-    useP50: stats.useTime.p50Millis,
-    useP95: stats.useTime.p95Millis,
-    useP99: stats.useTime.p99Millis
-  }
-  return Object.values(row)
-}
-
-/** An error's message can be as long as its maker likes. */
-const longest = 2_000
-
-const clipped = (event: PoolEvent): PoolEvent =>
-  event._tag === "OpenFailed" && event.error.length > longest ?
-    { ...event, error: `${event.error.slice(0, longest)}…` } :
+const truncated = (event: PoolEvent): PoolEvent =>
+  event._tag === "OpenFailed" && event.error.length > maxErrorLength ?
+    { ...event, error: `${event.error.slice(0, maxErrorLength)}…` } :
     event
 
 export class PoolRecord {
-  /** When the last row was noted. */
+  /** The time of the last row, in milliseconds since 1970. */
   lastAt = -Infinity
-  private readonly rows: Last<ReadonlyArray<number>> | undefined
-  private readonly notices = new Last<PoolEvent>(200)
-  private readonly failures = new Last<PoolEvent>(20)
+  private readonly rows: RingBuffer<ReadonlyArray<number>> | undefined
+  private readonly notices = new RingBuffer<PoolEvent>(200)
+  private readonly failures = new RingBuffer<PoolEvent>(20)
 
-  constructor(readonly id: number, readonly pool: ConnectionPool<any, unknown>, rows: number) {
-    this.rows = rows > 0 ? new Last(rows) : undefined
+  constructor(readonly id: number, readonly pool: ConnectionPool<any, unknown>, maxRows: number) {
+    this.rows = maxRows > 0 ? new RingBuffer(maxRows) : undefined
   }
 
-  note(at: number, stats: PoolStats): void {
+  addRow(at: number, stats: PoolStats): void {
     this.lastAt = at
-    this.rows?.push(rowOf(at, stats))
+    this.rows?.push(valuesOf(at, stats))
   }
 
-  /** Keeps a notice; what is to be told of it. */
-  hear(event: PoolEvent): PoolEvent & { readonly id: number } {
-    const told = clipped(event)
-    this.notices.push(told)
-    if (told._tag === "OpenFailed" || told._tag === "Exhausted") this.failures.push(told)
-    return { id: this.id, ...told }
+  /** Keeps a notice and returns it as the stream sends it. */
+  addNotice(event: PoolEvent): PoolEvent & { readonly id: number } {
+    const notice = truncated(event)
+    this.notices.push(notice)
+    if (notice._tag === "OpenFailed" || notice._tag === "Exhausted") this.failures.push(notice)
+    return { id: this.id, ...notice }
   }
 
   since(earliest: number): PoolHistory {

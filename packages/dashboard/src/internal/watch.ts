@@ -1,4 +1,6 @@
-/** Watches over all pools of the process: numbers them, notes their figures, listens to their notices, tells readers. */
+/**
+ * The watcher of all pools: finds and numbers them, records their figures and notices, and feeds the stream's readers.
+ */
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import { Pool } from "@socketpool/core/Pool"
 import * as Clock from "effect/Clock"
@@ -6,24 +8,25 @@ import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { columns, type History } from "../History.js"
+import type { History } from "../History.js"
 import type { PoolSnapshot, Snapshot } from "../Snapshot.js"
 import type { Resolved } from "./options.js"
 import { Outbox } from "./outbox.js"
 import { PoolRecord } from "./record.js"
+import { columns } from "./row.js"
 
-/** How many leases a snapshot tells of a pool. */
-const mostLeases = 200
-/** How many rows are kept of a pool: more than a chart has pixels for helps nobody. */
-const mostRows = 1_200
-/** How many pools that have closed are remembered: some programs make pools by the thousand. */
-const mostClosed = 50
-/** How soon a new pool is found, in milliseconds, so that little of what it says is missed. */
-const soon = 250
-/** How many readers there may be at once. */
-export const mostReaders = 64
+/** The most leases of a pool in a snapshot. */
+const maxLeases = 200
+/** The most rows kept of a pool. A chart has no more pixels than that to show them. */
+const maxRows = 1_200
+/** The most closed pools that are kept, because some programs make pools by the thousand. */
+const maxClosed = 50
+/** The longest time until a new pool is found, in milliseconds; notices before that are lost. */
+const discoveryMillis = 250
+/** The most readers that can follow the stream at once. */
+export const maxReaders = 64
 
-/** A pause for which the process need not stay alive. */
+/** Sleeps on a timer that does not keep the process alive. */
 const pause = (millis: number): Effect.Effect<void> =>
   Effect.async((resume) => {
     const timer = setTimeout(() => resume(Effect.void), millis).unref()
@@ -37,7 +40,7 @@ const frame = (event: string, data: unknown): string => `event: ${event}\ndata: 
 const snapshotOf = ({ id, pool }: PoolRecord): Effect.Effect<PoolSnapshot> =>
   Effect.map(
     Effect.all([pool.stats, pool.leases, pool.advise]),
-    ([stats, leases, advice]) => ({ id, name: pool.name, stats, leases: leases.slice(0, mostLeases), advice })
+    ([stats, leases, advice]) => ({ id, name: pool.name, stats, leases: leases.slice(0, maxLeases), advice })
   )
 
 export class Watch {
@@ -46,28 +49,30 @@ export class Watch {
   private running: ReadonlyArray<AnyPool> = []
   private lastId = 0
   private startedAt = 0
-  private isOver = false
-  /** How far apart rows are, in milliseconds. */
-  private readonly spacing: number
+  private hasEnded = false
+  /** The shortest time between two rows, in milliseconds. */
+  private readonly rowMillis: number
 
-  constructor(private readonly options: Resolved, private readonly ears: FiberMap.FiberMap<AnyPool>) {
-    this.spacing = Math.max(options.interval, options.history / mostRows)
+  constructor(private readonly options: Resolved, private readonly listeners: FiberMap.FiberMap<AnyPool>) {
+    this.rowMillis = Math.max(options.interval, options.history / maxRows)
   }
 
-  /** Finds pools that are new, listens to them, and forgets those that closed long ago. */
-  private readonly look = Effect.gen(this, function*() {
+  /** Finds new pools, listens to their notices, and forgets pools that closed long ago. */
+  private readonly discover = Effect.gen(this, function*() {
     this.running = yield* Pool.running
     for (const pool of this.running) {
       if (this.records.has(pool)) continue
-      const record = new PoolRecord(++this.lastId, pool, Math.ceil(this.options.history / this.spacing))
+      const record = new PoolRecord(++this.lastId, pool, Math.ceil(this.options.history / this.rowMillis))
       this.records.set(pool, record)
       yield* FiberMap.run(
-        this.ears,
+        this.listeners,
         pool,
         Stream.runForEach(
           pool.notices,
           (event) =>
-            Effect.sync(() => this.tell((outbox, text) => outbox.putNotice(text), "notice", record.hear(event)))
+            Effect.sync(() =>
+              this.broadcast((outbox, text) => outbox.putNotice(text), "notice", record.addNotice(event))
+            )
         )
       )
     }
@@ -75,55 +80,55 @@ export class Watch {
     const closed = [...this.records.values()].filter(({ pool }) => !isRunning.has(pool))
     const oldest = (yield* Clock.currentTimeMillis) - this.options.history
     for (const [i, { lastAt, pool }] of closed.entries()) {
-      if (i < closed.length - mostClosed || lastAt < oldest) this.records.delete(pool)
+      if (i < closed.length - maxClosed || lastAt < oldest) this.records.delete(pool)
     }
   })
 
-  private tell(put: (outbox: Outbox, text: string) => void, event: string, data: unknown): void {
+  private broadcast(put: (outbox: Outbox, text: string) => void, event: string, data: unknown): void {
     if (this.readers.size === 0) return
     const text = frame(event, data)
     for (const outbox of this.readers) put(outbox, text)
   }
 
   private readonly sample = Effect.gen(this, function*() {
-    yield* this.look
+    yield* this.discover
     const at = yield* Clock.currentTimeMillis
     for (const pool of this.running) {
       const record = this.records.get(pool)
-      // Timers are late now and then; half an interval of tolerance keeps every second row from falling out.
-      if (record === undefined || at - record.lastAt < this.spacing - this.options.interval / 2) continue
-      record.note(at, yield* pool.stats)
+      // Timers fire late now and then; without half an interval of tolerance every second row would be skipped.
+      if (record === undefined || at - record.lastAt < this.rowMillis - this.options.interval / 2) continue
+      record.addRow(at, yield* pool.stats)
     }
-    // What nobody reads is not put together.
+    // Builds no snapshot without a reader.
     if (this.readers.size === 0) return
-    this.tell((outbox, text) => outbox.putSnapshot(text), "pools", yield* this.snapshot)
+    this.broadcast((outbox, text) => outbox.putSnapshot(text), "pools", yield* this.snapshot)
   })
 
-  /** Runs for as long as the scope lives. */
+  /** Starts the watch, which ends with the scope. */
   readonly start: Effect.Effect<void, never, Scope.Scope> = Effect.gen(this, function*() {
     this.startedAt = yield* Clock.currentTimeMillis
-    yield* this.look
+    yield* this.discover
     const every = (millis: number) => <A>(effect: Effect.Effect<A>) =>
       Effect.forkScoped(Effect.forever(Effect.zipRight(effect, pause(millis))))
     yield* this.sample.pipe(every(this.options.interval))
-    if (this.options.interval > soon) yield* this.look.pipe(every(soon))
+    if (this.options.interval > discoveryMillis) yield* this.discover.pipe(every(discoveryMillis))
     yield* Effect.addFinalizer(() => Effect.sync(() => this.end()))
   })
 
   private end(): void {
-    this.isOver = true
+    this.hasEnded = true
     for (const outbox of this.readers) outbox.end()
   }
 
   readonly snapshot: Effect.Effect<Snapshot> = Effect.gen(this, function*() {
-    yield* this.look
+    yield* this.discover
     const records = this.running.flatMap((pool) => this.records.get(pool) ?? [])
     const pools = yield* Effect.forEach(records, snapshotOf)
     return { at: yield* Clock.currentTimeMillis, pools }
   })
 
   readonly history: Effect.Effect<History> = Effect.gen(this, function*() {
-    yield* this.look
+    yield* this.discover
     const earliest = (yield* Clock.currentTimeMillis) - this.options.history
     return {
       startedAt: this.startedAt,
@@ -135,29 +140,31 @@ export class Watch {
     }
   })
 
-  /** The frames for one more reader, until it goes or the watch ends; `undefined` when there are too many. */
-  readonly read: Effect.Effect<Stream.Stream<Uint8Array> | undefined> = Effect.sync(() => {
-    if (this.readers.size >= mostReaders) return undefined
-    const enter = Effect.acquireRelease(
+  /**
+   * Adds a reader and returns its frames, which end with the reader or the watch; `undefined` if there are too many.
+   */
+  readonly subscribe: Effect.Effect<Stream.Stream<Uint8Array> | undefined> = Effect.sync(() => {
+    if (this.readers.size >= maxReaders) return undefined
+    const subscription = Effect.acquireRelease(
       Effect.gen(this, function*() {
         const outbox = new Outbox()
         outbox.putSnapshot(frame("pools", yield* this.snapshot))
-        if (this.isOver) outbox.end()
+        if (this.hasEnded) outbox.end()
         this.readers.add(outbox)
         return outbox
       }),
       (outbox) => Effect.sync(() => this.readers.delete(outbox))
     )
-    return Stream.unwrapScoped(Effect.map(enter, (outbox) => outbox.frames))
+    return Stream.unwrapScoped(Effect.map(subscription, (outbox) => outbox.frames))
   })
 
-  /** The running pool of that number. */
+  /** Finds the running pool with a number. */
   pool(id: string): Effect.Effect<AnyPool | undefined> {
-    return Effect.map(this.look, () => this.running.find((pool) => String(this.records.get(pool)?.id) === id))
+    return Effect.map(this.discover, () => this.running.find((pool) => String(this.records.get(pool)?.id) === id))
   }
 }
 
-/** Watches over all pools for as long as the scope lives. */
+/** Watches all pools of the process until the scope closes. */
 export const watch = (options: Resolved): Effect.Effect<Watch, never, Scope.Scope> =>
   Effect.gen(function*() {
     const watch = new Watch(options, yield* FiberMap.make<AnyPool>())

@@ -1,4 +1,4 @@
-/** What an operator can do to a pool. */
+/** The routes that change a pool: drop, clear and resize. */
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as HttpRouter from "@effect/platform/HttpRouter"
@@ -9,25 +9,25 @@ import { ConnectionNotFoundError } from "@socketpool/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { acting, longestBody } from "./auth.js"
+import { maxBodyBytes, requireOperator } from "./auth.js"
 import type { Resolved } from "./options.js"
-import { done, refusal } from "./replies.js"
+import { errorResponse, noContent } from "./responses.js"
 import type { Watch } from "./watch.js"
 
 type Response = HttpServerResponse.HttpServerResponse
 type AnyPool = ConnectionPool<any, unknown>
 
-/** An action on the pool that the path names. */
+/** Runs an action on the pool whose number is in the path. */
 const onPool = <R>(options: Resolved, watch: Watch, act: (pool: AnyPool) => Effect.Effect<Response, never, R>) =>
-  acting(options)(Effect.gen(function*() {
+  requireOperator(options)(Effect.gen(function*() {
     const { id = "" } = yield* HttpRouter.params
     const pool = yield* watch.pool(id)
     return pool === undefined ?
-      refusal(404, "PoolNotFound", "No running pool has this number.") :
+      errorResponse(404, "PoolNotFound", "No running pool has this number.") :
       yield* act(pool)
   }))
 
-/** Runs with the body, if it is what it must be. */
+/** Decodes the body and runs an action with it; a body that breaks the rule is refused. */
 const withBody = <A, I>(
   schema: Schema.Schema<A, I>,
   rule: string,
@@ -36,11 +36,11 @@ const withBody = <A, I>(
   Effect.matchEffect(
     HttpIncomingMessage.withMaxBodySize(
       HttpServerRequest.schemaBodyJson(schema, { onExcessProperty: "error" }),
-      Option.some(FileSystem.Size(longestBody))
+      Option.some(FileSystem.Size(maxBodyBytes))
     ),
     {
-      // What exactly is wrong would tell parts of the body back.
-      onFailure: () => Effect.succeed(refusal(400, "BadRequest", `The body must be JSON: ${rule}.`)),
+      // The decoder's own message would send parts of the body back.
+      onFailure: () => Effect.succeed(errorResponse(400, "BadRequest", `The body must be JSON: ${rule}.`)),
       onSuccess: run
     }
   )
@@ -55,12 +55,12 @@ const drop = (pool: AnyPool) =>
     "{\"connectionId\": the connection's number}",
     ({ connectionId }) =>
       Effect.match(pool.dropById(connectionId), {
-        onFailure: (error) => refusal(404, error._tag, error.message, encodeNotFound(error)),
-        onSuccess: () => done
+        onFailure: (error) => errorResponse(404, error._tag, error.message, encodeNotFound(error)),
+        onSuccess: () => noContent
       })
   )
 
-const clear = (pool: AnyPool) => Effect.as(pool.clear, done)
+const clear = (pool: AnyPool) => Effect.as(pool.clear, noContent)
 
 const Resize = Schema.Struct({
   min: Schema.optionalWith(Schema.Number, { exact: true }),
@@ -70,15 +70,15 @@ const Resize = Schema.Struct({
 const resize = (pool: AnyPool) =>
   withBody(Resize, "{\"min\": a number, \"max\": a number}, or one of them", (size) =>
     pool.resize(size).pipe(
-      Effect.as(done),
+      Effect.as(noContent),
       Effect.catchSomeDefect((defect) =>
         defect instanceof RangeError ?
-          Option.some(Effect.succeed(refusal(400, "RangeError", defect.message))) :
+          Option.some(Effect.succeed(errorResponse(400, "RangeError", defect.message))) :
           Option.none()
       )
     ))
 
-export const actions = (options: Resolved, watch: Watch) =>
+export const actionRoutes = (options: Resolved, watch: Watch) =>
   HttpRouter.empty.pipe(
     HttpRouter.post("/api/pools/:id/drop", onPool(options, watch, drop)),
     HttpRouter.post("/api/pools/:id/clear", onPool(options, watch, clear)),

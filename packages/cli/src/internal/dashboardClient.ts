@@ -1,4 +1,4 @@
-/** What a dashboard says of the pools of another process. */
+/** The client of a dashboard in another process. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -6,9 +6,9 @@ import * as HttpClientResponse from "@effect/platform/HttpClientResponse"
 import { Snapshot } from "@socketpool/dashboard/Snapshot"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import { type Failure, unreachable, usage } from "./failure.js"
+import { type Failure, unreachable, usageError } from "./failure.js"
 
-/** The address of a dashboard; a bare `localhost:8686` will do. */
+/** Parses the address of a dashboard; the scheme is optional, as in `localhost:8686`. */
 export const parse = (text: string): Effect.Effect<URL, Failure> =>
   Effect.try({
     try: () => {
@@ -16,7 +16,9 @@ export const parse = (text: string): Effect.Effect<URL, Failure> =>
       return url.pathname.endsWith("/") ? url : new URL(`${url.href}/`)
     },
     catch: () =>
-      usage(`URL must be the address of a dashboard, such as http://localhost:8686, but is ${JSON.stringify(text)}`)
+      usageError(
+        `URL must be the address of a dashboard, such as http://localhost:8686, but is ${JSON.stringify(text)}`
+      )
   })
 
 export const snapshot = (url: URL, token: Redacted.Redacted<string> | undefined): Effect.Effect<Snapshot, Failure> =>
@@ -29,10 +31,10 @@ export const snapshot = (url: URL, token: Redacted.Redacted<string> | undefined)
     ),
     Effect.flatMap((response) =>
       response.status === 401
-        ? unreachable(`The dashboard at ${url.href} wants a token: set SOCKETPOOL_TOKEN.`)
+        ? unreachable(`The dashboard at ${url.href} requires a token: set SOCKETPOOL_TOKEN.`)
         : Effect.mapError(
           HttpClientResponse.schemaBodyJson(Snapshot)(response),
-          () => unreachable(`What answers at ${url.href} is no dashboard of socketpool (status ${response.status}).`)
+          () => unreachable(`The server at ${url.href} is not a socketpool dashboard (status ${response.status}).`)
         )
     ),
     Effect.scoped,
