@@ -7,7 +7,7 @@ import type * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Inspectable from "effect/Inspectable"
+import * as Inspectable from "effect/Inspectable"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
@@ -16,7 +16,7 @@ import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { atMost, exactly, until } from "./internal/decoders.js"
 import { duplex } from "./internal/effect/stream.js"
-import { format, inspectSymbol } from "./internal/effect/tag.js"
+import { format } from "./internal/effect/tag.js"
 import { guarded } from "./internal/interruption.js"
 import { own } from "./internal/options.js"
 import { access, internalOf } from "./internal/transport/access.js"
@@ -212,7 +212,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
     return format(this.toJSON())
   }
 
-  [inspectSymbol](): unknown {
+  [Inspectable.NodeInspectSymbol](): unknown {
     return this.toJSON()
   }
 }

@@ -5,7 +5,7 @@
  */
 import { PoolEvent } from "@socketpool/core/PoolEvent"
 import * as Schema from "effect/Schema"
-import { type Column, columns } from "./internal/row.js"
+import { columns } from "./internal/row.js"
 
 /**
  * The names of the figures in a row of `PoolHistory`, in order. `at` is in milliseconds since 1970, `wait…` and `use…`
@@ -15,7 +15,7 @@ import { type Column, columns } from "./internal/row.js"
  * @since 0.1.0
  * @category models
  */
-export const historyColumns: ReadonlyArray<Column> = columns
+export const historyColumns: ReadonlyArray<string> = columns
 
 /**
  * The past of one pool.

@@ -47,6 +47,20 @@ const app = path.join(out, "app")
 const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
 installIn(app, tarballs)
 
+// What is published is closed: no declaration that users can import names something internal.
+const isClosed = ({ dir, manifest: { name } }) => {
+  const declarations = path.join(dir, "dist/esm")
+  const open = fs.readdirSync(declarations).filter((file) => file.endsWith(".d.ts")).filter((file) =>
+    /["']\.[^"']*internal\/|\b(Guard|Holder|Session<|ReadQueue|WriteQueue)\b/.test(
+      fs.readFileSync(path.join(declarations, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")
+    )
+  )
+  for (const file of open) console.error(`FAILED: ${name}: ${file} names something internal`)
+  return open.length === 0
+}
+if (!published.map(isClosed).every(Boolean)) process.exit(1)
+console.log("passed: no declaration names something internal")
+
 // Every published module loads with import and with require, and finds the one `effect`.
 const modules = published.flatMap(({ manifest: { name, publishConfig } }) =>
   Object.entries(publishConfig.exports)

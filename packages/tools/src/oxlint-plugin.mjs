@@ -121,7 +121,7 @@ const DIFFERENT = {
   Channel: ["embedInput", "interruptWhen", "unwrap"],
   Context: ["Tag"],
   Deferred: ["unsafeDone", "unsafeMake"],
-  Inspectable: ["NodeInspectSymbol", "format"],
+  Inspectable: ["format"],
   Layer: ["scoped", "unwrapEffect", "unwrapScoped"],
   Schedule: ["driver", "intersect", "union"],
   Schema: ["Defect", "Literal", "Record", "Union", "decode", "encode", "optionalWith", "parseJson"],

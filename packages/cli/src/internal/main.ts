@@ -11,7 +11,7 @@ import * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import * as Option from "effect/Option"
 import { stripVTControlCharacters } from "node:util"
-import * as Cli from "../Cli.js"
+import * as Commands from "./commands.js"
 import { exitCodes, Failure } from "./failure.js"
 import * as Screen from "./screen.js"
 
@@ -48,7 +48,7 @@ export const main = (argv: ReadonlyArray<string>): void => {
   const isPlain = process.stdout.isTTY !== true || process.env["TERM"] === "dumb" ||
     (process.env["NO_COLOR"] ?? "") !== ""
   const printError = (text: string) => Effect.sync(() => void process.stderr.write(`${text}\n`))
-  const program = Cli.run(argv).pipe(
+  const program = Commands.run(argv).pipe(
     Effect.tapErrorCause((cause) => {
       const failure = Option.getOrUndefined(Cause.failureOption(cause))
       if (failure instanceof Failure) return printError(failure.message)

@@ -1,5 +1,6 @@
 /** The public interface of a pool, over its engine. */
 import * as Effect from "effect/Effect"
+import * as Inspectable from "effect/Inspectable"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { type ConnectionPool, TypeId } from "../ConnectionPool.js"
@@ -15,7 +16,7 @@ import type { PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
 import * as Borrow from "./borrow.js"
 import { withFiber } from "./effect/fiber.js"
-import { format, inspectSymbol, PoolBase } from "./effect/tag.js"
+import { format, PoolBase } from "./effect/tag.js"
 import type { DurationInput } from "./effect/value.js"
 import type { Engine } from "./engine.js"
 import * as Operations from "./operations.js"
@@ -106,7 +107,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     return format(this.toJSON())
   }
 
-  [inspectSymbol](): unknown {
+  [Inspectable.NodeInspectSymbol](): unknown {
     return this.toJSON()
   }
 }

@@ -33,7 +33,5 @@ export abstract class PoolBase<C, E> extends Effectable.Class<C, E, Scope.Scope>
 
 export const format: (value: unknown) => string = Inspectable.format
 
-export const inspectSymbol: typeof Inspectable.NodeInspectSymbol = Inspectable.NodeInspectSymbol
-
 /** One value for the process, however often the module is loaded. */
 export const globalValue: <A>(key: symbol, make: () => A) => A = GlobalValue.globalValue

@@ -1,0 +1,231 @@
+/** The commands and their options. */
+import * as Args from "@effect/cli/Args"
+import * as Command from "@effect/cli/Command"
+import * as HelpDoc from "@effect/cli/HelpDoc"
+import * as Options from "@effect/cli/Options"
+import * as ValidationError from "@effect/cli/ValidationError"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
+import * as Redacted from "effect/Redacted"
+import * as Bench from "./bench.js"
+import * as Demo from "./demo.js"
+import * as Doctor from "./doctor.js"
+import { faults } from "./faultyServer.js"
+import { protocols } from "./limits.js"
+import * as Top from "./top.js"
+
+const json = Options.withDescription(Options.boolean("json"), "Prints JSON, one document per line, instead of text.")
+
+/** Parses an option, or fails with its name, its value and the rule. */
+const parsed =
+  <A>(name: string, rule: string, parse: (text: string) => A | undefined) => (option: Options.Options<string>) =>
+    Options.mapEffect(option, (text) => {
+      const value = parse(text)
+      return value === undefined
+        ? Effect.fail(
+          ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${rule}, but is ${JSON.stringify(text)}`))
+        )
+        : Effect.succeed(value)
+    })
+
+const wholeNumber = (name: string, least: number, most: number) =>
+  parsed(
+    name,
+    `a whole number from ${least} to ${most}`,
+    (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined
+  )(Options.withPseudoName(Options.text(name), "n"))
+
+const choice = <const A extends string>(name: string, choices: ReadonlyArray<A>) =>
+  parsed(
+    name,
+    `one of ${choices.join(", ")}`,
+    (text) => choices.find((choice) => choice === text)
+  )(Options.withPseudoName(Options.text(name), choices.join(" | ")))
+
+const whole = (name: string, least: number, most: number, initial: number, about: string) =>
+  wholeNumber(name, least, most).pipe(
+    Options.withDefault(initial),
+    Options.withDescription(`${about} From ${least} to ${most}, default ${initial}.`)
+  )
+
+/** Parses a duration in the format of Effect, such as `500 millis` or `10 seconds`, or as `500ms`, `10s`, `2m`. */
+const parseDuration = (text: string): Duration.Duration | undefined => {
+  const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text)
+  const units = { ms: "millis", s: "seconds", m: "minutes", h: "hours" } as const
+  const input = short === null ? text : `${short[1]} ${units[short[2] as keyof typeof units]}`
+  const decoded = Option.getOrUndefined(Duration.decodeUnknown(input))
+  return decoded !== undefined && Duration.isFinite(decoded) && Duration.toMillis(decoded) > 0 ? decoded : undefined
+}
+
+const optionalDuration = (name: string, about: string) =>
+  parsed(name, "a duration of more than 0, such as 500ms, 10s or 2m", parseDuration)(
+    Options.withPseudoName(Options.text(name), "duration")
+  ).pipe(Options.withDescription(about))
+
+const duration = (name: string, initial: Duration.DurationInput, about: string) =>
+  Options.withDefault(
+    optionalDuration(name, `${about} For example 500ms, 10s or 2m; default ${Duration.format(initial)}.`),
+    Duration.decode(initial)
+  )
+
+const token = Effect.sync(() => {
+  const given = process.env["SOCKETPOOL_TOKEN"]
+  return given === undefined || given === "" ? undefined : Redacted.make(given)
+})
+
+const demo = Command.make(
+  "demo",
+  {
+    port: Options.optional(Options.withDescription(
+      wholeNumber("port", 0, 65_535),
+      "Serves the live page on this port, 0 for a free one. Default: 8686, or a free port if 8686 is taken."
+    )),
+    page: Options.map(
+      Options.withDescription(Options.boolean("no-page"), "Runs without the live page."),
+      (isOff) => !isOff
+    ),
+    seconds: whole("seconds", 1, 3_600, 10, "Sets how many seconds the demo runs without a terminal."),
+    fibers: whole("fibers", 1, 10_000, 200, "Sets how many fibers send requests."),
+    connections: whole("connections", 1, 1_000, 8, "Sets the maxConnections of the pool."),
+    fault: Options.optional(
+      Options.withDescription(
+        choice("fault", faults),
+        "Starts with this fault. Without a terminal, the demo stays at it and does not go through the others."
+      )
+    ),
+    json
+  },
+  (options) =>
+    Demo.run({ ...options, fault: Option.getOrUndefined(options.fault), port: Option.getOrUndefined(options.port) })
+).pipe(Command.withDescription(
+  "Runs a server, a pool under load, and the live page. In a terminal, keys switch the server between none (healthy), " +
+    "slow, lossy, stuck and down. Without a terminal, the server goes through these faults by itself. The exit code is " +
+    "0 if the pool survived every fault."
+))
+
+const top = Command.make(
+  "top",
+  {
+    url: Args.withDescription(
+      Args.text({ name: "url" }),
+      "The address of a dashboard, for example http://localhost:8686."
+    ),
+    interval: duration("interval", "1 second", "Sets how often the table is refreshed."),
+    once: Options.withDescription(Options.boolean("once"), "Prints the table once."),
+    json
+  },
+  (options) => Effect.flatMap(token, (token) => Top.run({ ...options, token }))
+).pipe(Command.withDescription(
+  "Shows a live table of the pools of a process that serves the dashboard. Press s to change the sort order, q to " +
+    "quit. Rates cover the last interval; in the first table they cover the pool's lifetime. If the dashboard " +
+    "requires a token, set SOCKETPOOL_TOKEN."
+))
+
+const server = Args.withDescription(
+  Args.text({ name: "server" }),
+  "The address of the server: tcp://host:port, tls://host:port or unix:/path."
+)
+
+const bench = Command.make(
+  "bench",
+  {
+    target: server,
+    connections: whole("connections", 1, 10_000, 10, "Sets the maxConnections of the pool."),
+    concurrency: whole(
+      "concurrency",
+      1,
+      100_000,
+      50,
+      "Sets how many callers run at once. Each calls again when it has its answer."
+    ),
+    rate: Options.text("rate").pipe(
+      Options.withPseudoName("n"),
+      parsed("rate", "a number of calls a second, more than 0", (text) => Number(text) > 0 ? Number(text) : undefined),
+      Options.optional,
+      Options.withDescription(
+        "Starts this many calls per second, whether earlier calls have ended or not. Replaces --concurrency."
+      )
+    ),
+    duration: duration("duration", "10 seconds", "Sets how long new calls start."),
+    payload: whole("payload", 1, 10_000_000, 64, "Sets how many bytes each call sends."),
+    send: Options.optional(Options.withDescription(
+      Options.text("send"),
+      "Sends this text instead of --payload bytes. \\r, \\n and \\t become the characters they stand for."
+    )),
+    expect: choice("expect", ["echo", "lines"] as const).pipe(
+      Options.withDefault("echo" as const),
+      Options.withDescription(
+        "Sets where an answer ends: echo after as many bytes as were sent, lines after one line. Default: echo."
+      )
+    ),
+    json
+  },
+  (options) =>
+    Bench.run({ ...options, rate: Option.getOrUndefined(options.rate), send: Option.getOrUndefined(options.send) })
+).pipe(Command.withDescription(
+  "Calls a server through a pool, and reports the latency of whole calls, of waits for a connection, and of uses. " +
+    "The loop is closed; with --rate it is open, and each call is timed from its scheduled start. The exit code is 1 " +
+    "if a call failed."
+))
+
+const doctor = Command.make(
+  "doctor",
+  {
+    target: server,
+    maxConnections: Options.optional(
+      Options.withDescription(
+        wholeNumber("max-connections", 1, 1_000_000),
+        "The maxConnections of each pool, to compare with the limit of the server. Requires --protocol."
+      )
+    ),
+    processes: whole("processes", 1, 100_000, 1, "The number of processes that have such a pool."),
+    idleTimeout: Options.optional(
+      optionalDuration(
+        "idle-timeout",
+        "The idleTimeout of the pool, to compare with the time after which the server closes idle connections."
+      )
+    ),
+    watchIdle: Options.optional(
+      optionalDuration("watch-idle", "Watches an idle connection for this long, to see whether the server closes it.")
+    ),
+    protocol: Options.optional(
+      Options.withDescription(choice("protocol", protocols), "Asks the server for its limits in this protocol.")
+    ),
+    url: Options.optional(Options.withDescription(
+      Options.text("url"),
+      "The address of a dashboard: adds the size advice for its running pools."
+    )),
+    json
+  },
+  (options) =>
+    Effect.flatMap(token, (token) =>
+      Doctor.run({
+        target: options.target,
+        processes: options.processes,
+        json: options.json,
+        maxConnections: Option.getOrUndefined(options.maxConnections),
+        idleTimeout: Option.getOrUndefined(options.idleTimeout),
+        watchIdle: Option.getOrUndefined(options.watchIdle),
+        protocol: Option.getOrUndefined(options.protocol),
+        url: Option.getOrUndefined(options.url),
+        token
+      }))
+).pipe(Command.withDescription(
+  "Checks whether a pool's options fit its server: name resolution, connecting, a greeting, TLS and the certificate, " +
+    "the connection limit, and whether the server closes idle connections. The exit code is 1 if a check failed."
+))
+
+const root = Command.make("socketpool").pipe(
+  Command.withDescription(HelpDoc.blocks([
+    HelpDoc.p("Watch, try and check connection pools."),
+    HelpDoc.p(
+      "Exit codes: 0 success; 1 a check or a call failed; 2 an invalid option or argument; 3 no answer from the " +
+        "address; 130 interrupted."
+    )
+  ])),
+  Command.withSubcommands([demo, top, bench, doctor])
+)
+
+/** Runs the command that the arguments name: those of `process.argv`, the first two included. */
+export const run = Command.run(root, { name: "socketpool", version: "0.1.0" })
