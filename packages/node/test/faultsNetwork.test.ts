@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import * as path from "node:path"
+import { isLong } from "../../core/test/search.js"
 
 const program = path.join(import.meta.dirname, "fixtures", "networkFaults.ts")
 
@@ -30,7 +31,7 @@ const run = (what: string) =>
     let output = ""
     child.stdout.on("data", (data) => output += data)
     child.stderr.on("data", (data) => output += data)
-    const timer = setTimeout(() => child.kill("SIGKILL"), 100_000)
+    const timer = setTimeout(() => child.kill("SIGKILL"), 300_000)
     child.on("close", (code) => {
       clearTimeout(timer)
       resume(Effect.succeed({ code, said: output.trim().split("\n") }))
@@ -39,8 +40,8 @@ const run = (what: string) =>
   })
 
 // At once, as most of it is waiting for kernels; the longest first.
-describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 120_000 }, () => {
-  it.live("whose middlebox drops every flow finds out by timeout, by the kernel and by keepAlive, and opens anew", () =>
+describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 360_000 }, () => {
+  it.live.runIf(isLong)("whose middlebox drops every flow finds out by timeout, by the kernel and by keepAlive, and opens anew", () =>
     Effect.gen(function*() {
       expect(yield* run("middlebox")).toEqual({
         code: 0,
@@ -63,7 +64,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("that loses the answers fails at the timeout, and the server has done what it was asked once", () =>
+  it.live.runIf(isLong)("that loses the answers fails at the timeout, and the server has done what it was asked once", () =>
     Effect.gen(function*() {
       expect(yield* run("answers")).toEqual({
         code: 0,
@@ -79,7 +80,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("whose resolver is silent or dead fails as Dns, or at connectTimeout, and needs none for an address", () =>
+  it.live.runIf(isLong)("whose resolver is silent or dead fails as Dns, or at connectTimeout, and needs none for an address", () =>
     Effect.gen(function*() {
       expect(yield* run("names")).toEqual({
         code: 0,
@@ -115,7 +116,7 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("whose router says that it cannot reach the server fails as Unreachable, or goes to another address", () =>
+  it.live.runIf(isLong)("whose router says that it cannot reach the server fails as Unreachable, or goes to another address", () =>
     Effect.gen(function*() {
       expect(yield* run("router")).toEqual({
         code: 0,
