@@ -1,13 +1,14 @@
-import * as os from "node:os"
 import { defineConfig } from "vitest/config"
 import projects from "./vitest.workspace.js"
+
+const workers = 3
 
 export default defineConfig({
   test: {
     projects,
-    // Vitest leaves one core free, which on a machine with two is half of it.
-    maxWorkers: Math.max(2, os.availableParallelism() - 1),
-    minWorkers: 1,
+    // Most tests wait more than they compute: for turns of the event loop, sockets and processes. A process runs several
+    // files of one package, so that it loads Effect once.
+    poolOptions: { forks: { isolate: false, minForks: workers, maxForks: workers } },
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],

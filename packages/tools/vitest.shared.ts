@@ -8,8 +8,8 @@ const config: ViteUserConfig = {
     include: ["test/**/*.test.ts"],
     sequence: { concurrent: false },
     // Only so that a test that hangs ends: how fast the machine is decides nothing.
-    testTimeout: 60_000,
-    hookTimeout: 60_000
+    testTimeout: 180_000,
+    hookTimeout: 180_000
   }
 }
 

@@ -2,6 +2,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
+import { isLong } from "../../core/test/search.js"
 import { exitCodes } from "../src/internal/failure.js"
 
 const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
@@ -30,11 +31,31 @@ const socketpool = (
     child.on("close", (code) => done({ code, out, err }))
   })
 
-describe("the command", { timeout: 60_000 }, () => {
+type Case = readonly [args: ReadonlyArray<string>, code: number, told: RegExp]
+
+const expectEach = async (cases: ReadonlyArray<Case>) => {
+  const ended = await Promise.all(cases.map(([args]) => socketpool(args)))
+  for (const [i, { code, err, out }] of ended.entries()) {
+    const [args, wanted, text] = cases[i]!
+    assert.strictEqual(code, wanted, args.join(" ") + err)
+    assert.match(out + err, text)
+    assert.notInclude(out + err, "\x1b", args.join(" "))
+  }
+}
+
+describe("the command", { timeout: 600_000 }, () => {
   it("sets the exit code, and names the option, the value and the rule in errors", async () => {
-    const cases: ReadonlyArray<[ReadonlyArray<string>, number, RegExp]> = [
+    await expectEach([
       [["--version"], exitCodes.ok, /0\.1\.0/],
       [["demo", "--seconds", "0"], exitCodes.usage, /--seconds must be a whole number from 1 to 3600, but is "0"/],
+      [["top", "http://127.0.0.1:1"], exitCodes.unreachable, /No dashboard answers/],
+      [["doctor", "tcp://127.0.0.1:1"], exitCodes.failed, /ECONNREFUSED/]
+    ])
+  })
+
+  // Each starts a process, which takes seconds: not in a short run.
+  it.runIf(isLong)("names what is wrong with every other argument, too", async () => {
+    await expectEach([
       [
         ["bench", "tcp://x:1", "--duration", "soon"],
         exitCodes.usage,
@@ -44,17 +65,8 @@ describe("the command", { timeout: 60_000 }, () => {
       [["bench", "nonsense"], exitCodes.usage, /The server must be tcp:\/\/host:port/],
       [["demo", "--fault", "worse"], exitCodes.usage, /fault/],
       [["nothing"], exitCodes.usage, /Invalid subcommand for socketpool/],
-      [["top", "http://127.0.0.1:1"], exitCodes.unreachable, /No dashboard answers/],
-      [["bench", "tcp://127.0.0.1:1"], exitCodes.unreachable, /ECONNREFUSED/],
-      [["doctor", "tcp://127.0.0.1:1"], exitCodes.failed, /ECONNREFUSED/]
-    ]
-    const ended = await Promise.all(cases.map(([args]) => socketpool(args)))
-    for (const [i, { code, err, out }] of ended.entries()) {
-      const [args, wanted, text] = cases[i]!
-      assert.strictEqual(code, wanted, args.join(" ") + err)
-      assert.match(out + err, text)
-      assert.notInclude(out + err, "\x1b", args.join(" "))
-    }
+      [["bench", "tcp://127.0.0.1:1"], exitCodes.unreachable, /ECONNREFUSED/]
+    ])
   })
 
   it("documents its commands and exit codes, and prints completions", async () => {

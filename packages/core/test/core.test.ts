@@ -1,13 +1,14 @@
 /**
  * The synchronous core against a small model of it: random operations, compared after every step.
  *
- * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_DEEP=1` makes 10^9 steps instead of 10^7.
+ * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_SEARCH=full` makes 10^7 steps instead of 10^6, `deep` 10^9.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { core, Driver } from "./core/driver.js"
+import { bySearch, seeds } from "./search.js"
 
-const seed = Number(process.env["SOCKETPOOL_SEED"] ?? Date.now() % 2 ** 31)
-const steps = process.env["SOCKETPOOL_DEEP"] === undefined ? 1e7 : 1e9
+const [seed] = seeds("core", 1)
+const steps = bySearch({ short: 1e6, full: 1e7, deep: 1e9 })
 
 /** So many steps are made between two looks at the event loop. */
 const batch = 1e5

@@ -3,6 +3,7 @@ import { type ByteBuffer, Framing } from "@socketpool/core"
 import { MemoryServer, Rng } from "@socketpool/testing"
 import { Cause, Chunk, Effect, Exit, Fiber, Schema, Stream } from "effect"
 import { ByteQueue } from "../src/internal/byteQueue.js"
+import { bySearch, seeds } from "./search.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (frame: Uint8Array) => new TextDecoder().decode(frame)
@@ -131,11 +132,12 @@ describe("what would be read as something else", () => {
   })
 })
 
-describe("100,000 random streams", { timeout: 60_000 }, () => {
-  const rounds = 100_000
+const [seed] = seeds("framing", 20_261_122)
+const rounds = bySearch({ short: 10_000, full: 100_000, deep: 1_000_000 })
 
+describe(`${rounds.toLocaleString("en")} random streams`, { timeout: 1_200_000 }, () => {
   it("of random bytes give frames within the limit or TooLarge, and nothing is thrown", () => {
-    const rng = Rng.make(20_261_122)
+    const rng = Rng.make(seed)
     const limit = 50
     const of = [
       Framing.lines({ maxBytes: limit }),
@@ -151,10 +153,10 @@ describe("100,000 random streams", { timeout: 60_000 }, () => {
     let longest = 0
     for (let round = 0; round < rounds; round++) {
       const framing = of[round % of.length]!
-      const small = below(rng, 2) === 0
+      const values = rng.pick([12, 64, 256])
       const stream = Array.from(
         { length: 1 + below(rng, 6) },
-        () => Uint8Array.from({ length: 1 + below(rng, 20) }, () => below(rng, small ? 12 : 256))
+        () => Uint8Array.from({ length: 1 + below(rng, 20) }, () => below(rng, values))
       )
       for (const frame of decodeAll(framing, stream)) {
         if (frame === "TooLarge") refused++
@@ -162,13 +164,14 @@ describe("100,000 random streams", { timeout: 60_000 }, () => {
         longest = Math.max(longest, frame.length)
       }
     }
-    assert.strictEqual(longest, limit)
-    assert.isAbove(frames, rounds / 10)
-    assert.isAbove(refused, rounds / 10)
+    const replay = `replay with SOCKETPOOL_SEED=${seed}`
+    assert.strictEqual(longest, limit, replay)
+    assert.isAbove(frames, rounds / 10, replay)
+    assert.isAbove(refused, rounds / 10, replay)
   })
 
   it("of frames, cut at random, give those frames", () => {
-    const rng = Rng.make(7)
+    const rng = Rng.make(seed)
     for (let round = 0; round < rounds; round++) {
       const [name, framing] = framings[round % framings.length]!
       const frames = Array.from(
@@ -182,7 +185,7 @@ describe("100,000 random streams", { timeout: 60_000 }, () => {
         chunks.push(stream.subarray(at, at + size))
         at += size
       }
-      assert.deepStrictEqual(decodeAll(framing, chunks), frames)
+      assert.deepStrictEqual(decodeAll(framing, chunks), frames, `replay with SOCKETPOOL_SEED=${seed}`)
     }
   })
 })

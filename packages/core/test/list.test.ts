@@ -1,6 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { FastCheck as fc } from "effect"
 import { type Linked, List } from "../src/internal/list.js"
+import { seeds } from "./search.js"
 
 class Node implements Linked<Node> {
   prev: Node | undefined = undefined
@@ -21,34 +22,39 @@ const step = fc.record({
   at: fc.nat({ max: 20 })
 })
 
+const [seed] = seeds("list", 1)
+
 describe("List", () => {
   it("holds what an array would hold, in the same order, after any steps", () => {
-    fc.assert(fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
-      const list = new List<Node>()
-      const model: Array<Node> = []
-      let made = 0
-      for (const { act, at } of steps) {
-        if (act === "push") {
-          const node = new Node(made++)
-          list.push(node)
-          model.push(node)
-        } else if (act === "shift") {
-          assert.strictEqual(list.shift(), model.shift())
-        } else if (act === "pop") {
-          assert.strictEqual(list.pop(), model.pop())
-        } else if (act === "remove") {
-          const [node] = model.splice(at, 1)
-          if (node !== undefined) assert.isTrue(list.remove(node))
-        } else {
-          const node = new Node(made++)
-          list.insertBefore(node, model[at])
-          model.splice(at, 0, node)
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 100 }), (steps) => {
+        const list = new List<Node>()
+        const model: Array<Node> = []
+        let made = 0
+        for (const { act, at } of steps) {
+          if (act === "push") {
+            const node = new Node(made++)
+            list.push(node)
+            model.push(node)
+          } else if (act === "shift") {
+            assert.strictEqual(list.shift(), model.shift())
+          } else if (act === "pop") {
+            assert.strictEqual(list.pop(), model.pop())
+          } else if (act === "remove") {
+            const [node] = model.splice(at, 1)
+            if (node !== undefined) assert.isTrue(list.remove(node))
+          } else {
+            const node = new Node(made++)
+            list.insertBefore(node, model[at])
+            model.splice(at, 0, node)
+          }
+          const forwards = model.map((node) => node.name)
+          assert.deepStrictEqual(names(list), { forwards, backwards: [...forwards].reverse() })
+          assert.strictEqual(list.length, model.length)
         }
-        const forwards = model.map((node) => node.name)
-        assert.deepStrictEqual(names(list), { forwards, backwards: [...forwards].reverse() })
-        assert.strictEqual(list.length, model.length)
-      }
-    }))
+      }),
+      { seed }
+    )
   })
 
   it("does not take out what is not in it", () => {

@@ -3,7 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { PoolExhaustedError } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Either, Fiber, Schedule, TestClock } from "effect"
+import { bySearch } from "./search.js"
 import { forkSettled, id, type Options, settled, setup, type TestPool } from "./setup.js"
+
+const [many, named] = bySearch({ short: [200, "two hundred"], full: [1_000, "a thousand"] } as const)
 
 /** A pool whose opens fail, after a while, for as long as its server is down; and when each of them began. */
 const down = (
@@ -42,10 +45,10 @@ const ticks = (count: number, millis: number) =>
   Effect.forEach(Array.from({ length: count }), () => TestClock.adjust(millis), { discard: true })
 
 describe("while the server is down", () => {
-  it.scoped("a thousand who wait cost it 20 attempts a second at most, and the first is served soon after its return", () =>
+  it.scoped(`${named} who wait cost it 20 attempts a second at most, and the first is served soon after its return`, () =>
     Effect.gen(function*() {
       const { begun, connector, pool, server } = yield* down({ acquireTimeout: "1 minute", maxConnections: 10 })
-      const borrowers = yield* crowd(pool, 1_000)
+      const borrowers = yield* crowd(pool, many)
       yield* ticks(100, 100)
       assert.isAtMost(mostInASecond(begun), 20)
       assert.isAtLeast(begun.length, 100)
@@ -55,17 +58,17 @@ describe("while the server is down", () => {
       const before = begun.length
       server.isUp = true
       yield* TestClock.adjust(100)
-      assert.strictEqual(ended(borrowers), 1_000)
+      assert.strictEqual(ended(borrowers), many)
       const results = yield* Fiber.joinAll(borrowers)
       assert.strictEqual(results.filter(Either.isLeft).length, before)
       assert.strictEqual((yield* pool.stats).openFailed, before)
     }))
 
-  it.scoped("a thousand who try again and again cost it no more", () =>
+  it.scoped(`${named} who try again and again cost it no more`, () =>
     Effect.gen(function*() {
       const { begun, pool, server } = yield* down({ maxConnections: 10 })
       const insist = Effect.retry(pool.use(() => Effect.void), Schedule.spaced("10 millis"))
-      const borrowers = yield* crowd(pool, 1_000, insist)
+      const borrowers = yield* crowd(pool, many, insist)
       yield* ticks(100, 100)
       assert.isAtMost(mostInASecond(begun), 20)
       assert.strictEqual(ended(borrowers), 0)
@@ -73,7 +76,7 @@ describe("while the server is down", () => {
       yield* ticks(2, 100)
       assert.isAtLeast(ended(borrowers), 1)
       yield* ticks(10, 100)
-      assert.strictEqual(ended(borrowers), 1_000)
+      assert.strictEqual(ended(borrowers), many)
     }))
 
   const asking: ReadonlyArray<readonly [string, Options, (pool: TestPool) => Effect.Effect<unknown, unknown>]> = [

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import * as path from "node:path"
+import { isLong } from "../../core/test/search.js"
 
 const program = path.join(import.meta.dirname, "fixtures", "networkFaults.ts")
 
@@ -30,7 +31,7 @@ const run = (what: string) =>
     let output = ""
     child.stdout.on("data", (data) => output += data)
     child.stderr.on("data", (data) => output += data)
-    const timer = setTimeout(() => child.kill("SIGKILL"), 100_000)
+    const timer = setTimeout(() => child.kill("SIGKILL"), 300_000)
     child.on("close", (code) => {
       clearTimeout(timer)
       resume(Effect.succeed({ code, said: output.trim().split("\n") }))
@@ -39,63 +40,72 @@ const run = (what: string) =>
   })
 
 // All at once, because most of the time is spent on waiting for kernels. The longest comes first.
-describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 120_000 }, () => {
-  it.live("whose middlebox drops every flow notices by timeout, by the kernel or by keepAlive, and reopens", () =>
-    Effect.gen(function*() {
-      expect(yield* run("middlebox")).toEqual({
-        code: 0,
-        said: [
-          "limited: ConnectionError Timeout without a code, read" +
-          "; then ConnectError Timeout without a code; then ConnectError Timeout ETIMEDOUT",
-          "reader: ConnectionError Timeout ETIMEDOUT, read",
-          "writer: ConnectionError Timeout ETIMEDOUT, write",
-          "asked: opened 1, failed 0, in use 0, idle 0, pending 0, Disconnected 1",
-          // Nobody ever notices.
-          "unasked: opened 1, failed 0, in use 0, idle 1, pending 0",
-          "heard: before",
-          "limited: after, opened 2, failed 1, in use 0, idle 1, pending 0, Discarded 1",
-          "reader: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
-          "writer: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
-          "asked: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
-          "unasked: after, opened 1, failed 0, in use 0, idle 1, pending 0",
-          "unopened: after, opened 1, failed 1, in use 0, idle 1, pending 0"
-        ]
+describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 360_000 }, () => {
+  it.live.runIf(isLong)(
+    "whose middlebox drops every flow notices by timeout, by the kernel or by keepAlive, and reopens",
+    () =>
+      Effect.gen(function*() {
+        expect(yield* run("middlebox")).toEqual({
+          code: 0,
+          said: [
+            "limited: ConnectionError Timeout without a code, read" +
+            "; then ConnectError Timeout without a code; then ConnectError Timeout ETIMEDOUT",
+            "reader: ConnectionError Timeout ETIMEDOUT, read",
+            "writer: ConnectionError Timeout ETIMEDOUT, write",
+            "asked: opened 1, failed 0, in use 0, idle 0, pending 0, Disconnected 1",
+            // Nobody ever notices.
+            "unasked: opened 1, failed 0, in use 0, idle 1, pending 0",
+            "heard: before",
+            "limited: after, opened 2, failed 1, in use 0, idle 1, pending 0, Discarded 1",
+            "reader: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
+            "writer: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
+            "asked: after, opened 2, failed 0, in use 0, idle 1, pending 0, Disconnected 1",
+            "unasked: after, opened 1, failed 0, in use 0, idle 1, pending 0",
+            "unopened: after, opened 1, failed 1, in use 0, idle 1, pending 0"
+          ]
+        })
       })
-    }))
+  )
 
-  it.live("that loses the answers fails at the timeout, and the server has executed each request once", () =>
-    Effect.gen(function*() {
-      expect(yield* run("answers")).toEqual({
-        code: 0,
-        said: [
-          "order 1",
-          "ConnectionError Timeout without a code, read",
-          "ConnectionError Timeout without a code, read",
-          "ConnectError Timeout without a code",
-          "order 5",
-          "the server has done order 1, order 2, order 3, order 5",
-          "opened 3, failed 1, in use 0, idle 1, pending 0, Discarded 2"
-        ]
+  it.live.runIf(isLong)(
+    "that loses the answers fails at the timeout, and the server has executed each request once",
+    () =>
+      Effect.gen(function*() {
+        expect(yield* run("answers")).toEqual({
+          code: 0,
+          said: [
+            "order 1",
+            "ConnectionError Timeout without a code, read",
+            "ConnectionError Timeout without a code, read",
+            "ConnectError Timeout without a code",
+            "order 5",
+            "the server has done order 1, order 2, order 3, order 5",
+            "opened 3, failed 1, in use 0, idle 1, pending 0, Discarded 2"
+          ]
+        })
       })
-    }))
+  )
 
-  it.live("whose resolver is silent or dead fails with Dns or at connectTimeout, and needs none for an address", () =>
-    Effect.gen(function*() {
-      expect(yield* run("names")).toEqual({
-        code: 0,
-        said: [
-          "silent: ConnectError Timeout without a code",
-          "needs no name: opened 1, failed 0, in use 0, idle 1, pending 0",
-          "the other one waits",
-          "without help: ConnectError Dns EAI_AGAIN",
-          "no such name: ConnectError Dns ENOTFOUND",
-          "dead: ConnectError Dns EAI_AGAIN",
-          "silent for longer than the system waits: ConnectError Dns EAI_AGAIN",
-          "found: opened 1, failed 4, in use 0, idle 1, pending 0",
-          "found: opened 1, failed 1, in use 0, idle 1, pending 0"
-        ]
+  it.live.runIf(isLong)(
+    "whose resolver is silent or dead fails with Dns or at connectTimeout, and needs none for an address",
+    () =>
+      Effect.gen(function*() {
+        expect(yield* run("names")).toEqual({
+          code: 0,
+          said: [
+            "silent: ConnectError Timeout without a code",
+            "needs no name: opened 1, failed 0, in use 0, idle 1, pending 0",
+            "the other one waits",
+            "without help: ConnectError Dns EAI_AGAIN",
+            "no such name: ConnectError Dns ENOTFOUND",
+            "dead: ConnectError Dns EAI_AGAIN",
+            "silent for longer than the system waits: ConnectError Dns EAI_AGAIN",
+            "found: opened 1, failed 4, in use 0, idle 1, pending 0",
+            "found: opened 1, failed 1, in use 0, idle 1, pending 0"
+          ]
+        })
       })
-    }))
+  )
 
   it.live("without a route to the server fails with Unreachable and the code, until there is one", () =>
     Effect.gen(function*() {
@@ -115,17 +125,20 @@ describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout
       })
     }))
 
-  it.live("whose router cannot reach the server fails with Unreachable, or uses another address", () =>
-    Effect.gen(function*() {
-      expect(yield* run("router")).toEqual({
-        code: 0,
-        said: [
-          "ConnectError Unreachable EHOSTUNREACH",
-          "opened 0, failed 1, in use 0, idle 0, pending 0",
-          "by the last address: opened 1, failed 0, in use 0, idle 1, pending 0"
-        ]
+  it.live.runIf(isLong)(
+    "whose router cannot reach the server fails with Unreachable, or uses another address",
+    () =>
+      Effect.gen(function*() {
+        expect(yield* run("router")).toEqual({
+          code: 0,
+          said: [
+            "ConnectError Unreachable EHOSTUNREACH",
+            "opened 0, failed 1, in use 0, idle 0, pending 0",
+            "by the last address: opened 1, failed 0, in use 0, idle 1, pending 0"
+          ]
+        })
       })
-    }))
+  )
 
   it.live("without a free port fails with LocalResources, harms no holder, and recovers once there are ports", () =>
     Effect.gen(function*() {

@@ -15,7 +15,7 @@ const run = (what: string, port: number) =>
       let output = ""
       child.stdout.on("data", (data) => output += data)
       child.stderr.on("data", (data) => output += data)
-      const timer = setTimeout(() => child.kill("SIGKILL"), 20_000)
+      const timer = setTimeout(() => child.kill("SIGKILL"), 170_000)
       child.on("exit", (code) => {
         clearTimeout(timer)
         resolve({ code, output })
@@ -27,7 +27,7 @@ const server = serve(lines((line, _reply, socket) => {
   if (line === "reset") socket.resetAndDestroy()
 }))
 
-describe("a process with a pool", { timeout: 30_000 }, () => {
+describe("a process with a pool", () => {
   // F45
   it.scopedLive("ends by itself once the pool's scope has closed", () =>
     Effect.gen(function*() {

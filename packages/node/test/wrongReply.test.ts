@@ -1,17 +1,16 @@
-// Real sockets on loopback, through a proxy that does to them what networks do. Prints its seed; SOCKETPOOL_SEED replays
-// what is random here, though not the timing of the sockets. SOCKETPOOL_DEEP=1 makes ten times as many calls.
+// Real sockets on loopback, through a proxy that does to them what networks do. SOCKETPOOL_SEED replays what is random
+// here, though not the timing of the sockets. SOCKETPOOL_SEARCH=full makes 20 times as many calls, `deep` 200 times.
 import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
 import { FaultProxy, Rng } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Pool as EffectPool, type Scope } from "effect"
+import { bySearch, seeds } from "../../core/test/search.js"
 import { serve } from "./fixtures/server.js"
 import { type Answer, answering, ask, Foreign } from "./fixtures/tagged.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
-const seed = Number(process.env["SOCKETPOOL_SEED"] ?? Date.now() % 1_000_000)
-const deep = process.env["SOCKETPOOL_DEEP"] === "1"
+const [seed] = seeds("wrong replies", 1)
 const fibers = 64
-const faultMillis = 50
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 interface Count {
@@ -61,18 +60,22 @@ const load = (
     return count
   })
 
-/** Another fault every 50 ms, for as long as the scope is open. */
+/** Another fault every 40 turns of the event loop, or 50 ms on a machine that is free, for as long as the scope is open. */
 const trouble = (
-  proxy: FaultProxy.FaultProxy,
-  faults: ReadonlyArray<Effect.Effect<unknown>>,
+  faults: readonly [Effect.Effect<unknown>, ...Array<Effect.Effect<unknown>>],
   rng: Rng.Rng
 ): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(Effect.forkScoped(Effect.forever(Effect.suspend(() => {
-    const fault = faults[rng.between(0, faults.length - 1)]!
-    return Effect.andThen(fault, Effect.sleep(faultMillis))
-  }))))
+  Effect.asVoid(
+    Effect.forkScoped(
+      Effect.forever(
+        Effect.suspend(() => Effect.andThen(rng.pick(faults), Effect.repeatN(Effect.sleep("1 millis"), 39)))
+      )
+    )
+  )
 
-const network = (proxy: FaultProxy.FaultProxy) => [
+const network = (
+  proxy: FaultProxy.FaultProxy
+): readonly [Effect.Effect<unknown>, ...Array<Effect.Effect<unknown>>] => [
   proxy.heal,
   proxy.heal,
   proxy.set("both", { latency: 1, jitter: 3 }),
@@ -96,7 +99,6 @@ const lateAtTimes = (rng: Rng.Rng): Answer => (tag) => [{ tag, after: rng.chance
 
 const setUp = (answer: (rng: Rng.Rng) => Answer) =>
   Effect.gen(function*() {
-    say(`wrong replies: seed ${seed}`)
     const rng = Rng.make(seed)
     const server = yield* serve(answering(answer(rng)))
     const proxy = yield* FaultProxy.make({ target: { host: "127.0.0.1", port: server.port }, seed })
@@ -110,78 +112,95 @@ const poolOptions = {
   timeout: "1 second"
 } as const
 
-describe("every reply is its caller's own", { timeout: deep ? 1_200_000 : 180_000 }, () => {
-  it.scopedLive("under latency, slices, corruption, stalls, cuts, resets, timeouts and interruption", () =>
-    Effect.gen(function*() {
-      const { proxy, rng, server } = yield* setUp(lateAtTimes)
-      const calls = deep ? 600_000 : 60_000
-      const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
-        const pool = yield* TcpPool.make({ host: proxy.host, port: proxy.port, ...poolOptions })
-        yield* trouble(proxy, network(proxy), rng)
-        const count = yield* load(calls, (tag, within) => pool.use((connection) => within(ask(connection, tag))), rng)
-        return [count, pool] as const
+describe(
+  "every reply is its caller's own",
+  { timeout: bySearch({ short: 300_000, full: 1_200_000, deep: 7_200_000 }) },
+  () => {
+    it.scopedLive("under latency, slices, corruption, stalls, cuts, resets, timeouts and interruption", () =>
+      Effect.gen(function*() {
+        const { proxy, rng, server } = yield* setUp(lateAtTimes)
+        const calls = bySearch({ short: 3_000, full: 60_000, deep: 600_000 })
+        const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
+          const pool = yield* TcpPool.make({ host: proxy.host, port: proxy.port, ...poolOptions })
+          yield* trouble(network(proxy), rng)
+          const count = yield* load(calls, (tag, within) => pool.use((connection) => within(ask(connection, tag))), rng)
+          return [count, pool] as const
+        }))
+        say(`network faults: ${JSON.stringify(count)}`)
+        expect(count.foreign).toBe(0)
+        expect(count.own + count.failed + count.interrupted).toBeGreaterThanOrEqual(calls)
+        expect(count.own).toBeGreaterThan(calls / 4)
+        expect(count.failed).toBeGreaterThan(calls / 100)
+        // A proxy that stalls does not notice who has gone.
+        yield* proxy.heal
+        yield* nothingIsLeft({ pool, port: proxy.port, server: () => server.sockets.size })
       }))
-      say(`network faults: ${JSON.stringify(count)}`)
-      expect(count.foreign).toBe(0)
-      expect(count.own + count.failed + count.interrupted).toBeGreaterThanOrEqual(calls)
-      expect(count.own).toBeGreaterThan(calls / 4)
-      expect(count.failed).toBeGreaterThan(calls / 100)
-      // A proxy that stalls does not notice who has gone.
-      yield* proxy.heal
-      yield* nothingIsLeft({ pool, port: proxy.port, server: () => server.sockets.size })
-    }))
 
-  it.scopedLive("or a typed error, when the server answers twice, unasked or wrongly, and the network repeats and invents", () =>
-    Effect.gen(function*() {
-      const { proxy, rng, server } = yield* setUp((rng) => (tag) =>
-        rng.chance(0.02)
-          ? [{ tag, after: 0 }, { tag, after: rng.between(0, 5) }]
-          : rng.chance(0.01)
-          ? [{ tag: tag + 1_000_000, after: 0 }]
-          : rng.chance(0.01)
-          ? []
-          : [{ tag, after: rng.chance(0.2) ? rng.between(1, 8) : 0 }]
-      )
-      const calls = deep ? 400_000 : 40_000
-      const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
-        const pool = yield* TcpPool.make({ host: proxy.host, port: proxy.port, ...poolOptions, timeout: "200 millis" })
-        const faults = [
-          ...network(proxy),
-          proxy.inject("garbage that no server sent"),
-          proxy.set("toClient", { duplicate: 0.1 }),
-          proxy.set("toServer", { duplicate: 0.1 })
-        ]
-        yield* trouble(proxy, faults, rng)
-        // What comes twice or unasked within a lease no pool can tell from an answer: a client that looks at the tag can.
-        const call = (tag: number, within: Within) =>
-          pool.use((connection) =>
-            within(
-              Effect.filterOrFail(ask(connection, tag), (got) => got === tag, (got) => new Foreign({ asked: tag, got }))
+    it.scopedLive("or a typed error, when the server answers twice, unasked or wrongly, and the network repeats and invents", () =>
+      Effect.gen(function*() {
+        const { proxy, rng, server } = yield* setUp((rng) => (tag) =>
+          rng.chance(0.02)
+            ? [{ tag, after: 0 }, { tag, after: rng.between(0, 5) }]
+            : rng.chance(0.01)
+            ? [{ tag: tag + 1_000_000, after: 0 }]
+            : rng.chance(0.01)
+            ? []
+            : [{ tag, after: rng.chance(0.2) ? rng.between(1, 8) : 0 }]
+        )
+        const calls = bySearch({ short: 2_000, full: 40_000, deep: 400_000 })
+        const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
+          const pool = yield* TcpPool.make({
+            host: proxy.host,
+            port: proxy.port,
+            ...poolOptions,
+            timeout: "200 millis"
+          })
+          const faults = [
+            ...network(proxy),
+            proxy.inject("garbage that no server sent"),
+            proxy.set("toClient", { duplicate: 0.1 }),
+            proxy.set("toServer", { duplicate: 0.1 })
+          ] as const
+          yield* trouble(faults, rng)
+          // What comes twice or unasked within a lease no pool can tell from an answer: a client that looks at the tag can.
+          const call = (tag: number, within: Within) =>
+            pool.use((connection) =>
+              within(
+                Effect.filterOrFail(
+                  ask(connection, tag),
+                  (got) => got === tag,
+                  (got) => new Foreign({ asked: tag, got })
+                )
+              )
             )
-          )
-        const count = yield* load(calls, call, rng)
-        return [count, pool] as const
+          const count = yield* load(calls, call, rng)
+          return [count, pool] as const
+        }))
+        say(`network and server faults: ${JSON.stringify(count)}`)
+        expect(count.foreign).toBe(0)
+        expect(count.reasons["Foreign"]).toBeGreaterThan(0)
+        expect(count.own).toBeGreaterThan(calls / 4)
+        // A proxy that stalls does not notice who has gone.
+        yield* proxy.heal
+        yield* nothingIsLeft({
+          pool,
+          port: proxy.port,
+          server: () => server.sockets.size
+        })
       }))
-      say(`network and server faults: ${JSON.stringify(count)}`)
-      expect(count.foreign).toBe(0)
-      expect(count.reasons["Foreign"]).toBeGreaterThan(0)
-      expect(count.own).toBeGreaterThan(calls / 4)
-      // A proxy that stalls does not notice who has gone.
-      yield* proxy.heal
-      yield* nothingIsLeft({ pool, port: proxy.port, server: () => server.sockets.size })
-    }))
 
-  it.scopedLive("and the same program over effect/Pool gets others' replies, so that the test can see them", () =>
-    Effect.gen(function*() {
-      const { proxy, rng } = yield* setUp(lateAtTimes)
-      const pool = yield* EffectPool.make({
-        acquire: TcpConnection.open({ host: proxy.host, port: proxy.port, timeout: "1 second" }),
-        size: 8
-      })
-      const call = (tag: number, within: Within) =>
-        Effect.scoped(Effect.flatMap(EffectPool.get(pool), (connection) => within(ask(connection, tag))))
-      const count = yield* load(3_000, call, rng)
-      say(`effect/Pool, no faults but late answers: ${JSON.stringify(count)}`)
-      expect(count.foreign).toBeGreaterThan(0)
-    }))
-})
+    it.scopedLive("and the same program over effect/Pool gets others' replies, so that the test can see them", () =>
+      Effect.gen(function*() {
+        const { proxy, rng } = yield* setUp(lateAtTimes)
+        const pool = yield* EffectPool.make({
+          acquire: TcpConnection.open({ host: proxy.host, port: proxy.port, timeout: "1 second" }),
+          size: 8
+        })
+        const call = (tag: number, within: Within) =>
+          Effect.scoped(Effect.flatMap(EffectPool.get(pool), (connection) => within(ask(connection, tag))))
+        const count = yield* load(3_000, call, rng)
+        say(`effect/Pool, no faults but late answers: ${JSON.stringify(count)}`)
+        expect(count.foreign).toBeGreaterThan(0)
+      }))
+  }
+)

@@ -32,7 +32,7 @@ const firstFailure = (args, limit) =>
         vitest,
         "run",
         "--project",
-        "@socketpool/core",
+        "@socketpool/core*",
         "--bail",
         "1",
         // With several workers, the first failure stops tests of other files midway, which then look failed, too.
@@ -45,7 +45,8 @@ const firstFailure = (args, limit) =>
         report,
         ...args
       ],
-      { cwd: root, stdio: "ignore", detached: true }
+      // The searches at their length: more mutants would survive a short one.
+      { cwd: root, stdio: "ignore", detached: true, env: { SOCKETPOOL_SEARCH: "full", ...process.env } }
     )
     let hangs = false
     const timer = setTimeout(() => {
