@@ -74,8 +74,8 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "a lost connection is not replaced",
-    before: "  commands.push(...demand(state, now))\n  return commands\n}\n\n/** A connection must not",
-    after: "  return commands\n}\n\n/** A connection must not"
+    before: "  ...close(state, slot, reason, now),\n  ...demand(state, now)\n]",
+    after: "  ...close(state, slot, reason, now)\n]"
   },
   {
     file: "transitions/retiring.ts",
@@ -86,20 +86,20 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "a leased connection that is condemned closes under its holder",
-    before: `slot.phase === "Idle" || slot.phase === "Taken") return retire`,
-    after: `slot.phase === "Idle" || slot.phase === "Taken" || slot.phase === "InUse") return retire`
+    before: "if (isUnheld(slot)) return retire(state, slot, reason, now)",
+    after: "if (isUnheld(slot) || isLeased(slot)) return retire(state, slot, reason, now)"
   },
   {
     file: "transitions/retiring.ts",
     why: "a condemned connection is forgotten about",
-    before: "    slot.reason ??= reason\n",
-    after: ""
+    before: "  slot.reason ??= reason\n  stopSharing(state, slot)",
+    after: "  stopSharing(state, slot)"
   },
   {
     file: "transitions/retiring.ts",
     why: "a shared connection that is condemned is lent on",
-    before: "    slot.reason ??= reason\n    state.shareable.remove(slot)",
-    after: "    slot.reason ??= reason"
+    before: "  slot.reason ??= reason\n  stopSharing(state, slot)",
+    after: "  slot.reason ??= reason"
   },
   {
     file: "transitions/retiring.ts",
@@ -146,7 +146,7 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "idleTimeout ignores the floor",
-    before: "slot.since + state.limits.idleTimeout <= now &&\n  state.open > state.min",
+    before: "slot.since + state.limits.idleTimeout <= now && state.open > state.min",
     after: "slot.since + state.limits.idleTimeout <= now"
   },
 
@@ -161,7 +161,7 @@ export const mutants = [
   {
     file: "transitions/queue.ts",
     why: "a waiter that leaves keeps its turn to time out",
-    before: "  if (waiter.turn !== undefined) state.deadlines.remove(waiter.turn)\n",
+    before: "  if (waiter.deadlineEntry !== undefined) state.deadlines.remove(waiter.deadlineEntry)\n",
     after: ""
   },
   {
@@ -185,8 +185,8 @@ export const mutants = [
   {
     file: "transitions/queue.ts",
     why: "a timeout is not counted",
-    before: "    state.exhausted++\n    state.timedOut++",
-    after: "    state.exhausted++"
+    before: "if (why._tag !== \"LeaseEnded\") state.failed[failure[why._tag]]++",
+    after: "if (why._tag !== \"LeaseEnded\" && why._tag !== \"AcquireTimeout\") state.failed[failure[why._tag]]++"
   },
   {
     file: "transitions/queue.ts",
@@ -209,13 +209,13 @@ export const mutants = [
   {
     file: "transitions/queue.ts",
     why: "a fiber does not see that it waits for itself",
-    before: "lease.claim !== \"Scoped\") return false\n  }\n  return true",
-    after: "lease.claim !== \"Scoped\") return false\n  }\n  return false"
+    before: "lease.owner !== \"Scoped\") return false\n  }\n  return true",
+    after: "lease.owner !== \"Scoped\") return false\n  }\n  return false"
   },
   {
     file: "transitions/queue.ts",
     why: "a lease by hand counts as one that only its fiber can end",
-    before: `lease.holder !== holder || lease.claim !== "Scoped"`,
+    before: "lease.holder !== holder || lease.owner !== \"Scoped\"",
     after: "lease.holder !== holder"
   },
 
@@ -241,7 +241,7 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "a used-up connection is kept",
-    before: `if (slot.uses >= state.limits.maxUses) return "Used"`,
+    before: "if (slot.uses >= state.limits.maxUses) return \"MaxUses\"",
     after: ""
   },
   {
@@ -271,8 +271,8 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "an idle spell does not begin anew",
-    before: `    slot.phase = "Idle"\n    slot.since = now`,
-    after: `    slot.phase = "Idle"`
+    before: "    slot.since = now\n    enter(state, slot, \"Idle\")",
+    after: "    enter(state, slot, \"Idle\")"
   },
   {
     file: "transitions/leases.ts",
@@ -283,20 +283,21 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "each connection is asked for itself in an outage",
-    before: "else if (other.phase === \"Idle\" || other.phase === \"Taken\") commands.push",
-    after: "else if (other.phase === \"Taken\") commands.push"
+    before: "else if (isUnheld(other)) commands.push",
+    after: "else if (other.phase === \"Checking\") commands.push"
   },
   {
     file: "transitions/leases.ts",
     why: "reconnect counts as another lease",
-    before: `  if (lease.claim !== "None") return\n`,
+    before: "  if (lease.owner !== \"None\") return\n",
     after: ""
   },
   {
     file: "transitions/leases.ts",
     why: "reconnect leaves the old connection in the pool",
-    before: `slot.reason ??= "Dropped"`,
-    after: ""
+    before:
+      "  mustNotBeLent(state, slot, \"Dropped\")\n  return slot.leases.length === 0 ? retire(state, slot, slot.reason!, now) : nothing",
+    after: "  return nothing"
   },
   {
     file: "transitions/leases.ts",
@@ -315,9 +316,8 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "who reconnects does not come first",
-    before:
-      "return reconnecting.head !== undefined && slot.ticket > reconnecting.head.ticket ? reconnecting.head : waiters.head",
-    after: "return waiters.head ?? reconnecting.head"
+    before: "return first !== undefined && slot.ticket > first.ticket ? first : waiters.head",
+    after: "return waiters.head ?? first"
   },
   {
     file: "transitions/whole.ts",
@@ -352,7 +352,7 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "the drain's end takes nothing back",
-    before: `if (slot.phase === "InUse") commands.push`,
+    before: "if (isLeased(slot)) commands.push",
     after: "if (false) commands.push"
   },
 
@@ -372,8 +372,8 @@ export const mutants = [
   {
     file: "leasing.ts",
     why: "a lease ends twice",
-    before: `    if (lease.phase !== "Held") return\n    const now`,
-    after: "    const now"
+    before: "    if (lease.phase !== \"Held\") return\n    const { hooks",
+    after: "    const { hooks"
   },
   {
     file: "leasing.ts",
@@ -384,13 +384,13 @@ export const mutants = [
   {
     file: "leasing.ts",
     why: "onRelease is not heeded",
-    before: `verdict.value === "keep" ? checkLendable : "Unclean"`,
-    after: "checkLendable"
+    before: "verdict.value === \"keep\" ? unfit : \"Discarded\"",
+    after: "unfit"
   },
   {
     file: "leasing.ts",
     why: "a condemned connection is handed on between hand-off and claim",
-    before: "reason === undefined || (!used && (reason === \"Disconnected\" || reason === \"Unclean\"))",
+    before: "reason === undefined || (!used && (reason === \"Disconnected\" || reason === \"Desync\"))",
     after: "true"
   },
   {
@@ -451,19 +451,19 @@ export const mutants = [
   {
     file: "timers.ts",
     why: "an open that hangs keeps its place",
-    before: "Alarm.of(runtime, state.opening, duties.openTimedOut),",
+    before: "Alarm.of(runtime, state.opening, handlers.openTimedOut),",
     after: ""
   },
   {
     file: "timers.ts",
     why: "a validation that hangs keeps its place",
-    before: "Alarm.of(runtime, state.validating, duties.validationTimedOut),",
+    before: "Alarm.of(runtime, state.validating, handlers.validationTimedOut),",
     after: ""
   },
   {
     file: "timers.ts",
     why: "a close that hangs keeps its place",
-    before: "Alarm.of(runtime, state.closing, duties.closeTimedOut),",
+    before: "Alarm.of(runtime, state.closing, handlers.closeTimedOut),",
     after: ""
   },
   {
@@ -475,7 +475,7 @@ export const mutants = [
   {
     file: "readiness.ts",
     why: "a failed fill is not told to who waits for it",
-    before: "if (failure !== undefined) this.publish(failure)",
+    before: "if (refusal !== undefined) this.notify(refusal)",
     after: ""
   },
   {
@@ -568,53 +568,53 @@ export const mutants = [
     after: "  shutdown(): void {\n"
   },
   {
-    file: "transport/leased.ts",
+    file: "transport/operation.ts",
     why: "a stale holder reads",
     first: sockets,
     before:
-      "    if (this.line.holder !== this) return Effect.fail(this.error(\"read\", { reason: \"Released\" }))\n    const answer",
-    after: "    const answer"
+      "  if (session.holder !== connection) return Effect.fail(session.error(\"read\", { reason: \"Released\" }))\n",
+    after: ""
   },
   {
-    file: "transport/leased.ts",
+    file: "transport/operation.ts",
     why: "a stale holder writes",
     first: sockets,
-    before: "return this.line.holder === this ? failure : { reason: \"Released\" }",
-    after: "return failure"
+    before: "session.holder === connection ? session.writes.failure : { reason: \"Released\" }",
+    after: "session.writes.failure"
   },
   {
-    file: "transport/leased.ts",
+    file: "transport/operation.ts",
     why: "a shutdown overtakes those who send",
     first: sockets,
-    before: "if (writes.canWrite) return Effect.sync(() => this.line.shutdown())",
-    after: "return Effect.sync(() => this.line.shutdown())"
+    before: "if (session.writes.canWrite) return Effect.sync(() => session.shutdown())",
+    after: "return Effect.sync(() => session.shutdown())"
   },
   {
     file: "../TransportPool.ts",
     why: "an answer on its way is the next borrower's",
     first: sockets,
-    before: "Exit.isSuccess(exit) && !line.awaitsAnswer ?",
+    before: "Exit.isSuccess(exit) && !session.awaitsAnswer ?",
     after: "Exit.isSuccess(exit) ?"
   },
   {
     file: "../TransportPool.ts",
     why: "after a failure a connection is lent again",
     first: sockets,
-    before: "Exit.isSuccess(exit) && !line.awaitsAnswer ? settle(line) : markDirty(line) :",
-    after: "settle(line) :"
+    before: "return Exit.isSuccess(exit) && !session.awaitsAnswer ? settle(session) : reject(session)",
+    after: "return settle(session)"
   },
   {
     file: "../TransportPool.ts",
     why: "what a handshake has left is the first borrower's",
     first: sockets,
-    before: "return line.isClean ? Effect.void :",
-    after: "return line !== undefined ? Effect.void :"
+    before: "return shaken.isClean ? Effect.void :",
+    after: "return shaken !== undefined ? Effect.void :"
   },
   {
     file: "../TransportPool.ts",
     why: "what nobody asked for counts as a peer that went away",
     first: sockets,
-    before: "reason === \"Desync\" ? \"Unclean\" : \"Disconnected\"",
+    before: "reason === \"Desync\" ? \"Desync\" : \"Disconnected\"",
     after: "reason === \"Desync\" ? \"Disconnected\" : \"Disconnected\""
   },
   {
@@ -625,7 +625,7 @@ export const mutants = [
     after: "read === \"Endless\""
   },
   {
-    file: "../Framing.ts",
+    file: "decoders.ts",
     why: "a frame may be larger than it may be",
     first: sockets,
     before: "      if (end > maxBytes) return TooLarge\n",
@@ -639,7 +639,7 @@ export const mutants = [
     after: "return bytes.includes(0) ?"
   },
   {
-    file: "../ByteBuffer.ts",
+    file: "byteQueue.ts",
     why: "what was given is written over",
     first: sockets,
     before: "start + last.length + chunk.length > this.block.length",
@@ -654,21 +654,21 @@ export const mutants = [
     after: "i < count"
   },
   {
-    file: "transitions/demand.ts",
+    file: "transitions/openLimiter.ts",
     why: "what may still fail is not counted",
     before: "burst - 1 - state.opening.length",
     after: "burst - 1"
   },
   {
-    file: "transitions/demand.ts",
+    file: "transitions/openLimiter.ts",
     why: "the more have failed, the longer the wait",
-    before: "now + burst * leakMillis)",
-    after: "Infinity)"
+    before: "now + burst * leakMillis\n",
+    after: "Infinity\n"
   },
   {
-    file: "transitions/demand.ts",
+    file: "transitions/openLimiter.ts",
     why: "a success does not end the pace",
-    before: "  state.strainedUntil = -Infinity\n  state.lastOpenFailure",
+    before: "  state.openLimiter.blockedUntil = -Infinity\n  state.lastOpenFailure",
     after: "  state.lastOpenFailure"
   },
   {
@@ -696,14 +696,14 @@ export const mutants = [
     file: "timers.ts",
     why: "nobody looks when the pace allows another open",
     first: ["/pace.test.ts"],
-    before: "      this.nextOpenAt,\n",
+    before: "      this.openLimiter,\n",
     after: ""
   },
   {
-    file: "engine.ts",
+    file: "timers.ts",
     why: "what only the pace holds back is forgotten",
     first: ["/pace.test.ts"],
-    before: "else if (this.state.lastOpenFailure !== undefined) this.timers.paced()",
+    before: "if (this.state.lastOpenFailure !== undefined) this.openLimiter.refresh()",
     after: ""
   },
 
@@ -719,25 +719,25 @@ export const mutants = [
     file: "lifecycle.ts",
     why: "those of later turns are closed only a hundred at a time",
     first: ["/closing.test.ts"],
-    before: "if (this.done < this.backlog.length) return Effect.zipRight(Effect.yieldNow(), this.workOff)\n",
+    before: "if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.workOff)\n",
     after: ""
   },
   {
-    file: "interruption.ts",
+    file: "effect/frame.ts",
     why: "an interrupted fiber heeds that again once it has heard of a failure",
     first: ["/frame.test.ts"],
     before: "if (this.isShut) stackOf(this.fiber).pushStack(reopen)\n",
     after: ""
   },
   {
-    file: "interruption.ts",
+    file: "effect/frame.ts",
     why: "an interrupted fiber is shut before its continuation, which it would pass over",
     first: ["/frame.test.ts"],
     before: "    return shut\n",
     after: "    return 0 as RuntimeFlagsPatch.RuntimeFlagsPatch\n"
   },
   {
-    file: "interruption.ts",
+    file: "effect/frame.ts",
     why: "what follows an interrupted success does not run",
     first: ["/frame.test.ts"],
     before: "return Effect.interruptible(this.onSuccess(value))",
@@ -747,23 +747,22 @@ export const mutants = [
     file: "interruption.ts",
     why: "a frame is not used where it could be moved to another fiber",
     first: ["/frame.test.ts"],
-    before: " && stackOf(fiber)._steps.length === 0",
+    before: " && keepsFrames(fiber)",
     after: ""
   },
   {
     file: "interruption.ts",
     why: "a frame is used only after its trial",
     first: ["/frame.test.ts"],
-    before:
-      "return Equal.equals(trial(subject, (body) => Effect.withFiberRuntime((fiber) => body(fiber, guard))), wanted)",
+    before: "return got.length === wanted.length && got.every((exit, i) => Equal.equals(exit, wanted[i]))",
     after: "return true"
   },
   {
-    file: "interruption.ts",
+    file: "effect/frame.ts",
     why: "a continuation that is passed over is put back",
     first: ["/frame.test.ts"],
-    before: "    stackOf(this.fiber).pushStack(this)\n",
-    after: ""
+    before: "    this.isShut = true\n    stackOf(this.fiber).pushStack(this)\n",
+    after: "    this.isShut = true\n"
   },
 
   // --- Deadlines of operations ----------------------------------------------------------------------------------------
@@ -771,15 +770,15 @@ export const mutants = [
     file: "transport/operation.ts",
     why: "what has arrived by the deadline is not looked at",
     first: ["/deadlines.test.ts"],
-    before: "if (transport.catchUp === undefined) this.operation.rejectClosed()",
-    after: "if (transport !== undefined) this.operation.rejectClosed()"
+    before: "if (transport.catchUp === undefined) this.operation.tooLate()",
+    after: "if (transport !== undefined) this.operation.tooLate()"
   },
   {
     file: "transport/operation.ts",
     why: "who has failed in time stays in line",
     first: ["/deadlines.test.ts"],
-    before: "    this.leave()\n    if (this.validated",
-    after: "    if (this.validated"
+    before: "    this.leave()\n    if (this.answered",
+    after: "    if (this.answered"
   },
   {
     file: "transport/operation.ts",
@@ -806,14 +805,14 @@ export const mutants = [
     file: "transport/operation.ts",
     why: "a fiber that stepped aside uses the next holder's connection",
     first: ["/connection.test.ts"],
-    before: "    if (this.leased.line.holder !== this.leased) return this.end(this.failWaiter(\"Released\"))\n",
+    before: "    if (this.session.holder !== this.connection) return this.end(this.refuse(\"Released\"))\n",
     after: ""
   },
   {
     file: "transport/deadlines.ts",
     why: "every operation has a sleeping fiber of its own",
     first: ["/deadlines.test.ts"],
-    before: "      byTimeout.set(timeout, deadlines)\n",
+    before: "    byTimeout.set(timeout, deadlines)\n",
     after: ""
   },
   {
@@ -940,22 +939,22 @@ export const mutants = [
     file: "engine.ts",
     why: "a closed pool goes on running for those who watch",
     first: ["/watching.test.ts"],
-    before: "      Registry.leave(state)\n",
+    before: "    this.onClosed(this.state)\n",
     after: ""
   },
   {
     file: "eventBus.ts",
     why: "notices tell of every lease",
     first: ["/watching.test.ts"],
-    before: "if (told._tag !== \"Borrowed\" && told._tag !== \"Released\") this.rest",
-    after: "this.rest"
+    before: "if (!this.withoutLeases.isIdle() && told._tag !== \"Borrowed\" && told._tag !== \"Released\") {",
+    after: "if (!this.withoutLeases.isIdle()) {"
   },
   {
     file: "operations.ts",
     why: "a connection that is being opened can be dropped by its number",
     first: ["/watching.test.ts"],
-    before: "if (slot.id !== id || !isThere(slot)) continue",
-    after: "if (slot.id !== id) continue"
+    before: "if (slot.id !== connectionId || !isOpen(slot)) continue",
+    after: "if (slot.id !== connectionId) continue"
   },
   {
     file: "transitions/queue.ts",
@@ -979,14 +978,14 @@ export const mutants = [
     after: ""
   },
   {
-    file: "tracing.ts",
+    file: "effect/tracing.ts",
     why: "an open is a part of the trace of whoever made the pool",
     first: ["/tracing.test.ts"],
     before: "      root: true,\n",
     after: ""
   },
   {
-    file: "tracing.ts",
+    file: "effect/tracing.ts",
     why: "where tracing is switched off there are spans",
     first: ["/tracing.test.ts"],
     before: " && fiber.getFiberRef(FiberRef.currentTracerEnabled)",
@@ -998,5 +997,48 @@ export const mutants = [
     first: ["/tracing.test.ts"],
     before: "if (before-- === 0) return waiter.span",
     after: "if (before-- === 1) return waiter.span"
+  },
+  // --- The marks of transitions -------------------------------------------------------------------------------------
+  {
+    file: "transitions/phases.ts",
+    why: "a slot that opens or closes is marked like one that is lent",
+    before: "isLending(phase) && isLending(slot.phase) ? Touched.leases : Touched.everything",
+    after: "Touched.leases"
+  },
+  {
+    file: "transitions/queue.ts",
+    why: "a borrower that joins the queue is not marked",
+    before: "  state.touched |= Touched.queue\n  waiter.ticket = ++state.tickets",
+    after: "  waiter.ticket = ++state.tickets"
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "a resize without a command is not marked",
+    before: "  state.max = max\n  state.touched |= Touched.everything",
+    after: "  state.max = max"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a reset that takes time is not marked",
+    before: "  state.touched |= Touched.everything\n  lease.deadline",
+    after: "  lease.deadline"
+  },
+  {
+    file: "engine.ts",
+    why: "the timers of leases are not refreshed",
+    before: "    if ((touched & Touched.leases) !== 0) timers.leasesChanged()\n",
+    after: ""
+  },
+  {
+    file: "readiness.ts",
+    why: "awaitReady passes on an answer that has become false",
+    before: "answer === \"Ready\" && this.current() !== \"Ready\" ? this.answer : Effect.succeed(answer)",
+    after: "Effect.succeed(answer)"
+  },
+  {
+    file: "transport/deadlines.ts",
+    why: "timeouts that a program computes pile up",
+    before: "      if (byTimeout.size > keptAtRest) byTimeout.delete(timeout)\n",
+    after: ""
   }
 ]
