@@ -475,7 +475,7 @@ export const mutants = [
   {
     file: "readiness.ts",
     why: "a failed fill is not told to who waits for it",
-    before: "if (refusal !== undefined) this.notify(refusal)",
+    before: "if (failure !== undefined) this.notify(failure)",
     after: ""
   },
   {
@@ -946,8 +946,8 @@ export const mutants = [
     file: "eventBus.ts",
     why: "notices tell of every lease",
     first: ["/watching.test.ts"],
-    before: "if (!this.withoutLeases.isIdle() && told._tag !== \"Borrowed\" && told._tag !== \"Released\") {",
-    after: "if (!this.withoutLeases.isIdle()) {"
+    before: "if (published._tag !== \"Borrowed\" && published._tag !== \"Released\") this.withoutLeases",
+    after: "this.withoutLeases"
   },
   {
     file: "operations.ts",

@@ -23,7 +23,7 @@ const long = ["/simulation.test.ts", "/model.test.ts", "/gates.test.ts", "/inter
 const minute = 60_000
 
 /** Runs the tests until one fails. Returns its name, or `undefined` if none fails. */
-const firstFailure = (args, limit) =>
+const firstFailure = (args, limit, project = "@socketpool/core") =>
   new Promise((resolve, reject) => {
     const report = path.join(os.tmpdir(), `mutant-${process.pid}.json`)
     const child = spawn(
@@ -32,7 +32,7 @@ const firstFailure = (args, limit) =>
         vitest,
         "run",
         "--project",
-        "@socketpool/core*",
+        project,
         "--bail",
         "1",
         // With several workers, the first failure stops tests of other files midway, which then look failed, too.
@@ -73,7 +73,9 @@ const firstFailure = (args, limit) =>
 const killer = async (first = quick) =>
   await firstFailure(first, minute) ??
     await firstFailure([...quick, ...long].flatMap((file) => ["--exclude", `**${file}`]), 5 * minute) ??
-    await firstFailure(long, 8 * minute)
+    await firstFailure(long, 8 * minute) ??
+    // Last, as a project of its own: beside another, the first failure of one stops and seems to fail the other.
+    await firstFailure([], 8 * minute, "@socketpool/core masked")
 
 const words = process.argv.slice(2)
 const isChosen = (label) => words.some((word) => label.split(/[ /.]/).includes(word))
