@@ -2,9 +2,9 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import { constVoid } from "effect/Function"
-import type { Fiber } from "./effect/fiber.js"
+import { type Fiber, stop } from "./effect/fiber.js"
 import type { Linked, List } from "./list.js"
-import { type PoolRuntime, stop } from "./runtime.js"
+import type { PoolRuntime } from "./runtime.js"
 
 /** A fiber with nothing to wait for stops after this many turns of the scheduler. */
 const restTurns = 4

@@ -28,7 +28,7 @@ const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError =>
   new PoolClosedError({ pool: engine.options.name }, unchecked)
 
 /** Counts a borrower that comes while the pool is closing, and returns its error. */
-const tooLate = <C, E>(engine: Engine<C, E>): PoolClosedError => {
+const rejectClosed = <C, E>(engine: Engine<C, E>): PoolClosedError => {
   engine.leases.rejectClosed()
   return closedError(engine)
 }
@@ -38,8 +38,9 @@ const exhaustedError = <C, E>(
   reason: PoolExhaustedError["reason"],
   caller: Holder,
   waitedMillis: number
-): PoolExhaustedError =>
-  new PoolExhaustedError(
+): PoolExhaustedError => {
+  const { lastConnectError } = engine
+  return new PoolExhaustedError(
     {
       pool: engine.options.name,
       reason,
@@ -47,23 +48,24 @@ const exhaustedError = <C, E>(
       heldByCaller: heldBy(engine.state, caller),
       stats: snapshot(engine.state, engine.now()),
       longestHolders: longestHolders(engine.state, engine.now()),
-      ...(engine.lastConnectError._tag === "Some" ? { lastConnectError: engine.lastConnectError.value } : {})
+      ...(lastConnectError._tag === "Some" ? { lastConnectError: lastConnectError.value } : {})
     },
     unchecked
   )
+}
 
 const notFound = <C, E>(engine: Engine<C, E>): ConnectionNotFoundError =>
   new ConnectionNotFoundError({ pool: engine.options.name, operation: "reconnect" })
 
 /** Fails with the reason why no connection was opened. */
-const refused = <C, E>(
+const failWith = <C, E>(
   engine: Engine<C, E>,
-  setback: OpenFailure
+  failure: OpenFailure
 ): Effect.Effect<never, E | ConnectTimeoutError | PoolClosedError> => {
-  switch (setback._tag) {
+  switch (failure._tag) {
     case "OpenFailed":
       // The cause is the connector's own, so its errors are of type E.
-      return Effect.failCause(setback.cause as Exit.Failure<never, E>["cause"])
+      return Effect.failCause(failure.cause as Exit.Failure<never, E>["cause"])
     case "ConnectTimeout":
       return Effect.fail(
         new ConnectTimeoutError({ pool: engine.options.name, timeoutMillis: engine.options.connectTimeout })
@@ -75,15 +77,15 @@ const refused = <C, E>(
 
 /** The outcome of a waiter that is no longer in the queue. */
 const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> => {
-  const refusal = waiter.failure
-  if (refusal === undefined) return Effect.void
-  switch (refusal._tag) {
+  const { failure } = waiter
+  if (failure === undefined) return Effect.void
+  switch (failure._tag) {
     case "AcquireTimeout":
       return Effect.fail(exhaustedError(engine, "Timeout", waiter.holder, Math.round(engine.now() - waiter.since)))
     case "LeaseEnded":
       return Effect.fail(notFound(engine))
     default:
-      return refused(engine, refusal)
+      return failWith(engine, failure)
   }
 }
 
@@ -131,13 +133,13 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
       this.trace?.served(lease.slot.id)
       return this.then(lease, lease.since - waiter.since)
     }
-    const waitsOn = waiter.forLease === undefined || waiter.forLease.phase === "Reconnecting"
-    if (engine.state.phase === "Running" && waitsOn) {
+    const keepsWaiting = waiter.forLease === undefined || waiter.forLease.phase === "Reconnecting"
+    if (engine.state.phase === "Running" && keepsWaiting) {
       engine.leases.requeue(waiter)
       return new Waiting(engine, waiter, this.guard, this.stopTimer, this.trace, this.then).begin()
     }
     this.stopTimer()
-    const exit = Exit.fail(engine.state.phase === "Running" ? notFound(engine) : tooLate(engine))
+    const exit = Exit.fail(engine.state.phase === "Running" ? notFound(engine) : rejectClosed(engine))
     this.trace?.failed(exit)
     return exit
   }
@@ -170,18 +172,18 @@ const queueUp = <C, E, A, E2, R>(
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
   const { options, state } = engine
-  if (state.phase !== "Running") return Effect.fail(tooLate(engine))
+  if (state.phase !== "Running") return Effect.fail(rejectClosed(engine))
   const timeout = ownTimeout ?? options.acquireTimeout
-  const refusal = timeout === 0
+  const rejection = timeout === 0
     ? "NoWait"
     : waitsForItself(state, holder)
     ? "SelfDeadlock"
     : state.waiters.length >= options.maxPending
     ? "QueueFull"
     : undefined
-  if (refusal !== undefined) {
-    engine.leases.reject(refusal)
-    return Effect.fail(exhaustedError(engine, refusal, holder, 0))
+  if (rejection !== undefined) {
+    engine.leases.reject(rejection)
+    return Effect.fail(exhaustedError(engine, rejection, holder, 0))
   }
 
   const now = engine.now()
@@ -270,7 +272,7 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
   inMask<C, E | WaitError, never>((fiber, guard) => {
     const lease = leaseOf(engine, connection, fiber)
     if (lease === undefined) return Effect.fail(notFound(engine))
-    if (engine.state.phase !== "Running") return Effect.fail(tooLate(engine))
+    if (engine.state.phase !== "Running") return Effect.fail(rejectClosed(engine))
     const now = engine.now()
     const waiter = new Waiter(fiber, spanOf(fiber), now, now + engine.options.acquireTimeout, false, lease)
     engine.leases.startReconnect(lease, waiter, now)
@@ -285,4 +287,4 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
 export const awaitReady = <C, E>(
   engine: Engine<C, E>
 ): Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError> =>
-  Effect.flatMap(engine.readiness.answer, (answer) => answer === "Ready" ? Effect.void : refused(engine, answer))
+  Effect.flatMap(engine.readiness.answer, (answer) => answer === "Ready" ? Effect.void : failWith(engine, answer))

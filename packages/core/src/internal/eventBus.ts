@@ -34,11 +34,9 @@ export class EventBus<C> {
 
   publish(event: () => EventFields): void {
     if (this.all.isIdle() && this.withoutLeases.isIdle()) return
-    const told = { ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent
-    if (!this.all.isIdle()) this.all.publish(told)
-    if (!this.withoutLeases.isIdle() && told._tag !== "Borrowed" && told._tag !== "Released") {
-      this.withoutLeases.publish(told)
-    }
+    const published = { ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent
+    this.all.publish(published)
+    if (published._tag !== "Borrowed" && published._tag !== "Released") this.withoutLeases.publish(published)
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {

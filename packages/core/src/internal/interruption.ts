@@ -12,12 +12,9 @@ import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import { type Holder, stop, withFiber } from "./effect/fiber.js"
-import { Frame, keepsFrames } from "./effect/frame.js"
+import { Frame as Continuation, keepsFrames } from "./effect/frame.js"
 
-/**
- * The continuation of a guarded effect: one of its two methods is called, once, and uninterruptible.
- */
-export abstract class Continuation<A, E, B, E2, R> extends Frame<A, E, B, E2, R> {}
+export { Continuation }
 
 export interface Guard {
   /** Runs an effect and then the continuation. A fiber calls it for itself, as its last act in a step. */

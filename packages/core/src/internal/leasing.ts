@@ -5,11 +5,11 @@ import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
 import type { PoolExhaustedError } from "../PoolError.js"
 import type { CloseReason } from "../PoolStats.js"
-import { graceTurn, spanOf } from "./effect/fiber.js"
+import { graceTurn, spanOf, stop } from "./effect/fiber.js"
 import type { EventBus } from "./eventBus.js"
 import type { Hooks, Verdict } from "./hooks.js"
 import type { ConnectionLifecycle } from "./lifecycle.js"
-import * as PoolRuntime from "./runtime.js"
+import type { PoolRuntime } from "./runtime.js"
 import type { SlotIndex } from "./slotIndex.js"
 import { type Holder, type Lease, notLent, type Slot, type State, type Waiter } from "./state.js"
 import { type Commands, nothing } from "./transitions/commands.js"
@@ -31,7 +31,7 @@ export interface LeaseParts<C> {
     readonly validate: unknown
     readonly validateAfterIdle: number
   }
-  readonly runtime: PoolRuntime.PoolRuntime
+  readonly runtime: PoolRuntime
   readonly hooks: Hooks<C>
   readonly index: SlotIndex<C>
   readonly events: EventBus<C>
@@ -186,7 +186,7 @@ export class LeaseManager<C> {
       Effect.andThen(Effect.sleep(Duration.millis(waiter.deadline - waiter.since)), graceTurn),
       Effect.sync(() => this.port.run(Queue.expireWaiter(this.state, waiter)))
     ))
-    return () => PoolRuntime.stop(timer)
+    return () => stop(timer)
   }
 
   /** Gives the holder of a lease its connection, or its view for this one lease. */

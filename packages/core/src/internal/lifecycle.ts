@@ -4,9 +4,16 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
 import * as Scope from "effect/Scope"
-import { type CloseableScope, type Fiber, graceTurn, hasDies, isOnlyInterrupted, yieldNow } from "./effect/fiber.js"
+import {
+  type CloseableScope,
+  type Fiber,
+  graceTurn,
+  hasDies,
+  isOnlyInterrupted,
+  stop,
+  yieldNow
+} from "./effect/fiber.js"
 import type { PoolRuntime } from "./runtime.js"
-import { stop } from "./runtime.js"
 import type { Slot } from "./state.js"
 
 /** The scope that a connection lives in, and the fibers that serve it. */

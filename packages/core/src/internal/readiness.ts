@@ -38,9 +38,9 @@ export class Readiness {
   }
 
   /** An open for the floor has failed. Without a reason: a connection was lost before its first use. */
-  openFailed(refusal: OpenFailure | undefined): void {
-    this.lastFailure = refusal
-    if (refusal !== undefined) this.notify(refusal)
+  openFailed(failure: OpenFailure | undefined): void {
+    this.lastFailure = failure
+    if (failure !== undefined) this.notify(failure)
   }
 
   private current(): Answer | undefined {

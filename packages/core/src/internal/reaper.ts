@@ -1,8 +1,8 @@
 /** The sweep that closes expired idle connections, on the user's schedule. */
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import { type Fiber, steps } from "./effect/fiber.js"
-import { type PoolRuntime, stop } from "./runtime.js"
+import { type Fiber, steps, stop } from "./effect/fiber.js"
+import type { PoolRuntime } from "./runtime.js"
 
 /** Runs while a connection can expire. Otherwise it is parked, without a fiber or a timer. */
 export class Reaper {

@@ -2,9 +2,9 @@
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Schedule from "effect/Schedule"
-import { type Fiber, steps } from "./effect/fiber.js"
+import { type Fiber, steps, stop } from "./effect/fiber.js"
 import { defaultRetry } from "./options.js"
-import { type PoolRuntime, stop } from "./runtime.js"
+import type { PoolRuntime } from "./runtime.js"
 
 /** A minute without a failure, not counting the waits, is a recovery: the backoff starts from the beginning. */
 const recoveryMillis = 60_000

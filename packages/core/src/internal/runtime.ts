@@ -4,8 +4,6 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { type Executor, executor, log, monotonicMillis, type Surroundings, wallMillis } from "./effect/fiber.js"
 
-export { stop } from "./effect/fiber.js"
-
 export interface PoolRuntime extends Executor {
   /**
    * Milliseconds of the clock's monotonic side. Only differences mean anything; changes of the wall clock do not

@@ -26,7 +26,9 @@ export const hub = <A>(kept: number, isLast: (value: A) => boolean, hasEnded: ()
   return {
     isIdle: () => subscribers === 0,
     // `unsafeOffer` would drop the newest value when a subscriber is slow, not the oldest.
-    publish: (value) => void Effect.runSync(PubSub.publish(values, value)),
+    publish: (value) => {
+      if (subscribers > 0) Effect.runSync(PubSub.publish(values, value))
+    },
     values: Stream.unwrapScoped(Effect.gen(function*() {
       const subscription = yield* Effect.acquireRelease(
         Effect.tap(PubSub.subscribe(values), () => subscribers++),
