@@ -25,13 +25,20 @@ import * as Utf8 from "./internal/utf8.js"
 
 // --- Models ---------------------------------------------------------------------------------------------------------
 
-export {
-  type /**
+export type {
+  /**
+   * Finds one frame in a stream of bytes.
+   *
    * @since 0.1.0
    * @category models
    */
-  Decoder,
+  Decoder
+} from "./Decoder.js"
+
+export {
   /**
+   * The answer of a decoder that has found a frame larger than allowed.
+   *
    * @since 0.1.0
    * @category symbols
    */

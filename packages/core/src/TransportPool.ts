@@ -59,9 +59,9 @@ export interface Options<C> extends
  * import { type ConnectError, type Transport, TransportPool, TransportSession } from "@socketpool/core"
  * import { Effect, type Scope } from "effect"
  *
- * declare const dial: Effect.Effect<Transport.Transport, ConnectError, Scope.Scope>
+ * declare const dial: () => Effect.Effect<Transport.Transport, ConnectError, Scope.Scope>
  *
- * const session = Effect.flatMap(dial, (transport) =>
+ * const session = Effect.flatMap(Effect.suspend(() => dial()), (transport) =>
  *   Effect.acquireRelease(
  *     Effect.sync(() => TransportSession.make({ transport })),
  *     (session) => session.close

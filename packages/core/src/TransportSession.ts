@@ -103,6 +103,7 @@ const count = (method: string, name: string, value: number, least: number): numb
 export abstract class TransportConnection<T extends Transport = Transport>
   implements Connection, Inspectable.Inspectable
 {
+  /** @ignore */
   readonly #session: Session<T, any>
 
   static {
@@ -137,6 +138,11 @@ export abstract class TransportConnection<T extends Transport = Transport>
     return this.#session.transport
   }
 
+  /**
+   * Sends all of the data, as `Connection.send` does.
+   *
+   * @since 0.2.0
+   */
   send(data: Uint8Array | string, options?: OperationOptions): Effect.Effect<void, ConnectionError> {
     return guarded(TransportConnection.#write, this, data, options)
   }
@@ -149,14 +155,29 @@ export abstract class TransportConnection<T extends Transport = Transport>
     return Operations.shutdown(this.#session, this)
   }
 
+  /**
+   * Reads the bytes that have arrived, as `Connection.recv` does.
+   *
+   * @since 0.2.0
+   */
   recv(maxBytes: number = defaultMaxBytes, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
     return this.recvFrame(() => atMost(count("recv", "maxBytes", maxBytes, 1)), options)
   }
 
+  /**
+   * Reads exactly `bytes` bytes, as `Connection.recvExactly` does.
+   *
+   * @since 0.2.0
+   */
   recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
     return this.recvFrame(() => exactly(count("recvExactly", "bytes", bytes, 0)), options)
   }
 
+  /**
+   * Reads up to and including the delimiter, as `Connection.recvUntil` does.
+   *
+   * @since 0.2.0
+   */
   recvUntil(
     delimiter: Uint8Array | string,
     options: OperationOptions & { readonly maxBytes?: number } = {}
@@ -168,6 +189,11 @@ export abstract class TransportConnection<T extends Transport = Transport>
     }, options)
   }
 
+  /**
+   * Reads one frame with a new decoder, as `Connection.recvFrame` does.
+   *
+   * @since 0.2.0
+   */
   recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError> {
     return guarded(TransportConnection.#read<A>, this, decoder, options)
   }
@@ -176,6 +202,11 @@ export abstract class TransportConnection<T extends Transport = Transport>
     return Operations.untilEnd(this.recv(streamBytes))
   }
 
+  /**
+   * Combines `sink` and `stream`, as `Connection.channel` does.
+   *
+   * @since 0.2.0
+   */
   channel<IE = never>(): Channel.Channel<
     Chunk.Chunk<Uint8Array>,
     Chunk.Chunk<Uint8Array | string>,
@@ -203,15 +234,30 @@ export abstract class TransportConnection<T extends Transport = Transport>
     return this.#session.transport.remoteAddress
   }
 
+  /**
+   * Returns the address and whether the connection is connected, for logs.
+   *
+   * @since 0.2.0
+   */
   toJSON(): unknown {
     const { address } = this.#session.transport
     return { _id: "@socketpool/core/Connection", address, isConnected: this.isConnected }
   }
 
+  /**
+   * Returns the text of `toJSON`.
+   *
+   * @since 0.2.0
+   */
   toString(): string {
     return format(this.toJSON())
   }
 
+  /**
+   * Returns the same as `toJSON`, for Node's `inspect`.
+   *
+   * @since 0.2.0
+   */
   [Inspectable.NodeInspectSymbol](): unknown {
     return this.toJSON()
   }
