@@ -1,22 +1,28 @@
-// Type-checks every TypeScript block in the docstrings of the published packages and in the READMEs.
-// docgen alone misses the examples of classes and of static members.
-import { spawnSync } from "node:child_process"
+// Type-checks every TypeScript block in the docstrings of the published packages and in the Markdown pages, and runs
+// those that are marked `ts run`. docgen alone misses the examples of classes and of static members.
+import { spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
+import * as os from "node:os"
 import * as path from "node:path"
-import { bin, packages, published, root } from "./workspace.mjs"
+import { pages } from "./pages.mjs"
+import { bin, published, root } from "./workspace.mjs"
 
 /** A package that depends on all others, so that every import in an example resolves from here. */
 const home = path.join(root, "packages", "examples")
 const out = path.join(home, "build", "examples")
 
+/** A program in a page must end by itself within this time, in milliseconds. */
+const limit = 30_000
+
 /**
- * Finds the `ts` blocks of a text, each with its first line number. A block marked `ts fragment` need not compile.
+ * Finds the TypeScript blocks of a text, each with its first line number. Those marked `ts run` are whole programs.
  *
  * @param {string} text
  */
 const blocks = (text) =>
-  [...text.matchAll(/^```ts[ \t]*\n([\s\S]*?)^```/gm)].map((match) => ({
-    code: match[1],
+  [...text.matchAll(/^```(?:ts|typescript)\b[ \t]*(.*)\n([\s\S]*?)^```/gm)].map((match) => ({
+    word: match[1].trim(),
+    code: match[2],
     line: text.slice(0, match.index).split("\n").length + 1
   }))
 
@@ -37,22 +43,26 @@ const sources = [
       .filter((file) => file.endsWith(".ts"))
       .map((file) => ({ file: path.join(dir, "src", file), read: docComments }))
   ),
-  ...[root, ...packages.map(({ dir }) => dir)]
-    .map((dir) => path.join(dir, "README.md"))
-    .filter((file) => fs.existsSync(file))
-    .map((file) => ({ file, read: (text) => text }))
+  ...pages.map((file) => ({ file, read: (text) => text }))
 ]
 
 fs.rmSync(out, { recursive: true, force: true })
 fs.mkdirSync(out, { recursive: true })
 /** The file and line of each example. */
 const origin = new Map()
+/** The examples that are whole programs. */
+const programs = []
 for (const { file, read } of sources) {
   const name = path.relative(root, file)
-  for (const { code, line } of blocks(read(fs.readFileSync(file, "utf8")))) {
+  for (const { code, line, word } of blocks(read(fs.readFileSync(file, "utf8")))) {
     const example = `${name.replace(/[^A-Za-z0-9]+/g, "-")}-${line}.ts`
     origin.set(example, { name, line })
     fs.writeFileSync(path.join(out, example), code)
+    if (word === "run") programs.push(example)
+    else if (word !== "") {
+      console.error(`${name}(${line}): a block is \`ts\` or \`ts run\`, but this one is \`ts ${word}\``)
+      process.exitCode = 1
+    }
   }
 }
 
@@ -86,3 +96,28 @@ if (origin.size > 0) {
   if (status !== 0) process.exit(1)
 }
 console.log(`${origin.size} examples compile`)
+
+/** Runs one program to its end. */
+const run = (example) =>
+  new Promise((resolve) => {
+    const output = []
+    const child = spawn(bin("tsx"), [path.join(out, example)], { cwd: out, timeout: limit, killSignal: "SIGKILL" })
+    child.stdout.on("data", (chunk) => output.push(chunk))
+    child.stderr.on("data", (chunk) => output.push(chunk))
+    child.on("close", (code) => {
+      if (code !== 0) {
+        const { line, name } = origin.get(example)
+        console.error(`${name}(${line}): ${code === null ? `still running after ${limit / 1000} s` : `exit code ${code}`}`)
+        process.stderr.write(Buffer.concat(output))
+        process.exitCode = 1
+      }
+      resolve()
+    })
+  })
+
+const queue = [...programs]
+const worker = async () => {
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) await run(next)
+}
+await Promise.all(Array.from({ length: os.availableParallelism() }, worker))
+console.log(`${programs.length} of them ran`)
