@@ -1,14 +1,15 @@
-// Checks that `docs/hazards.md` and the comments of the tests name the same hazards. With --fix, writes the page's
-// column of tests.
+// Checks that `docs/design/hazards.md` and the comments of the tests name the same hazards. With --fix, writes the page's
+// lines of tests.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { packages, root } from "./workspace.mjs"
 
 const fix = process.argv.includes("--fix")
-const page = path.join(root, "docs/hazards.md")
+const page = path.join(root, "docs/design/hazards.md")
 
-/** Matches a line of the page's tables: all but the last cell, the id, the last cell. */
-const row = /^(\| ([A-Z]\d+) *\|.*\|) ([^|]*?) *\|$/
+/** Matches the first line of a hazard, and its line of tests. */
+const first = /^- \*\*([A-Z]\d+)\*\*: /
+const testsLine = /^ {2}- Tests: ?(.*)$/
 
 /**
  * Finds the ids in a comment such as `// F17, H1: double hand-out`. A letter without a number is an id without a row.
@@ -37,29 +38,41 @@ const testsOf = (id) => [...carriers.get(id) ?? []].sort().join(", ")
 const problems = []
 const listed = new Set()
 const text = fs.readFileSync(page, "utf8")
+/** The hazard whose line of tests comes next. */
+let open
+const missesTests = () => open !== undefined && problems.push(`${open} has no line of tests`)
 const fixed = text.split("\n").map((line) => {
-  const [, start, id, written] = row.exec(line) ?? []
-  if (id === undefined) return line
-  if (listed.has(id)) problems.push(`${id} has two lines`)
-  listed.add(id)
-  const tests = testsOf(id)
-  if (tests === "") problems.push(`${id} is in no test's comment`)
+  const [, id] = first.exec(line) ?? []
+  if (id !== undefined) {
+    missesTests()
+    open = id
+    if (listed.has(id)) problems.push(`${id} is there twice`)
+    listed.add(id)
+    return line
+  }
+  const [, written] = testsLine.exec(line) ?? []
+  if (written === undefined || open === undefined) return line
+  const owner = open
+  open = undefined
+  const tests = testsOf(owner)
+  if (tests === "") problems.push(`${owner} is in no test's comment`)
   if (tests === "" || tests === written) return line
   if (!fix) {
-    problems.push(`${id} is in ${tests}; the page says ${written || "nothing"} (\`npm run lint-fix\` writes it)`)
+    problems.push(`${owner} is in ${tests}; the page says ${written || "nothing"} (\`npm run lint-fix\` writes it)`)
   }
-  return `${start} ${tests} |`
+  return `  - Tests: ${tests}`
 }).join("\n")
+missesTests()
 for (const id of [...carriers.keys()].sort()) {
-  if (!listed.has(id)) problems.push(`${id} has no line; it is in ${testsOf(id)}`)
+  if (!listed.has(id)) problems.push(`${id} is not on the page; it is in ${testsOf(id)}`)
 }
 
 if (fix && fixed !== text) {
   fs.writeFileSync(page, fixed)
-  console.log("docs/hazards.md: tests written")
+  console.log("docs/design/hazards.md: tests written")
 }
 if (problems.length > 0) {
-  console.error("docs/hazards.md does not list what the tests' comments name")
+  console.error("docs/design/hazards.md does not list what the tests' comments name")
   for (const problem of problems) console.error(`  ${problem}`)
   process.exit(1)
 }

@@ -8,7 +8,7 @@ const tools = path.resolve(import.meta.dirname, "../src")
 const queue = "core/test/queue.test.ts"
 const idle = "core/test/model/idle.ts"
 
-describe("the check of docs/hazards.md", () => {
+describe("the check of docs/design/hazards.md", () => {
   let dir = ""
 
   const write = (file: string, ...lines: ReadonlyArray<string>): void => {
@@ -20,10 +20,12 @@ describe("the check of docs/hazards.md", () => {
   const comment = (file: string, ...texts: ReadonlyArray<string>): void =>
     write(`packages/${file}`, ...texts.map((text, index) => index === 0 ? `  // ${text}` : `code() // ${text}`))
 
-  const writePage = (...rows: ReadonlyArray<string>): void =>
-    write("docs/hazards.md", "# Hazards", "", "| id | hazard | tests |", "| --- | --- | --- |", ...rows)
+  const writePage = (...rows: ReadonlyArray<string>): void => write("docs/design/hazards.md", "# Hazards", "", ...rows)
 
-  const readPage = (): string => fs.readFileSync(path.join(dir, "docs/hazards.md"), "utf8")
+  const hazard = (id: string, tests?: string): string =>
+    [`- **${id}**: some hazard`, "  - Here: it", ...tests === undefined ? [] : [`  - Tests: ${tests}`]].join("\n")
+
+  const readPage = (): string => fs.readFileSync(path.join(dir, "docs/design/hazards.md"), "utf8")
 
   /** Runs the script in the written repository. Returns the problems it names, or none if it succeeds. */
   const problems = (...args: ReadonlyArray<string>): ReadonlyArray<string> => {
@@ -43,7 +45,7 @@ describe("the check of docs/hazards.md", () => {
     for (const name of ["core", "tools"]) write(`packages/${name}/package.json`, "{}")
     comment(queue, "F1, G1: double release", "F2. And so on")
     comment(idle, "F1", "A pool: F3 and P95 are words here.")
-    writePage(`| F1 | one | ${idle}, ${queue} |`, `| F2 | two | ${queue} |`, `| G1 | three | ${queue} |`)
+    writePage(hazard("F1", `${idle}, ${queue}`), hazard("F2", queue), hazard("G1", queue))
   })
 
   afterEach(() => {
@@ -54,22 +56,22 @@ describe("the check of docs/hazards.md", () => {
     expect(problems()).toEqual([])
   })
 
-  it("reports an id without a line", () => {
+  it("reports an id that is not on the page", () => {
     comment(idle, "F1, F7")
-    expect(problems()).toEqual([`F7 has no line; it is in ${idle}`])
+    expect(problems()).toEqual([`F7 is not on the page; it is in ${idle}`])
   })
 
   it("reports a letter without a number", () => {
     comment(idle, "F1, G: double release")
-    expect(problems()).toEqual([`G has no line; it is in ${idle}`])
+    expect(problems()).toEqual([`G is not on the page; it is in ${idle}`])
   })
 
-  it("reports a line whose id no test contains", () => {
+  it("reports a hazard whose id no test contains", () => {
     comment(queue, "F1, F2")
     expect(problems()).toEqual(["G1 is in no test's comment"])
   })
 
-  it("reports a line with the wrong files, and leaves it unchanged", () => {
+  it("reports a hazard with the wrong files, and leaves it unchanged", () => {
     comment(idle, "F2")
     const page = readPage()
     expect(problems().map((problem) => problem.replace(/ \(.*/, ""))).toEqual([
@@ -79,24 +81,29 @@ describe("the check of docs/hazards.md", () => {
     expect(readPage()).toBe(page)
   })
 
-  it("reports an id with two lines", () => {
+  it("reports an id that is there twice", () => {
     writePage(
-      ...[1, 2].map(() => `| F1 | one | ${idle}, ${queue} |`),
-      `| F2 | two | ${queue} |`,
-      `| G1 | x | ${queue} |`
+      ...[1, 2].map(() => hazard("F1", `${idle}, ${queue}`)),
+      hazard("F2", queue),
+      hazard("G1", queue)
     )
-    expect(problems()).toEqual(["F1 has two lines"])
+    expect(problems()).toEqual(["F1 is there twice"])
   })
 
-  it("writes the column of tests, and nothing else, with --fix", () => {
+  it("reports a hazard without a line of tests", () => {
+    writePage(hazard("F1"), hazard("F2", queue), hazard("G1"))
+    expect(problems()).toEqual(["F1 has no line of tests", "G1 has no line of tests"])
+  })
+
+  it("writes the lines of tests, and nothing else, with --fix", () => {
     const page = readPage()
-    writePage("| F1 | one | |", "| F2 | two | nowhere.test.ts |", `| G1 | three | ${queue} |`)
+    writePage(hazard("F1", ""), hazard("F2", "nowhere.test.ts"), hazard("G1", queue))
     expect(problems("--fix")).toEqual([])
     expect(readPage()).toBe(page)
   })
 
   it("reports with --fix the problems it cannot fix", () => {
     comment(queue, "F1, F2, F8")
-    expect(problems("--fix")).toEqual(["G1 is in no test's comment", `F8 has no line; it is in ${queue}`])
+    expect(problems("--fix")).toEqual(["G1 is in no test's comment", `F8 is not on the page; it is in ${queue}`])
   })
 })
