@@ -9,6 +9,7 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { lock } from "./internal/effect/fiber.js"
 import { FaultyServer, host } from "./internal/faultyServer.js"
 import { check, treatment, whole } from "./internal/treatment.js"
 
@@ -204,8 +205,8 @@ export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, n
     whole("seed", seed, Number.MIN_SAFE_INTEGER)
     const untouched = treatment({})
     // Opens and closes of the port run one after another, the one at the scope's end included.
-    const turns = Effect.unsafeMakeSemaphore(1)
-    const inTurn = (change: () => Promise<void>) => Effect.uninterruptible(turns.withPermits(1)(Effect.promise(change)))
+    const alone = lock()
+    const inTurn = (change: () => Promise<void>) => Effect.uninterruptible(alone(Effect.promise(change)))
 
     const server = new FaultyServer({ host: target.host, port: target.port }, seed, untouched)
     yield* Effect.acquireRelease(inTurn(() => server.listen()), () => inTurn(() => server.stop()))
@@ -218,7 +219,7 @@ export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, n
       host,
       port: server.port,
       set,
-      heal: Effect.zipRight(set("both", {}), welcome("Accept")),
+      heal: Effect.andThen(set("both", {}), welcome("Accept")),
       reset: Effect.sync(() => {
         const present = server.present()
         for (const pair of present) pair.reset()

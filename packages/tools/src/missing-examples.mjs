@@ -27,7 +27,7 @@ const isExported = (node) => node.modifiers?.some(({ kind }) => kind === ts.Synt
 
 const isPublicStatic = (member) => {
   const flags = ts.getCombinedModifierFlags(member)
-  return (flags & ts.ModifierFlags.Static) !== 0 && !ts.isPrivateIdentifier(member.name) &&
+  return (flags & ts.ModifierFlags.Static) !== 0 && member.name !== undefined && !ts.isPrivateIdentifier(member.name) &&
     (flags & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) === 0
 }
 
@@ -44,16 +44,16 @@ const values = (statement) => {
     return statement.declarationList.declarations.map(({ name }) => [name.getText(), statement])
   }
   return ts.isFunctionDeclaration(statement) || ts.isClassDeclaration(statement)
-    ? [[statement.name.text, statement]]
+    ? [[statement.name?.text ?? "default", statement]]
     : []
 }
 
 /** Returns the names that need an example in a module, each with the node that carries its docstring. */
 const subjects = (source) =>
   source.statements.flatMap(values).flatMap(([name, node]) => [
-    ...withoutExample.has(categoryOf(node)) ? [] : [[name, node]],
+    ...withoutExample.has(categoryOf(node) ?? "") ? [] : [[name, node]],
     ...ts.isClassDeclaration(node)
-      ? node.members.filter(isPublicStatic).map((member) => [`${name}.${member.name.getText()}`, member])
+      ? node.members.filter(isPublicStatic).map((member) => [`${name}.${member.name?.getText()}`, member])
       : []
   ])
 

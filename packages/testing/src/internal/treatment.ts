@@ -3,6 +3,7 @@
  */
 import * as Duration from "effect/Duration"
 import type { Faults } from "../FaultProxy.js"
+import { durationOf } from "./effect/fiber.js"
 import type { Treatment } from "./pump.js"
 
 export const check = (option: string, value: unknown, isRight: boolean, rule: string): void => {
@@ -21,7 +22,7 @@ const probability = (option: string, value: number): number => {
 }
 
 const millis = (option: string, value: Duration.DurationInput): number => {
-  const decoded = Duration.decodeUnknown(value)
+  const decoded = durationOf(value)
   // A timer of Node.js runs for 24.8 days at most. `Duration` would decode a negative number as 0.
   const isRight = decoded._tag === "Some" && Duration.toMillis(decoded.value) < 2 ** 30 &&
     !(typeof value === "number" && value < 0)
