@@ -9,9 +9,10 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { check, wholeNumber } from "./internal/checks.js"
 import { lock } from "./internal/effect/fiber.js"
 import { FaultyServer, host } from "./internal/faultyServer.js"
-import { check, treatment, whole } from "./internal/treatment.js"
+import { treatment } from "./internal/treatment.js"
 
 /**
  * The faults for the bytes of one direction, in real time. Every field is optional; without it the bytes pass
@@ -200,9 +201,15 @@ export interface Options {
  */
 export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, never, Scope.Scope> =>
   Effect.gen(function*() {
-    check("target.host", target.host, typeof target.host === "string" && target.host !== "", "a string, not empty")
-    whole("target.port", target.port, 1, 65_535)
-    whole("seed", seed, Number.MIN_SAFE_INTEGER)
+    check(
+      "FaultProxy",
+      "target.host",
+      target.host,
+      typeof target.host === "string" && target.host !== "",
+      "a string, not empty"
+    )
+    wholeNumber("FaultProxy", "target.port", target.port, 1, 65_535)
+    wholeNumber("FaultProxy", "seed", seed, Number.MIN_SAFE_INTEGER)
     const untouched = treatment({})
     // Opens and closes of the port run one after another, the one at the scope's end included.
     const alone = lock()

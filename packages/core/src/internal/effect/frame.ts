@@ -19,7 +19,7 @@ interface Stack {
 const stackOf = (fiber: Holder): Stack => fiber as unknown as Stack
 
 /** Whether the fiber is about to fail without asking its handlers. */
-const isStruck = (fiber: Stack): boolean =>
+const hasPendingInterrupt = (fiber: Stack): boolean =>
   RuntimeFlags.interruptible(fiber.currentRuntimeFlags) && fiber.isInterrupted()
 
 const shut = RuntimeFlagsPatch.disable(RuntimeFlags.Interruption)
@@ -38,11 +38,11 @@ const reopen = { _op: "RevertFlags", patch: RuntimeFlagsPatch.enable(RuntimeFlag
  */
 export abstract class Frame<A, E, B, E2, R> {
   private isShut = false
-  /** The fiber is not interrupted while it has these. It is asked several times a step, and so answers at once. */
-  private readonly calm: object
+  /** The fiber is not interrupted while it has these. `_op` is read several times a step, so comparing them comes first. */
+  private readonly refsBefore: object
 
   constructor(readonly fiber: Holder) {
-    this.calm = stackOf(fiber)._fiberRefs
+    this.refsBefore = stackOf(fiber)._fiberRefs
   }
 
   abstract onFailure(cause: Cause<E>): Effect.Effect<B, E2, R>
@@ -55,7 +55,7 @@ export abstract class Frame<A, E, B, E2, R> {
 
   protected get _op(): "OnSuccessAndFailure" | "RevertFlags" {
     const stack = stackOf(this.fiber)
-    return stack._fiberRefs === this.calm || !isStruck(stack) ? "OnSuccessAndFailure" : "RevertFlags"
+    return stack._fiberRefs === this.refsBefore || !hasPendingInterrupt(stack) ? "OnSuccessAndFailure" : "RevertFlags"
   }
 
   protected get patch(): RuntimeFlagsPatch.RuntimeFlagsPatch {
