@@ -2,8 +2,8 @@
 const sockets = ["/connection.test.ts", "/framing.test.ts"]
 
 /**
- * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below `packages/core/src/internal`.
- * `first` are the tests that are run before the others.
+ * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below
+ * `packages/core/src/internal`. `first` are the tests that are run before the others.
  *
  * @type {ReadonlyArray<{ file: string; why: string; first?: Array<string>; before: string; after: string }>}
  */
@@ -707,7 +707,7 @@ export const mutants = [
     after: ""
   },
 
-  // --- Very many at once ----------------------------------------------------------------------------------------------
+  // --- Very many at once --------------------------------------------------------------------------------------------
   {
     file: "lifecycle.ts",
     why: "all close in one turn of the event loop",
@@ -765,7 +765,7 @@ export const mutants = [
     after: "    this.isShut = true\n"
   },
 
-  // --- Deadlines of operations ----------------------------------------------------------------------------------------
+  // --- Deadlines of operations --------------------------------------------------------------------------------------
   {
     file: "transport/operation.ts",
     why: "what has arrived by the deadline is not looked at",

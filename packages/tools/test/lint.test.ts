@@ -38,7 +38,7 @@ const bad: ReadonlyArray<Bad> = [
       `import * as FiberId from "effect/FiberId"; export const a = FiberId.none`,
       `import * as Effect from "effect/Effect"; export const a = Effect.async`,
       `import * as Cause from "effect/Cause"; export const a = Cause.isDie`,
-      `import type * as Clock from "effect/Clock"; export const a = (clock: Clock.Clock) => clock.unsafeCurrentTimeMillis()`
+      `import type { Clock } from "effect/Clock"; export const a = (clock: Clock) => clock.unsafeCurrentTimeMillis()`
     ].flatMap((code) => [inCore(code), inTesting(code)])
   ),
   ...violate(

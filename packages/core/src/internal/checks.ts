@@ -1,4 +1,4 @@
-/** Checks of options and arguments. A wrong value throws a `RangeError` that names the option, the value and the rule. */
+/** Checks of options and arguments. A wrong value throws a `RangeError` that names the option, value and rule. */
 
 /** Copies an object's own properties, so that a polluted prototype sets no option. */
 export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)

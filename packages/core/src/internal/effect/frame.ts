@@ -30,15 +30,15 @@ const reopen = { _op: "RevertFlags", patch: RuntimeFlagsPatch.enable(RuntimeFlag
  * The continuation of an effect: the fiber calls one of the two methods, once, and uninterruptible.
  *
  * It is a frame for the fiber's stack at the same time: one of a `matchCauseEffect` that an interrupted fiber does not
- * skip. When the fiber is interrupted, the frame poses as the end of a region with other flags. The fiber then asks it for
- * the `patch`, and the frame puts itself back for the next step, when the fiber is uninterruptible.
+ * skip. When the fiber is interrupted, the frame poses as the end of a region with other flags. The fiber then asks it
+ * for the `patch`, and the frame puts itself back for the next step, when the fiber is uninterruptible.
  *
  * Make it with `new` of a subclass. V8 soon allocates object literals that outlive a round of its young collector among
  * the old ones, and those keep alive everything that they have ever led to. That halved the throughput of many waiters.
  */
 export abstract class Frame<A, E, B, E2, R> {
   private isShut = false
-  /** The fiber is not interrupted while it has these. `_op` is read several times a step, so comparing them comes first. */
+  /** The fiber is not interrupted while it has these. Comparing them is cheap; `_op` is read several times a step. */
   private readonly refsBefore: object
 
   constructor(readonly fiber: Holder) {
