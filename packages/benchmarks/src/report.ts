@@ -1,5 +1,5 @@
 /** Formats results as tables. */
-import type { Result } from "./main.js"
+import type { Results } from "./results.js"
 import type { Figure } from "./rounds.js"
 import type { Table } from "./workload.js"
 
@@ -34,50 +34,136 @@ export const ranked = ({ better, rows }: Table): ReadonlyArray<Figure> => {
   return [...rows].sort((one, other) => rank(one) - rank(other))
 }
 
+/** The width of a line in Markdown. */
+const width = 120
+
+/** Breaks a paragraph into lines of at most `width` characters. */
+const wrapped = (text: string, indent = ""): string => {
+  const lines: Array<string> = []
+  let line = ""
+  for (const word of text.split(" ")) {
+    if (line !== "" && line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = indent + word
+    } else {
+      line = line === "" ? word : `${line} ${word}`
+    }
+  }
+  return [...lines, line].join("\n")
+}
+
+/** Lays out a table as Markdown. The columns from the second on are figures, or text like the first. */
+const grid = (
+  head: ReadonlyArray<string>,
+  rows: ReadonlyArray<ReadonlyArray<string>>,
+  rest: "figures" | "text"
+): ReadonlyArray<string> => {
+  const widths = head.map((cell, column) => Math.max(3, cell.length, ...rows.map((row) => row[column]!.length)))
+  const isRight = (column: number): boolean => column > 0 && rest === "figures"
+  const line = (cells: ReadonlyArray<string>): string =>
+    `| ${cells.map((cell, i) => isRight(i) ? cell.padStart(widths[i]!) : cell.padEnd(widths[i]!)).join(" | ")} |`
+  const rule = widths.map((width, i) => isRight(i) ? `${"-".repeat(width - 1)}:` : "-".repeat(width))
+  return [line(head), line(rule), ...rows.map(line)]
+}
+
 /** Formats a table as Markdown. */
 export const report = (table: Table): string => {
   const compared = ratios(table)
-  const lines = ranked(table).map(({ max, median, min, name }) => {
-    const ours = name.startsWith("socketpool")
-    const shown = ours ? `**${name}**` : name
-    if (Number.isNaN(median)) return `| ${shown} | failed | | |`
-    return `| ${shown} | ${short(median)} | ${short(min)} – ${short(max)} | ${short(compared.get(name)!)} |`
+  const rows = ranked(table).map(({ max, median, min, name }) => {
+    const shown = name.startsWith("socketpool") ? `**${name}**` : name
+    if (Number.isNaN(median)) return [shown, "failed", "", ""]
+    return [shown, short(median), `${short(min)} – ${short(max)}`, short(compared.get(name)!)]
   })
   return [
     `### ${table.title}`,
     "",
-    `| | median, ${table.unit} | min – max | to ${table.yardstick} |`,
-    "| --- | ---: | ---: | ---: |",
-    ...lines,
-    ...(table.note === undefined ? [] : ["", table.note])
+    wrapped(
+      `Unit: ${table.unit}; ${table.better} is better. The ratio compares with ${table.yardstick}; above 1 is better.`
+    ),
+    "",
+    ...grid(["", "median", "min – max", "ratio"], rows, "figures"),
+    ...(table.note === undefined ? [] : ["", wrapped(table.note)])
   ].join("\n")
 }
 
+const capitalized = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`
+
+/** The heading's anchor. */
+const link = (name: string): string => `[${name}](#${name})`
+
 /** Writes the page with all tables and charts. */
 export const document = (
-  about: {
-    readonly machine: Readonly<Record<string, string>>
-    readonly subjects: ReadonlyArray<{ readonly name: string; readonly from: string }>
-  },
-  results: ReadonlyArray<Result>,
-  fileName: (workload: string, title: string) => string
-): string =>
-  [
-    "# Results",
+  { machine, results, subjects }: Results,
+  chartOf: (workload: string, table: Table) => string
+): string => {
+  const sources = new Map(subjects.map(({ from, name }) => [`${name}\n${from}`, [name, from]]))
+  return [
+    "<!-- Generated from packages/benchmarks/results/results.json by `npm run bench -- --render`. Do not edit. -->",
     "",
-    `Measured with \`npm run bench\` on ${Object.values(about.machine).join(", ")}. Other machines give`,
-    "other numbers. Compare only ratios within one table: each table was measured in one go, with every subject in a",
-    "process of its own, in turn, round after round.",
+    "# Benchmarks",
     "",
-    "| subject | source |",
-    "| --- | --- |",
-    ...about.subjects.map(({ from, name }) => `| ${name} | ${from} |`),
+    wrapped(
+      "This page compares socketpool with other pools. The figures come from `npm run bench` on " +
+        `${machine.cpus}, ${machine.memory}, ${machine.system}, Node.js ${machine.node}.`
+    ),
+    "",
+    wrapped(
+      "Other machines give other figures, so compare only ratios within one table. All subjects of a table were " +
+        "measured in one go: each ran in a process of its own, and they took turns, round after round. Each table " +
+        "shows the median round and the range of all rounds. A subject that could not complete a workload is listed " +
+        "as failed. `npm run bench -- queue` measures one workload again."
+    ),
+    "",
+    "## Workloads",
+    "",
+    ...results.map(({ about, name }) => wrapped(`- ${link(name)}: ${about}`, "  ")),
+    "",
+    "## Subjects",
+    "",
+    ...grid(["subject", "source"], [...sources.values()], "text"),
     ...results.flatMap(({ about, date, name, tables }) => [
       "",
       `## ${name}`,
       "",
-      `${about[0]!.toUpperCase()}${about.slice(1)}. Measured on ${date}.`,
-      ...tables.flatMap((table) => ["", report(table), "", `![${table.title}](${fileName(name, table.title)})`])
+      wrapped(`${capitalized(about)}. Measured on ${date}.`),
+      ...tables.flatMap((table) => ["", report(table), "", `![Chart of this table](${chartOf(name, table)})`])
     ]),
     ""
   ].join("\n")
+}
+
+/** The rows of the README's table: a label, and a table of the results. */
+const summarized = [
+  ["leases/s, 1 borrower", "uncontended", "1 borrower, 1 connection"],
+  ["leases/s, 64 borrowers, 8 connections", "contended", "64 borrowers, 8 connections"],
+  ["requests/s, TCP echo of 64 bytes", "echo", "TCP echo, 64 bytes"],
+  ["connections opened for 50 borrowers at once", "spike", "A spike: connections opened for it"],
+  ["connects/s to a server that is down", "outage", "A server that is down: attempts to connect"]
+] as const
+
+/** The columns of the README's table: a label, and the names of its subject, the first that a table has. */
+const summarizedPools = [
+  ["socketpool", ["socketpool use"]],
+  ["effect 3", ["effect 3 Pool.make", "effect 3 Pool.makeWithTTL", "effect 3 Pool over net"]],
+  ["effect 4", ["effect 4 Pool.use", "effect 4 Pool.use over net"]],
+  ["generic-pool", ["generic-pool", "generic-pool over net"]],
+  ["tarn", ["tarn", "tarn over net"]]
+] as const
+
+/** Writes the README's table. */
+export const summary = ({ results }: Results): string =>
+  grid(
+    ["", ...summarizedPools.map(([label]) => label)],
+    summarized.map(([label, workload, title]) => {
+      const table = results.find(({ name }) => name === workload)?.tables.find((one) => one.title === title)
+      if (table === undefined) throw new Error(`results.json has no table ${workload}: ${title}`)
+      return [
+        label,
+        ...summarizedPools.map(([, names]) => {
+          const row = table.rows.find(({ name }) => names.some((one) => one === name))
+          return row === undefined ? "" : short(row.median)
+        })
+      ]
+    }),
+    "figures"
+  ).join("\n")

@@ -46,6 +46,9 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
   /** The pool's name in errors, logs, metrics and traces. */
   readonly name: string
 
+  /** The number of leases that one connection can have at once: the option `concurrency`. */
+  readonly concurrency: number
+
   /**
    * Leases a connection until the caller's scope closes. If the scope closes with a success or a typed failure, the
    * connection returns to the pool. After an interruption or a defect the pool closes it. `onRelease` can decide
@@ -189,7 +192,7 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
 
   /**
    * Suggests a size for the pool from the arrivals, holds and waits since it was made. `PoolAdvice.advise` does so for
-   * a part of that time.
+   * a part of that time, or from `stats` that the caller has already taken.
    */
   readonly advise: Effect.Effect<PoolAdvice>
 }

@@ -17,6 +17,7 @@ import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { TooLarge } from "./Decoder.js"
+import { wholeNumber } from "./internal/checks.js"
 import { exactly, until } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
 import { streamUntil } from "./internal/effect/stream.js"
@@ -110,15 +111,6 @@ const carriageReturn = 13
 
 const bytesOf = (frame: Uint8Array | string): Uint8Array => typeof frame === "string" ? Utf8.encode(frame) : frame
 
-/** Checks a number option. */
-const whole = (option: string, value: number, least: number, most: number = Number.MAX_SAFE_INTEGER): number => {
-  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
-  const rule = most === Number.MAX_SAFE_INTEGER ?
-    `a whole number of at least ${least}` :
-    `a whole number from ${least} to ${most}`
-  throw new RangeError(`Framing: ${option} must be ${rule}, but is ${String(value)}`)
-}
-
 const tooLarge = (size: number, maxBytes: number): FramingError =>
   new FramingError({ reason: "TooLarge", size, rule: `at most ${maxBytes} are allowed (maxBytes)` })
 
@@ -151,7 +143,7 @@ export const delimited = (
 ): Framing => {
   const end = bytesOf(delimiter)
   if (end.length === 0) throw new RangeError("Framing: delimiter must not be empty")
-  const maxBytes = whole("maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
+  const maxBytes = wholeNumber("Framing", "maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
   return {
     decoder: () => {
       const { decode } = until(end, maxBytes + end.length)
@@ -202,7 +194,7 @@ const indexOf = (bytes: Uint8Array, part: Uint8Array): number => {
  * @category framings
  */
 export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n" | "\r\n" } = {}): Framing => {
-  const maxBytes = whole("maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
+  const maxBytes = wholeNumber("Framing", "maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
   const end = Utf8.encode(options.end ?? "\r\n")
   return {
     decoder: () => {
@@ -240,7 +232,7 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
  * @category framings
  */
 export const fixed = (bytes: number): Framing => {
-  const size = whole("bytes", bytes, 1)
+  const size = wholeNumber("Framing", "bytes", bytes, 1)
   const frame = exactly(size)
   return {
     decoder: () => frame,
@@ -294,7 +286,13 @@ export const lengthPrefixed = (options: {
     throw new RangeError(`Framing: order must be "big" or "little", but is ${String(order)}`)
   }
   const sayable = prefix === "varint" ? Lengths.maxVarint : 256 ** prefix - 1
-  const maxBytes = whole("maxBytes", options.maxBytes ?? Math.min(defaultMaxBytes, sayable), 0, sayable)
+  const maxBytes = wholeNumber(
+    "Framing",
+    "maxBytes",
+    options.maxBytes ?? Math.min(defaultMaxBytes, sayable),
+    0,
+    sayable
+  )
   const header = prefix === "varint" ? Lengths.varint : Lengths.fixedWidth(prefix, order)
   return {
     decoder: () => ({

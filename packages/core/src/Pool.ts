@@ -219,9 +219,39 @@ export class Pool extends Service<Pool, Connection, ConnectError>()("@socketpool
    */
   static readonly running: Effect.Effect<ReadonlyArray<ConnectionPool<any, unknown>>> = Effect.sync(Registry.pools)
 
-  /** Returns whether a value is a pool that `Pool.make` has made. */
+  /**
+   * Returns whether a value is a pool that `Pool.make` has made.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from "@socketpool/core"
+   *
+   * const nameOf = (value: unknown) => Pool.isConnectionPool(value) ? value.name : "not a pool"
+   * ```
+   */
   static readonly isConnectionPool = isConnectionPool
 
+  /**
+   * Makes a tag for a pool of any connection type, so that one program can have several pools.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from "@socketpool/core"
+   * import { Effect } from "effect"
+   *
+   * class Reads extends Pool.Service<Reads, string>()("app/Reads") {}
+   * class Writes extends Pool.Service<Writes, string>()("app/Writes") {}
+   *
+   * const copy = Reads.use((from) => Writes.use((to) => Effect.log(`copies ${from} to ${to}`)))
+   *
+   * const program = copy.pipe(
+   *   Effect.provide(Reads.layer({ open: Effect.succeed("a replica") })),
+   *   Effect.provide(Writes.layer({ open: Effect.succeed("the primary"), maxConnections: 2 }))
+   * )
+   *
+   * Effect.runPromise(program)
+   * ```
+   */
   // `Context.Tag` declares a member of this name that exists in types only; both meanings hold.
   static override readonly Service = Service as typeof Service & ConnectionPool<Connection, ConnectError>
 }

@@ -105,7 +105,7 @@ export const advise = (measured: {
   readonly stats: PoolStats
   /** Earlier statistics of the same pool; only what happened after them counts. Default: none, so everything counts. */
   readonly since?: PoolStats
-  /** The pool's `concurrency`. Default: 1. */
+  /** The pool's `concurrency`, as `pool.concurrency` says. Default: 1. */
   readonly concurrency?: number
 }): PoolAdvice => {
   const { concurrency = 1, since, stats } = measured

@@ -14,11 +14,11 @@ import type * as Stream from "effect/Stream"
 import type { Address, Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
+import { own, wholeNumber } from "./internal/checks.js"
 import { atMost, exactly, until } from "./internal/decoders.js"
 import { duplex } from "./internal/effect/stream.js"
 import { format } from "./internal/effect/tag.js"
 import { guarded } from "./internal/interruption.js"
-import { own } from "./internal/options.js"
 import { access, internalOf } from "./internal/transport/access.js"
 import * as Operations from "./internal/transport/operation.js"
 import { Session } from "./internal/transport/session.js"
@@ -73,11 +73,6 @@ const defaultMaxBytes = 1_024
 const defaultMaxFrame = 65_536
 /** The bytes that `stream` reads at once: as many as one read from a socket gives. */
 const streamBytes = 65_536
-
-const count = (method: string, name: string, value: number, least: number): number => {
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw new RangeError(`${method}: ${name} must be a whole number of at least ${least}, but is ${String(value)}`)
-}
 
 /**
  * The connection of one holder, for one lease; worthless afterwards. Extend it to give holders more than `Connection`
@@ -161,7 +156,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
    * @since 0.2.0
    */
   recv(maxBytes: number = defaultMaxBytes, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.recvFrame(() => atMost(count("recv", "maxBytes", maxBytes, 1)), options)
+    return this.recvFrame(() => atMost(wholeNumber("recv", "maxBytes", maxBytes, 1)), options)
   }
 
   /**
@@ -170,7 +165,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
    * @since 0.2.0
    */
   recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.recvFrame(() => exactly(count("recvExactly", "bytes", bytes, 0)), options)
+    return this.recvFrame(() => exactly(wholeNumber("recvExactly", "bytes", bytes, 0)), options)
   }
 
   /**
@@ -185,7 +180,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
     return this.recvFrame(() => {
       const bytes = typeof delimiter === "string" ? Utf8.encode(delimiter) : delimiter
       if (bytes.length === 0) throw new RangeError("recvUntil: delimiter must not be empty")
-      return until(bytes, count("recvUntil", "maxBytes", options.maxBytes ?? defaultMaxFrame, bytes.length))
+      return until(bytes, wholeNumber("recvUntil", "maxBytes", options.maxBytes ?? defaultMaxFrame, bytes.length))
     }, options)
   }
 

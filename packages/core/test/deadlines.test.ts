@@ -130,7 +130,7 @@ describe("the timeouts of many operations", () => {
           next: undefined,
           list: undefined,
           deadline: 0,
-          overdue: () => {}
+          onTimeout: () => {}
         })
         /** Adds an operation, and ends it by itself or by its deadline. */
         const once = (timeout: number, rings: boolean) =>

@@ -89,6 +89,19 @@ const notFound = errorResponse(404, "RouteNotFound", "Nothing is at this path; t
  * Serves the dashboard until the scope closes. It does not keep the process alive. Closing ends the streams of readers
  * and does not wait for them. Fails with `ServeError` when it cannot listen, for example because the port is taken.
  *
+ * @example
+ * ```ts
+ * import { Dashboard } from "@socketpool/dashboard"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const { url } = yield* Dashboard.serve({ port: 0 })
+ *   yield* Effect.log(`The pools are at ${url}`)
+ * }))
+ *
+ * Effect.runPromise(program)
+ * ```
+ *
  * @since 0.1.0
  * @category constructors
  */

@@ -14,6 +14,14 @@ const contentType = "text/plain; version=0.0.4; charset=utf-8"
 /**
  * Responds with the metrics of all pools of the process at this moment, in Prometheus' text format. Never fails.
  *
+ * @example
+ * ```ts
+ * import { HttpRouter } from "@effect/platform"
+ * import { Prometheus } from "@socketpool/dashboard"
+ *
+ * export const app = HttpRouter.get(HttpRouter.empty, "/internal/metrics", Prometheus.response)
+ * ```
+ *
  * @since 0.1.0
  * @category responses
  */

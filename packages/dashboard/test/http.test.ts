@@ -39,6 +39,14 @@ describe("the read routes", () => {
       expect(advice.utilization).toBeCloseTo(advice.load / (2 * 4), 10)
     }))
 
+  it.scopedLive("the advice of a snapshot measures up to the same moment as its statistics", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start()
+      yield* new Backend().pool({ maxConnections: 1 })
+      const { json: { pools: [{ advice, stats }] } } = yield* ask(`${url}api/pools`)
+      expect(advice.measuredMillis).toBe(stats.ageMillis)
+    }))
+
   it.scopedLive("a snapshot lists at most 200 leases and counts all of them", () =>
     Effect.gen(function*() {
       const { url } = yield* start()

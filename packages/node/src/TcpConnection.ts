@@ -86,8 +86,9 @@ export interface Options {
 
   /**
    * Limits the attempt on one of several addresses; then the next address is tried. This is RFC 8305's Connection
-   * Attempt Delay, as Node implements it. It does not limit the last or only address; `connectTimeout` does. At least 10
-   * ms, which is Node's rule. Default: Node's, 250 ms. Raise it if a connect to a good server takes longer than that.
+   * Attempt Delay, as Node implements it. It does not limit the last or only address; `connectTimeout` does. At least
+   * 10 ms, which is Node's rule. Default: Node's, 250 ms. Raise it if a connect to a good server takes longer than
+   * that.
    */
   readonly attemptTimeout?: Duration.DurationInput
 

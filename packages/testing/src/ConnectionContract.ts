@@ -7,13 +7,13 @@
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionError } from "@socketpool/core/ConnectionError"
 import * as Chunk from "effect/Chunk"
-import * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { fork, liveClock, provideScope, repeat, withClock } from "./internal/effect/fiber.js"
 
 /**
  * The failure of a check: the connection breaks a rule of the contract.
@@ -100,9 +100,9 @@ export const checks = <E, R>(options: Options<E, R>): ReadonlyArray<Check<E, Exc
     .filter(({ needs }) => needs === undefined || options.lacks?.includes(needs) !== true)
     .map(({ body, name }) => ({
       name,
-      run: Effect.withClock(
+      run: withClock(
         Effect.scoped(Effect.flatMap(options.pair, ([one, other]) => body(one, other, options.pair))),
-        Clock.make()
+        liveClock()
       ) as Check<E, Exclude<R, Scope.Scope>>["run"]
     }))
 
@@ -148,7 +148,7 @@ const failing = <A>(
 
 /** Waits for turns of the event loop, so that everything in flight can settle. */
 const turns = (count: number): Effect.Effect<void> =>
-  Effect.repeatN(Effect.promise(() => new Promise<void>((next) => setImmediate(next))), count)
+  repeat(Effect.promise(() => new Promise<void>((next) => setImmediate(next))), count)
 
 /** Reads this many bytes as text. */
 const collect = (connection: Connection, bytes: number) => Effect.map(connection.recvExactly(bytes), text)
@@ -199,8 +199,8 @@ const all: ReadonlyArray<Named> = [
         const bytes = new TextEncoder().encode("before")
         yield* one.send(bytes)
         yield* same("the received text", yield* collect(other, 6), "before")
-        const chunk = yield* Effect.zipRight(one.send("first"), other.recvExactly(5))
-        yield* Effect.zipRight(one.send("other"), other.recvExactly(5))
+        const chunk = yield* Effect.andThen(one.send("first"), other.recvExactly(5))
+        yield* Effect.andThen(one.send("other"), other.recvExactly(5))
         yield* same("the chunk received before", text(chunk), "first")
       })
   },
@@ -223,8 +223,8 @@ const all: ReadonlyArray<Named> = [
     name: "returns exactly the requested bytes, however they were split",
     body: (one, other) =>
       Effect.gen(function*() {
-        const reading = yield* Effect.fork(other.recvExactly(6))
-        for (const piece of ["ab", "c", "defgh"]) yield* Effect.zipRight(one.send(piece), turns(2))
+        const reading = yield* fork(other.recvExactly(6))
+        for (const piece of ["ab", "c", "defgh"]) yield* Effect.andThen(one.send(piece), turns(2))
         yield* same("the result of recvExactly", text(yield* Fiber.join(reading)), "abcdef")
         yield* same("the rest", text(yield* other.recv()), "gh")
       })
@@ -233,8 +233,8 @@ const all: ReadonlyArray<Named> = [
     name: "reads up to a delimiter, however the bytes were split",
     body: (one, other) =>
       Effect.gen(function*() {
-        const reading = yield* Effect.fork(other.recvUntil("\r\n"))
-        for (const piece of ["line", "\r", "\nnext\r\n"]) yield* Effect.zipRight(one.send(piece), turns(2))
+        const reading = yield* fork(other.recvUntil("\r\n"))
+        for (const piece of ["line", "\r", "\nnext\r\n"]) yield* Effect.andThen(one.send(piece), turns(2))
         yield* same("the first line", text(yield* Fiber.join(reading)), "line\r\n")
         yield* same("the second line", text(yield* other.recvUntil("\r\n")), "next\r\n")
       })
@@ -252,7 +252,7 @@ const all: ReadonlyArray<Named> = [
     body: (one, other) =>
       Effect.gen(function*() {
         for (const read of [other.recv(), other.recvExactly(5), other.recvUntil("\n")]) {
-          const reading = yield* Effect.fork(read)
+          const reading = yield* fork(read)
           yield* turns(2)
           yield* Fiber.interrupt(reading)
         }
@@ -274,9 +274,9 @@ const all: ReadonlyArray<Named> = [
     name: "serves concurrent readers one after another, each whole",
     body: (one, other) =>
       Effect.gen(function*() {
-        const readers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(other.recvExactly(4)))
+        const readers = yield* Effect.forEach([1, 2, 3], () => fork(other.recvExactly(4)))
         yield* turns(2)
-        for (const piece of ["on", "e.tw", "o.", "six."]) yield* Effect.zipRight(one.send(piece), turns(1))
+        for (const piece of ["on", "e.tw", "o.", "six."]) yield* Effect.andThen(one.send(piece), turns(1))
         const words = yield* Effect.forEach(readers, (reader) => Effect.map(Fiber.join(reader), text))
         yield* same("the text of the three readers", words.join(" "), "one. two. six.")
       })
@@ -286,7 +286,7 @@ const all: ReadonlyArray<Named> = [
     body: (one, other) =>
       Effect.gen(function*() {
         const size = 300_000
-        const writers = yield* Effect.forEach(["a", "b", "c"], (letter) => Effect.fork(one.send(letter.repeat(size))))
+        const writers = yield* Effect.forEach(["a", "b", "c"], (letter) => fork(one.send(letter.repeat(size))))
         const got = text(yield* receive(other, 3 * size))
         yield* Fiber.joinAll(writers)
         yield* same("the received text", got, ["a", "b", "c"].map((letter) => letter.repeat(size)).join(""))
@@ -312,8 +312,8 @@ const all: ReadonlyArray<Named> = [
       Effect.gen(function*() {
         let sent = 0
         const piece = new Uint8Array(megabyte)
-        const sending = yield* Effect.fork(
-          Effect.repeatN(Effect.tap(one.send(piece), () => Effect.sync(() => (sent += piece.length))), 63)
+        const sending = yield* fork(
+          repeat(Effect.tap(one.send(piece), () => Effect.sync(() => (sent += piece.length))), 63)
         )
         yield* turns(500)
         if (sent >= flood) yield* same("the data accepted while nobody reads", `all of ${flood} bytes`, "less")
@@ -337,7 +337,7 @@ const all: ReadonlyArray<Named> = [
     name: "fails with EndOfStream when the peer ends in the middle of a line",
     body: (one, other) =>
       Effect.gen(function*() {
-        const reading = yield* Effect.fork(other.recvUntil("\n"))
+        const reading = yield* fork(other.recvUntil("\n"))
         yield* one.send("half a li")
         yield* one.shutdown
         yield* failing("recvUntil", ["EndOfStream"], Fiber.join(reading))
@@ -348,7 +348,7 @@ const all: ReadonlyArray<Named> = [
     body: (one, other) =>
       Effect.gen(function*() {
         const sent = pattern(300_000)
-        const sending = yield* Effect.fork(Effect.zipRight(one.send(sent), one.shutdown))
+        const sending = yield* fork(Effect.andThen(one.send(sent), one.shutdown))
         yield* same("received === sent", equal(yield* receive(other, sent.length), sent), true)
         yield* failing("reading on", ["EndOfStream"], other.recv())
         yield* Fiber.join(sending)
@@ -359,9 +359,9 @@ const all: ReadonlyArray<Named> = [
     body: (_one, _other, pair) =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
-        const [one] = yield* Scope.extend(pair, scope)
+        const [one] = yield* provideScope(pair, scope)
         yield* same("isConnected while it is open", one.isConnected, true)
-        const reading = yield* Effect.fork(one.recv())
+        const reading = yield* fork(one.recv())
         yield* turns(2)
         // The peer closes as well, perhaps first.
         yield* Scope.close(scope, Exit.void)
@@ -376,7 +376,7 @@ const all: ReadonlyArray<Named> = [
     name: "sends a stream through its sink and receives it as a stream",
     body: (one, other) =>
       Effect.gen(function*() {
-        const reading = yield* Effect.fork(Stream.runCollect(other.stream))
+        const reading = yield* fork(Stream.runCollect(other.stream))
         yield* Stream.run(Stream.make("one ", "two ", "three"), one.sink)
         yield* one.shutdown
         const chunks = Chunk.toReadonlyArray(yield* Fiber.join(reading))

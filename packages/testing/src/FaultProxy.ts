@@ -9,8 +9,10 @@
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { check, wholeNumber } from "./internal/checks.js"
+import { lock } from "./internal/effect/fiber.js"
 import { FaultyServer, host } from "./internal/faultyServer.js"
-import { check, treatment, whole } from "./internal/treatment.js"
+import { treatment } from "./internal/treatment.js"
 
 /**
  * The faults for the bytes of one direction, in real time. Every field is optional; without it the bytes pass
@@ -199,13 +201,19 @@ export interface Options {
  */
 export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, never, Scope.Scope> =>
   Effect.gen(function*() {
-    check("target.host", target.host, typeof target.host === "string" && target.host !== "", "a string, not empty")
-    whole("target.port", target.port, 1, 65_535)
-    whole("seed", seed, Number.MIN_SAFE_INTEGER)
+    check(
+      "FaultProxy",
+      "target.host",
+      target.host,
+      typeof target.host === "string" && target.host !== "",
+      "a string, not empty"
+    )
+    wholeNumber("FaultProxy", "target.port", target.port, 1, 65_535)
+    wholeNumber("FaultProxy", "seed", seed, Number.MIN_SAFE_INTEGER)
     const untouched = treatment({})
     // Opens and closes of the port run one after another, the one at the scope's end included.
-    const turns = Effect.unsafeMakeSemaphore(1)
-    const inTurn = (change: () => Promise<void>) => Effect.uninterruptible(turns.withPermits(1)(Effect.promise(change)))
+    const alone = lock()
+    const inTurn = (change: () => Promise<void>) => Effect.uninterruptible(alone(Effect.promise(change)))
 
     const server = new FaultyServer({ host: target.host, port: target.port }, seed, untouched)
     yield* Effect.acquireRelease(inTurn(() => server.listen()), () => inTurn(() => server.stop()))
@@ -218,7 +226,7 @@ export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, n
       host,
       port: server.port,
       set,
-      heal: Effect.zipRight(set("both", {}), welcome("Accept")),
+      heal: Effect.andThen(set("both", {}), welcome("Accept")),
       reset: Effect.sync(() => {
         const present = server.present()
         for (const pair of present) pair.reset()

@@ -6,7 +6,8 @@
  */
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import * as FiberId from "effect/FiberId"
+import { dieMessage, fork, interrupt, withFiber } from "./internal/effect/fiber.js"
+import { runLater, withScheduler } from "./internal/effect/scheduler.js"
 import { sampled } from "./internal/grid.js"
 import * as SteppingScheduler from "./SteppingScheduler.js"
 
@@ -137,8 +138,6 @@ const moments: ReadonlyArray<Moment> = ["before others run", "after others ran"]
 /** After this many turns of the scheduler, everything still waiting waits for time or for a peer. */
 const turns = 200
 
-const interrupt = (fiber: Fiber.RuntimeFiber<any, any>) => fiber.unsafeInterruptAsFork(FiberId.none)
-
 /** One run: a scheduler for all its fibers, and the fibers that it interrupts. */
 class Run {
   private readonly scheduler: SteppingScheduler.SteppingScheduler
@@ -151,7 +150,7 @@ class Run {
   /** Returns a `ForkSubject` for the subject with this number, which is interrupted at this step. */
   fork(subject: number, at: number): ForkSubject {
     return (effect) =>
-      Effect.fork(Effect.withFiberRuntime((fiber) => {
+      fork(withFiber((fiber) => {
         this.watches[subject] = this.scheduler.watch(fiber, { at, ...this.stop() })
         return effect
       }))
@@ -163,7 +162,7 @@ class Run {
     at: V
   ): Effect.Effect<ReadonlyArray<V & { moment: Moment; budget: number; problem: string }>, never, R> =>
     Effect.map(
-      Effect.withScheduler(run, this.scheduler),
+      withScheduler(run, this.scheduler),
       (problems) => problems.map((problem) => ({ ...at, moment: this.moment, budget: this.budget, problem }))
     )
 
@@ -190,11 +189,11 @@ class Run {
 
   /** Gives the other fibers this many turns. */
   private pass(left: number, then: () => void): void {
-    this.scheduler.scheduleTask(() => left === 0 ? then() : this.pass(left - 1, then), 0)
+    runLater(this.scheduler, () => left === 0 ? then() : this.pass(left - 1, then))
   }
 }
 
-const endless = (maxSteps: number) => Effect.dieMessage(`the program has not ended after ${maxSteps} steps`)
+const endless = (maxSteps: number) => dieMessage(`the program has not ended after ${maxSteps} steps`)
 
 /**
  * Runs `run` once for every runtime step of the fiber that it forks with `forkSubject`, and interrupts that fiber at

@@ -8,6 +8,7 @@ import * as TransportSession from "@socketpool/core/TransportSession"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import { wholeNumber } from "./internal/checks.js"
 import { connected, highWaterMark as usual, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
@@ -59,11 +60,7 @@ export const pair = (
 ): Effect.Effect<readonly [Connection, Connection], never, Scope.Scope> =>
   Effect.suspend(() => {
     const { highWaterMark = usual, ...rest } = options
-    if (!(Number.isSafeInteger(highWaterMark) && highWaterMark >= 1)) {
-      throw new RangeError(
-        `MemoryConnection: highWaterMark must be a whole number of at least 1, but is ${String(highWaterMark)}`
-      )
-    }
+    wholeNumber("MemoryConnection", "highWaterMark", highWaterMark, 1)
     const [near, far] = connected(address("near"), address("far"), highWaterMark)
     return Effect.all([
       TransportSession.connection({ ...rest, transport: near }),

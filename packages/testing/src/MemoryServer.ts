@@ -14,8 +14,9 @@ import * as TransportSession from "@socketpool/core/TransportSession"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { layerOf } from "./internal/effect/fiber.js"
 import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
@@ -205,7 +206,7 @@ export const make = <R = never>(
     return {
       connect: (options = {}) => Effect.map(openInTime(options, Effect.succeed), (session) => session.lend()),
       pool,
-      layer: (options) => Layer.scoped(Pool, pool(options)),
+      layer: (options) => layerOf(Pool, pool(options)),
       welcome: (next) => Effect.sync(() => void (how = next)),
       reset: each((peer) => peer.reset()),
       end: each((peer) => peer.shutdown()),

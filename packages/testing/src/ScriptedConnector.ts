@@ -9,8 +9,9 @@ import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as FiberId from "effect/FiberId"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
+import { async, promise, settle, wallMillis } from "./internal/effect/fiber.js"
 
 /**
  * The behaviour of one open or one close.
@@ -93,7 +94,7 @@ export interface ScriptedConnector {
 }
 
 /** Never ends, without a timer: the timer of `Effect.never` would keep everything of an abandoned run in memory. */
-const never = Effect.async<never>(() => {})
+const never = async<never>(() => {})
 
 const behave = (behaviour: Behaviour, fail: Effect.Effect<never, ScriptedOpenError>) => {
   if (behaviour === "ok") return Effect.void
@@ -153,7 +154,7 @@ export const make = (script: {
   /** The start time of every close in progress, in milliseconds. */
   const closingSince = new Map<ScriptedConnection, number>()
 
-  const now = () => clock!.unsafeCurrentTimeMillis()
+  const now = () => wallMillis(clock!)
 
   const overdue = (): number => {
     let count = 0
@@ -164,7 +165,7 @@ export const make = (script: {
   }
 
   const connect = (): ScriptedConnection => {
-    const gone = Deferred.unsafeMake<void>(FiberId.none)
+    const gone = promise<void>()
     const connection: ScriptedConnection = {
       id: connections.length + 1,
       alive: true,
@@ -173,7 +174,7 @@ export const make = (script: {
       closed: Deferred.await(gone),
       kill: () => {
         connection.alive = false
-        Deferred.unsafeDone(gone, Effect.void)
+        settle(gone, Exit.void)
       }
     }
     connections.push(connection)

@@ -3,9 +3,11 @@
  *
  * @since 0.1.0
  */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
-import * as Random from "effect/Random"
+import { clockOf } from "./internal/effect/clock.js"
+import { exitOf } from "./internal/effect/fiber.js"
+import { start } from "./internal/effect/scheduler.js"
 import { SeededScheduler } from "./internal/seededScheduler.js"
 import { VirtualClock } from "./internal/virtualClock.js"
 import * as Rng from "./Rng.js"
@@ -124,10 +126,7 @@ export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, optio
   const rng = Rng.make(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995)
   const scheduler = new SeededScheduler(rng, yieldProbability)
   const clock = new VirtualClock()
-  const fiber = Effect.runFork(
-    program.pipe(Effect.withRandom(Random.make(seed)), Effect.withClock(clock)),
-    { scheduler, immediate: false }
-  )
+  const fiber = start(program, { scheduler, clock: clockOf(clock), seed })
   let problems = none
 
   const canAdvance = () => clock.next !== undefined && clock.next <= maxMillis
@@ -135,7 +134,7 @@ export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, optio
   const run = (): End => {
     for (;;) {
       if (scheduler.isIdle) {
-        if (fiber.unsafePoll() !== null) return "Done"
+        if (exitOf(fiber) !== undefined) return "Done"
         if (!canAdvance()) return "Stuck"
         clock.advance()
         continue
@@ -152,7 +151,7 @@ export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, optio
   return {
     seed,
     end,
-    exit: fiber.unsafePoll() ?? undefined,
+    exit: exitOf(fiber),
     problems,
     steps: scheduler.steps,
     hash: scheduler.hash,

@@ -4,8 +4,8 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import * as Tracer from "effect/Tracer"
-import type * as Types from "effect/Types"
+import type * as Tracer from "effect/Tracer"
+import { recorderOf } from "./internal/effect/tracer.js"
 
 /**
  * A tracer and its spans so far, in the order in which they began.
@@ -44,35 +44,7 @@ export interface Recorder {
  */
 export const recorder = (): Recorder => {
   const spans: Array<Tracer.Span> = []
-  const tracer = Tracer.make({
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
-      const span: Types.Mutable<Tracer.Span> = {
-        _tag: "Span",
-        spanId: `${spans.length + 1}`,
-        traceId: parent._tag === "Some" ? parent.value.traceId : `${spans.length + 1}`,
-        sampled: true,
-        name,
-        parent,
-        context,
-        links,
-        kind,
-        attributes,
-        status: { _tag: "Started", startTime },
-        end: (endTime, exit) => {
-          if (span.status._tag === "Ended") throw new Error(`the span ${name} has already ended`)
-          span.status = { _tag: "Ended", startTime, endTime, exit }
-        },
-        attribute: (key, value) => void attributes.set(key, value),
-        event: () => {},
-        addLinks: (more) => void (span.links = [...span.links, ...more])
-      }
-      spans.push(span)
-      return span
-    },
-    context: (run) => run()
-  })
-  return { spans, tracer }
+  return { spans, tracer: recorderOf(spans) }
 }
 
 /**

@@ -5,8 +5,8 @@
  * @since 0.1.0
  */
 import type * as Fiber from "effect/Fiber"
-import * as Scheduler from "effect/Scheduler"
-import * as ForcedYield from "./internal/forcedYield.js"
+import type * as Scheduler from "effect/Scheduler"
+import { costInSteps, ForcingScheduler, ordinary, stepsInARow, type Task } from "./internal/effect/scheduler.js"
 
 type AnyFiber = Fiber.RuntimeFiber<any, any>
 
@@ -68,8 +68,8 @@ class Watched implements Watch {
   }
 }
 
-class SteppingSchedulerImpl implements SteppingScheduler {
-  private readonly base = new Scheduler.MixedScheduler(2048)
+class SteppingSchedulerImpl extends ForcingScheduler implements SteppingScheduler {
+  private readonly base = ordinary()
   private readonly watched = new Map<AnyFiber, Watched>()
   private all: Watched | undefined = undefined
   /** Fibers between the yield of their stop and the queue. */
@@ -77,7 +77,9 @@ class SteppingSchedulerImpl implements SteppingScheduler {
   /** The fiber that returns from a forced yield, or has just done so. */
   private resumed: AnyFiber | undefined = undefined
 
-  constructor(private readonly budget: number) {}
+  constructor(private readonly budget: number) {
+    super()
+  }
 
   watch(fiber: AnyFiber | "all", stop: Stop): Watch {
     const watched = new Watched(stop)
@@ -86,19 +88,19 @@ class SteppingSchedulerImpl implements SteppingScheduler {
     return watched
   }
 
-  shouldYield(fiber: AnyFiber): number | false {
+  protected forcesYield(fiber: AnyFiber): boolean {
     const watched = this.watched.get(fiber) ?? this.all
     if (watched?.next() === true) {
       this.stopping.set(fiber, watched)
       watched.stop.strike?.(fiber)
-      return ForcedYield.forced
+      return true
     }
-    const excused = fiber === this.resumed ? ForcedYield.costInSteps() : 0
-    return fiber.currentOpCount > this.budget + excused ? ForcedYield.forced : false
+    const excused = fiber === this.resumed ? costInSteps() : 0
+    return stepsInARow(fiber) > this.budget + excused
   }
 
-  scheduleTask(task: Scheduler.Task, priority: number, fiber?: AnyFiber): void {
-    if (priority !== ForcedYield.forced || fiber === undefined) return this.base.scheduleTask(task, priority, fiber)
+  protected take(task: Task, isForced: boolean, priority: number, fiber: AnyFiber | undefined): void {
+    if (!isForced || fiber === undefined) return this.base.scheduleTask(task, priority, fiber)
     const goOn = () => this.base.scheduleTask(() => this.resume(fiber, task), 0, fiber)
     const aside = this.stopping.get(fiber)?.stop.aside
     this.stopping.delete(fiber)
@@ -106,7 +108,7 @@ class SteppingSchedulerImpl implements SteppingScheduler {
     else aside(goOn, fiber)
   }
 
-  private resume(fiber: AnyFiber, task: Scheduler.Task): void {
+  private resume(fiber: AnyFiber, task: Task): void {
     this.resumed = fiber
     try {
       task()

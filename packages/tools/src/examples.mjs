@@ -107,7 +107,9 @@ const run = (example) =>
     child.on("close", (code) => {
       if (code !== 0) {
         const { line, name } = origin.get(example)
-        console.error(`${name}(${line}): ${code === null ? `still running after ${limit / 1000} s` : `exit code ${code}`}`)
+        console.error(
+          `${name}(${line}): ${code === null ? `still running after ${limit / 1000} s` : `exit code ${code}`}`
+        )
         process.stderr.write(Buffer.concat(output))
         process.exitCode = 1
       }

@@ -19,7 +19,9 @@ const contents = read("docs/README.md")
 const summary = read("README.md").split(/\n\s*\n/)[1].replace(/\s+/g, " ").trim()
 
 /** The pages that the table of contents links to, in its order, each once. */
-const pages = [...new Set([...contents.matchAll(/\]\(([^)#\s]+\.md)\)/g)].map(([, link]) => path.posix.join("docs", link)))]
+const pages = [
+  ...new Set([...contents.matchAll(/\]\(([^)#\s]+\.md)\)/g)].map(([, link]) => path.posix.join("docs", link)))
+]
 
 const files = {
   "llms.txt": [

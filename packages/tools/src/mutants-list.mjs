@@ -2,8 +2,8 @@
 const sockets = ["/connection.test.ts", "/framing.test.ts"]
 
 /**
- * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below `packages/core/src/internal`.
- * `first` are the tests that are run before the others.
+ * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below
+ * `packages/core/src/internal`. `first` are the tests that are run before the others.
  *
  * @type {ReadonlyArray<{ file: string; why: string; first?: Array<string>; before: string; after: string }>}
  */
@@ -270,7 +270,7 @@ export const mutants = [
   },
   {
     file: "transitions/leases.ts",
-    why: "an idle spell does not begin anew",
+    why: "an idle spell does not begin again",
     before: "    slot.since = now\n    enter(state, slot, \"Idle\")",
     after: "    enter(state, slot, \"Idle\")"
   },
@@ -327,7 +327,7 @@ export const mutants = [
   },
   {
     file: "transitions/whole.ts",
-    why: "the backoff goes on for ever once the open that was to end it has been given up",
+    why: "the backoff lasts for ever once the open that was to end it has been aborted",
     before: "state.opening.length === 0) state.backingOff = false",
     after: "false) state.backingOff = false"
   },
@@ -707,7 +707,7 @@ export const mutants = [
     after: ""
   },
 
-  // --- Very many at once ----------------------------------------------------------------------------------------------
+  // --- Very many at once --------------------------------------------------------------------------------------------
   {
     file: "lifecycle.ts",
     why: "all close in one turn of the event loop",
@@ -719,7 +719,7 @@ export const mutants = [
     file: "lifecycle.ts",
     why: "those of later turns are closed only a hundred at a time",
     first: ["/closing.test.ts"],
-    before: "if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.workOff)\n",
+    before: "if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.closeBacklog)\n",
     after: ""
   },
   {
@@ -765,7 +765,7 @@ export const mutants = [
     after: "    this.isShut = true\n"
   },
 
-  // --- Deadlines of operations ----------------------------------------------------------------------------------------
+  // --- Deadlines of operations --------------------------------------------------------------------------------------
   {
     file: "transport/operation.ts",
     why: "what has arrived by the deadline is not looked at",
@@ -819,15 +819,15 @@ export const mutants = [
     file: "alarm.ts",
     why: "an alarm that has rung is not forgotten",
     first: ["/deadlines.test.ts"],
-    before: "if ((this.due() ?? Infinity) === Infinity) this.atRest()\n      else this.arm()",
+    before: "if ((this.due() ?? Infinity) === Infinity) this.onIdle()\n      else this.arm()",
     after: "this.refresh()"
   },
   {
     file: "alarm.ts",
-    why: "a fiber is given up and started anew for every exchange",
+    why: "every exchange stops the fiber and starts another",
     first: ["/deadlines.test.ts"],
-    before: "const restTurns = 4",
-    after: "const restTurns = 1"
+    before: "const idleTurns = 4",
+    after: "const idleTurns = 1"
   },
   {
     file: "alarm.ts",
@@ -1038,7 +1038,7 @@ export const mutants = [
   {
     file: "transport/deadlines.ts",
     why: "timeouts that a program computes pile up",
-    before: "      if (byTimeout.size > keptAtRest) byTimeout.delete(timeout)\n",
+    before: "      if (byTimeout.size > keptIdle) byTimeout.delete(timeout)\n",
     after: ""
   }
 ]

@@ -91,7 +91,8 @@ const MOVED = new Set(
     "PubSub",
     "Runtime",
     "RuntimeFlags",
-    "RuntimeFlagsPatch"
+    "RuntimeFlagsPatch",
+    "Scheduler"
   ].map((name) => `effect/${name}`)
 )
 
@@ -103,6 +104,7 @@ const DIFFERENT = {
     "catchAllCause",
     "catchAllDefect",
     "clock",
+    "dieMessage",
     "either",
     "fork",
     "forkDaemon",
@@ -112,22 +114,31 @@ const DIFFERENT = {
     "repeatN",
     "runtime",
     "tracer",
+    "withClock",
     "withFiberRuntime",
+    "withRandom",
+    "withScheduler",
     "yieldNow",
     "zipLeft",
     "zipRight"
   ],
   Cause: ["failureOption", "isDie", "isFailure", "isInterrupted", "isInterruptedOnly"],
   Channel: ["embedInput", "interruptWhen", "unwrap"],
+  Clock: ["ClockTypeId", "make"],
   Context: ["Tag"],
-  Deferred: ["unsafeDone", "unsafeMake"],
+  Duration: ["decodeUnknown"],
   Inspectable: ["format"],
   Layer: ["scoped", "unwrapEffect", "unwrapScoped"],
+  Random: ["make"],
   Schedule: ["driver", "intersect", "union"],
   Schema: ["Defect", "Literal", "Record", "Union", "decode", "encode", "optionalWith", "parseJson"],
   Scope: ["extend"],
-  Stream: ["fromQueue", "repeatEffectOption", "unwrapScoped"]
+  Stream: ["fromQueue", "repeatEffectOption", "unwrapScoped"],
+  Tracer: ["make"]
 }
+
+/** `unsafeDone`, `unsafePoll` …: Effect 4 puts the word at the end of the name. */
+const UNSAFE = /^unsafe[A-Z]/
 
 /**
  * Everything but the seam (`internal/effect`) uses only names that mean the same in Effect 3 and Effect 4, so that one
@@ -149,10 +160,13 @@ const seam = {
       context.report({ node, messageId: "module", data: { name: node.source.value } })
     },
     MemberExpression(node) {
-      if (node.computed || node.object.type !== "Identifier") return
-      const { name } = node.object
-      if (!Object.hasOwn(DIFFERENT, name) || !DIFFERENT[name].includes(node.property.name)) return
-      context.report({ node, messageId: "member", data: { name: `${name}.${node.property.name}` } })
+      if (node.computed) return
+      const member = node.property.name
+      const of = node.object.type === "Identifier" ? node.object.name : ""
+      const isDifferent = Object.hasOwn(DIFFERENT, of) && DIFFERENT[of].includes(member)
+      if (isDifferent || UNSAFE.test(member)) {
+        context.report({ node, messageId: "member", data: { name: `${of}.${member}` } })
+      }
     }
   })
 }

@@ -14,7 +14,14 @@ const script = (name) => pnpmCommand(["run", name])
 const others = [pins.node[0], pins.node.at(-1)].map(major).filter((version) => version !== major(process.versions.node))
 
 const minute = 60_000
-/** @type {ReadonlyArray<{ name: string; run: [string, ReadonlyArray<string>]; limit: number; env?: NodeJS.ProcessEnv }>} */
+/**
+ * @type {ReadonlyArray<{
+ *   name: string
+ *   run: [string, ReadonlyArray<string>]
+ *   limit: number
+ *   env?: NodeJS.ProcessEnv
+ * }>}
+ */
 const steps = [
   // The searches of the tests are short for a newcomer, and at full length here.
   { name: "test", run: npm("test"), limit: 20 * minute, env: { SOCKETPOOL_SEARCH: "full" } },

@@ -37,8 +37,9 @@ const bad: ReadonlyArray<Bad> = [
     [
       `import * as FiberId from "effect/FiberId"; export const a = FiberId.none`,
       `import * as Effect from "effect/Effect"; export const a = Effect.async`,
-      `import * as Cause from "effect/Cause"; export const a = Cause.isDie`
-    ].map(inCore)
+      `import * as Cause from "effect/Cause"; export const a = Cause.isDie`,
+      `import type { Clock } from "effect/Clock"; export const a = (clock: Clock) => clock.unsafeCurrentTimeMillis()`
+    ].flatMap((code) => [inCore(code), inTesting(code)])
   ),
   ...violate(
     plainTest,
@@ -108,10 +109,10 @@ const good: ReadonlyArray<Fixture> = [
   // Types follow the edition, the seam has the rest, and other packages are free.
   inCore(`import type * as FiberId from "effect/FiberId"; export type A = FiberId.FiberId`),
   inNode(`import * as Effect from "effect/Effect"; export const a = Effect.async`),
-  {
-    file: "packages/core/src/internal/effect",
+  ...["core", "testing"].map((name) => ({
+    file: `packages/${name}/src/internal/effect`,
     code: `import * as Cause from "effect/Cause"; export const a = Cause.isDie`
-  },
+  })),
   ...[
     `it.effect("a", () => Effect.void)`,
     `it.scoped("a", () => Effect.void)`,

@@ -7,7 +7,7 @@ import type { Linked, List } from "./list.js"
 import type { PoolRuntime } from "./runtime.js"
 
 /** A fiber with nothing to wait for stops after this many turns of the scheduler. */
-const restTurns = 4
+const idleTurns = 4
 
 /**
  * A fiber that wakes up late grants as much time again, at most this many milliseconds: the loop has turned by then.
@@ -23,21 +23,22 @@ export class Alarm {
   static of<N extends Linked<N> & { readonly deadline: number }>(
     runtime: PoolRuntime,
     list: List<N>,
-    overdue: (node: N, now: number) => void,
-    atRest?: () => void
+    onDue: (node: N, now: number) => void,
+    onIdle?: () => void
   ): Alarm {
     return new Alarm(runtime, () => list.head?.deadline, (now, until) => {
       for (const node of list) {
         if (node.deadline > until) break
-        overdue(node, now)
+        onDue(node, now)
       }
-    }, atRest)
+    }, onIdle)
   }
 
   private fiber: Fiber<void, never> | undefined = undefined
   /** The latest time until which it sleeps. */
   private until = Infinity
-  private resting = 0
+  /** The turns until a fiber with nothing to wait for stops, while they are counted; otherwise 0. */
+  private turnsLeft = 0
 
   constructor(
     private readonly runtime: PoolRuntime,
@@ -46,7 +47,7 @@ export class Alarm {
     /** Deals with the deadlines up to `until`. That moment is in the past, by the grace they were granted. */
     private readonly ring: (now: number, until: number) => void,
     /** Runs when there has been nothing to wait for, for a while. */
-    private readonly atRest: () => void = constVoid
+    private readonly onIdle: () => void = constVoid
   ) {}
 
   /** Call it after every change of the queue. */
@@ -55,11 +56,11 @@ export class Alarm {
     if (due !== Infinity) {
       if (this.fiber === undefined) this.arm()
       else if (due < this.until) this.rearm()
-    } else if (this.fiber !== undefined && this.resting === 0) {
+    } else if (this.fiber !== undefined && this.turnsLeft === 0) {
       // A queue that is empty for a moment often fills again at once: a served borrower comes back, or lets in the
       // next.
-      this.resting = restTurns
-      this.runtime.later(this.rest)
+      this.turnsLeft = idleTurns
+      this.runtime.later(this.countDown)
     }
   }
 
@@ -72,11 +73,11 @@ export class Alarm {
     if (this.fiber === undefined) this.refresh()
   }
 
-  private readonly rest = (): void => {
-    if (--this.resting > 0) return this.runtime.later(this.rest)
+  private readonly countDown = (): void => {
+    if (--this.turnsLeft > 0) return this.runtime.later(this.countDown)
     if (this.fiber === undefined || (this.due() ?? Infinity) !== Infinity) return
     this.disarm()
-    this.atRest()
+    this.onIdle()
   }
 
   /** Starts again for an earlier deadline: a waiter that returns to its place can be due before later arrivals. */
@@ -99,7 +100,7 @@ export class Alarm {
     fiber.addObserver(() => {
       if (this.fiber !== fiber) return
       this.fiber = undefined
-      if ((this.due() ?? Infinity) === Infinity) this.atRest()
+      if ((this.due() ?? Infinity) === Infinity) this.onIdle()
       else this.arm()
     })
   }

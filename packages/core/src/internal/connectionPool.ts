@@ -26,6 +26,7 @@ import { leases, snapshot } from "./snapshot.js"
 export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> implements ConnectionPool<C, E> {
   readonly [TypeId]: TypeId = TypeId
   readonly name: string
+  readonly concurrency: number
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
   readonly acquire: Effect.Effect<C, E | BorrowError>
   readonly dropExpired: Effect.Effect<number>
@@ -44,6 +45,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     super()
     this.#engine = engine
     this.name = engine.options.name
+    this.concurrency = engine.options.concurrency
     this.get = Borrow.scoped(engine)
     this.acquire = Borrow.manual(engine)
     this.dropExpired = Effect.sync(() => Operations.dropExpired(engine))
@@ -57,7 +59,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     this.leases = Effect.sync(() => leases(engine.state, engine.now()))
     this.advise = Effect.map(
       this.stats,
-      (stats) => PoolAdvice.advise({ stats, concurrency: engine.options.concurrency })
+      (stats) => PoolAdvice.advise({ stats, concurrency: this.concurrency })
     )
   }
 

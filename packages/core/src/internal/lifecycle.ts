@@ -111,7 +111,7 @@ export class ConnectionLifecycle<C, E> {
       if (this.closes++ === 0) this.runtime.later(this.turn)
       this.closeNow(slot, life)
     } else if (this.backlog.push(() => this.closeNow(slot, life)) === 1) {
-      this.runtime.fork(this.workOff)
+      this.runtime.fork(this.closeBacklog)
     }
   }
 
@@ -119,11 +119,11 @@ export class ConnectionLifecycle<C, E> {
     this.closes = 0
   }
 
-  private readonly workOff: Effect.Effect<void> = Effect.flatMap(graceTurn, () => {
+  private readonly closeBacklog: Effect.Effect<void> = Effect.flatMap(graceTurn, () => {
     const end = Math.min(this.done + closesPerTurn, this.backlog.length)
     while (this.done < end) this.backlog[this.done++]!()
     // Yields first: a timer set before these have closed would be due afterwards, and fire in this same turn.
-    if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.workOff)
+    if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.closeBacklog)
     this.backlog.length = 0
     this.done = 0
     return Effect.void

@@ -4,6 +4,7 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { PoolOptions } from "../PoolOptions.js"
+import { own, reject as rejectValue, wholeNumber } from "./checks.js"
 import { sooner } from "./effect/fiber.js"
 import type { DurationInput } from "./effect/value.js"
 import type { Limits } from "./state.js"
@@ -64,15 +65,11 @@ const show = (value: unknown): string => {
   return String(value)
 }
 
-const reject = (option: string, value: unknown, rule: string, where = "Pool.make"): never => {
-  throw new RangeError(`${where}: ${option} must be ${rule}, but is ${show(value)}`)
-}
+const reject = (option: string, value: unknown, rule: string, where = "Pool.make"): never =>
+  rejectValue(where, option, value, rule, show)
 
-/** Checks a count: a whole number, at least `least`. */
-const count = (option: string, value: unknown, least: number, where?: string): number =>
-  typeof value === "number" && Number.isInteger(value) && value >= least ?
-    value :
-    reject(option, value, `a whole number of at least ${least}`, where)
+const count = (option: string, value: unknown, least: number, where = "Pool.make"): number =>
+  wholeNumber(where, option, value, least, Infinity, show)
 
 /** Checks a count that may be omitted or `Infinity`, for no limit. */
 const countOrNone = (option: string, value: unknown, least: number): number =>
@@ -111,9 +108,6 @@ const check = (ok: boolean, option: string, value: unknown, rule: string, where?
 }
 
 const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
-
-/** Copies an object's own properties, so that a polluted prototype sets no option. */
-export const own = <A extends object>(options: A): A => Object.assign(Object.create(null), options)
 
 /**
  * Checks the options and fills in the defaults. Throws a `RangeError` that names the option, the value and the rule.

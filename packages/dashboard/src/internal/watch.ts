@@ -3,6 +3,7 @@
  */
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import { Pool } from "@socketpool/core/Pool"
+import * as PoolAdvice from "@socketpool/core/PoolAdvice"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
@@ -39,8 +40,14 @@ const frame = (event: string, data: unknown): string => `event: ${event}\ndata: 
 
 const snapshotOf = ({ id, pool }: PoolRecord): Effect.Effect<PoolSnapshot> =>
   Effect.map(
-    Effect.all([pool.stats, pool.leases, pool.advise]),
-    ([stats, leases, advice]) => ({ id, name: pool.name, stats, leases: leases.slice(0, maxLeases), advice })
+    Effect.all([pool.stats, pool.leases]),
+    ([stats, leases]) => ({
+      id,
+      name: pool.name,
+      stats,
+      leases: leases.slice(0, maxLeases),
+      advice: PoolAdvice.advise({ stats, concurrency: pool.concurrency })
+    })
   )
 
 export class Watch {

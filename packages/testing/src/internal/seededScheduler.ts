@@ -1,10 +1,9 @@
 /** A scheduler that runs one ready task per call, in an order that a seed determines. */
-import type * as Scheduler from "effect/Scheduler"
 import type { Rng } from "../Rng.js"
-import * as ForcedYield from "./forcedYield.js"
+import { costInSteps, ForcingScheduler, type Task } from "./effect/scheduler.js"
 
-export class SeededScheduler implements Scheduler.Scheduler {
-  private readonly tasks: Array<Scheduler.Task> = []
+export class SeededScheduler extends ForcingScheduler {
+  private readonly tasks: Array<Task> = []
   /** The runtime steps of all fibers together until the next forced yield. */
   private untilYield: number
   private high = 0x9e3779b9
@@ -13,6 +12,7 @@ export class SeededScheduler implements Scheduler.Scheduler {
   steps = 0
 
   constructor(private readonly rng: Rng, private readonly yieldProbability: number) {
+    super()
     this.untilYield = this.drawYield()
   }
 
@@ -25,18 +25,18 @@ export class SeededScheduler implements Scheduler.Scheduler {
     return (this.high >>> 0) * 2 ** 21 + (this.low >>> 11)
   }
 
-  shouldYield(): number | false {
+  protected forcesYield(): boolean {
     if (--this.untilYield > 0) return false
     this.untilYield = this.drawYield()
-    return ForcedYield.forced
+    return true
   }
 
-  scheduleTask(task: Scheduler.Task, priority: number): void {
+  protected take(task: Task, isForced: boolean): void {
     // The cost of the yield itself does not count, nor does the step before which it came. So the fiber makes progress
     // under every probability.
     this.tasks.push(
-      priority !== ForcedYield.forced ? task : () => {
-        this.untilYield += ForcedYield.costInSteps() + 1
+      !isForced ? task : () => {
+        this.untilYield += costInSteps() + 1
         task()
       }
     )

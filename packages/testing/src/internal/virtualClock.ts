@@ -1,42 +1,26 @@
 /** A clock that stands still until `advance` moves it to the next moment at which a sleeper wakes. */
-import * as Clock from "effect/Clock"
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+import type { Time } from "./effect/clock.js"
 
 interface Sleeper {
   readonly until: number
   readonly wake: () => void
 }
 
-export class VirtualClock implements Clock.Clock {
-  readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
+export class VirtualClock implements Time {
   /** Milliseconds since the start. */
   now = 0
   /** Sorted by wake time, the next one last. */
   private readonly sleepers: Array<Sleeper> = []
 
-  readonly currentTimeMillis = Effect.sync(() => this.unsafeCurrentTimeMillis())
-  readonly currentTimeNanos = Effect.sync(() => this.unsafeCurrentTimeNanos())
-
-  unsafeCurrentTimeMillis(): number {
-    return this.now
-  }
-
-  unsafeCurrentTimeNanos(): bigint {
-    return BigInt(Math.round(this.now * 1e6))
-  }
-
-  sleep(duration: Duration.Duration): Effect.Effect<void> {
-    return Effect.async((resume) => {
-      const until = this.now + Duration.toMillis(duration)
-      if (until === Infinity) return
-      const sleeper: Sleeper = { until, wake: () => resume(Effect.void) }
-      this.insert(sleeper)
-      return Effect.sync(() => {
-        const index = this.sleepers.lastIndexOf(sleeper)
-        if (index !== -1) this.sleepers.splice(index, 1)
-      })
-    })
+  wakeAfter(millis: number, wake: () => void): (() => void) | undefined {
+    const until = this.now + millis
+    if (until === Infinity) return undefined
+    const sleeper: Sleeper = { until, wake }
+    this.insert(sleeper)
+    return () => {
+      const index = this.sleepers.lastIndexOf(sleeper)
+      if (index !== -1) this.sleepers.splice(index, 1)
+    }
   }
 
   /** The number of sleepers. */

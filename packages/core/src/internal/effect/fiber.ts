@@ -96,7 +96,8 @@ export interface Executor {
 }
 
 export const executor = (surroundings: Surroundings<never>): Executor => {
-  // The builder may have been uninterruptible; its fibers are not. (No fiber inherits that its builder was interrupted.)
+  // The builder may have been uninterruptible; its fibers are not. (No fiber inherits that its builder was
+  // interrupted.)
   const own = Runtime.make({
     context: surroundings.context,
     fiberRefs: surroundings.fiberRefs,

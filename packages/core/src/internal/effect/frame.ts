@@ -19,7 +19,7 @@ interface Stack {
 const stackOf = (fiber: Holder): Stack => fiber as unknown as Stack
 
 /** Whether the fiber is about to fail without asking its handlers. */
-const isStruck = (fiber: Stack): boolean =>
+const hasPendingInterrupt = (fiber: Stack): boolean =>
   RuntimeFlags.interruptible(fiber.currentRuntimeFlags) && fiber.isInterrupted()
 
 const shut = RuntimeFlagsPatch.disable(RuntimeFlags.Interruption)
@@ -30,19 +30,19 @@ const reopen = { _op: "RevertFlags", patch: RuntimeFlagsPatch.enable(RuntimeFlag
  * The continuation of an effect: the fiber calls one of the two methods, once, and uninterruptible.
  *
  * It is a frame for the fiber's stack at the same time: one of a `matchCauseEffect` that an interrupted fiber does not
- * skip. When the fiber is interrupted, the frame poses as the end of a region with other flags. The fiber then asks it for
- * the `patch`, and the frame puts itself back for the next step, when the fiber is uninterruptible.
+ * skip. When the fiber is interrupted, the frame poses as the end of a region with other flags. The fiber then asks it
+ * for the `patch`, and the frame puts itself back for the next step, when the fiber is uninterruptible.
  *
  * Make it with `new` of a subclass. V8 soon allocates object literals that outlive a round of its young collector among
  * the old ones, and those keep alive everything that they have ever led to. That halved the throughput of many waiters.
  */
 export abstract class Frame<A, E, B, E2, R> {
   private isShut = false
-  /** The fiber is not interrupted while it has these. It is asked several times a step, and so answers at once. */
-  private readonly calm: object
+  /** The fiber is not interrupted while it has these. Comparing them is cheap; `_op` is read several times a step. */
+  private readonly refsBefore: object
 
   constructor(readonly fiber: Holder) {
-    this.calm = stackOf(fiber)._fiberRefs
+    this.refsBefore = stackOf(fiber)._fiberRefs
   }
 
   abstract onFailure(cause: Cause<E>): Effect.Effect<B, E2, R>
@@ -55,7 +55,7 @@ export abstract class Frame<A, E, B, E2, R> {
 
   protected get _op(): "OnSuccessAndFailure" | "RevertFlags" {
     const stack = stackOf(this.fiber)
-    return stack._fiberRefs === this.calm || !isStruck(stack) ? "OnSuccessAndFailure" : "RevertFlags"
+    return stack._fiberRefs === this.refsBefore || !hasPendingInterrupt(stack) ? "OnSuccessAndFailure" : "RevertFlags"
   }
 
   protected get patch(): RuntimeFlagsPatch.RuntimeFlagsPatch {

@@ -1,7 +1,8 @@
 /**
  * The seam to Effect: metrics whose values are read when somebody collects them.
  *
- * A metric of Effect is a key and a hook, and a collector asks the hook. Here the hook answers with a function's result.
+ * A metric of Effect is a key and a hook, and a collector asks the hook. Here the hook answers with a function's
+ * result.
  */
 import * as Metric from "effect/Metric"
 import * as MetricBoundaries from "effect/MetricBoundaries"

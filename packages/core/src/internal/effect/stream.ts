@@ -39,7 +39,9 @@ export const hub = <A>(kept: number, isLast: (value: A) => boolean, hasEnded: ()
   }
 }
 
-/** Sends the channel's input and emits the stream. An error of either ends the channel; the end of the input does not. */
+/**
+ * Sends the channel's input and emits the stream. An error of either ends the channel; the end of the input does not.
+ */
 export const duplex = <E, IE>(
   stream: Stream.Stream<Uint8Array, E>,
   send: (data: Uint8Array | string) => Effect.Effect<void, E>

@@ -9,11 +9,11 @@ import type { Holder } from "../state.js"
 /** An operation with a deadline. */
 export interface Timed extends Linked<Timed> {
   deadline: number
-  readonly overdue: () => void
+  readonly onTimeout: () => void
 }
 
 /** Distinct timeouts whose objects are kept for the next operation, per clock. */
-const keptAtRest = 16
+const keptIdle = 16
 
 /** The deadlines of one clock, by timeout in milliseconds. */
 type ByTimeout = Map<number, Deadlines>
@@ -39,7 +39,7 @@ export class Deadlines {
   private static make(fiber: Holder, clock: Clock.Clock, byTimeout: ByTimeout, timeout: number): Deadlines {
     const deadlines = new Deadlines(PoolRuntime.make("deadlines", onlyTime(fiber, clock), clock), timeout, () => {
       // A lone request after the other finds its object again; a program that computes timeouts does not pile them up.
-      if (byTimeout.size > keptAtRest) byTimeout.delete(timeout)
+      if (byTimeout.size > keptIdle) byTimeout.delete(timeout)
     })
     byTimeout.set(timeout, deadlines)
     return deadlines
@@ -51,12 +51,12 @@ export class Deadlines {
   private constructor(
     private readonly runtime: PoolRuntime.PoolRuntime,
     private readonly timeout: number,
-    atRest: () => void
+    onIdle: () => void
   ) {
     this.alarm = Alarm.of(runtime, this.pending, (operation) => {
       // An operation that has ended because another did is not in the list any more.
-      if (this.pending.remove(operation)) operation.overdue()
-    }, atRest)
+      if (this.pending.remove(operation)) operation.onTimeout()
+    }, onIdle)
   }
 
   add(operation: Timed): void {

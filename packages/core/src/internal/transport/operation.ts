@@ -105,7 +105,7 @@ class Timer implements Timed {
   }
 
   /** Looks at the bytes that have arrived by now first. */
-  overdue(): void {
+  onTimeout(): void {
     const { transport } = this.operation.session
     if (transport.catchUp === undefined) this.operation.tooLate()
     else this.stopCatchingUp = transport.catchUp(() => this.operation.tooLate())

@@ -1,0 +1,74 @@
+/**
+ * The seam to Effect: every name of Effect that another major version spells or means differently. Everything else in
+ * this package imports only names that mean the same. This file has fibers, time, deferreds and layers.
+ */
+import * as Clock from "effect/Clock"
+import type * as Context from "effect/Context"
+import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
+import type { RuntimeFiber } from "effect/Fiber"
+import * as FiberId from "effect/FiberId"
+import * as Layer from "effect/Layer"
+import type { Option } from "effect/Option"
+import * as Scope from "effect/Scope"
+
+// --- Fibers ---------------------------------------------------------------------------------------------------------
+
+export type Fiber<A, E> = RuntimeFiber<A, E>
+
+export type AnyFiber = RuntimeFiber<any, any>
+
+export const withFiber: <A, E, R>(f: (fiber: AnyFiber) => Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> =
+  Effect.withFiberRuntime
+
+export const fork: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber<A, E>, never, R> = Effect.fork
+
+/** Interrupts a fiber without waiting for it. */
+export const interrupt = (fiber: AnyFiber): void => fiber.unsafeInterruptAsFork(FiberId.none)
+
+/** The fiber's exit; `undefined` if it has not ended. */
+export const exitOf = <A, E>(fiber: Fiber<A, E>): Exit.Exit<A, E> | undefined => fiber.unsafePoll() ?? undefined
+
+export const async: <A, E = never>(
+  register: (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<unknown>
+) => Effect.Effect<A, E> = Effect.async as any
+
+export const dieMessage: (message: string) => Effect.Effect<never> = Effect.dieMessage
+
+/** Runs an effect once, and then this many times more. */
+export const repeat: <A, E, R>(effect: Effect.Effect<A, E, R>, times: number) => Effect.Effect<A, E, R> = Effect.repeatN
+
+/** Runs one effect after another, each alone. */
+export const lock = (): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> =>
+  Effect.unsafeMakeSemaphore(1).withPermits(1)
+
+// --- Time -----------------------------------------------------------------------------------------------------------
+
+export const liveClock = (): Clock.Clock => Clock.make()
+
+export const withClock: <A, E, R>(effect: Effect.Effect<A, E, R>, clock: Clock.Clock) => Effect.Effect<A, E, R> =
+  Effect.withClock
+
+export const wallMillis = (clock: Clock.Clock): number => clock.unsafeCurrentTimeMillis()
+
+/** The duration that a value stands for, if it stands for one. */
+export const durationOf: (value: unknown) => Option<Duration.Duration> = Duration.decodeUnknown
+
+// --- Deferreds, scopes and layers -----------------------------------------------------------------------------------
+
+export const promise = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.unsafeMake(FiberId.none)
+
+export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit.Exit<A, E>): void =>
+  Deferred.unsafeDone(deferred, exit)
+
+export const provideScope: <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  scope: Scope.Scope
+) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.extend
+
+export const layerOf: <I, S, E, R>(
+  tag: Context.Tag<I, S>,
+  make: Effect.Effect<S, E, R>
+) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.scoped
