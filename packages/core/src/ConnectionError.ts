@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { defect, literals, optionalKey } from "./internal/effect/schema.js"
+import { see, withoutLinks } from "./internal/help.js"
 
 /**
  * One address that was tried, and the system's code for its failure.
@@ -75,7 +76,7 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
   override get message(): string {
     const cause = this.cause === undefined
       ? ""
-      : `: ${this.cause instanceof Error ? this.cause.message : String(this.cause)}`
+      : `: ${withoutLinks(this.cause instanceof Error ? this.cause.message : String(this.cause)).replace(/\.$/, "")}`
     const code = this.code === undefined ? cause : ` (${this.code})${cause}`
     const attempts = this.attempts.length === 0 ?
       "" :
@@ -83,7 +84,8 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
     const advice = this.code === "ETIMEDOUT"
       ? "The system's own timeout has passed. Is there a firewall in between?"
       : connectAdvice[this.reason]
-    return `Cannot connect to ${this.address}: ${this.reason}${code}${attempts}. ${advice}`
+    const help = see(this._tag, this.reason)
+    return `Cannot connect to ${this.address}: ${this.reason}${code}${attempts}. ${advice}${help}`
   }
 }
 
@@ -96,6 +98,9 @@ const explanation = {
   Desync: "the peer sent bytes that nobody asked for",
   Released: "the lease has ended, and the connection may serve another borrower; use it only during the lease"
 }
+
+/** The reasons whose messages have a link to the manual. */
+const linked: ReadonlySet<string> = new Set(["TooLarge", "Desync", "Released"])
 
 /**
  * Reading from or writing to an open connection failed.
@@ -132,6 +137,8 @@ export class ConnectionError
       "" :
       `, ${this.bytesIntoFrame} bytes into the frame`
     const what = this.code === "ETIMEDOUT" ? "the system has had no answer from the peer" : explanation[this.reason]
-    return `Cannot ${this.operation} on the connection to ${this.address}: ${this.reason}${code}${bytes}: ${what}.`
+    // The end of a connection is an ordinary event; the other reasons are mistakes in the program or the protocol.
+    const help = linked.has(this.reason) ? see(this._tag, this.reason) : ""
+    return `Cannot ${this.operation} on the connection to ${this.address}: ${this.reason}${code}${bytes}: ${what}.${help}`
   }
 }

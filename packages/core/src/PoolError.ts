@@ -6,6 +6,7 @@
 import * as Schema from "effect/Schema"
 import { describeError, describeHolder } from "./internal/describe.js"
 import { defect, literals, optionalKey } from "./internal/effect/schema.js"
+import { see } from "./internal/help.js"
 import { LeaseHolder } from "./PoolLease.js"
 import { PoolStats } from "./PoolStats.js"
 
@@ -66,7 +67,9 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     const connect = "lastConnectError" in this ?
       `; the last open failed with ${describeError(this.lastConnectError)}` :
       ""
-    return `Pool "${this.pool}": ${what} (${counts}${own}${holders}${connect}). Try to ${advice[this.reason]}.`
+    // A caller that does not wait expects this answer.
+    const help = this.reason === "NoWait" ? "" : see(this._tag, this.reason)
+    return `Pool "${this.pool}": ${what} (${counts}${own}${holders}${connect}). Try to ${advice[this.reason]}.${help}`
   }
 }
 
@@ -90,7 +93,9 @@ export class ConnectionNotFoundError
   override get message(): string {
     const expected = this.operation === "drop" ? "in it" : "leased from it"
     return `Pool "${this.pool}": cannot ${this.operation} a connection that is not ${expected}; ` +
-      "it was released or dropped before, has closed, or belongs to another pool. Release each lease once."
+      "it was released or dropped before, has closed, or belongs to another pool. Release each lease once." +
+      // An operator may drop a connection that has just closed.
+      (this.operation === "drop" ? "" : see(this._tag))
   }
 }
 
@@ -111,7 +116,7 @@ export class ConnectTimeoutError
 {
   override get message(): string {
     return `Pool "${this.pool}": opening a connection took longer than ${this.timeoutMillis} ms and was interrupted. ` +
-      "Check the server and the network, or raise connectTimeout."
+      `Check the server and the network, or raise connectTimeout.${see(this._tag)}`
   }
 }
 
@@ -131,7 +136,7 @@ export class PoolClosedError extends Schema.TaggedError<PoolClosedError>("@socke
 ) {
   override get message(): string {
     return `Pool "${this.pool}" is closed: it lends no more connections. ` +
-      "Keep the pool's scope open for as long as the pool is used."
+      `Keep the pool's scope open for as long as the pool is used.${see(this._tag)}`
   }
 }
 

@@ -1,6 +1,7 @@
 /** The text of errors and holders in messages, logs and events. */
 import type { LeaseHolder } from "../PoolLease.js"
 import { fiberNumber } from "./effect/fiber.js"
+import { withoutLinks } from "./help.js"
 import type { Lease } from "./state.js"
 
 /** Returns the name, code and message of a connector's error. Its other fields may hold secrets. */
@@ -8,8 +9,9 @@ export const describeError = (error: unknown): string => {
   if (typeof error !== "object" || error === null) return String(error)
   const fields = error as Record<string, unknown>
   const text = (...keys: ReadonlyArray<string>) =>
-    keys.map((key) => fields[key]).find((value) => typeof value === "string")
-  return [text("name", "_tag") ?? text("code") ?? "an object", text("message")].filter(Boolean).join(": ")
+    keys.map((key) => fields[key]).find((value): value is string => typeof value === "string")
+  return [text("name", "_tag") ?? text("code") ?? "an object", withoutLinks(text("message") ?? "")].filter(Boolean)
+    .join(": ")
 }
 
 /** Returns the holder of a lease and the time held so far. */
