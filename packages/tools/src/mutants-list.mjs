@@ -1,5 +1,5 @@
 /** The tests that see most of what goes wrong between a pool and its transports. */
-const sockets = ["/core/test/connection/", "/framing.test.ts"]
+const sockets = ["/connection/", "/framing.test.ts"]
 
 /**
  * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below `packages/core/src/internal`.
@@ -804,7 +804,7 @@ export const mutants = [
   {
     file: "transport/operation.ts",
     why: "a fiber that stepped aside uses the next holder's connection",
-    first: ["/core/test/connection/"],
+    first: ["/connection/"],
     before: "    if (this.session.holder !== this.connection) return this.end(this.refuse(\"Released\"))\n",
     after: ""
   },
