@@ -149,5 +149,3 @@ export const busy = (world: World) =>
       })
     }
   })
-
-export const scoped = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => Effect.scoped(effect)

@@ -9,97 +9,72 @@ import {
   explored,
   isRunning,
   makeWorld,
-  scoped,
   settle,
   statsOf,
   warm,
   type World
 } from "./explored.js"
 
+type Subject = (world: World) => Effect.Effect<unknown, unknown>
+/** Where the interruption strikes, and the fewest steps that this takes. */
+type Case = readonly [where: string, subject: Subject, atLeast: number]
+
 // F26, H1: double hand-out
 describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
-  it.effect("loses nothing in use on an idle connection", () =>
+  const use: Subject = ({ hold, pool }) => pool.use(hold)
+  const get: Subject = ({ hold, pool }) => Effect.scoped(Effect.flatMap(pool.get, hold))
+  const acquire = (end: "release" | "drop"): Subject => ({ hold, pool }) =>
+    Effect.acquireUseRelease(pool.acquire, hold, (connection) => Effect.orDie(pool[end](connection)))
+  const acquireWith: Subject = ({ hold, pool }) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        pool.acquireWith({ timeout: "1 minute" }),
+        (connection) => Effect.ensuring(restore(hold(connection)), Effect.ignore(pool.release(connection)))
+      )
+    )
+
+  it.effect.each(
+    [
+      ["in use on an idle connection", use, 12],
+      ["in a scoped get", get, 15],
+      ["between acquire and release", acquire("release"), 12],
+      ["between acquire and drop", acquire("drop"), 12]
+    ] as ReadonlyArray<Case>
+  )("loses nothing %s", ([_, subject, atLeast]) =>
     Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.as(warm(world), { subject: world.pool.use(world.hold) }))
-      expectHarmless(report, 12)
+      const report = yield* explored(makeWorld(1), (world) => Effect.as(warm(world), { subject: subject(world) }))
+      expectHarmless(report, atLeast)
     }))
 
-  it.effect("loses nothing in use while a connection is being opened", () =>
+  it.effect.each(
+    [
+      ["in use while a connection is being opened", use, 15, makeWorld(2)],
+      [
+        "in use when opening fails",
+        (world) => Effect.catchTag(world.pool.use(world.hold), "ScriptedOpenError", () => use(world)),
+        20,
+        makeWorld(1, { open: (attempt) => attempt === 1 ? "fail" : "ok" })
+      ],
+      ["in a scoped get that waits for an open", get, 15, makeWorld(1)]
+    ] as ReadonlyArray<readonly [...Case, Effect.Effect<World>]>
+  )("loses nothing %s", ([_, subject, atLeast, cold]) =>
     Effect.gen(function*() {
-      const report = yield* explored(makeWorld(2), (world) => Effect.succeed({ subject: world.pool.use(world.hold) }))
-      expectHarmless(report, 15)
-    }))
-
-  it.effect("loses nothing in use when opening fails", () =>
-    Effect.gen(function*() {
-      const failing = makeWorld(1, { open: (attempt) => attempt === 1 ? "fail" : "ok" })
-      const report = yield* explored(failing, (world) =>
-        Effect.succeed({
-          subject: Effect.catchTag(world.pool.use(world.hold), "ScriptedOpenError", () => world.pool.use(world.hold))
-        }))
-      expectHarmless(report, 20)
-    }))
-
-  it.effect("loses nothing in a scoped get", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.as(warm(world), { subject: scoped(Effect.flatMap(world.pool.get, world.hold)) }))
-      expectHarmless(report, 15)
-    }))
-
-  it.effect("loses nothing in a scoped get that waits for an open", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.succeed({ subject: scoped(Effect.flatMap(world.pool.get, world.hold)) }))
-      expectHarmless(report, 15)
-    }))
-
-  for (const end of ["release", "drop"] as const) {
-    it.effect(`loses nothing between acquire and ${end}`, () =>
-      Effect.gen(function*() {
-        const report = yield* explored(makeWorld(1), (world) =>
-          Effect.as(warm(world), {
-            subject: Effect.acquireUseRelease(
-              world.pool.acquire,
-              world.hold,
-              (connection) => Effect.orDie(world.pool[end](connection))
-            )
-          }))
-        expectHarmless(report, 12)
-      }))
-  }
-
-  // F8
-  it.effect("loses nothing when a connection is handed to a waiter in use", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.map(busy(world), (stage) => ({ ...stage, subject: world.pool.use(world.hold) })))
-      expectHarmless(report, 12)
+      const report = yield* explored(cold, (world) => Effect.succeed({ subject: subject(world) }))
+      expectHarmless(report, atLeast)
     }))
 
   // F8
-  it.effect("loses nothing when a connection is handed to a waiter in a scoped get", () =>
+  it.effect.each(
+    [
+      ["in use", use, 12],
+      ["in a scoped get", get, 15],
+      ["with a timeout of its own", acquireWith, 12]
+    ] as ReadonlyArray<Case>
+  )("loses nothing when a connection is handed to a waiter %s", ([_, subject, atLeast]) =>
     Effect.gen(function*() {
       const report = yield* explored(makeWorld(1), (world) =>
-        Effect.map(busy(world), (stage) => ({
-          ...stage,
-          subject: scoped(Effect.flatMap(world.pool.get, world.hold))
-        })))
-      expectHarmless(report, 15)
-    }))
-
-  it.effect("loses nothing when a connection is handed to a waiter with a timeout of its own", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.map(busy(world), (stage) => ({
-          ...stage,
-          subject: Effect.uninterruptibleMask((restore) =>
-            Effect.flatMap(world.pool.acquireWith({ timeout: "1 minute" }), (connection) =>
-              Effect.ensuring(restore(world.hold(connection)), Effect.ignore(world.pool.release(connection))))
-          )
-        })))
-      expectHarmless(report, 12)
+        Effect.map(busy(world), (stage) => ({ ...stage, subject: subject(world) })))
+      expectHarmless(report, atLeast)
     }))
 
   it.effect("leaves a close running that it strikes", () =>

@@ -3,8 +3,6 @@ import { describe, expect, it } from "@effect/vitest"
 import type { TlsConnection, TlsPool } from "@socketpool/node"
 import type { Scope } from "effect"
 import { Effect, Schedule } from "effect"
-import { spawn } from "node:child_process"
-import * as path from "node:path"
 import type * as tls from "node:tls"
 import { echo, eventually, silent } from "./fixtures/server.js"
 import { ask, make, open } from "./fixtures/tlsClient.js"
@@ -115,24 +113,4 @@ describe("a pool of TLS connections", () => {
         yield* idleCount(pool, 0)
         expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 2, Discarded: 0 })
       })))
-
-  it.scopedLive("does not keep the process alive with idle connections", () =>
-    Effect.gen(function*() {
-      const server = yield* serveTls(echo)
-      const program = path.join(import.meta.dirname, "fixtures", "tlsProgram.ts")
-      const ended = yield* Effect.promise(() =>
-        new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
-          const child = spawn(process.execPath, ["--import", "tsx", program, String(server.port)])
-          let output = ""
-          child.stdout.on("data", (data) => output += data)
-          child.stderr.on("data", (data) => output += data)
-          const timer = setTimeout(() => child.kill("SIGKILL"), 170_000)
-          child.on("exit", (code) => {
-            clearTimeout(timer)
-            resolve({ code, output })
-          })
-        })
-      )
-      expect(ended).toEqual({ code: 0, output: "idle\n" })
-    }))
 })
