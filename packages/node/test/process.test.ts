@@ -3,19 +3,16 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
+import { bundled } from "../../tools/vitest.bundle.js"
 import { echo, lines, serve } from "./fixtures/server.js"
 import { serveTls } from "./fixtures/tlsServer.js"
 
 /** Runs a program to its end. `code` is null if it had to be killed. */
 const run = (program: string, ...args: ReadonlyArray<string>) =>
-  Effect.promise(() =>
-    new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
-      const child = spawn(process.execPath, [
-        "--import",
-        "tsx",
-        path.join(import.meta.dirname, "fixtures", program),
-        ...args
-      ])
+  Effect.promise(async () => {
+    const bundle = await bundled(path.join(import.meta.dirname, "fixtures", program))
+    return new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
+      const child = spawn(process.execPath, [bundle, ...args])
       let output = ""
       child.stdout.on("data", (data) => output += data)
       child.stderr.on("data", (data) => output += data)
@@ -25,7 +22,7 @@ const run = (program: string, ...args: ReadonlyArray<string>) =>
         resolve({ code, output })
       })
     })
-  )
+  })
 
 const server = serve(lines((line, _reply, socket) => {
   if (line === "reset") socket.resetAndDestroy()
