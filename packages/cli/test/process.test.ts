@@ -3,10 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
+import { bundled } from "../../tools/vitest.bundle.js"
 import { exitCodes } from "../src/internal/failure.js"
 
 const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
-const tsx = path.resolve(import.meta.dirname, "../../../node_modules/tsx/dist/loader.mjs")
 
 interface Ended {
   readonly code: number | null
@@ -15,12 +15,13 @@ interface Ended {
 }
 
 /** Runs the command; `act` is called with its output so far and can act on the process. */
-const socketpool = (
+const socketpool = async (
   args: ReadonlyArray<string>,
   act: (out: string, child: ReturnType<typeof spawn>) => void = () => {}
-): Promise<Ended> =>
-  new Promise((done) => {
-    const child = spawn(process.execPath, ["--import", tsx, bin, ...args], { stdio: ["ignore", "pipe", "pipe"] })
+): Promise<Ended> => {
+  const program = await bundled(bin)
+  return new Promise((done) => {
+    const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
     let out = ""
     let err = ""
     child.stdout.setEncoding("utf8").on("data", (text) => {
@@ -30,6 +31,7 @@ const socketpool = (
     child.stderr.setEncoding("utf8").on("data", (text) => err += text)
     child.on("close", (code) => done({ code, out, err }))
   })
+}
 
 type Case = readonly [args: ReadonlyArray<string>, code: number, told: RegExp]
 

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolClosedError } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Logger, LogLevel, Scope, TestClock } from "effect"
-import { audited, forkSettled, id, lineUp, type Options, type Script, settled, setup, warmUp } from "./setup.js"
+import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { audited, forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
 /** Asserts that a fiber that has come to wait ends exactly so much later. */
 const assertEndsAfter = (fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: number) =>
@@ -97,97 +97,6 @@ describe("close", () => {
       yield* TestClock.adjust("1 second")
       assert.strictEqual(connector.live, 0)
     }))
-
-  describe("with leases out", () => {
-    const setupLeased = (options: Options = {}, script: Script = {}) =>
-      Effect.gen(function*() {
-        const { connector, pool } = yield* setup(options, script)
-        const connection = yield* pool.acquire
-        const closing = yield* forkSettled(pool.close)
-        return { connector, pool, connection, closing }
-      })
-
-    it.scoped("waits for them to come back", () =>
-      Effect.gen(function*() {
-        const { closing, connection, connector, pool } = yield* setupLeased()
-        yield* TestClock.adjust("9 seconds")
-        assert.deepStrictEqual([closing.unsafePoll(), connector.live], [null, 1])
-        yield* pool.release(connection)
-        yield* Fiber.join(closing)
-        assert.deepStrictEqual([connector.closed, (yield* pool.stats).closed.PoolClosed], [1, 1])
-      }))
-
-    it.scoped("lets the work of their holders end", () =>
-      Effect.gen(function*() {
-        const { connector, pool } = yield* setup()
-        const holder = yield* forkSettled(pool.use(() => Effect.delay(Effect.sync(() => connector.live), "5 seconds")))
-        const closing = yield* forkSettled(pool.close)
-        yield* TestClock.adjust("5 seconds")
-        assert.strictEqual(yield* Fiber.join(holder), 1)
-        yield* Fiber.join(closing)
-        assert.strictEqual(connector.live, 0)
-      }))
-
-    // F47
-    it.scoped("closes their connections by force after drainTimeout", () =>
-      Effect.gen(function*() {
-        const { closing, connection, connector, pool } = yield* setupLeased({ drainTimeout: "1 second" })
-        yield* assertEndsAfter(closing, 1000)
-        assert.deepStrictEqual([connector.closed, (yield* pool.stats).closed.PoolClosed], [1, 1])
-        assert.strictEqual((yield* Effect.flip(pool.release(connection)))._tag, "ConnectionNotFoundError")
-      }))
-
-    // F47
-    it.scoped("closes their connections by force after 10 seconds unless told otherwise", () =>
-      Effect.gen(function*() {
-        const { closing } = yield* setupLeased()
-        yield* assertEndsAfter(closing, 10_000)
-      }))
-
-    it.scoped("closes their connections at once when drainTimeout is 0", () =>
-      Effect.gen(function*() {
-        const { closing, connector } = yield* setupLeased({ drainTimeout: 0 })
-        yield* settled
-        assert.deepStrictEqual([closing.unsafePoll(), connector.live], [Exit.void, 0])
-      }))
-
-    // F48, G2: finalizer hangs
-    it.scoped("ends within drainTimeout and closeTimeout when their finalizers hang", () =>
-      Effect.gen(function*() {
-        const { closing } = yield* setupLeased({ drainTimeout: "1 second", closeTimeout: "2 seconds" }, {
-          close: () => ({ slow: "1 hour" })
-        })
-        yield* assertEndsAfter(closing, 3000)
-        yield* TestClock.adjust("1 hour")
-      }))
-
-    it.scoped("closes each once when its holder ends after the force", () =>
-      Effect.gen(function*() {
-        const { connector, pool } = yield* setup({ drainTimeout: "1 second" })
-        const holder = yield* forkSettled(Effect.scoped(Effect.andThen(pool.get, Effect.sleep("1 minute"))))
-        const closing = yield* forkSettled(pool.close)
-        yield* TestClock.adjust("1 minute")
-        yield* Fiber.joinAll([holder, closing])
-        assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
-      }))
-
-    it.scoped("keeps them for as long as a connection that has expired is leased", () =>
-      Effect.gen(function*() {
-        const { closing, connection, connector, pool } = yield* setupLeased({ connectionTTL: "1 second" })
-        yield* TestClock.adjust("2 seconds")
-        assert.strictEqual(connector.live, 1)
-        yield* pool.release(connection)
-        yield* Fiber.join(closing)
-      }))
-
-    it.scoped("leaves it to them to drop their connections", () =>
-      Effect.gen(function*() {
-        const { closing, connection, pool } = yield* setupLeased()
-        yield* pool.drop(connection)
-        yield* Fiber.join(closing)
-        assert.strictEqual((yield* pool.stats).closed.Dropped, 1)
-      }))
-  })
 
   describe("fails", () => {
     // F13, G5: close while waiters queue
@@ -364,63 +273,4 @@ describe("close", () => {
       const errors = [yield* Effect.flip(pool.release(connection)), yield* Effect.flip(pool.drop(connection))]
       assert.deepStrictEqual(errors.map((error) => error.operation), ["release", "drop"])
     }))
-})
-
-describe("very many connections that close at once", () => {
-  const many = 2_000
-  type Limits = Pick<Options, "closeTimeout" | "idleTimeout">
-
-  /** A pool with so many idle connections, and how many have closed since the event loop last turned. */
-  const crowded = (options: Limits) =>
-    Effect.gen(function*() {
-      const count = { closed: 0, inTurn: 0, mostInTurn: 0 }
-      const turn = () => {
-        count.inTurn = 0
-        next = setImmediate(turn)
-      }
-      let next = setImmediate(turn)
-      yield* Effect.addFinalizer(() => Effect.sync(() => clearImmediate(next)))
-      const close = () => {
-        count.closed++
-        count.mostInTurn = Math.max(count.mostInTurn, ++count.inTurn)
-      }
-      const open = Effect.acquireRelease(Effect.sync(() => ({})), () => Effect.sync(close))
-      const pool = yield* Pool.make({ open, maxConnections: many, ...options })
-      yield* Effect.scoped(Effect.all(Array.from({ length: many }, () => pool.get), { concurrency: "unbounded" }))
-      return { count, pool }
-    })
-
-  const nextTurn = Effect.promise(() => new Promise<void>((next) => setImmediate(next)))
-
-  const allClosed = (count: { closed: number }) => Effect.repeat(nextTurn, { until: () => count.closed === many })
-
-  type Crowded = Effect.Effect.Success<ReturnType<typeof crowded>>["pool"]
-  const ways: ReadonlyArray<readonly [string, Limits, (pool: Crowded) => Effect.Effect<void>]> = [
-    ["clear", {}, (pool) => pool.clear],
-    ["close", {}, (pool) => pool.close],
-    ["resize", {}, (pool) => pool.resize({ max: 1 }).pipe(Effect.andThen(pool.clear))],
-    ["idleTimeout", { idleTimeout: "50 millis" }, () => Effect.void]
-  ]
-  it.scopedLive.each(ways)(
-    "leave the event loop its turns, and close once each: %s",
-    ([, options, close]) =>
-      Effect.gen(function*() {
-        const { count, pool } = yield* crowded(options)
-        yield* Effect.fork(close(pool))
-        yield* allClosed(count)
-        assert.isAtMost(count.mostInTurn, 500)
-        yield* pool.close
-        assert.strictEqual(count.closed, many)
-      })
-  )
-
-  it.scopedLive("all have their finalizers run, also those whose time to close is over before it was their turn", () =>
-    Effect.gen(function*() {
-      const { count, pool } = yield* crowded({ closeTimeout: 1 })
-      yield* pool.close
-      assert.strictEqual(yield* pool.size, 0)
-      yield* allClosed(count)
-      yield* nextTurn
-      assert.strictEqual(count.closed, many)
-    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
 })

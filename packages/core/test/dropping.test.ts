@@ -1,7 +1,7 @@
 import { assert, describe, it } from "@effect/vitest"
 import { ConnectionNotFoundError } from "@socketpool/core"
 import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
-import { forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
+import { type Connection, forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 /** Asserts that an operation finds no connection, and changes none of the pool's numbers. */
 const assertNotFound = (
@@ -14,6 +14,32 @@ const assertNotFound = (
     assert.deepStrictEqual(yield* Effect.flip(effect), new ConnectionNotFoundError({ pool: pool.name, operation }))
     assert.deepStrictEqual(yield* pool.stats, before)
   })
+
+type Ending = (pool: TestPool) => Effect.Effect<Connection, unknown, Scope.Scope>
+
+const released: Ending = (pool) => Effect.tap(pool.acquire, (connection) => pool.release(connection))
+const dropped: Ending = (pool) => Effect.tap(pool.acquire, (connection) => pool.drop(connection))
+const scoped: Ending = (pool) => Effect.scoped(pool.get)
+const foreign: Ending = () => Effect.flatMap(setup(), (other) => other.pool.get)
+
+// F61, F65, G1: double release
+it.scoped.each(
+  [
+    ["release", "was released before", released],
+    ["release", "was dropped before", dropped],
+    ["release", "was leased by a scope which has closed", scoped],
+    ["release", "is leased from another pool", foreign],
+    ["drop", "was dropped before", dropped],
+    ["drop", "is leased from another pool", foreign]
+  ] as ReadonlyArray<readonly ["release" | "drop", string, Ending]>
+)("%s finds no connection that %s", ([operation, _, end]) =>
+  Effect.gen(function*() {
+    const { pool } = yield* setup()
+    const connection = yield* end(pool)
+    yield* assertNotFound(pool, operation, pool[operation](connection))
+    yield* settled
+    yield* assertNotFound(pool, operation, pool[operation](connection))
+  }))
 
 describe("drop", () => {
   it.scoped("closes an idle connection", () =>
@@ -104,25 +130,6 @@ describe("drop", () => {
       assert.isFalse(connection.alive)
     }))
 
-  // F65, G1: double release
-  it.scoped("finds no connection that was dropped before", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const connection = yield* pool.acquire
-      yield* pool.drop(connection)
-      yield* assertNotFound(pool, "drop", pool.drop(connection))
-      yield* settled
-      yield* assertNotFound(pool, "drop", pool.drop(connection))
-    }))
-
-  // G1: double release
-  it.scoped("finds no connection of another pool", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const other = yield* setup()
-      yield* pool.use((connection) => assertNotFound(other.pool, "drop", other.pool.drop(connection)))
-    }))
-
   it.scoped("finds a connection that is just coming back", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ onRelease: () => Effect.as(Effect.sleep("1 second"), "keep") })
@@ -136,40 +143,6 @@ describe("drop", () => {
 })
 
 describe("release", () => {
-  // F61, G1: double release
-  it.scoped("finds no connection that was released before", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const connection = yield* pool.acquire
-      yield* pool.release(connection)
-      yield* assertNotFound(pool, "release", pool.release(connection))
-    }))
-
-  // G1: double release
-  it.scoped("finds no connection that was dropped before", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const connection = yield* pool.acquire
-      yield* pool.drop(connection)
-      yield* assertNotFound(pool, "release", pool.release(connection))
-    }))
-
-  // G1: double release
-  it.scoped("finds no connection of another pool", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const other = yield* setup()
-      yield* pool.use((connection) => assertNotFound(other.pool, "release", other.pool.release(connection)))
-    }))
-
-  // G1: double release
-  it.scoped("finds no connection that was leased by a scope which has closed", () =>
-    Effect.gen(function*() {
-      const { pool } = yield* setup()
-      const connection = yield* Effect.scoped(pool.get)
-      yield* assertNotFound(pool, "release", pool.release(connection))
-    }))
-
   it.scoped("leaves nothing to do for the scope that leased the connection", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup()

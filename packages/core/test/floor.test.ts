@@ -76,18 +76,6 @@ describe("minConnections", () => {
       assert.deepStrictEqual([yield* pool.size, connector.attempts], [3, 5])
     }))
 
-  // F22
-  it.scoped("are opened at last when the server comes up late, without a call from the user", () =>
-    Effect.gen(function*() {
-      let up = false
-      const { pool } = yield* setup({ minConnections: 3 }, { open: () => up ? "ok" : "fail" })
-      yield* TestClock.adjust("10 seconds")
-      assert.strictEqual(yield* pool.size, 0)
-      up = true
-      yield* TestClock.adjust("24 seconds")
-      assert.strictEqual(yield* pool.size, 3)
-    }))
-
   // F54
   it.scoped("come back after an outage, without a call from the user", () =>
     Effect.gen(function*() {
@@ -106,26 +94,25 @@ describe("minConnections", () => {
     }))
 
   // F22
-  it.scoped("come back after an outage in which opens hang", () =>
-    Effect.gen(function*() {
-      let up = false
-      const { pool } = yield* setup({ minConnections: 3 }, { open: () => up ? "ok" : "never" })
-      yield* TestClock.adjust("1 minute")
-      assert.strictEqual(yield* pool.size, 0)
-      up = true
-      yield* TestClock.adjust("30 seconds")
-      assert.strictEqual(yield* pool.size, 3)
-    }))
-
-  it.scoped("come back after an outage in which opens die", () =>
-    Effect.gen(function*() {
-      let up = false
-      const { pool } = yield* setup({ minConnections: 3 }, { open: () => up ? "ok" : "die" })
-      yield* TestClock.adjust("1 minute")
-      up = true
-      yield* TestClock.adjust("24 seconds")
-      assert.strictEqual(yield* pool.size, 3)
-    }))
+  it.scoped.each(
+    [["fail", "10 seconds", "24 seconds"], ["never", "1 minute", "30 seconds"], [
+      "die",
+      "1 minute",
+      "24 seconds"
+    ]] as const
+  )(
+    "are opened at last when the server comes up late, without a call from the user; until then, opens: %s",
+    ([behaviour, outage, recovery]) =>
+      Effect.gen(function*() {
+        let up = false
+        const { pool } = yield* setup({ minConnections: 3 }, { open: () => up ? "ok" : behaviour })
+        yield* TestClock.adjust(outage)
+        assert.strictEqual(yield* pool.size, 0)
+        up = true
+        yield* TestClock.adjust(recovery)
+        assert.strictEqual(yield* pool.size, 3)
+      })
+  )
 
   it.scoped("are filled when a borrower's open succeeds, without waiting for the backoff", () =>
     Effect.gen(function*() {

@@ -1,246 +1,80 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { Interruptions, ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
+import { ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scheduler, Scope } from "effect"
-import { parked } from "../src/internal/borrow.js"
-import { ConnectionPoolImpl } from "../src/internal/connectionPool.js"
-import { Engine } from "../src/internal/engine.js"
-import { resolve } from "../src/internal/options.js"
-import { Waiter } from "../src/internal/state.js"
+import {
+  busy,
+  type Connection,
+  expectHarmless,
+  explored,
+  isRunning,
+  makeWorld,
+  settle,
+  statsOf,
+  warm,
+  type World
+} from "./explored.js"
 
-type Connection = ScriptedConnector.ScriptedConnection
-type Connector = ScriptedConnector.ScriptedConnector
-type TestPool = ConnectionPoolImpl<Connection, ScriptedConnector.ScriptedOpenError>
-
-/** What is wrong in one run; each scenario adds to it. */
-type Problems = Array<string>
-
-interface World {
-  readonly connector: Connector
-  readonly engine: Engine<Connection, ScriptedConnector.ScriptedOpenError>
-  readonly pool: TestPool
-  readonly problems: Problems
-  /** Holds a connection for a few steps and notices if somebody else holds it too. */
-  readonly hold: (connection: Connection) => Effect.Effect<number>
-}
-
-const makeWorld = (
-  maxConnections: number,
-  script: Parameters<typeof ScriptedConnector.make>[0] = {}
-): Effect.Effect<World> =>
-  Effect.gen(function*() {
-    const connector = ScriptedConnector.make(script)
-    const runtime = yield* Effect.runtime<never>()
-    const clock = yield* Effect.clock
-    const options = resolve({ open: connector.open, name: "explored", maxConnections, minConnections: 0 }, () => "pool")
-    const engine = new Engine({ ...options, open: connector.open }, runtime, clock, () => {})
-    const problems: Problems = []
-    return {
-      connector,
-      engine,
-      pool: new ConnectionPoolImpl(engine),
-      problems,
-      hold: (connection) =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => {
-            if (connection.held) problems.push(`connection ${connection.id} has two holders`)
-            if (!connection.alive) problems.push(`connection ${connection.id} was lent although it is closed`)
-            connection.held = true
-          }),
-          () => Effect.as(Effect.yieldNow(), connection.id),
-          () => Effect.sync(() => connection.held = false)
-        )
-    }
-  })
-
-/** Lets everything that can run do so. */
-const settle = (done: () => boolean) =>
-  Effect.gen(function*() {
-    for (let i = 0; i < 200 && !done(); i++) yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
-    return done()
-  })
-
-/** After the subject has ended: nothing leased, nothing waiting, everything there can be lent again, and it closes. */
-const examine = (world: World) =>
-  Effect.gen(function*() {
-    const { connector, engine, pool, problems } = world
-    const { state } = engine
-    const quiet = yield* settle(() =>
-      state.waiters.length === 0 && state.opening.length === 0 && state.aborting.length === 0 &&
-      state.closing.length === 0 && state.inUse === 0
-    )
-    const stats = yield* pool.stats
-    if (!quiet) problems.push(`it does not come to rest: ${JSON.stringify(stats)}`)
-    problems.push(...connector.audit(stats))
-    if (state.phase === "Running") {
-      const again = yield* Effect.forEach(
-        Array.from({ length: stats.maxConnections }),
-        // A scripted failure that the subject did not live to see is met here.
-        () => Effect.exit(Effect.retry(pool.acquireWith({ timeout: "1 second" }), { times: 1 })),
-        { concurrency: "unbounded" }
-      ).pipe(Effect.fork)
-      if (!(yield* settle(() => again.unsafePoll() !== null))) {
-        problems.push(`it cannot lend ${stats.maxConnections} again: ${JSON.stringify(yield* pool.stats)}`)
-        yield* Fiber.interrupt(again)
-      } else {
-        for (const exit of yield* Fiber.join(again)) {
-          if (Exit.isSuccess(exit)) yield* Effect.ignore(pool.release(exit.value))
-          else problems.push(`it cannot lend again: ${String(exit.cause)}`)
-        }
-      }
-    }
-    const closing = yield* Effect.fork(pool.close)
-    if (!(yield* settle(() => closing.unsafePoll() !== null))) problems.push("it does not close")
-    if (connector.live !== 0) problems.push(`${connector.live} connections are still open after the close`)
-    if (connector.closed !== connector.opened) {
-      problems.push(`${connector.opened} were opened, ${connector.closed} closed`)
-    }
-    return problems
-  })
-
-/** Explores one scenario: `prepare` sets the stage and gives the effect to be interrupted and what comes after. */
-const explored = (
-  world: Effect.Effect<World>,
-  scenario: (world: World) => Effect.Effect<{
-    readonly subject: Effect.Effect<unknown, unknown>
-    readonly meanwhile?: Effect.Effect<unknown>
-    readonly afterwards?: Effect.Effect<unknown>
-  }>
-) =>
-  Interruptions.explore((forkSubject) =>
-    Effect.gen(function*() {
-      const here = yield* world
-      const { afterwards, meanwhile, subject } = yield* scenario(here)
-      const fiber = yield* forkSubject(subject)
-      if (meanwhile !== undefined) yield* meanwhile
-      if (!(yield* settle(() => fiber.unsafePoll() !== null))) here.problems.push("the subject never ends")
-      if (afterwards !== undefined) yield* afterwards
-      return yield* examine(here)
-    })
-  )
-
-const expectHarmless = (report: Interruptions.Report, atLeast: number) => {
-  expect(report.violations).toEqual([])
-  // A program that takes fewer steps than it must has not been explored.
-  expect(report.steps).toBeGreaterThanOrEqual(atLeast)
-}
-
-const warm = (world: World) => Effect.orDie(world.pool.use(() => Effect.void))
-
-/** Somebody has the only connection and gives it back when told to; others wait behind the subject. */
-const busy = (world: World) =>
-  Effect.gen(function*() {
-    const go = yield* Deferred.make<void>()
-    const holder = yield* Effect.fork(
-      world.pool.use((connection) => Effect.andThen(Deferred.await(go), world.hold(connection)))
-    )
-    yield* settle(() => world.engine.state.inUse === 1)
-    const behind: Array<Fiber.RuntimeFiber<number, unknown>> = []
-    return {
-      meanwhile: Effect.gen(function*() {
-        yield* Effect.yieldNow()
-        behind.push(yield* Effect.fork(world.pool.use(world.hold)))
-        yield* settle(() => world.engine.state.waiters.length > 0)
-        yield* Deferred.succeed(go, undefined)
-      }),
-      afterwards: Effect.gen(function*() {
-        yield* Fiber.await(holder)
-        for (const fiber of behind) {
-          if (!(yield* settle(() => fiber.unsafePoll() !== null))) {
-            world.problems.push("the waiter behind the subject was never served")
-            yield* Fiber.interrupt(fiber)
-          }
-        }
-      })
-    }
-  })
-
-const scoped = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>) => Effect.scoped(effect)
+type Subject = (world: World) => Effect.Effect<unknown, unknown>
+/** Where the interruption strikes, and the fewest steps that this takes. */
+type Case = readonly [where: string, subject: Subject, atLeast: number]
 
 // F26, H1: double hand-out
 describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
-  it.effect("loses nothing in use on an idle connection", () =>
+  const use: Subject = ({ hold, pool }) => pool.use(hold)
+  const get: Subject = ({ hold, pool }) => Effect.scoped(Effect.flatMap(pool.get, hold))
+  const acquire = (end: "release" | "drop"): Subject => ({ hold, pool }) =>
+    Effect.acquireUseRelease(pool.acquire, hold, (connection) => Effect.orDie(pool[end](connection)))
+  const acquireWith: Subject = ({ hold, pool }) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        pool.acquireWith({ timeout: "1 minute" }),
+        (connection) => Effect.ensuring(restore(hold(connection)), Effect.ignore(pool.release(connection)))
+      )
+    )
+
+  it.effect.each(
+    [
+      ["in use on an idle connection", use, 12],
+      ["in a scoped get", get, 15],
+      ["between acquire and release", acquire("release"), 12],
+      ["between acquire and drop", acquire("drop"), 12]
+    ] as ReadonlyArray<Case>
+  )("loses nothing %s", ([_, subject, atLeast]) =>
     Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.as(warm(world), { subject: world.pool.use(world.hold) }))
-      expectHarmless(report, 12)
+      const report = yield* explored(makeWorld(1), (world) => Effect.as(warm(world), { subject: subject(world) }))
+      expectHarmless(report, atLeast)
     }))
 
-  it.effect("loses nothing in use while a connection is being opened", () =>
+  it.effect.each(
+    [
+      ["in use while a connection is being opened", use, 15, makeWorld(2)],
+      [
+        "in use when opening fails",
+        (world) => Effect.catchTag(world.pool.use(world.hold), "ScriptedOpenError", () => use(world)),
+        20,
+        makeWorld(1, { open: (attempt) => attempt === 1 ? "fail" : "ok" })
+      ],
+      ["in a scoped get that waits for an open", get, 15, makeWorld(1)]
+    ] as ReadonlyArray<readonly [...Case, Effect.Effect<World>]>
+  )("loses nothing %s", ([_, subject, atLeast, cold]) =>
     Effect.gen(function*() {
-      const report = yield* explored(makeWorld(2), (world) => Effect.succeed({ subject: world.pool.use(world.hold) }))
-      expectHarmless(report, 15)
-    }))
-
-  it.effect("loses nothing in use when opening fails", () =>
-    Effect.gen(function*() {
-      const failing = makeWorld(1, { open: (attempt) => attempt === 1 ? "fail" : "ok" })
-      const report = yield* explored(failing, (world) =>
-        Effect.succeed({
-          subject: Effect.catchTag(world.pool.use(world.hold), "ScriptedOpenError", () => world.pool.use(world.hold))
-        }))
-      expectHarmless(report, 20)
-    }))
-
-  it.effect("loses nothing in a scoped get", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.as(warm(world), { subject: scoped(Effect.flatMap(world.pool.get, world.hold)) }))
-      expectHarmless(report, 15)
-    }))
-
-  it.effect("loses nothing in a scoped get that waits for an open", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.succeed({ subject: scoped(Effect.flatMap(world.pool.get, world.hold)) }))
-      expectHarmless(report, 15)
-    }))
-
-  for (const end of ["release", "drop"] as const) {
-    it.effect(`loses nothing between acquire and ${end}`, () =>
-      Effect.gen(function*() {
-        const report = yield* explored(makeWorld(1), (world) =>
-          Effect.as(warm(world), {
-            subject: Effect.acquireUseRelease(
-              world.pool.acquire,
-              world.hold,
-              (connection) => Effect.orDie(world.pool[end](connection))
-            )
-          }))
-        expectHarmless(report, 12)
-      }))
-  }
-
-  // F8
-  it.effect("loses nothing when a connection is handed to a waiter in use", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.map(busy(world), (stage) => ({ ...stage, subject: world.pool.use(world.hold) })))
-      expectHarmless(report, 12)
+      const report = yield* explored(cold, (world) => Effect.succeed({ subject: subject(world) }))
+      expectHarmless(report, atLeast)
     }))
 
   // F8
-  it.effect("loses nothing when a connection is handed to a waiter in a scoped get", () =>
+  it.effect.each(
+    [
+      ["in use", use, 12],
+      ["in a scoped get", get, 15],
+      ["with a timeout of its own", acquireWith, 12]
+    ] as ReadonlyArray<Case>
+  )("loses nothing when a connection is handed to a waiter %s", ([_, subject, atLeast]) =>
     Effect.gen(function*() {
       const report = yield* explored(makeWorld(1), (world) =>
-        Effect.map(busy(world), (stage) => ({
-          ...stage,
-          subject: scoped(Effect.flatMap(world.pool.get, world.hold))
-        })))
-      expectHarmless(report, 15)
-    }))
-
-  it.effect("loses nothing when a connection is handed to a waiter with a timeout of its own", () =>
-    Effect.gen(function*() {
-      const report = yield* explored(makeWorld(1), (world) =>
-        Effect.map(busy(world), (stage) => ({
-          ...stage,
-          subject: Effect.uninterruptibleMask((restore) =>
-            Effect.flatMap(world.pool.acquireWith({ timeout: "1 minute" }), (connection) =>
-              Effect.ensuring(restore(world.hold(connection)), Effect.ignore(world.pool.release(connection))))
-          )
-        })))
-      expectHarmless(report, 12)
+        Effect.map(busy(world), (stage) => ({ ...stage, subject: subject(world) })))
+      expectHarmless(report, atLeast)
     }))
 
   it.effect("leaves a close running that it strikes", () =>
@@ -249,11 +83,11 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
         Effect.gen(function*() {
           const go = yield* Deferred.make<void>()
           const holder = yield* Effect.fork(world.pool.use(() => Deferred.await(go)))
-          yield* settle(() => world.engine.state.inUse === 1)
+          yield* settle(() => statsOf(world).inUse === 1)
           return {
             subject: world.pool.close,
             meanwhile: Effect.andThen(
-              settle(() => world.engine.state.phase !== "Running"),
+              settle(() => !isRunning(world)),
               Deferred.succeed(go, undefined)
             ),
             afterwards: Fiber.await(holder)
@@ -275,28 +109,14 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
 })
 
 describe("the explorer", { timeout: 60_000 }, () => {
-  /** `use` with the one flaw: who owns what is looked at inside `restore`. */
-  const flawedUse = (world: World) => {
-    const { engine, hold } = world
-    return Effect.uninterruptibleMask((restore) =>
-      Effect.withFiberRuntime<number, unknown>((fiber) => {
-        const now = engine.now()
-        const waiter = new Waiter<Connection>(fiber, undefined, now, now + 10_000, false, undefined)
-        engine.leases.enqueue(waiter, now)
-        return restore(Effect.matchCauseEffect(parked(engine, waiter), {
-          onFailure: (cause) => {
-            engine.leases.withdraw(waiter)
-            return Effect.failCause(cause)
-          },
-          onSuccess: () => {
-            const lease = waiter.lease!
-            return Effect.onExit(hold(engine.leases.present(lease, "Scoped", 0)), (exit) =>
-              Effect.sync(() => engine.leases.end(lease, exit)))
-          }
-        }))
-      })
+  /** A `use` with one flaw: an interrupt can strike after the lease has begun and before this fiber knows it. */
+  const flawedUse = ({ hold, pool }: World) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.flatMap(
+        restore(pool.acquire),
+        (connection) => Effect.ensuring(restore(hold(connection)), Effect.ignore(pool.release(connection)))
+      )
     )
-  }
 
   it.effect("finds the lease that is lost when ownership is looked at inside restore", () =>
     Effect.gen(function*() {

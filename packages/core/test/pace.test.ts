@@ -81,8 +81,7 @@ describe("while the server is down", () => {
 
   const asking: ReadonlyArray<readonly [string, Options, (pool: TestPool) => Effect.Effect<unknown, unknown>]> = [
     ["do not wait", {}, (pool) => pool.acquireWith({ timeout: 0 })],
-    ["find the queue full", { maxPending: 1 }, (pool) => pool.use(() => Effect.void)],
-    ["give up at once", {}, (pool) => Effect.timeout(pool.use(() => Effect.void), 1)]
+    ["find the queue full", { maxPending: 1 }, (pool) => pool.use(() => Effect.void)]
   ]
   it.scoped.each(asking)("those who %s cost it no more either", ([, options, borrow]) =>
     Effect.gen(function*() {
@@ -90,6 +89,20 @@ describe("while the server is down", () => {
       for (let i = 0; i < 100; i++) {
         yield* crowd(pool, 10, Effect.ignore(borrow(pool)))
         yield* TestClock.adjust(10)
+      }
+      assert.isAtLeast(begun.length, 18)
+      assert.isAtMost(mostInASecond(begun), 20)
+      yield* TestClock.adjust("10 seconds")
+    }))
+
+  it.scoped("those who give up at once cost it no more either", () =>
+    Effect.gen(function*() {
+      const { begun, pool } = yield* down({})
+      for (let i = 0; i < 100; i++) {
+        const borrowers = yield* crowd(pool, 10)
+        yield* TestClock.adjust(1)
+        yield* Fiber.interruptAll(borrowers)
+        yield* TestClock.adjust(9)
       }
       assert.isAtLeast(begun.length, 18)
       assert.isAtMost(mostInASecond(begun), 20)

@@ -68,6 +68,12 @@ export const warmUp = (pool: TestPool, connections: number) =>
     yield* Effect.forEach(leased, (connection) => pool.release(connection))
   })
 
+/** Forks this many borrowers at once. Returns the results of all of them. */
+export const crowd = (pool: TestPool, borrowers: number) =>
+  Effect.fork(
+    Effect.all(Array.from({ length: borrowers }, () => Effect.either(pool.use(id))), { concurrency: "unbounded" })
+  )
+
 /** Forks borrowers that wait in the order of their names, and notes in what order they were served. */
 export const lineUp = <N extends string>(pool: TestPool, names: ReadonlyArray<N>) =>
   Effect.gen(function*() {

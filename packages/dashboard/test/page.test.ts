@@ -1,19 +1,22 @@
 // A real browser and a real server on a random loopback port.
-import { describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Pool, type PoolStats } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
 import { Deferred, Effect, Exit, Redacted, Runtime, Scope } from "effect"
-import type { BrowserContextOptions, Page } from "playwright-core"
+import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { browser, visit } from "./fixtures/browser.js"
+import { launch, visit } from "./fixtures/browser.js"
 import { chromium, isMissing } from "./fixtures/programs.js"
 
 const token = "a-token-of-the-test"
 
+// One browser for all tests. Each has a context of its own, which shares nothing with the others.
+let browser: Browser
+
 const open = (options: Dashboard.Options = {}, context: BrowserContextOptions = {}, hash = "") =>
   Effect.gen(function*() {
     const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", token: Redacted.make(token), ...options })
-    return { url, ...(yield* visit(yield* browser, url + hash, context)) }
+    return { url, ...(yield* visit(browser, url + hash, context)) }
   })
 
 /** Waits until an element shows a text. */
@@ -59,6 +62,11 @@ const numbersOf = (stats: PoolStats) => ({
 const verdict = "[data-verdict]"
 
 describe.skipIf(isMissing(chromium))("the page", () => {
+  beforeAll(async () => {
+    browser = await launch()
+  })
+  afterAll(() => browser.close())
+
   it.scopedLive("shows a pool under load, an outage and the recovery, with the pool's own numbers", () =>
     Effect.gen(function*() {
       const backend = new Backend()
@@ -230,7 +238,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       yield* new Backend().pool({ name: "orders" })
       const scope = yield* Scope.make()
       const { url } = yield* Scope.extend(Dashboard.serve({ port: 0, interval: "50 millis" }), scope)
-      const { page } = yield* visit(yield* browser, url)
+      const { page } = yield* visit(browser, url)
       yield* shows(page, "#status", "Live")
       yield* Scope.close(scope, Exit.void)
       yield* shows(page, "#status", /Stream lost.*retrying in \d+ s/)
@@ -243,7 +251,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
       const { url } = yield* Dashboard.serve({ port: 0, host: "0.0.0.0", token: Redacted.make(token) })
-      const { page } = yield* visit(yield* browser, `http://127.0.0.1:${new URL(url).port}/`)
+      const { page } = yield* visit(browser, `http://127.0.0.1:${new URL(url).port}/`)
       yield* shows(page, "#status", "requires its token")
       yield* Effect.promise(async () => {
         await page.fill("#token", "wrong")

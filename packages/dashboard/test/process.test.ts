@@ -3,19 +3,22 @@ import { describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import * as path from "node:path"
 import { promisify } from "node:util"
+import { bundled } from "../../tools/vitest.bundle.js"
+
+/** Runs the program to its end and returns its output. */
+const run = async (...args: ReadonlyArray<string>): Promise<string> => {
+  const program = await bundled(path.join(import.meta.dirname, "fixtures/program.ts"))
+  const { stdout } = await promisify(execFile)(process.execPath, [program, ...args], { timeout: 170_000 })
+  return stdout
+}
 
 describe("a process", () => {
   it("ends once its dashboard has closed", async () => {
-    const program = path.join(import.meta.dirname, "fixtures/program.ts")
-    const { stdout } = await promisify(execFile)(process.execPath, ["--import", "tsx", program], { timeout: 170_000 })
-    expect(stdout).toBe("closed\n")
+    expect(await run()).toBe("closed\n")
   })
 
   it("ends with an open dashboard if it has nothing else to do", async () => {
-    const program = path.join(import.meta.dirname, "fixtures/program.ts")
-    const args = ["--import", "tsx", program, "--left-open"]
-    const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: 170_000 })
-    expect(stdout).toBe("left open\n")
+    expect(await run("--left-open")).toBe("left open\n")
   })
 
   it("finds the generated page up to date", async () => {

@@ -5,12 +5,10 @@ import type { Connection } from "@socketpool/core"
 import { PlatformSocket, TcpConnection, TlsConnection, UnixConnection } from "@socketpool/node"
 import { ConnectionContract } from "@socketpool/testing"
 import { Effect, type Scope } from "effect"
-import * as fs from "node:fs"
-import * as net from "node:net"
-import * as os from "node:os"
-import * as path from "node:path"
+import type * as net from "node:net"
 import { type Behave, serve } from "./fixtures/server.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
+import { serveUnix } from "./fixtures/unixServer.js"
 
 /** Joins the connections that come, two by two: what one sends, the other gets. */
 const relay = (): Behave => {
@@ -29,31 +27,14 @@ const host = "127.0.0.1"
 
 type Open = Effect.Effect<Effect.Effect<Connection, unknown, Scope.Scope>, never, Scope.Scope>
 
-const overUnix: Open = Effect.map(
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const directory = fs.mkdtempSync(path.join(os.tmpdir(), "relay-"))
-      const file = path.join(directory, "socket")
-      const server = net.createServer(relay())
-      await new Promise<void>((done) => server.listen(file, done))
-      return { directory, file, server }
-    }),
-    ({ directory, server }) =>
-      Effect.promise(async () => {
-        await new Promise((done) => server.close(done))
-        fs.rmSync(directory, { recursive: true })
-      })
-  ),
-  ({ file }) => UnixConnection.open({ path: file })
-)
-
+const unixServer = Effect.suspend(() => serveUnix(relay()))
 const server = Effect.suspend(() => serve(relay()))
 const secureServer = Effect.suspend(() => serveTls(relay()))
 
 const transports: Record<string, readonly [Open, ReadonlyArray<ConnectionContract.Ability>]> = {
   "a TCP connection": [Effect.map(server, ({ port }) => TcpConnection.open({ host, port })), []],
   "a TLS connection": [Effect.map(secureServer, ({ port }) => TlsConnection.open({ host, port, ca })), []],
-  "a connection over a Unix socket": [overUnix, []],
+  "a connection over a Unix socket": [Effect.map(unixServer, ({ path }) => UnixConnection.open({ path })), []],
   // It cannot hold its peer back, so it fails when too much comes.
   "a connection over a platform socket": [
     Effect.map(server, ({ port }) =>

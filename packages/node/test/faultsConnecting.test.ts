@@ -5,6 +5,7 @@ import { FaultProxy } from "@socketpool/testing"
 import { Data, Effect, Fiber, Schedule } from "effect"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
+import { bundled } from "../../tools/vitest.bundle.js"
 import { socketsTo } from "./fixtures/census.js"
 import { ask, childServer, echoLines, settled, stall, turn, withPool } from "./fixtures/faults.js"
 import { echo, eventually, lines, serve } from "./fixtures/server.js"
@@ -247,8 +248,8 @@ describe("a process without descriptors", { timeout: 40_000 }, () => {
   it.scopedLive("gets LocalResources, loses no place in the pool, and recovers once there are descriptors", () =>
     Effect.gen(function*() {
       const server = yield* echoing
-      const program = path.join(import.meta.dirname, "fixtures", "exhausted.ts")
-      const command = `ulimit -n 256; exec "$0" --import tsx "$1" "$2"`
+      const program = yield* Effect.promise(() => bundled(path.join(import.meta.dirname, "fixtures", "exhausted.ts")))
+      const command = `ulimit -n 256; exec "$0" "$1" "$2"`
       const { code, output } = yield* Effect.promise(() =>
         new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
           const child = spawn("sh", ["-c", command, process.execPath, program, String(server.port)])

@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
+import { bundled } from "../../tools/vitest.bundle.js"
 
 const program = path.join(import.meta.dirname, "fixtures", "networkFaults.ts")
 
@@ -26,18 +27,22 @@ const isImpossible = ((): boolean => {
 
 /** Runs a program in a network of its own. Returns its output and exit code; `code` is null if it had to be killed. */
 const run = (what: string) =>
-  Effect.async<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resume) => {
-    const child = spawn("unshare", [...apart, process.execPath, "--import", "tsx", program, what])
-    let output = ""
-    child.stdout.on("data", (data) => output += data)
-    child.stderr.on("data", (data) => output += data)
-    const timer = setTimeout(() => child.kill("SIGKILL"), 300_000)
-    child.on("close", (code) => {
-      clearTimeout(timer)
-      resume(Effect.succeed({ code, said: output.trim().split("\n") }))
-    })
-    return Effect.sync(() => void child.kill("SIGKILL"))
-  })
+  Effect.flatMap(
+    Effect.promise(() => bundled(program)),
+    (bundle) =>
+      Effect.async<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resume) => {
+        const child = spawn("unshare", [...apart, process.execPath, bundle, what])
+        let output = ""
+        child.stdout.on("data", (data) => output += data)
+        child.stderr.on("data", (data) => output += data)
+        const timer = setTimeout(() => child.kill("SIGKILL"), 300_000)
+        child.on("close", (code) => {
+          clearTimeout(timer)
+          resume(Effect.succeed({ code, said: output.trim().split("\n") }))
+        })
+        return Effect.sync(() => void child.kill("SIGKILL"))
+      })
+  )
 
 // All at once, because most of the time is spent on waiting for kernels. The longest comes first.
 describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 360_000 }, () => {

@@ -3,15 +3,16 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
-import { lines, serve } from "./fixtures/server.js"
-
-const program = path.join(import.meta.dirname, "fixtures", "program.ts")
+import { bundled } from "../../tools/vitest.bundle.js"
+import { echo, lines, serve } from "./fixtures/server.js"
+import { serveTls } from "./fixtures/tlsServer.js"
 
 /** Runs a program to its end. `code` is null if it had to be killed. */
-const run = (what: string, port: number) =>
-  Effect.promise(() =>
-    new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
-      const child = spawn(process.execPath, ["--import", "tsx", program, what, String(port)])
+const run = (program: string, ...args: ReadonlyArray<string>) =>
+  Effect.promise(async () => {
+    const bundle = await bundled(path.join(import.meta.dirname, "fixtures", program))
+    return new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
+      const child = spawn(process.execPath, [bundle, ...args])
       let output = ""
       child.stdout.on("data", (data) => output += data)
       child.stderr.on("data", (data) => output += data)
@@ -21,30 +22,27 @@ const run = (what: string, port: number) =>
         resolve({ code, output })
       })
     })
-  )
+  })
 
 const server = serve(lines((line, _reply, socket) => {
   if (line === "reset") socket.resetAndDestroy()
 }))
 
 describe("a process with a pool", () => {
-  // F45
-  it.scopedLive("ends by itself once the pool's scope has closed", () =>
+  // F31, F45
+  it.scopedLive.each([
+    ["ends by itself once the pool's scope has closed", "useAndClose", ""],
+    ["ends by itself when only idle connections are left", "leaveIdle", ""],
+    ["survives resets of its connections", "beReset", "ConnectionError\n"]
+  ])("%s", ([_, what, output]) =>
     Effect.gen(function*() {
       const { port } = yield* server
-      expect(yield* run("useAndClose", port)).toEqual({ code: 0, output: "" })
+      expect(yield* run("program.ts", what!, String(port))).toEqual({ code: 0, output })
     }))
 
-  it.scopedLive("ends by itself when only idle connections are left", () =>
+  it.scopedLive("ends by itself when only idle TLS connections are left", () =>
     Effect.gen(function*() {
-      const { port } = yield* server
-      expect(yield* run("leaveIdle", port)).toEqual({ code: 0, output: "" })
-    }))
-
-  // F31
-  it.scopedLive("survives resets of its connections", () =>
-    Effect.gen(function*() {
-      const { port } = yield* server
-      expect(yield* run("beReset", port)).toEqual({ code: 0, output: "ConnectionError\n" })
+      const { port } = yield* serveTls(echo)
+      expect(yield* run("tlsProgram.ts", String(port))).toEqual({ code: 0, output: "idle\n" })
     }))
 })

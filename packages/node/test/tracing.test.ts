@@ -6,12 +6,9 @@ import type { Connection } from "@socketpool/core"
 import { PlatformSocket, TcpPool, TlsPool, UnixPool } from "@socketpool/node"
 import { Spans } from "@socketpool/testing"
 import { Effect, type Scope } from "effect"
-import * as fs from "node:fs"
-import * as net from "node:net"
-import * as os from "node:os"
-import * as path from "node:path"
 import { echo, serve } from "./fixtures/server.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
+import { serveUnix } from "./fixtures/unixServer.js"
 
 const call = (connection: Connection) => Effect.zipRight(connection.send("x"), connection.recv())
 
@@ -26,24 +23,6 @@ const attributesOf = (
     assert.strictEqual(id, 1)
     return rest
   })
-
-const unixServer = Effect.acquireRelease(
-  Effect.promise(() =>
-    new Promise<{ readonly path: string; readonly close: () => void }>((done) => {
-      const folder = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-"))
-      const file = path.join(folder, "s")
-      const server = net.createServer(echo).listen(file, () =>
-        done({
-          path: file,
-          close: () => {
-            server.close()
-            fs.rmSync(folder, { recursive: true, force: true })
-          }
-        }))
-    })
-  ),
-  ({ close }) => Effect.sync(close)
-)
 
 describe("the spans of a pool of sockets name the server", () => {
   it.scopedLive("over TCP", () =>
@@ -69,7 +48,7 @@ describe("the spans of a pool of sockets name the server", () => {
 
   it.scopedLive("over a Unix socket", () =>
     Effect.gen(function*() {
-      const { path } = yield* unixServer
+      const { path } = yield* serveUnix(echo)
       assert.deepInclude(yield* attributesOf(UnixPool.make({ path })), {
         "server.address": path,
         "network.transport": "unix"

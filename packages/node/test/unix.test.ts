@@ -6,50 +6,13 @@ import { Cause, Effect, Exit, Fiber, Schedule, type Scope } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
-import * as os from "node:os"
 import * as path from "node:path"
 import { unixSockets } from "./fixtures/census.js"
-import { type Behave, echo, eventually, silent } from "./fixtures/server.js"
+import { echo, eventually, silent } from "./fixtures/server.js"
+import { directory, listenAt, serveUnix } from "./fixtures/unixServer.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const briefly = Schedule.spaced("1 millis")
-
-const directory = Effect.acquireRelease(
-  Effect.sync(() => fs.mkdtempSync(path.join(os.tmpdir(), "unix-"))),
-  (directory) => Effect.sync(() => fs.rmSync(directory, { recursive: true }))
-)
-
-interface UnixServer {
-  readonly path: string
-  readonly sockets: ReadonlySet<net.Socket>
-  readonly accepted: () => number
-}
-
-const listen = (path: string, behave: Behave): Effect.Effect<UnixServer, never, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.promise(async () => {
-      const sockets = new Set<net.Socket>()
-      let accepted = 0
-      const server = net.createServer((socket) => {
-        accepted++
-        sockets.add(socket)
-        socket.on("close", () => sockets.delete(socket))
-        socket.on("error", () => {})
-        behave(socket)
-      })
-      await new Promise<void>((done) => server.listen(path, done))
-      const stop = () =>
-        new Promise<void>((done) => {
-          server.close(() => done())
-          for (const socket of sockets) socket.destroy()
-        })
-      return { path, sockets, accepted: () => accepted, stop }
-    }),
-    (server) => Effect.promise(() => server.stop())
-  )
-
-const serve = (behave: Behave) =>
-  Effect.flatMap(directory, (directory) => listen(path.join(directory, "server.sock"), behave))
 
 /** A path in the directory that has so many bytes. */
 const pathOf = (bytes: number, directory: string): string =>
@@ -95,7 +58,7 @@ const leavesNothing = <A, E>(body: Effect.Effect<A, E, Scope.Scope>) =>
 describe("a connection to a Unix socket", () => {
   it.scopedLive("sends and receives", () =>
     Effect.gen(function*() {
-      const server = yield* serve(echo)
+      const server = yield* serveUnix(echo)
       const connection = yield* UnixConnection.open({ path: server.path })
       yield* connection.send("hello")
       expect(text(yield* connection.recvExactly(5))).toBe("hello")
@@ -103,7 +66,7 @@ describe("a connection to a Unix socket", () => {
 
   it.scopedLive("has the path as the peer's address, and none of its own", () =>
     Effect.gen(function*() {
-      const server = yield* serve(echo)
+      const server = yield* serveUnix(echo)
       const connection = yield* UnixConnection.open({ path: server.path })
       expect(connection.remoteAddress).toEqual({ _tag: "UnixAddress", path: server.path })
       expect(connection.localAddress).toEqual({ _tag: "UnixAddress", path: "" })
@@ -118,7 +81,7 @@ describe("a connection to a Unix socket", () => {
     leavesNothing(Effect.gen(function*() {
       let got = 0
       let ended = false
-      const server = yield* serve((socket) =>
+      const server = yield* serveUnix((socket) =>
         void socket.on("data", (chunk) => got += chunk.length).on("end", () => ended = true)
       )
       const before = unixSockets()
@@ -133,7 +96,7 @@ describe("a connection to a Unix socket", () => {
 
   it.scopedLive("tells a reader of the peer's end by the path", () =>
     Effect.gen(function*() {
-      const server = yield* serve((socket) => void socket.end("bye"))
+      const server = yield* serveUnix((socket) => void socket.end("bye"))
       const connection = yield* UnixConnection.open({ path: server.path })
       expect(text(yield* connection.recvExactly(3))).toBe("bye")
       expect(yield* Effect.flip(connection.recv())).toMatchObject({ reason: "EndOfStream", address: server.path })
@@ -175,7 +138,7 @@ describe("opening", () => {
     Effect.gen(function*() {
       const longest = pathOf(107, yield* directory)
       expect(Buffer.byteLength(longest)).toBe(107)
-      yield* listen(longest, echo)
+      yield* listenAt(longest, echo)
       const connection = yield* UnixConnection.open({ path: longest })
       yield* connection.send("x")
       expect(text(yield* connection.recvExactly(1))).toBe("x")
@@ -188,7 +151,7 @@ describe("opening", () => {
         const long = pathOf(bytes, home)
         expect(Buffer.byteLength(long)).toBe(bytes)
         // Where a path that is cut would lead.
-        const others = yield* Effect.forEach([106, 107], (length) => listen(long.slice(0, length), echo))
+        const others = yield* Effect.forEach([106, 107], (length) => listenAt(long.slice(0, length), echo))
         const calls = yield* attempts
         const expected = { _tag: "ConnectError", reason: "PathTooLong", address: long }
         expect(yield* Effect.flip(UnixConnection.open({ path: long }))).toMatchObject(expected)
@@ -206,7 +169,7 @@ describe("opening", () => {
       expect(long.length).toBeLessThan(107)
       expect(yield* Effect.flip(UnixConnection.open({ path: long }))).toMatchObject({ reason: "PathTooLong" })
       const short = path.join(home, "é".repeat(20))
-      yield* listen(short, silent)
+      yield* listenAt(short, silent)
       yield* UnixConnection.open({ path: short })
     }))
 
@@ -283,67 +246,19 @@ describe("a server whose queue is full", () => {
 })
 
 describe("a pool of connections to a Unix socket", () => {
-  it.live("uses a connection again, never has more than maxConnections, and leaves nothing", () =>
-    leavesNothing(Effect.gen(function*() {
-      const server = yield* serve(echo)
-      const before = unixSockets()
-      const pool = yield* Effect.scoped(Effect.gen(function*() {
-        const pool = yield* UnixPool.make({ path: server.path, maxConnections: 2 })
-        const call = (n: number) =>
-          pool.use((connection) =>
-            Effect.gen(function*() {
-              yield* connection.send(`request ${n}\n`)
-              expect(text(yield* connection.recvUntil("\n"))).toBe(`request ${n}\n`)
-            })
-          )
-        yield* Effect.forEach(Array.from({ length: 100 }, (_, i) => i), call, { concurrency: 20, discard: true })
-        expect((yield* pool.stats).opened).toBeLessThanOrEqual(2)
-        return pool
-      }))
-      expect(yield* pool.stats).toMatchObject({ idle: 0, inUse: 0, opening: 0, closing: 0 })
-      yield* eventually("the server has none", () => server.sockets.size === 0)
-      expect(unixSockets()).toBe(before)
-      expect(server.accepted()).toBeLessThanOrEqual(2)
-    })))
-
   it.scopedLive("is called by its path", () =>
     Effect.gen(function*() {
-      const { path } = yield* serve(echo)
+      const { path } = yield* serveUnix(echo)
       expect((yield* UnixPool.make({ path })).name).toBe(`unix:${path}`)
       expect((yield* UnixPool.make({ path, name: "mine" })).name).toBe("mine")
     }))
 
   it.scopedLive("is a service with UnixPoolLive", () =>
     Effect.gen(function*() {
-      const { path } = yield* serve(echo)
+      const { path } = yield* serveUnix(echo)
       const answer = yield* Pool.use((connection) =>
         Effect.zipRight(connection.send("hello"), connection.recvExactly(5))
       ).pipe(Effect.provide(UnixPoolLive(path, { maxConnections: 1 })))
       expect(text(answer)).toBe("hello")
-    }))
-
-  it.scopedLive("closes idle connections that end as Disconnected, and those that speak as Desync", () =>
-    Effect.gen(function*() {
-      const server = yield* serve(silent)
-      const pool = yield* UnixPool.make({ path: server.path, maxConnections: 2, initialConnections: 2 })
-      yield* pool.awaitReady
-      yield* eventually("the server has both", () => server.sockets.size === 2)
-      const [first, second] = server.sockets
-      first!.end()
-      second!.write("surprise")
-      yield* Effect.repeat(pool.stats, {
-        until: (stats) => stats.idle === 0 && stats.closing === 0,
-        schedule: briefly
-      })
-      expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 1, Desync: 1 })
-    }))
-
-  it.scopedLive("gives a holder whose lease has ended Released", () =>
-    Effect.gen(function*() {
-      const { path } = yield* serve(echo)
-      const pool = yield* UnixPool.make({ path, maxConnections: 1 })
-      const stale = yield* pool.use((connection) => Effect.succeed(connection))
-      expect(yield* Effect.flip(stale.send("sneaky"))).toMatchObject({ reason: "Released", address: path })
-      expect(() => stale.socket).toThrow("Released")
     }))
 })

@@ -198,7 +198,7 @@ describe(
         })
         const call = (tag: number, within: Within) =>
           Effect.scoped(Effect.flatMap(EffectPool.get(pool), (connection) => within(ask(connection, tag))))
-        const count = yield* load(3_000, call, rng)
+        const count = yield* load(1_000, call, rng)
         say(`effect/Pool, no faults but late answers: ${JSON.stringify(count)}`)
         expect(count.foreign).toBeGreaterThan(0)
       }))

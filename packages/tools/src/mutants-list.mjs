@@ -1,5 +1,5 @@
 /** The tests that see most of what goes wrong between a pool and its transports. */
-const sockets = ["/connection.test.ts", "/framing.test.ts"]
+const sockets = ["/connection/", "/framing.test.ts"]
 
 /**
  * Defects planted one at a time; see `mutants.mjs`. `before` stands once in the file, below
@@ -711,14 +711,14 @@ export const mutants = [
   {
     file: "lifecycle.ts",
     why: "all close in one turn of the event loop",
-    first: ["/closing.test.ts"],
+    first: ["/closing-crowd.test.ts"],
     before: "const closesPerTurn = 100",
     after: "const closesPerTurn = 1e9"
   },
   {
     file: "lifecycle.ts",
     why: "those of later turns are closed only a hundred at a time",
-    first: ["/closing.test.ts"],
+    first: ["/closing-crowd.test.ts"],
     before: "if (this.done < this.backlog.length) return Effect.andThen(yieldNow, this.closeBacklog)\n",
     after: ""
   },
@@ -804,7 +804,7 @@ export const mutants = [
   {
     file: "transport/operation.ts",
     why: "a fiber that stepped aside uses the next holder's connection",
-    first: ["/connection.test.ts"],
+    first: ["/connection/"],
     before: "    if (this.session.holder !== this.connection) return this.end(this.refuse(\"Released\"))\n",
     after: ""
   },
@@ -917,14 +917,14 @@ export const mutants = [
   {
     file: "metrics/effect.ts",
     why: "counters are told as what may fall",
-    first: ["/metrics.test.ts"],
+    first: ["/metrics-export.test.ts"],
     before: "incremental: kind === \"Counter\"",
     after: "incremental: false"
   },
   {
     file: "metrics/exposition.ts",
     why: "a quote in a name breaks the text",
-    first: ["/metrics.test.ts"],
+    first: ["/metrics-export.test.ts"],
     before: String.raw`.replaceAll("\"", "\\\"")`,
     after: ""
   },

@@ -36,10 +36,8 @@ const firstFailure = (args, limit, project = "@socketpool/core") =>
         "--bail",
         "1",
         // With several workers, the first failure stops tests of other files midway, which then look failed, too.
-        "--maxWorkers",
-        "1",
-        "--minWorkers",
-        "1",
+        "--poolOptions.forks.maxForks=1",
+        "--poolOptions.forks.minForks=1",
         "--reporter=json",
         "--outputFile",
         report,

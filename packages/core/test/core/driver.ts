@@ -1,121 +1,19 @@
-/** Random operations on the synchronous core: plays the engine, the borrowers, the server and the clock. */
+/** Random operations on the synchronous core: plays the borrowers, the server and the clock. */
 import * as Cause from "effect/Cause"
 import type { List } from "../../src/internal/list.js"
-import {
-  type Command,
-  type Holder,
-  isLeased,
-  isUnheld,
-  type Lease,
-  notLent,
-  type Slot,
-  State,
-  Waiter
-} from "../../src/internal/state.js"
-import * as Demand from "../../src/internal/transitions/demand.js"
-import * as Leases from "../../src/internal/transitions/leases.js"
-import * as Opening from "../../src/internal/transitions/opening.js"
-import * as Queue from "../../src/internal/transitions/queue.js"
-import * as Retiring from "../../src/internal/transitions/retiring.js"
-import * as Whole from "../../src/internal/transitions/whole.js"
-import { Marks } from "./marks.js"
-import { Dice } from "./random.js"
-import { Reference } from "./reference.js"
-
-/** The transitions under test. */
-export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Whole }
+import { type Holder, isLeased, isUnheld, type Lease, notLent, type Slot, Waiter } from "../../src/internal/state.js"
+import { ScriptedEngine } from "./engine.js"
 
 const acquireTimeout = 60
 const lifetime = 400
-const validateAfterIdle = 15
 const noCause = Cause.fail("no")
 const fibers = Array.from({ length: 6 }, (_, id) => ({ name: id }) as unknown as Holder)
 
-export class Driver {
-  private state!: State<number>
-  private reference!: Reference
-  private marks!: Marks
-  private dice: Dice
-  private now = 0
-  /** Waiters that have been told something and have not looked yet. */
-  private woken: Array<Waiter<number>> = []
-  private validates = false
-  private maxPending = 0
-  private readonly dead = new Set<Slot<number>>()
-  /** How many pools have lived and died. */
-  pools = 0
-  /** How often what is rare has happened. */
-  readonly met = {
-    borrowed: 0,
-    waited: 0,
-    requeued: 0,
-    reconnected: 0,
-    validated: 0,
-    flushed: 0,
-    replaced: 0,
-    paced: 0,
-    toldLate: 0,
-    ownDeadlocks: 0,
-    shared: 0,
-    Expired: 0,
-    Stale: 0,
-    MaxUses: 0,
-    Invalid: 0,
-    Disconnected: 0,
-    Discarded: 0,
-    Desync: 0,
-    Dropped: 0,
-    Cleared: 0,
-    Surplus: 0,
-    PoolClosed: 0
-  }
-  private left = 0
+export class Driver extends ScriptedEngine {
   /** Whether many want a connection; otherwise some become idle, and old. */
   private rush = false
   /** Whether every open fails. */
   private isDown = false
-
-  constructor(seed: number, private readonly transitions: typeof core = core) {
-    this.dice = new Dice(seed)
-    this.begin()
-  }
-
-  private begin(): void {
-    const { dice } = this
-    const max = 1 + dice.below(4)
-    const min = dice.below(3) === 0 ? dice.below(max + 1) : 0
-    const maxConnecting = 1 + dice.below(3)
-    const concurrency = dice.percent(70) ? 1 : 2 + dice.below(2)
-    const maxUses = dice.percent(70) ? Infinity : 1 + dice.below(5)
-    this.maxPending = dice.below(12)
-    this.validates = dice.percent(60)
-    const initial = dice.percent(80) ? 0 : dice.below(max + 1)
-    this.state = new State({
-      max,
-      min,
-      initial,
-      maxConnecting,
-      concurrency,
-      maxUses,
-      lifo: dice.percent(60),
-      connectTimeout: 40,
-      idleTimeout: dice.percent(50) ? Infinity : 50,
-      validateTimeout: 20,
-      closeTimeout: 30
-    })
-    this.reference = new Reference(
-      { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial },
-      max,
-      min,
-      this.now
-    )
-    this.marks = new Marks(this.state)
-    this.woken = []
-    this.dead.clear()
-    this.pools++
-    this.left = 200 + dice.below(2_000)
-    this.run(this.transitions.demand(this.state, this.now))
-  }
 
   /** One random operation, and the comparison after it. */
   step(): void {
@@ -132,76 +30,6 @@ export class Driver {
     }
     if (this.state.phase === "Draining" && this.state.slots.size === 0) this.begin()
   }
-
-  // --- What the engine does ------------------------------------------------------------------------------------------
-
-  private run(commands: ReadonlyArray<Command<number>>): void {
-    for (const command of commands) {
-      this.reference.observe(command, this.now)
-      if (command._tag === "Wake") {
-        const { deadline, failure: refusal } = command.waiter
-        if (refusal?._tag === "OpenFailed" && deadline <= this.now) this.met.toldLate++
-        this.woken.push(command.waiter)
-      } else if (command._tag === "Close") this.met[command.slot.reason!]++
-    }
-    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
-    this.marks.check()
-  }
-
-  private fit(): Slot<number> | undefined {
-    const { now, state, transitions } = this
-    for (;;) {
-      const slot = transitions.candidate(state)
-      if (slot === undefined) return undefined
-      const wasIdle = slot.phase === "Idle"
-      if (wasIdle) transitions.take(state, slot)
-      const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
-      if (reason !== undefined) {
-        this.reference.spoil(slot)
-        this.run(transitions.retireOnReturn(state, slot, reason, now))
-      } else if (wasIdle && this.validates && now - slot.since >= validateAfterIdle) {
-        this.run(transitions.validate(state, slot, now))
-        return undefined
-      } else {
-        return slot
-      }
-    }
-  }
-
-  private feed(): void {
-    const { state, transitions } = this
-    while (transitions.unservedWaiters(state) > 0 && state.idle.length > 0) {
-      const slot = this.fit()
-      if (slot === undefined) continue
-      this.run(transitions.handOff(state, slot, this.now))
-      this.run(transitions.demand(state, this.now))
-    }
-  }
-
-  private unfit(slot: Slot<number>) {
-    if (slot.reason !== undefined) return slot.reason
-    if (slot.expiresAt <= this.now) return "Expired"
-    return this.dead.has(slot) ? "Disconnected" : undefined
-  }
-
-  private settle(lease: Lease<number>, reason: ReturnType<Driver["unfit"]>): void {
-    const { slot } = lease
-    if (lease.phase === "Returning") {
-      if (reason !== undefined) this.reference.spoil(slot)
-      this.reference.isOver(slot, lease, false)
-    }
-    this.run(this.transitions.settle(this.state, lease, reason, this.now))
-  }
-
-  private giveBack(lease: Lease<number>): void {
-    this.transitions.giveBack(this.state, lease, this.now)
-    const reason = this.unfit(lease.slot)
-    if (reason !== undefined) this.reference.spoil(lease.slot)
-    this.reference.isOver(lease.slot, lease, true)
-    this.run(this.transitions.settle(this.state, lease, reason, this.now))
-  }
-
-  // --- What can happen ----------------------------------------------------------------------------------------------
 
   private nth<N extends { next: N | undefined }>(list: List<any>): N | undefined {
     if (list.length === 0) return undefined

@@ -1,0 +1,135 @@
+// What every transport's connections do, over one in memory and on the test's clock.
+import { describe, expect, it } from "@effect/vitest"
+import { SteppingScheduler } from "@socketpool/testing"
+import { Duration, Effect, Exit, Fiber, TestClock } from "effect"
+import { settled } from "../setup.js"
+import { echo, saying, silent, text } from "./setup.js"
+
+describe("reading", () => {
+  it.scoped("gives what has come, at most maxBytes, 1024 unless told", () =>
+    Effect.gen(function*() {
+      const connection = yield* (yield* saying("x".repeat(3000))).connect()
+      expect((yield* connection.recv()).length).toBe(1024)
+      expect((yield* connection.recv(10)).length).toBe(10)
+    }))
+
+  it.scoped("gives what came before the peer's end, then fails with EndOfStream", () =>
+    Effect.gen(function*() {
+      const connection = yield* (yield* saying("last")).connect()
+      expect(text(yield* connection.recvExactly(4))).toBe("last")
+      expect(yield* Effect.flip(connection.recv())).toMatchObject({ reason: "EndOfStream", operation: "read" })
+    }))
+
+  it.scoped("fails with Reset, waiting or not, when the connection breaks", () =>
+    Effect.gen(function*() {
+      const server = yield* silent
+      const connection = yield* server.connect()
+      const reader = yield* Effect.fork(Effect.flip(connection.recv()))
+      yield* Effect.yieldNow()
+      yield* server.reset
+      expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Reset", code: "ECONNRESET" })
+      expect(yield* Effect.flip(connection.recv())).toMatchObject({ reason: "Reset" })
+      expect(yield* Effect.flip(connection.send("x"))).toMatchObject({ reason: "Reset", operation: "write" })
+      expect(connection.isConnected).toBe(false)
+      yield* connection.closed
+    }))
+
+  it.scoped("serves readers one after another, each whole", () =>
+    Effect.gen(function*() {
+      const connection = yield* (yield* echo).connect()
+      const readers = yield* Effect.forEach([3, 5, 2], (size) => Effect.fork(connection.recvExactly(size)))
+      yield* Effect.yieldNow()
+      for (const part of ["aa", "abbb", "bbc", "c"]) yield* connection.send(part)
+      expect((yield* Fiber.join(Fiber.all(readers))).map(text)).toEqual(["aaa", "bbbbb", "cc"])
+    }))
+})
+
+describe("a fiber that steps aside on its way into the line", () => {
+  it.scoped("reads nothing of the next holder's", () =>
+    Effect.gen(function*() {
+      const server = yield* echo
+      for (let at = 0;; at++) {
+        const pool = yield* server.pool({ maxConnections: 1, drainTimeout: 0 })
+        let goOn = () => {}
+        const scheduler = SteppingScheduler.make()
+        const watch = scheduler.watch("all", {
+          at,
+          aside: (proceed) => {
+            goOn = proceed
+          }
+        })
+        const stale = yield* pool.use((connection) =>
+          Effect.zipLeft(Effect.forkDaemon(Effect.withScheduler(Effect.exit(connection.recv()), scheduler)), settled)
+        )
+        const answer = yield* Effect.fork(pool.use((connection) =>
+          Effect.gen(function*() {
+            goOn()
+            yield* settled
+            yield* connection.send("mine")
+            return text(yield* connection.recvExactly(4))
+          })
+        ))
+        yield* Effect.repeatN(settled, 3)
+        expect([at, answer.unsafePoll()]).toEqual([at, Exit.succeed("mine")])
+        const exit = yield* Fiber.join(stale)
+        expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Released")
+        if (!watch.reached) break
+      }
+    }))
+})
+
+describe("a reader that comes later", () => {
+  it.scoped("does not take what one before it waits for", () =>
+    Effect.gen(function*() {
+      const server = yield* silent
+      const connection = yield* server.connect()
+      const first = yield* Effect.fork(connection.recvExactly(5))
+      yield* Effect.yieldNow()
+      yield* server.push("ab")
+      const second = yield* Effect.fork(connection.recv(1))
+      yield* Effect.yieldNow()
+      expect(second.unsafePoll()).toBe(null)
+      yield* server.push("cde!")
+      expect(text(yield* Fiber.join(first))).toBe("abcde")
+      expect(text(yield* Fiber.join(second))).toBe("!")
+    }))
+})
+
+describe("a deadline of one operation", () => {
+  it.scoped("fails it with Timeout, and only it", () =>
+    Effect.gen(function*() {
+      const server = yield* silent
+      const connection = yield* server.connect({ timeout: "1 minute" })
+      const hasty = yield* Effect.fork(Effect.flip(connection.recv(10, { timeout: "1 second" })))
+      const patient = yield* Effect.fork(connection.recvExactly(1, { timeout: Duration.infinity }))
+      const usual = yield* Effect.fork(Effect.flip(connection.recvUntil("\n")))
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(hasty)).toMatchObject({ reason: "Timeout" })
+      expect(usual.unsafePoll()).toBe(null)
+      yield* TestClock.adjust("59 seconds")
+      expect(yield* Fiber.join(usual)).toMatchObject({ reason: "Timeout" })
+      yield* TestClock.adjust("1 hour")
+      expect(patient.unsafePoll()).toBe(null)
+      yield* server.push("!")
+      expect(text(yield* Fiber.join(patient))).toBe("!")
+    }))
+
+  it.scoped("holds for a send that has to wait", () =>
+    Effect.gen(function*() {
+      const connection = yield* (yield* silent).connect()
+      const first = yield* Effect.fork(connection.send(new Uint8Array(100_000)))
+      const second = yield* Effect.fork(Effect.flip(connection.send("x", { timeout: "2 seconds" })))
+      yield* TestClock.adjust("2 seconds")
+      expect(yield* Fiber.join(second)).toMatchObject({ reason: "Timeout", operation: "write" })
+      expect(first.unsafePoll()).toBe(null)
+    }))
+
+  it.scoped("is a defect that names it if it is no duration of more than 0", () =>
+    Effect.gen(function*() {
+      const connection = yield* (yield* silent).connect()
+      const exit = yield* Effect.exit(connection.recv(1, { timeout: 0 }))
+      expect(String(Exit.isFailure(exit) && exit.cause)).toContain(
+        "timeout must be a duration of more than 0, but is 0"
+      )
+    }))
+})

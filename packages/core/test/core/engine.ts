@@ -1,0 +1,164 @@
+/** Plays the engine of random runs: carries out what the transitions command, beside the reference. */
+import { type Command, type Lease, type Slot, State, type Waiter } from "../../src/internal/state.js"
+import * as Demand from "../../src/internal/transitions/demand.js"
+import * as Leases from "../../src/internal/transitions/leases.js"
+import * as Opening from "../../src/internal/transitions/opening.js"
+import * as Queue from "../../src/internal/transitions/queue.js"
+import * as Retiring from "../../src/internal/transitions/retiring.js"
+import * as Whole from "../../src/internal/transitions/whole.js"
+import { Marks } from "./marks.js"
+import { Dice } from "./random.js"
+import { Reference } from "./reference.js"
+
+/** The transitions under test. */
+export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Whole }
+
+const validateAfterIdle = 15
+
+export class ScriptedEngine {
+  protected state!: State<number>
+  protected reference!: Reference
+  private marks!: Marks
+  protected readonly dice: Dice
+  protected now = 0
+  /** Waiters that have been told something and have not looked yet. */
+  protected woken: Array<Waiter<number>> = []
+  private validates = false
+  protected maxPending = 0
+  protected readonly dead = new Set<Slot<number>>()
+  /** How many pools have lived and died. */
+  pools = 0
+  /** How often what is rare has happened. */
+  readonly met = {
+    borrowed: 0,
+    waited: 0,
+    requeued: 0,
+    reconnected: 0,
+    validated: 0,
+    flushed: 0,
+    replaced: 0,
+    paced: 0,
+    toldLate: 0,
+    ownDeadlocks: 0,
+    shared: 0,
+    Expired: 0,
+    Stale: 0,
+    MaxUses: 0,
+    Invalid: 0,
+    Disconnected: 0,
+    Discarded: 0,
+    Desync: 0,
+    Dropped: 0,
+    Cleared: 0,
+    Surplus: 0,
+    PoolClosed: 0
+  }
+  protected left = 0
+  constructor(seed: number, protected readonly transitions: typeof core = core) {
+    this.dice = new Dice(seed)
+    this.begin()
+  }
+
+  protected begin(): void {
+    const { dice } = this
+    const max = 1 + dice.below(4)
+    const min = dice.below(3) === 0 ? dice.below(max + 1) : 0
+    const maxConnecting = 1 + dice.below(3)
+    const concurrency = dice.percent(70) ? 1 : 2 + dice.below(2)
+    const maxUses = dice.percent(70) ? Infinity : 1 + dice.below(5)
+    this.maxPending = dice.below(12)
+    this.validates = dice.percent(60)
+    const initial = dice.percent(80) ? 0 : dice.below(max + 1)
+    this.state = new State({
+      max,
+      min,
+      initial,
+      maxConnecting,
+      concurrency,
+      maxUses,
+      lifo: dice.percent(60),
+      connectTimeout: 40,
+      idleTimeout: dice.percent(50) ? Infinity : 50,
+      validateTimeout: 20,
+      closeTimeout: 30
+    })
+    this.reference = new Reference(
+      { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial },
+      max,
+      min,
+      this.now
+    )
+    this.marks = new Marks(this.state)
+    this.woken = []
+    this.dead.clear()
+    this.pools++
+    this.left = 200 + dice.below(2_000)
+    this.run(this.transitions.demand(this.state, this.now))
+  }
+
+  protected run(commands: ReadonlyArray<Command<number>>): void {
+    for (const command of commands) {
+      this.reference.observe(command, this.now)
+      if (command._tag === "Wake") {
+        const { deadline, failure: refusal } = command.waiter
+        if (refusal?._tag === "OpenFailed" && deadline <= this.now) this.met.toldLate++
+        this.woken.push(command.waiter)
+      } else if (command._tag === "Close") this.met[command.slot.reason!]++
+    }
+    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
+    this.marks.check()
+  }
+
+  protected fit(): Slot<number> | undefined {
+    const { now, state, transitions } = this
+    for (;;) {
+      const slot = transitions.candidate(state)
+      if (slot === undefined) return undefined
+      const wasIdle = slot.phase === "Idle"
+      if (wasIdle) transitions.take(state, slot)
+      const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
+      if (reason !== undefined) {
+        this.reference.spoil(slot)
+        this.run(transitions.retireOnReturn(state, slot, reason, now))
+      } else if (wasIdle && this.validates && now - slot.since >= validateAfterIdle) {
+        this.run(transitions.validate(state, slot, now))
+        return undefined
+      } else {
+        return slot
+      }
+    }
+  }
+
+  private feed(): void {
+    const { state, transitions } = this
+    while (transitions.unservedWaiters(state) > 0 && state.idle.length > 0) {
+      const slot = this.fit()
+      if (slot === undefined) continue
+      this.run(transitions.handOff(state, slot, this.now))
+      this.run(transitions.demand(state, this.now))
+    }
+  }
+
+  protected unfit(slot: Slot<number>) {
+    if (slot.reason !== undefined) return slot.reason
+    if (slot.expiresAt <= this.now) return "Expired"
+    return this.dead.has(slot) ? "Disconnected" : undefined
+  }
+
+  protected settle(lease: Lease<number>, reason: ReturnType<ScriptedEngine["unfit"]>): void {
+    const { slot } = lease
+    if (lease.phase === "Returning") {
+      if (reason !== undefined) this.reference.spoil(slot)
+      this.reference.isOver(slot, lease, false)
+    }
+    this.run(this.transitions.settle(this.state, lease, reason, this.now))
+  }
+
+  protected giveBack(lease: Lease<number>): void {
+    this.transitions.giveBack(this.state, lease, this.now)
+    const reason = this.unfit(lease.slot)
+    if (reason !== undefined) this.reference.spoil(lease.slot)
+    this.reference.isOver(lease.slot, lease, true)
+    this.run(this.transitions.settle(this.state, lease, reason, this.now))
+  }
+}

@@ -1,0 +1,151 @@
+// Scenarios for a pool whose user is interrupted at every runtime step.
+import { expect } from "@effect/vitest"
+import { type ConnectionPool, Pool } from "@socketpool/core"
+import { Interruptions, ScriptedConnector } from "@socketpool/testing"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
+
+export type Connection = ScriptedConnector.ScriptedConnection
+type Connector = ScriptedConnector.ScriptedConnector
+type TestPool = ConnectionPool<Connection, ScriptedConnector.ScriptedOpenError>
+
+export interface World {
+  readonly connector: Connector
+  readonly pool: TestPool
+  /** What is wrong in one run. Each scenario adds to it. */
+  readonly problems: Array<string>
+  /** Holds a connection for a few steps and notices if somebody else holds it too. */
+  readonly hold: (connection: Connection) => Effect.Effect<number>
+}
+
+export const makeWorld = (
+  maxConnections: number,
+  script: Parameters<typeof ScriptedConnector.make>[0] = {}
+): Effect.Effect<World> =>
+  Effect.gen(function*() {
+    const connector = ScriptedConnector.make(script)
+    // Nothing closes this scope: `examine` closes the pool, and also has to end if the pool has lost a connection.
+    const scope = yield* Scope.make()
+    const pool = yield* Scope.extend(Pool.make({ open: connector.open, maxConnections }), scope)
+    const problems: Array<string> = []
+    return {
+      connector,
+      pool,
+      problems,
+      hold: (connection) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => {
+            if (connection.held) problems.push(`connection ${connection.id} has two holders`)
+            if (!connection.alive) problems.push(`connection ${connection.id} was lent although it is closed`)
+            connection.held = true
+          }),
+          () => Effect.as(Effect.yieldNow(), connection.id),
+          () => Effect.sync(() => connection.held = false)
+        )
+    }
+  })
+
+export const statsOf = (world: World) => Effect.runSync(world.pool.stats)
+
+/** Without a floor, a pool is ready until it begins to close. */
+export const isRunning = (world: World): boolean => Exit.isSuccess(Effect.runSyncExit(world.pool.awaitReady))
+
+/** Lets everything that can run do so. */
+export const settle = (done: () => boolean) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < 200 && !done(); i++) yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
+    return done()
+  })
+
+/** After the subject has ended: nothing leased, nothing waiting, everything there can be lent again, and it closes. */
+const examine = (world: World) =>
+  Effect.gen(function*() {
+    const { connector, pool, problems } = world
+    const quiet = yield* settle(() => {
+      const { closing, inUse, opening, pending } = statsOf(world)
+      return pending + opening + closing + inUse === 0
+    })
+    const stats = yield* pool.stats
+    if (!quiet) problems.push(`it does not come to rest: ${JSON.stringify(stats)}`)
+    problems.push(...connector.audit(stats))
+    if (isRunning(world)) {
+      const again = yield* Effect.forEach(
+        Array.from({ length: stats.maxConnections }),
+        // A scripted failure that the subject did not live to see is met here.
+        () => Effect.exit(Effect.retry(pool.acquireWith({ timeout: "1 second" }), { times: 1 })),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.fork)
+      if (!(yield* settle(() => again.unsafePoll() !== null))) {
+        problems.push(`it cannot lend ${stats.maxConnections} again: ${JSON.stringify(yield* pool.stats)}`)
+        yield* Fiber.interrupt(again)
+      } else {
+        for (const exit of yield* Fiber.join(again)) {
+          if (Exit.isSuccess(exit)) yield* Effect.ignore(pool.release(exit.value))
+          else problems.push(`it cannot lend again: ${String(exit.cause)}`)
+        }
+      }
+    }
+    const closing = yield* Effect.fork(pool.close)
+    if (!(yield* settle(() => closing.unsafePoll() !== null))) problems.push("it does not close")
+    if (connector.live !== 0) problems.push(`${connector.live} connections are still open after the close`)
+    if (connector.closed !== connector.opened) {
+      problems.push(`${connector.opened} were opened, ${connector.closed} closed`)
+    }
+    return problems
+  })
+
+/** Explores one scenario: `prepare` sets the stage and gives the effect to be interrupted and what comes after. */
+export const explored = (
+  world: Effect.Effect<World>,
+  scenario: (world: World) => Effect.Effect<{
+    readonly subject: Effect.Effect<unknown, unknown>
+    readonly meanwhile?: Effect.Effect<unknown>
+    readonly afterwards?: Effect.Effect<unknown>
+  }>
+) =>
+  Interruptions.explore((forkSubject) =>
+    Effect.gen(function*() {
+      const here = yield* world
+      const { afterwards, meanwhile, subject } = yield* scenario(here)
+      const fiber = yield* forkSubject(subject)
+      if (meanwhile !== undefined) yield* meanwhile
+      if (!(yield* settle(() => fiber.unsafePoll() !== null))) here.problems.push("the subject never ends")
+      if (afterwards !== undefined) yield* afterwards
+      return yield* examine(here)
+    })
+  )
+
+export const expectHarmless = (report: Interruptions.Report, atLeast: number) => {
+  expect(report.violations).toEqual([])
+  // A program that takes fewer steps than it must has not been explored.
+  expect(report.steps).toBeGreaterThanOrEqual(atLeast)
+}
+
+export const warm = (world: World) => Effect.orDie(world.pool.use(() => Effect.void))
+
+/** Somebody has the only connection and gives it back when told to; others wait behind the subject. */
+export const busy = (world: World) =>
+  Effect.gen(function*() {
+    const go = yield* Deferred.make<void>()
+    const holder = yield* Effect.fork(
+      world.pool.use((connection) => Effect.andThen(Deferred.await(go), world.hold(connection)))
+    )
+    yield* settle(() => statsOf(world).inUse === 1)
+    const behind: Array<Fiber.RuntimeFiber<number, unknown>> = []
+    return {
+      meanwhile: Effect.gen(function*() {
+        yield* Effect.yieldNow()
+        behind.push(yield* Effect.fork(world.pool.use(world.hold)))
+        yield* settle(() => statsOf(world).pending > 0)
+        yield* Deferred.succeed(go, undefined)
+      }),
+      afterwards: Effect.gen(function*() {
+        yield* Fiber.await(holder)
+        for (const fiber of behind) {
+          if (!(yield* settle(() => fiber.unsafePoll() !== null))) {
+            world.problems.push("the waiter behind the subject was never served")
+            yield* Fiber.interrupt(fiber)
+          }
+        }
+      })
+    }
+  })
