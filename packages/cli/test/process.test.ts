@@ -3,7 +3,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
-import { bundled } from "../../tools/vitest.bundle.js"
+import { bundled } from "../../tools/bundled/bundled.js"
 import { exitCodes } from "../src/internal/failure.js"
 
 const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")

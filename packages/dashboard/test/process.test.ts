@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { execFile } from "node:child_process"
 import * as path from "node:path"
 import { promisify } from "node:util"
-import { bundled } from "../../tools/vitest.bundle.js"
+import { bundled } from "../../tools/bundled/bundled.js"
 
 /** Runs the program to its end and returns its output. */
 const run = async (...args: ReadonlyArray<string>): Promise<string> => {

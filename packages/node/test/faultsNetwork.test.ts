@@ -4,7 +4,7 @@ import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
-import { bundled } from "../../tools/vitest.bundle.js"
+import { bundled } from "../../tools/bundled/bundled.js"
 
 const program = path.join(import.meta.dirname, "fixtures", "networkFaults.ts")
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import * as path from "node:path"
-import { bundled } from "../../tools/vitest.bundle.js"
+import { bundled } from "../../tools/bundled/bundled.js"
 import { echo, lines, serve } from "./fixtures/server.js"
 import { serveTls } from "./fixtures/tlsServer.js"
 

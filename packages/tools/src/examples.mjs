@@ -113,7 +113,7 @@ const run = (example) =>
         process.stderr.write(Buffer.concat(output))
         process.exitCode = 1
       }
-      resolve()
+      resolve(undefined)
     })
   })
 

@@ -4,7 +4,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 
-const root = path.resolve(import.meta.dirname, "../..")
+const root = path.resolve(import.meta.dirname, "../../..")
 const folder = path.join(root, "node_modules/.cache/socketpool")
 
 /** Keeps `import.meta.url` the address of the source, next to which a program may look for files. */
