@@ -13,7 +13,7 @@ import { forkSettled, id, setup, warmUp } from "./setup.js"
 
 let pools = 0
 /** A name that no other test has, as figures of one name are added up. */
-const freshName = () => `metrics-${++pools}`
+const freshName = () => `exported-${++pools}`
 
 describe("exported by @effect/opentelemetry", () => {
   const exported = <A, E, R>(run: (read: Effect.Effect<Map<string, Instrument>>) => Effect.Effect<A, E, R>) => {

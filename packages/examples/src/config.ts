@@ -3,7 +3,9 @@ import { NodeRuntime } from "@effect/platform-node"
 import { Pool } from "@socketpool/core"
 import { TcpPool } from "@socketpool/node"
 import { Config, Console, Effect } from "effect"
-import { program } from "./quickstart.js"
+
+/** Sends a message and receives its echo. */
+export const program = Pool.use((connection) => Effect.andThen(connection.send("hello"), connection.recv()))
 
 /** Fails with a `ConfigError` if a setting is missing or cannot be read. */
 export const EchoPool = TcpPool.layerConfig({
