@@ -33,7 +33,7 @@ const steps = [
   ...["check", "lint", "build", "docs", "check-packages", "bun-probe"].map((name) => ({
     name,
     run: script(name),
-    limit: 5 * minute
+    limit: 10 * minute
   })),
   { name: "start", run: npm("start"), limit: minute },
   { name: "bench --check", run: npm("run", "bench", "--", "--check"), limit: 3 * minute }
