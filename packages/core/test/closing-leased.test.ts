@@ -1,15 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Exit, Fiber, TestClock } from "effect"
-import { forkSettled, type Options, type Script, settled, setup } from "./setup.js"
-
-/** Asserts that a fiber that has come to wait ends exactly so much later. */
-const assertEndsAfter = (fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: number) =>
-  Effect.gen(function*() {
-    yield* TestClock.adjust(millis - 1)
-    assert.isNull(fiber.unsafePoll())
-    yield* TestClock.adjust(1)
-    assert.deepStrictEqual(fiber.unsafePoll(), Exit.void)
-  })
+import { assertEndsAfter, forkSettled, type Options, type Script, settled, setup } from "./setup.js"
 
 describe("close", () => {
   describe("with leases out", () => {

@@ -2,16 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolClosedError } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
-import { audited, forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
-
-/** Asserts that a fiber that has come to wait ends exactly so much later. */
-const assertEndsAfter = (fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: number) =>
-  Effect.gen(function*() {
-    yield* TestClock.adjust(millis - 1)
-    assert.isNull(fiber.unsafePoll())
-    yield* TestClock.adjust(1)
-    assert.deepStrictEqual(fiber.unsafePoll(), Exit.void)
-  })
+import { assertEndsAfter, audited, forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
 describe("close", () => {
   // F50

@@ -1,7 +1,7 @@
 import { assert } from "@effect/vitest"
 import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Clock, Effect, type Fiber, TestClock } from "effect"
+import { Clock, Effect, Exit, type Fiber, TestClock } from "effect"
 
 export type Connection = ScriptedConnector.ScriptedConnection
 type OpenError = ScriptedConnector.ScriptedOpenError
@@ -16,6 +16,15 @@ export const settled = TestClock.adjust(0)
 export const forkSettled = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R> => Effect.tap(Effect.fork(effect), () => settled)
+
+/** Asserts that a fiber that has come to wait ends exactly so much later. */
+export const assertEndsAfter = (fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: number) =>
+  Effect.gen(function*() {
+    yield* TestClock.adjust(millis - 1)
+    assert.isNull(fiber.unsafePoll())
+    yield* TestClock.adjust(1)
+    assert.deepStrictEqual(fiber.unsafePoll(), Exit.void)
+  })
 
 const quiescent = (stats: PoolStats): ReadonlyArray<string> => [
   ...(stats.inUse === 0 ? [] : [`${stats.inUse} connections are still in use`]),

@@ -1,5 +1,6 @@
-// Checks the Markdown pages: the README's size, the width of tables, sentences that open with a relative clause, and
-// that every page of the manual is in its table of contents. Links and anchors are checked by remark-validate-links.
+// Checks the Markdown pages: the README's size, the width of tables, sentences that open with a relative clause, the
+// files that they name, and that every page of the manual is in its table of contents. Links and anchors are checked by
+// remark-validate-links.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
@@ -28,6 +29,9 @@ const faultsOf = (text) => {
     if (/^\s*```/.test(line)) inCode = !inCode
     if (inCode) continue
     if (line.startsWith("|") && line.length > maxRow) faults.push(`${at + 1}: a table row of ${line.length} columns`)
+  }
+  for (const [name] of text.matchAll(/\b(?:core|node|testing|dashboard|cli)\/(?:test|src)\/[\w./-]+\.m?[jt]s\b/g)) {
+    if (!fs.existsSync(path.join(root, "packages", name))) faults.push(`there is no packages/${name}`)
   }
   // Sentences, without code and headings.
   const prose = text.replace(/^```[\s\S]*?^```/gm, "").replace(/^#.*/gm, "").replace(/`[^`\n]*`/g, "x")
