@@ -10,6 +10,7 @@ import type * as Scope from "effect/Scope"
 import { ConnectError, ConnectionError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { own } from "./internal/checks.js"
+import { hasServed, type Internal } from "./internal/options.js"
 import { access, internalOf } from "./internal/transport/access.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
@@ -204,12 +205,15 @@ export const make = <C extends TransportConnection<any>>(
   const ready = options.open((session) =>
     shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
   )
+  const internal: Internal<C> = { [hasServed]: (connection) => access.sessionOf(connection).hasRead }
   return Pool.make<C, ConnectError>({
     ...options,
+    ...internal,
     open: Effect.map(ready, (opened) => {
       const session = internalOf<any, C>(opened)
       const connection = session.lend()
       session.setIdle()
+      session.hasRead = false
       return connection
     }),
     // Opening has its own deadline, and an error of its own for it.

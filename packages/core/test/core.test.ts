@@ -96,13 +96,32 @@ describe("the synchronous core", () => {
         return [...commands, ...core.demand(state, now)]
       }
     },
-    "the pace is kept although one has succeeded": {
+    "a connect is enough to end the pace": {
       opened: (state, slot, connection, expiresAt, now) => {
-        const { lastOpenFailure } = state
-        const { blockedUntil } = state.openLimiter
         const commands = core.opened(state, slot, connection, expiresAt, now)
-        state.openLimiter.blockedUntil = blockedUntil
-        state.lastOpenFailure = lastOpenFailure
+        state.openLimiter.blockedUntil = -Infinity
+        return [...commands, ...core.demand(state, now)]
+      }
+    },
+    "the pace is kept although a connection has served": {
+      settle: (state, lease, reason, now) => {
+        const { blockedUntil } = state.openLimiter
+        const commands = core.settle(state, lease, reason, now)
+        if (state.openLimiter.blockedUntil === -Infinity) state.openLimiter.blockedUntil = blockedUntil
+        return commands
+      }
+    },
+    "a connection that is lost on trial counts for nothing": {
+      settle: (state, lease, reason, now) => {
+        if (!lease.served) state.onTrial.delete(lease.slot)
+        return core.settle(state, lease, reason, now)
+      }
+    },
+    "the backoff goes on for ever when its probe is dropped": {
+      retire: (state, slot, reason, now) => {
+        const { backingOff } = state
+        const commands = core.retire(state, slot, reason, now)
+        state.backingOff ||= backingOff
         return commands
       }
     },

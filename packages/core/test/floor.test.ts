@@ -44,6 +44,7 @@ describe("minConnections", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ minConnections: 2, isConnected: (connection) => connection.alive })
       yield* settled
+      yield* pool.use(() => Effect.void)
       yield* Effect.scoped(Effect.map(pool.get, (connection) => connection.kill()))
       yield* settled
       assert.deepStrictEqual([yield* pool.size, connector.attempts], [2, 3])
@@ -286,6 +287,7 @@ describe("retry", () => {
       const { connector, pool } = yield* setup({ minConnections: 1, isConnected: (connection) => connection.alive })
       yield* settled
       for (let n = 1; n <= 20; n++) {
+        yield* pool.use(() => Effect.void)
         yield* Effect.scoped(Effect.map(pool.get, (connection) => connection.kill()))
         yield* settled
         assert.strictEqual(yield* pool.size, 1)

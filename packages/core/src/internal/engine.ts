@@ -18,7 +18,7 @@ import type { Resolved } from "./options.js"
 import { Readiness } from "./readiness.js"
 import * as PoolRuntime from "./runtime.js"
 import { SlotIndex } from "./slotIndex.js"
-import { type OpenFailure, type Slot, State, Touched, type Waiter } from "./state.js"
+import { type LostOnTrial, type OpenFailure, type Slot, State, Touched, type Waiter } from "./state.js"
 import { Timers } from "./timers.js"
 import * as Tracing from "./tracing.js"
 import type { Commands } from "./transitions/commands.js"
@@ -119,6 +119,9 @@ export class Engine<C, E> implements LeasePort<C> {
           this.readiness.openFailed(command.failure)
           this.timers.backOff(typedError<E>(command.failure))
           break
+        case "Recovered":
+          this.timers.recovered()
+          break
       }
     }
     if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.leases.serveWaiters()
@@ -152,11 +155,6 @@ export class Engine<C, E> implements LeasePort<C> {
       this.events.exhausted("Timeout", Math.round(this.now() - waiter.since))
     }
     waiter.wake?.()
-  }
-
-  /** A connection has served: the backoff of the floor starts from the beginning. */
-  served(): void {
-    this.timers.recovered()
   }
 
   // --- Events of connections ----------------------------------------------------------------------------------------
@@ -194,10 +192,17 @@ export class Engine<C, E> implements LeasePort<C> {
     this.run(Opening.openFailed(this.state, slot, failure, inFlight, this.now()))
   }
 
-  private causeOfFailure(failure: OpenFailure): Cause.Cause<unknown> {
-    return failure._tag === "OpenFailed" ?
-      failure.cause :
-      Cause.fail(new Error(`opening took longer than ${this.options.connectTimeout} ms`))
+  private causeOfFailure(failure: OpenFailure | LostOnTrial): Cause.Cause<unknown> {
+    switch (failure._tag) {
+      case "OpenFailed":
+        return failure.cause
+      case "LostOnTrial":
+        return Cause.fail(
+          failure.error === undefined ? new Error("a connection was lost before it had served") : failure.error.value
+        )
+      default:
+        return Cause.fail(new Error(`opening took longer than ${this.options.connectTimeout} ms`))
+    }
   }
 
   /** The error of the last open, until one succeeds. */

@@ -20,7 +20,7 @@ export class Hooks<C> {
   constructor(
     private readonly options: Pick<
       Resolved<C, unknown, unknown>,
-      "isConnected" | "isExpired" | "lease" | "onRelease" | "validate"
+      "hasServed" | "isConnected" | "isExpired" | "lease" | "onRelease" | "validate"
     >,
     private readonly runtime: PoolRuntime,
     private readonly state: State<C>
@@ -56,6 +56,12 @@ export class Hooks<C> {
       },
       onSuccess: (works) => works === true
     })
+  }
+
+  /** Whether a lease that ended in success shows that the connection works. */
+  hasServed(slot: Slot<C>): boolean {
+    const { hasServed } = this.options
+    return hasServed === undefined || hasServed(slot.connection!)
   }
 
   /** Returns the holder's view of the connection. A defect of `lease` reaches the holder. */

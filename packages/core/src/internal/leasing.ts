@@ -3,9 +3,10 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import { constVoid } from "effect/Function"
+import * as Option from "effect/Option"
 import type { PoolExhaustedError } from "../PoolError.js"
 import type { CloseReason } from "../PoolStats.js"
-import { graceTurn, spanOf, stop } from "./effect/fiber.js"
+import { firstError, graceTurn, spanOf, stop } from "./effect/fiber.js"
 import type { EventBus } from "./eventBus.js"
 import type { Hooks, Verdict } from "./hooks.js"
 import type { ConnectionLifecycle } from "./lifecycle.js"
@@ -17,6 +18,7 @@ import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
 import * as Queue from "./transitions/queue.js"
 import * as Retiring from "./transitions/retiring.js"
+import * as Trial from "./transitions/trial.js"
 
 /**
  * The milliseconds that a late answer of `validate` holds, at least. Without it, borrowers that do not wait would never
@@ -42,8 +44,6 @@ export interface LeaseParts<C> {
 export interface LeasePort<C> {
   /** Carries out the commands of a transition, and refreshes the timers that depend on its changes. */
   readonly run: (commands: Commands<C>) => void
-  /** A connection has served a lease. */
-  readonly served: () => void
 }
 
 export class LeaseManager<C> {
@@ -217,6 +217,7 @@ export class LeaseManager<C> {
     this.release(lease, now)
     Leases.endHold(this.state, lease, now)
     const { slot } = lease
+    if (this.state.onTrial.has(slot)) this.testify(lease, exit)
     const reason = hooks.checkLendable(slot, now)
     if (reason !== undefined || this.state.phase !== "Running") return this.settle(lease, reason, now)
     const verdict = hooks.verdict(slot.connection!, exit)
@@ -232,6 +233,13 @@ export class LeaseManager<C> {
       this.applyVerdict(lease, exit, hooks.checkLendable(slot, now), now)
     })
     this.port.run(nothing)
+  }
+
+  /** The first leases of a connection show whether it works. An interruption or a defect says nothing about that. */
+  private testify(lease: Lease<C>, exit: Exit.Exit<unknown, unknown>): void {
+    if (exit._tag === "Success") return Trial.testify(lease, this.parts.hooks.hasServed(lease.slot), undefined)
+    const error = firstError(exit.cause)
+    if (Option.isSome(error)) Trial.testify(lease, false, { _tag: "LostOnTrial", error: { value: error.value } })
   }
 
   /** Applies the decision of `onRelease`, as far as the connection is still fit. */
@@ -250,7 +258,6 @@ export class LeaseManager<C> {
   }
 
   settle(lease: Lease<C>, reason: CloseReason | undefined, now: number): void {
-    if (reason === undefined) this.port.served()
     this.port.run(Leases.settle(this.state, lease, reason, now))
   }
 

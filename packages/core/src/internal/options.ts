@@ -34,6 +34,18 @@ export const defaultRetry: Schedule.Schedule<unknown> = Schedule.jittered(
   sooner(Schedule.exponential("100 millis"), Schedule.spaced("20 seconds"))
 )
 
+/** The key of an option that only pools of ours set. */
+export const hasServed: unique symbol = Symbol.for("@socketpool/core/options/hasServed")
+
+/** Options that are not public. */
+export interface Internal<C> {
+  /**
+   * Whether a lease that ended in success shows that the connection works: something came back from the peer. Without
+   * it, every success does.
+   */
+  readonly [hasServed]?: (connection: C) => boolean
+}
+
 /** Checked options: nothing is missing, and durations are in milliseconds. */
 export interface Resolved<C, E, R> extends Limits {
   readonly open: Effect.Effect<C, E, R>
@@ -49,6 +61,7 @@ export interface Resolved<C, E, R> extends Limits {
   readonly reapExpired: boolean
   readonly reapSchedule: Schedule.Schedule<unknown>
   readonly retry: Schedule.Schedule<unknown, E>
+  readonly hasServed: ((connection: C) => boolean) | undefined
   readonly isConnected: ((connection: C) => boolean) | undefined
   readonly isExpired: ((connection: C) => boolean) | undefined
   readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
@@ -176,6 +189,7 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
     reapExpired,
     reapSchedule: options.reapSchedule ?? Schedule.spaced(defaults.reapInterval),
     retry: options.retry ?? defaultRetry,
+    hasServed: (given as Internal<C>)[hasServed],
     isConnected: options.isConnected,
     isExpired: options.isExpired,
     closed: options.closed,

@@ -47,8 +47,8 @@ export class Readiness {
     const { state } = this
     if (state.phase !== "Running") return { _tag: "PoolClosed" }
     if (isReady(state)) return "Ready"
-    // Unknown while an attempt is in flight.
-    return state.backingOff && state.opening.length === 0 ? this.lastFailure : undefined
+    // Unknown while an attempt is in flight, or its connection on trial.
+    return state.backingOff && state.opening.length === 0 && state.onTrial.size === 0 ? this.lastFailure : undefined
   }
 
   private notify(answer: Answer): void {

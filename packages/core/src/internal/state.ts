@@ -85,6 +85,10 @@ export class Slot<C> implements Linked<Slot<C>> {
   uses = 0
   /** Whether any holder has taken up a lease of it. */
   used = false
+  /** The end of the open. */
+  openedAt = -Infinity
+  /** The evidence, while it is on trial, that it does not work. */
+  fault: LostOnTrial | undefined = undefined
   /** Whether `validate` said yes since the last lease. */
   validated = false
   /** The reason for the close; the slot must not be lent again once there is one. */
@@ -120,6 +124,10 @@ export class Lease<C> implements Linked<Lease<C>> {
   waiter: Waiter<C> | undefined = undefined
   /** Whether it was held for longer than `leakThreshold`. */
   suspected = false
+  /** Whether its holder succeeded. Set while the connection is on trial only. */
+  served = false
+  /** The typed failure of its holder. Set while the connection is on trial only. */
+  fault: LostOnTrial | undefined = undefined
 
   constructor(
     public slot: Slot<C>,
@@ -129,6 +137,12 @@ export class Lease<C> implements Linked<Lease<C>> {
     /** The moment it was lent. */
     public since: number
   ) {}
+}
+
+/** A connection was lost before it had served anybody; with the error of its last holder, if there was one. */
+export interface LostOnTrial {
+  readonly _tag: "LostOnTrial"
+  readonly error: { readonly value: unknown } | undefined
 }
 
 /** The reason why no connection was opened. */
@@ -187,6 +201,7 @@ export type Command<C> =
   | { readonly _tag: "Ended"; readonly lease: Lease<C> }
   | { readonly _tag: "Wake"; readonly waiter: Waiter<C> }
   | { readonly _tag: "BackOff"; readonly failure: OpenFailure | undefined }
+  | { readonly _tag: "Recovered" }
 
 /** The limits that transitions obey; times in milliseconds. */
 export interface Limits {
@@ -259,8 +274,10 @@ export class State<C> {
   backingOff = false
   /** The pace of opens while they fail; see `transitions/openLimiter.ts`. */
   readonly openLimiter = { blockedUntil: -Infinity }
-  /** The failure of the last open, until one succeeds. */
-  lastOpenFailure: OpenFailure | undefined = undefined
+  /** The connections that have not proved yet that they work, the oldest first; see `transitions/trial.ts`. */
+  readonly onTrial = new Set<Slot<C>>()
+  /** The failure of the last open, or the loss of a connection on trial, until an open succeeds. */
+  lastOpenFailure: OpenFailure | LostOnTrial | undefined = undefined
   /** The moment at which a closing pool revokes the leases still held. */
   drainDeadline = Infinity
 

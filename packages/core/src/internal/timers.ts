@@ -9,8 +9,10 @@ import type { Lease, Slot, State } from "./state.js"
 import { type Commands, nothing } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
+import { isLimiting } from "./transitions/openLimiter.js"
 import * as Queue from "./transitions/queue.js"
 import * as Retiring from "./transitions/retiring.js"
+import * as Trial from "./transitions/trial.js"
 import * as Whole from "./transitions/whole.js"
 
 /** The engine's side of each timer. */
@@ -78,6 +80,7 @@ export class Timers<C, E> {
       this.openLimiter,
       this.stale,
       this.leaks,
+      new Alarm(runtime, () => Trial.nextPassed(state), (now) => handlers.run(Trial.outlive(state, now))),
       Alarm.of(runtime, state.opening, handlers.openTimedOut),
       Alarm.of(runtime, state.aborting, handlers.closeTimedOut),
       Alarm.of(runtime, state.validating, handlers.validationTimedOut),
@@ -105,7 +108,7 @@ export class Timers<C, E> {
   queueChanged(): void {
     this.queue.refresh()
     // While opens fail, the limiter may delay an open for the queue.
-    if (this.state.lastOpenFailure !== undefined) this.openLimiter.refresh()
+    if (isLimiting(this.state)) this.openLimiter.refresh()
   }
 
   /** A lease has begun or ended. */
@@ -118,7 +121,7 @@ export class Timers<C, E> {
     this.refill.backOff(error)
   }
 
-  /** A connection has served. */
+  /** A new connection works. */
   recovered(): void {
     this.refill.recovered()
   }

@@ -2,6 +2,7 @@
 import * as Cause from "effect/Cause"
 import type { List } from "../../src/internal/list.js"
 import { type Holder, isLeased, isUnheld, type Lease, notLent, type Slot, Waiter } from "../../src/internal/state.js"
+import { noError } from "../../src/internal/transitions/trial.js"
 import { ScriptedEngine } from "./engine.js"
 
 const acquireTimeout = 60
@@ -24,7 +25,7 @@ export class Driver extends ScriptedEngine {
     try {
       if (this.left-- === 0) this.close()
       else this[operation]()
-      this.reference.compare(this.state)
+      this.reference.compare(this.state, this.refillWaits)
     } catch (error) {
       throw new Error(`${(error as Error).message} (in ${operation})`, { cause: error })
     }
@@ -134,11 +135,20 @@ export class Driver extends ScriptedEngine {
   release(): void {
     const lease = this.heldLease()
     if (lease === undefined) return
+    if (this.state.onTrial.has(lease.slot)) this.testify(lease)
     this.transitions.endHold(this.state, lease, this.now)
     const reason = this.unfit(lease.slot)
     if (reason !== undefined || this.dice.percent(70)) this.settle(lease, reason)
     else if (this.dice.percent(30)) this.settle(lease, "Discarded")
     else this.transitions.reset(this.state, lease, this.now)
+  }
+
+  /** A holder succeeds, fails, or ends in a way that says nothing of its connection. */
+  private testify(lease: Lease<number>): void {
+    const testimony = this.dice.pick(["served", "failed", "nothing"] as const)
+    this.testimonies.set(lease, testimony)
+    if (testimony === "nothing") return
+    this.transitions.testify(lease, testimony === "served", testimony === "failed" ? noError : undefined)
   }
 
   resetEnds(): void {
@@ -151,6 +161,7 @@ export class Driver extends ScriptedEngine {
     if (lease === undefined || this.state.phase !== "Running") return
     const mover = new Waiter<number>(lease.holder, undefined, this.now, this.now + acquireTimeout, false, lease)
     this.reference.spoil(lease.slot)
+    this.reference.accuses(lease.slot)
     this.reference.isOver(lease.slot, lease, false)
     this.reference.joins(mover)
     this.run(this.transitions.startReconnect(this.state, lease, mover, this.now))
@@ -234,12 +245,15 @@ export class Driver extends ScriptedEngine {
   answersNot(slot = this.nth<Slot<number>>(this.state.validating)): void {
     if (slot === undefined) return
     if (slot.generation === this.state.generation) this.reference.suspectAll(slot)
+    this.reference.accuses(slot)
     this.met.flushed++
     this.run(this.transitions.failed(this.state, slot, this.now))
   }
 
   backoffEnds(): void {
-    if (this.state.backingOff) this.run(this.transitions.probe(this.state, this.now))
+    if (!this.refillWaits) return
+    this.refillWaits = false
+    this.run(this.transitions.probe(this.state, this.now))
   }
 
   sweep(): void {
@@ -274,8 +288,13 @@ export class Driver extends ScriptedEngine {
 
   timePasses(): void {
     const { state, transitions } = this
-    const now = this.now += 1 + this.dice.below(this.dice.percent(5) ? 200 : 8)
+    const now = this.now += 1 + this.dice.below(this.dice.percent(95) ? 8 : this.dice.percent(90) ? 200 : 1_500)
     this.reference.timePasses(now)
+    const passed = transitions.nextPassed(state)
+    if (passed !== undefined && passed <= now) {
+      this.met.outlived++
+      this.run(transitions.outlive(state, now))
+    }
     for (const slot of state.slots) if (slot.expiresAt <= now) this.reference.expires(slot)
     this.run(transitions.expireWaiters(state, now))
     for (const waiter of [...state.waiters]) {

@@ -5,13 +5,14 @@ import * as Leases from "../../src/internal/transitions/leases.js"
 import * as Opening from "../../src/internal/transitions/opening.js"
 import * as Queue from "../../src/internal/transitions/queue.js"
 import * as Retiring from "../../src/internal/transitions/retiring.js"
+import * as Trial from "../../src/internal/transitions/trial.js"
 import * as Whole from "../../src/internal/transitions/whole.js"
 import { Marks } from "./marks.js"
 import { Dice } from "./random.js"
-import { Reference } from "./reference.js"
+import { Reference, type Testimony } from "./reference.js"
 
 /** The transitions under test. */
-export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Whole }
+export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Trial, ...Whole }
 
 const validateAfterIdle = 15
 
@@ -26,6 +27,10 @@ export class ScriptedEngine {
   private validates = false
   protected maxPending = 0
   protected readonly dead = new Set<Slot<number>>()
+  /** What the holders of leases have said of their connections. */
+  protected readonly testimonies = new Map<Lease<number>, Testimony>()
+  /** Whether the wait of a backoff goes on. */
+  protected refillWaits = false
   /** How many pools have lived and died. */
   pools = 0
   /** How often what is rare has happened. */
@@ -39,6 +44,10 @@ export class ScriptedEngine {
     replaced: 0,
     paced: 0,
     toldLate: 0,
+    proved: 0,
+    outlived: 0,
+    lost: 0,
+    recovered: 0,
     ownDeadlocks: 0,
     shared: 0,
     Expired: 0,
@@ -91,6 +100,8 @@ export class ScriptedEngine {
     this.marks = new Marks(this.state)
     this.woken = []
     this.dead.clear()
+    this.testimonies.clear()
+    this.refillWaits = false
     this.pools++
     this.left = 200 + dice.below(2_000)
     this.run(this.transitions.demand(this.state, this.now))
@@ -104,7 +115,12 @@ export class ScriptedEngine {
         if (refusal?._tag === "OpenFailed" && deadline <= this.now) this.met.toldLate++
         this.woken.push(command.waiter)
       } else if (command._tag === "Close") this.met[command.slot.reason!]++
+      else if (command._tag === "BackOff") this.refillWaits = true
+      else if (command._tag === "Recovered") this.met.recovered++
     }
+    if (!this.state.backingOff) this.refillWaits = false
+    this.met.lost += this.reference.lost
+    this.reference.lost = 0
     if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
     this.marks.check()
   }
@@ -150,6 +166,8 @@ export class ScriptedEngine {
     if (lease.phase === "Returning") {
       if (reason !== undefined) this.reference.spoil(slot)
       this.reference.isOver(slot, lease, false)
+      if (this.reference.judges(slot, this.testimonies.get(lease) ?? "nothing", reason)) this.met.proved++
+      this.testimonies.delete(lease)
     }
     this.run(this.transitions.settle(this.state, lease, reason, this.now))
   }

@@ -1,6 +1,7 @@
 import { type State, Touched } from "../../src/internal/state.js"
 import { delayedUntil } from "../../src/internal/transitions/demand.js"
 import { nextStale } from "../../src/internal/transitions/retiring.js"
+import { nextPassed } from "../../src/internal/transitions/trial.js"
 
 /** The moments that the pool's timers wait for, each with the marks that make the engine look at it. */
 const moments: ReadonlyArray<{
@@ -10,6 +11,7 @@ const moments: ReadonlyArray<{
 }> = [
   { name: "acquireTimeout", marks: Touched.queue, of: (state) => state.deadlines.head?.waiter.deadline },
   { name: "the open limiter", marks: Touched.queue, of: delayedUntil },
+  { name: "the end of a trial", marks: Touched.nothing, of: nextPassed },
   { name: "idleTimeout", marks: Touched.leases, of: nextStale },
   { name: "leakThreshold", marks: Touched.leases, of: (state) => state.held.head?.since },
   ...(["opening", "aborting", "validating", "resetting", "closing"] as const).map((list) => ({

@@ -2,6 +2,7 @@
  * What a pool must look like, as simply as it can be said: it shares no code with the pool and looks only at what the
  * core says it does. It is told of every operation and of every command, and compares itself with the state.
  */
+import type { CloseReason } from "@socketpool/core"
 import type { Command, Lease, Slot, State, Waiter } from "../../src/internal/state.js"
 
 interface Connection {
@@ -18,7 +19,18 @@ interface Connection {
   uses: number
   openedAt: number
   askedAt: number
+  /** It has not shown yet that it works. */
+  onTrial: boolean
+  /** Somebody who used it, or asked it, says that it does not work. */
+  faulty: boolean
+  /** The time of day at which it was opened. */
+  since: number
 }
+
+/** What the end of a lease says of its connection. */
+export type Testimony = "served" | "failed" | "nothing"
+
+const trial = 1_000
 
 export interface Rules {
   readonly maxConnecting: number
@@ -47,6 +59,8 @@ export class Reference {
   private strain = 0
   /** Whether the last open failed. */
   private isFailing = false
+  /** Connections lost on trial. */
+  lost = 0
   /** Failed opens of which nobody has heard yet. */
   private owed = 0
   /** The most connections there may be; more only for as long as `resize` left too many. */
@@ -85,8 +99,9 @@ export class Reference {
   hasOpened(slot: Slot<number>): void {
     this.connection(slot).phase = "open"
     this.connection(slot).openedAt = ++this.events
+    this.connection(slot).onTrial = true
+    this.connection(slot).since = this.now
     this.opened++
-    this.strain = 0
     this.isFailing = false
     if (this.warm > 0) this.warm--
   }
@@ -101,6 +116,37 @@ export class Reference {
   timePasses(now: number): void {
     this.strain = Math.max(0, this.strain - (now - this.now))
     this.now = now
+    for (const connection of this.connections.values()) {
+      if (connection.onTrial && now - connection.since >= trial) this.proves(connection)
+    }
+  }
+
+  private proves(connection: Connection): void {
+    connection.onTrial = false
+    this.strain = 0
+  }
+
+  /** A lease is being settled. Returns whether its connection has shown that it works. */
+  judges(slot: Slot<number>, testimony: Testimony, reason: CloseReason | undefined): boolean {
+    const connection = this.connection(slot)
+    if (!connection.onTrial) return false
+    if (testimony === "failed") connection.faulty = true
+    const isBad = ["Disconnected", "Desync", "Dropped", "Invalid"].includes(reason ?? slot.reason ?? "")
+    if (testimony !== "served" || isBad) return false
+    this.proves(connection)
+    return true
+  }
+
+  /** Somebody says that a connection does not work. */
+  accuses(slot: Slot<number>): void {
+    this.connection(slot).faulty = true
+  }
+
+  /** Whether a close for this reason shows that the server drops its connections. */
+  private isLoss(connection: Connection, reason: CloseReason): boolean {
+    if (!connection.onTrial || !this.running) return false
+    if (reason === "Disconnected" || reason === "Desync") return true
+    return connection.faulty && ["Discarded", "Dropped", "Invalid"].includes(reason)
   }
 
   isGone(slot: Slot<number>): void {
@@ -205,7 +251,10 @@ export class Reference {
           expired: false,
           uses: 0,
           openedAt: 0,
-          askedAt: 0
+          askedAt: 0,
+          onTrial: false,
+          faulty: false,
+          since: 0
         })
         break
       }
@@ -227,6 +276,12 @@ export class Reference {
         const connection = this.connection(command.slot)
         if (connection.phase !== "open") this.fail(`a connection closes that is ${connection.phase}`)
         if (command.slot.reason === undefined) this.fail("a close without a reason")
+        if (this.isLoss(connection, command.slot.reason)) {
+          this.lost++
+          this.strain = Math.min(this.strain + 100, 1000)
+          this.isFailing = false
+        }
+        connection.onTrial = false
         connection.phase = "closing"
         connection.asked = false
         connection.leases.clear()
@@ -265,10 +320,10 @@ export class Reference {
     return this.count((connection) => connection.phase === "opening" || connection.phase === "giving up")
   }
 
-  /** Ten may fail at once, counting those in flight; then one more each 100 ms, until one succeeds. */
+  /** Ten may fail at once, counting those in flight and on trial; then one more each 100 ms, until one works. */
   private get mayTry(): boolean {
-    const opening = this.count((connection) => connection.phase === "opening")
-    return this.strain === 0 || this.strain + (opening + 1) * 100 <= 1000
+    const unproved = this.count(({ onTrial, phase }) => phase === "opening" || onTrial)
+    return this.strain === 0 || this.strain + (unproved + 1) * 100 <= 1000
   }
 
   /** Whether there is a use for one more connection than are open, or being opened. */
@@ -280,7 +335,7 @@ export class Reference {
     return opening < forQueue || opening < this.warm || opening + healthy < this.min || this.turnedAway
   }
 
-  compare(state: State<number>): void {
+  compare(state: State<number>, refillWaits: boolean): void {
     let opening = 0
     let givingUp = 0
     let closing = 0
@@ -314,6 +369,9 @@ export class Reference {
     same("counted opened − closed", state.opened - closedOf(state), open + closing)
     same("waiters", state.waiters.length, this.queue.length)
     same("movers", state.reconnecting.length, this.movers.length)
+    const onTrial = [...state.onTrial].filter((slot) => this.now - slot.openedAt < trial).length
+    same("on trial", onTrial, this.count((connection) => connection.onTrial))
+    if (state.backingOff && !refillWaits && opening + state.onTrial.size === 0) this.fail("nothing ends the backoff")
     if (state.waiters.head !== this.queue[0]) this.fail("the wrong waiter is first")
     if (state.waiters.tail !== this.queue[this.queue.length - 1]) this.fail("the wrong waiter is last")
 

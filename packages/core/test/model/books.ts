@@ -12,7 +12,7 @@ export class Books extends Ledger implements Witness {
   readonly openBegun = (id: number, stubborn: boolean): void => {
     this.begun++
     if (this.closing) this.problem("an open began after the pool had begun to close")
-    if (!this.mayTry() && !this.vague && !this.crowded) this.problem("an open began sooner than failed ones allow")
+    if (!this.mayPerhapsTry && !this.vague && !this.crowded) this.problem("an open began sooner than failed ones allow")
     const attempt: Attempt = {
       id,
       begun: this.now,
@@ -25,8 +25,11 @@ export class Books extends Ledger implements Witness {
     this.byId.set(id, attempt)
   }
 
-  /** What takes too long is given up when its time is over, whether that shows or not. */
-  overdue(): void {
+  /**
+   * What takes too long is given up when its time is over, whether that shows or not, and what has lived for long enough
+   * works. At that very moment the pool need not know of it yet, unless everything rests.
+   */
+  overdue(rests = false): void {
     for (const attempt of this.attempts) {
       const end = attempt.begun + this.setting.connectTimeout
       if (attempt.state !== "opening" || attempt.givenUpAt !== undefined || this.now < end) continue
@@ -34,6 +37,8 @@ export class Books extends Ledger implements Witness {
       this.hasFailed({ attempt: attempt.id, how: "timed out" }, end)
     }
     for (const line of this.lines) {
+      const age = this.now - line.bornAt
+      if (line.isOpen && age >= 1000) this.proves(line, rests || age > 1000)
       if (line.validating && this.now >= line.validatingSince + validateTimeout) this.reject(line)
       if ([...line.resets.values()].some((since) => this.now >= since + this.setting.closeTimeout)) {
         this.fault(line, "Discarded")
@@ -52,10 +57,9 @@ export class Books extends Ledger implements Witness {
   }
 
   private hasFailed(failure: Failure, at: number): void {
-    this.setBack = true
     this.failures.push(failure)
     this.lastFailure = failure
-    this.strainedUntil = Math.min(Math.max(this.strainedUntil, at) + 100, at + 1000)
+    this.strains(at, true)
   }
 
   readonly swept = (id: number): void => {
@@ -73,7 +77,6 @@ export class Books extends Ledger implements Witness {
     if (stillborn) return
     this.opened++
     this.lastFailure = undefined
-    this.strainedUntil = -Infinity
   }
 
   readonly validateBegun = (link: Link): void => {
@@ -137,9 +140,21 @@ export class Books extends Ledger implements Witness {
       this.opened--
     }
     if (line.stillborn) return
+    this.endsTrial(line)
     if (line.excuses.length === 0) this.problem(`connection ${link.id} was closed for no reason`)
     if (line.leases > 0 && !this.isDrained) this.problem(`connection ${link.id} was closed under its holder`)
     this.revoke(line)
+  }
+
+  /** A connection that is lost on trial counts as an open that failed. */
+  private endsTrial(line: Line): void {
+    if (line.trial === "over" || this.closing) return
+    const mayHide = line.accused || line.faults.has("Rejected") || this.unseen > 0
+    const isLoss = line.excuses.includes("Disconnected") ||
+      (mayHide && line.excuses.some((reason) => reason === "Discarded" || reason === "Dropped" || reason === "Invalid"))
+    const certainly = line.trial === "on" && line.excuses.every((reason) => reason === "Disconnected")
+    if (isLoss) this.strains(this.now, certainly)
+    line.trial = "over"
   }
 
   readonly closeEnded = (link: Link): void => {

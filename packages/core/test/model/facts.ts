@@ -17,8 +17,14 @@ export interface Attempt {
 /** Something because of which a connection must not be lent. */
 export type Fault = "Disconnected" | "Outdated" | "Invalid" | "Rejected" | "Discarded" | "Dropped" | "Replaced"
 
+/** Whether a new connection has yet to show that it works. */
+export type Trial = "on" | "perhaps" | "over"
+
 /** What is known of one connection. */
 export class Line {
+  trial: Trial = "on"
+  /** Whether somebody who used it has failed. */
+  accused = false
   leases = 0
   /** How many of them were taken by hand. */
   manual = 0

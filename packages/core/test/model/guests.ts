@@ -92,7 +92,7 @@ export class Guests extends Stage {
     if (guest.isManual) {
       borrower.status = "over"
       if (borrower.lease) {
-        this.books.leaseEnds(borrower, true)
+        this.books.leaseEnds(borrower, true, "succeeds")
         const exit = this.timeline.call(this.pool.release(line.link))
         if (Exit.isFailure(exit)) {
           this.books.problem(`connection ${line.link.id} was not released: ${String(exit.cause)}`)
@@ -105,7 +105,7 @@ export class Guests extends Stage {
     const order = guest.order
     if (order === undefined) return
     guest.order = undefined
-    this.books.leaseEnds(borrower, how !== "dies")
+    this.books.leaseEnds(borrower, how !== "dies", how === "dies" ? "other" : how)
     const exit = how === "succeeds"
       ? Exit.void
       : how === "fails"
@@ -127,7 +127,7 @@ export class Guests extends Stage {
     guest.borrower.interrupted = true
     guest.order = undefined
     if (guest.nested !== undefined) guest.nested.borrower.interrupted = true
-    this.books.leaseEnds(guest.borrower, false)
+    this.books.leaseEnds(guest.borrower, false, "other")
     guest.fiber!.unsafeInterruptAsFork(FiberId.none)
   }
 
@@ -138,7 +138,7 @@ export class Guests extends Stage {
     guest.order = undefined
     const release = Effect.suspend(() => {
       const { lease } = borrower
-      this.books.leaseEnds(borrower, true)
+      this.books.leaseEnds(borrower, true, "succeeds")
       return Effect.map(Effect.exit(this.pool.release(borrower.line!.link)), (exit) => {
         // A close that does not wait may just have cut it.
         if (this.books.isDrained) return

@@ -1,5 +1,5 @@
 import type { Link } from "./connector.js"
-import type { Attempt, Borrower, Failure, Fault, Kind, Line } from "./facts.js"
+import type { Attempt, Borrower, Failure, Fault, Kind, Line, Trial } from "./facts.js"
 import { type Setting, usual } from "./setting.js"
 
 /** What is known of a pool from outside, as far as those who ask it and those who borrow from it know. */
@@ -45,8 +45,11 @@ export abstract class Ledger {
   failures: Array<Failure> = []
   /** Until an open succeeds. */
   lastFailure: Failure | undefined = undefined
-  /** When the opens that failed are forgotten; each counts for 100 ms. */
-  protected strainedUntil = -Infinity
+  /**
+   * When the opens that failed are forgotten, and the connections that were lost on trial; each counts for 100 ms. Not
+   * all of that shows from outside.
+   */
+  private readonly strainedUntil = { atLeast: -Infinity, atMost: -Infinity }
   /** Who was served, or told of a failed open, in this round. */
   attended: Array<Borrower> = []
   /** Connections that may exist just now; more than `max` while a surplus comes back. */
@@ -92,11 +95,35 @@ export abstract class Ledger {
     return [...this.borrowers].filter((borrower) => borrower.status === "moving")
   }
 
-  /** Whether failed opens allow another: ten may fail at once, counting those in flight, and then one more each 100 ms. */
-  mayTry(): boolean {
+  /** Whether failed opens allow another: ten may fail at once, with those in flight and on trial; then one each 100 ms. */
+  private allows(strainedUntil: number, onTrial: ReadonlyArray<Trial>): boolean {
     const opening = [...this.attempts].filter((attempt) => attempt.givenUpAt === undefined).length
-    const strain = Math.max(0, this.strainedUntil - this.now)
-    return strain === 0 || strain + (opening + 1) * 100 <= 1000
+    const unproved = opening + this.openLines().filter((line) => onTrial.includes(line.trial)).length
+    const strain = Math.max(0, strainedUntil - this.now)
+    return strain === 0 || strain + (unproved + 1) * 100 <= 1000
+  }
+
+  get mayPerhapsTry(): boolean {
+    return this.allows(this.strainedUntil.atLeast, ["on"])
+  }
+
+  get mayCertainlyTry(): boolean {
+    return this.allows(this.strainedUntil.atMost, ["on", "perhaps"])
+  }
+
+  protected strains(at: number, certainly: boolean): void {
+    const more = (until: number) => Math.min(Math.max(until, at) + 100, at + 1000)
+    this.setBack = true
+    this.strainedUntil.atMost = more(this.strainedUntil.atMost)
+    if (certainly) this.strainedUntil.atLeast = more(this.strainedUntil.atLeast)
+  }
+
+  /** A connection has shown, perhaps, that it works. */
+  protected proves(line: Line, certainly: boolean): void {
+    if (line.trial === "over") return
+    line.trial = certainly ? "over" : "perhaps"
+    this.strainedUntil.atLeast = -Infinity
+    if (certainly) this.strainedUntil.atMost = -Infinity
   }
 
   openLines(): Array<Line> {
@@ -224,7 +251,7 @@ export abstract class Ledger {
   /** He gives his connection up for another one. */
   moves(borrower: Borrower): void {
     const line = borrower.line!
-    this.leaseEnds(borrower, true)
+    this.leaseEnds(borrower, true, "fails")
     this.fault(line, "Replaced")
     borrower.status = "moving"
     borrower.moved = true
@@ -234,9 +261,13 @@ export abstract class Ledger {
   }
 
   /** The lease ends in this step; `clean` says whether the pool's own rule keeps the connection. */
-  leaseEnds(borrower: Borrower, clean: boolean): void {
+  leaseEnds(borrower: Borrower, clean: boolean, how: "succeeds" | "fails" | "other"): void {
     if (!borrower.lease) return
     const line = borrower.line!
+    if (how === "fails") line.accused = true
+    if (how === "succeeds") {
+      this.proves(line, line.faults.size === 0 && !line.doubted && !line.suspect && !this.setting.hasOnRelease)
+    }
     this.loses(borrower)
     line.leases--
     if (borrower.kind === "acquire") line.manual--

@@ -27,7 +27,7 @@ export class Examiner {
   /** To be called once after each round; begins the next one. */
   examine(stats: PoolStats): void {
     const { books } = this
-    books.overdue()
+    books.overdue(true)
     this.leaks()
     const closed = this.forgetTheGone()
     this.compare(stats)
@@ -153,7 +153,7 @@ export class Examiner {
     }
     const total = stats.opening + stats.idle + stats.inUse + stats.closing
     const promising = [...books.attempts].filter((attempt) => attempt.givenUpAt === undefined).length
-    const mayOpen = total < books.max && stats.opening < maxConnecting && books.mayTry()
+    const mayOpen = total < books.max && stats.opening < maxConnecting && books.mayCertainlyTry
     if (mayOpen && promising * concurrency < unserved + moving.length) {
       books.problem("somebody waits though there is room to open a connection")
     }

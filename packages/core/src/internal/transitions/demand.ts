@@ -59,8 +59,8 @@ export const openForNext = <C>(state: State<C>, now: number): Commands<C> =>
   state.phase === "Running" && state.validating.length === 0 && queueDeficit(state) >= 0 ? open(state, 1, now) : nothing
 
 /**
- * The backoff is over: opens one connection for the floor, or lets `demand` do so as soon as the limiter allows. The
- * others follow once it has succeeded.
+ * The wait is over: opens one connection for the floor, or lets `demand` do so as soon as the limiter allows. The others
+ * follow once it has worked.
  */
 export const probe = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.phase !== "Running" || !state.backingOff) return nothing
@@ -73,7 +73,7 @@ export const probe = <C>(state: State<C>, now: number): Commands<C> => {
 }
 
 /** An open failed, or a connection died unused: the floor is filled with a delay. */
-export const backOff = <C>(state: State<C>, failure: OpenFailure | undefined): Commands<C> => {
+export const backOff = <C>(state: State<C>, failure?: OpenFailure): Commands<C> => {
   state.touched |= Touched.everything
   if (floorDeficit(state) <= 0) {
     // The failed open may have been the probe that ends a backoff; nothing else would end it.

@@ -28,6 +28,7 @@ import {
   retireOnReturn,
   stopSharing
 } from "./retiring.js"
+import { judge, noError, recover } from "./trial.js"
 
 /** The connection to lend next, as far as the state can tell. */
 export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
@@ -183,6 +184,14 @@ export const settle = <C>(
   detach(lease)
   lease.phase = "Ended"
   const { slot } = lease
+  if (!state.onTrial.has(slot)) return goesOn(state, slot, reason, now)
+  const hasPassed = judge(state, lease, reason)
+  const commands = goesOn(state, slot, reason, now)
+  return hasPassed ? [...commands, ...recover(state), ...demand(state, now)] : commands
+}
+
+/** A lease of the slot has ended. */
+const goesOn = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason | undefined, now: number): Commands<C> => {
   if (slot.leases.length === 0) return free(state, slot, reason, now)
   if (reason !== undefined) return retireOnReturn(state, slot, reason, now)
   return hasRoom(state, slot) ? handOff(state, slot, now) : nothing
@@ -234,6 +243,7 @@ export const validated = <C>(
 export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   if (slot.phase !== "Validating") return nothing
   const isFirst = slot.generation === state.generation
+  slot.fault ??= noError
   const commands = [...close(state, slot, "Invalid", now)]
   if (isFirst) {
     state.generation++
@@ -250,10 +260,11 @@ export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
 // --- Reconnecting ---------------------------------------------------------------------------------------------------
 
 /** Parts a lease from its connection, which closes, and puts its holder before the queue. */
-export const startReconnect = <C>(state: State<C>, lease: Lease<C>, waiter: Waiter<C>, now: number): Commands<C> => [
-  ...detachForReconnect(state, lease, waiter, now),
-  ...enqueue(state, waiter, now)
-]
+export const startReconnect = <C>(state: State<C>, lease: Lease<C>, waiter: Waiter<C>, now: number): Commands<C> => {
+  // The holder says that the connection does not work.
+  lease.slot.fault ??= noError
+  return [...detachForReconnect(state, lease, waiter, now), ...enqueue(state, waiter, now)]
+}
 
 /** Parts a lease from its connection, which closes. */
 export const detachForReconnect = <C>(

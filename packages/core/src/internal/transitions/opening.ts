@@ -3,10 +3,11 @@ import type { Command, OpenFailure, Slot, State } from "../state.js"
 import type { Commands } from "./commands.js"
 import { backOff, demand } from "./demand.js"
 import { handOff } from "./leases.js"
-import { penalize, resetLimiter } from "./openLimiter.js"
+import { penalize } from "./openLimiter.js"
 import { enter } from "./phases.js"
 import { failOldest } from "./queue.js"
 import { makeRoom, rotate } from "./retiring.js"
+import { beginTrial, passAged } from "./trial.js"
 
 /** An open has succeeded. */
 export const opened = <C>(
@@ -21,8 +22,8 @@ export const opened = <C>(
   state.opened++
   state.openTime.record(now - slot.since)
   if (state.initialOwed > 0) state.initialOwed--
-  state.backingOff = false
-  resetLimiter(state)
+  state.lastOpenFailure = undefined
+  beginTrial(state, slot, now)
   slot.connection = connection
   slot.expiresAt = expiresAt
   slot.generation = state.generation
@@ -43,7 +44,7 @@ export const openFailed = <C>(
   inFlight: boolean,
   now: number
 ): Commands<C> => {
-  const commands: Array<Command<C>> = []
+  const commands: Array<Command<C>> = [...passAged(state, now)]
   if (inFlight) commands.push(abort(state, slot, now))
   else abandon(state, slot, now)
   penalize(state, failure, now)

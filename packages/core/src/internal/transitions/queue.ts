@@ -87,9 +87,12 @@ export const failOldest = <C>(state: State<C>, why: WaitFailure): Commands<C> =>
 
 /**
  * The failure of a waiter at its deadline. While opens fail and none was tried for it, it is the last open's failure.
+ * The failure of a connection on trial is another holder's, so a waiter gets a timeout that names it.
  */
-const timeoutFailure = <C>(state: State<C>): WaitFailure =>
-  state.lastOpenFailure !== undefined && isOpenDelayed(state) ? state.lastOpenFailure : { _tag: "AcquireTimeout" }
+const timeoutFailure = <C>(state: State<C>): WaitFailure => {
+  const last = state.lastOpenFailure
+  return last !== undefined && last._tag !== "LostOnTrial" && isOpenDelayed(state) ? last : { _tag: "AcquireTimeout" }
+}
 
 /** A deadline of a waiter's own has passed. */
 export const expireWaiter = <C>(state: State<C>, waiter: Waiter<C>): Commands<C> =>

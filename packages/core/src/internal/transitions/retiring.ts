@@ -2,8 +2,9 @@
 import type { CloseReason } from "../../PoolStats.js"
 import { type Command, isLeased, isUnheld, type Lease, noLeases, type Slot, type State, Touched } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
-import { backOff, demand } from "./demand.js"
+import { demand } from "./demand.js"
 import { enter } from "./phases.js"
+import { endTrial } from "./trial.js"
 
 /** The holder has given its lease back, or lost it. The lease keeps its place until it has ended. */
 export const leaveHolder = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
@@ -33,9 +34,7 @@ export const close = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, no
     if (held) commands.push({ _tag: "Ended", lease })
   }
   slot.leases = noLeases
-  commands.push({ _tag: "Close", slot })
-  const diedUnused = !slot.used && (reason === "Disconnected" || reason === "Desync")
-  if (diedUnused && state.phase === "Running") commands.push(...backOff(state, undefined))
+  commands.push({ _tag: "Close", slot }, ...endTrial(state, slot, reason, now))
   return commands
 }
 

@@ -6,13 +6,14 @@ import { demand } from "./demand.js"
 import { abort } from "./opening.js"
 import { failWaiter } from "./queue.js"
 import { close, isSurplus, makeRoom, mustNotBeLent, retire, rotate, stopSharing } from "./retiring.js"
+import { abandonProbe } from "./trial.js"
 
 /** Aborts opens in flight, the youngest first, while `more` says so. */
 const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Array<Command<C>> => {
   const commands: Array<Command<C>> = []
   while (state.opening.tail !== undefined && more()) commands.push(abort(state, state.opening.tail, now))
   // The open that was to end the backoff may have been among them.
-  if (commands.length > 0 && state.opening.length === 0) state.backingOff = false
+  if (commands.length > 0) abandonProbe(state)
   return commands
 }
 

@@ -21,6 +21,8 @@ export class Session<T extends Transport = Transport, C = unknown> {
   private failure: Failure | undefined = undefined
   /** Whether data was sent after the last read, so that an answer may be on its way. */
   awaitsAnswer = false
+  /** Whether anything was read, since the pool last set this to `false`. */
+  hasRead = false
   /** Whether it belongs to a pool, or is being made ready for one. */
   isShared = false
   private idle = false
@@ -40,7 +42,10 @@ export class Session<T extends Transport = Transport, C = unknown> {
     this.reads = new ReadQueue(
       (back) => transport.hold(back),
       () => this.markDirty(),
-      () => (this.awaitsAnswer = false)
+      () => {
+        this.awaitsAnswer = false
+        this.hasRead = true
+      }
     )
     this.writes = new WriteQueue(transport, () => (this.awaitsAnswer = true))
     transport.start({
