@@ -1,4 +1,4 @@
-// Opens while they keep failing: ten at once and then one each 100 ms, whoever asks, until one succeeds.
+// Opens while they keep failing: ten at once and then one each 100 ms, whoever asks, until a connection works.
 import { assert, describe, it } from "@effect/vitest"
 import { PoolExhaustedError } from "@socketpool/core"
 import { ScriptedConnector } from "@socketpool/testing"
@@ -116,7 +116,7 @@ describe("while the server is down", () => {
       assert.isAtMost(mostInASecond(begun), 20)
       assert.isAtLeast(begun.length, 50)
       server.isUp = true
-      yield* ticks(2, 100)
+      yield* ticks(4, 100)
       assert.strictEqual((yield* pool.stats).idle, 3)
     }))
 
@@ -128,7 +128,7 @@ describe("while the server is down", () => {
       yield* pool.resize({ min: 2, max: 4 })
       yield* settled
       assert.strictEqual(begun.length, 10)
-      yield* TestClock.adjust(100)
+      yield* ticks(2, 100)
       assert.strictEqual((yield* pool.stats).idle, 2)
     }))
 
@@ -141,6 +141,47 @@ describe("while the server is down", () => {
         yield* TestClock.adjust(100)
       }
     }))
+
+  // K2, S5
+  it.scoped.each(
+    [
+      ["closes at once", 0],
+      ["closes after 1 ms", 1],
+      ["closes after 60 ms", 60]
+    ] as const
+  )(
+    "a server that accepts and %s costs as few: floor, borrowers who wait and who insist",
+    ([, millis]) =>
+      Effect.gen(function*() {
+        const { begun, connector, pool, server } = yield* down({
+          minConnections: 2,
+          maxConnections: 10,
+          acquireTimeout: "1 minute",
+          isConnected: (connection) => connection.alive,
+          retry: Schedule.forever
+        })
+        server.isUp = true
+        const works = { yet: false }
+        // The peer's end is a typed error for the reader.
+        const lost = (connection: ScriptedConnector.ScriptedConnection) =>
+          Effect.suspend(() => {
+            connection.kill()
+            return Effect.fail("EndOfStream")
+          })
+        const ask = pool.use((connection) => works.yet ? Effect.void : Effect.delay(lost(connection), millis))
+        const insisting = yield* crowd(pool, many, Effect.retry(ask, Schedule.spaced("10 millis")))
+        yield* ticks(500, 10)
+        assert.isAtMost(mostInASecond(begun), 20)
+        assert.isAtLeast(begun.length, 40)
+        assert.strictEqual(ended(insisting), 0)
+        const { closed, openFailed, opened } = yield* pool.stats
+        assert.deepStrictEqual([openFailed, closed.Disconnected], [0, opened - connector.live])
+        works.yet = true
+        yield* ticks(100, 10)
+        assert.strictEqual(ended(insisting), many)
+        assert.isAtLeast(yield* pool.size, 2)
+      })
+  )
 
   it.scoped("opens that take long to fail are as many at once as maxConnecting says", () =>
     Effect.gen(function*() {
@@ -169,6 +210,9 @@ describe("who is held back because opens fail", () => {
       yield* TestClock.adjust("1 second")
       yield* Fiber.joinAll(borrowers)
     }))
+
+  /** Takes a connection and holds it for longer than its trial. */
+  const provenConnection = (pool: TestPool) => Effect.zipLeft(pool.acquire, TestClock.adjust("1 second"))
 
   /** As many as may fail at once. */
   const exhaust = (pool: TestPool) =>
@@ -213,13 +257,16 @@ describe("who is held back because opens fail", () => {
       yield* TestClock.adjust("1 second")
     }))
 
-  it.scoped("is not held back any more once one has succeeded", () =>
+  it.scoped("is not held back any more once a new connection has served", () =>
     Effect.gen(function*() {
       const { pool, server } = yield* down({ maxConnections: 8, maxConnecting: 8 })
       yield* exhaust(pool)
       server.isUp = true
-      const holders = yield* crowd(pool, 8, pool.use(() => Effect.sleep("1 second")))
+      const first = yield* forkSettled(pool.use(id))
       yield* TestClock.adjust(100)
+      yield* Fiber.join(first)
+      const holders = yield* crowd(pool, 8, pool.use(() => Effect.sleep("1 second")))
+      yield* settled
       assert.strictEqual((yield* pool.stats).leased, 8)
       yield* TestClock.adjust("1 second")
       yield* Fiber.joinAll(holders)
@@ -229,7 +276,7 @@ describe("who is held back because opens fail", () => {
     Effect.gen(function*() {
       const { pool, server } = yield* down({ maxConnections: 2 })
       server.isUp = true
-      const held = yield* pool.acquire
+      const held = yield* provenConnection(pool)
       server.isUp = false
       yield* exhaust(pool)
       const waiter = yield* forkSettled(pool.use(id))
@@ -245,7 +292,7 @@ describe("who is held back because opens fail", () => {
       Effect.gen(function*() {
         const { connector, pool, server } = yield* down({ acquireTimeout: 50, maxConnections: 3 })
         server.isUp = true
-        const held = yield* pool.acquire
+        const held = yield* provenConnection(pool)
         server.isUp = false
         yield* exhaust(pool)
         const borrow = of === "reconnect"
@@ -273,7 +320,7 @@ describe("who is held back because opens fail", () => {
     Effect.gen(function*() {
       const { pool, server } = yield* down({ acquireTimeout: 50, maxConnections: 2 })
       server.isUp = true
-      const held = yield* pool.acquire
+      const held = yield* provenConnection(pool)
       server.isUp = false
       yield* exhaust(pool)
       yield* pool.resize({ max: 1 })
@@ -294,5 +341,101 @@ describe("who is held back because opens fail", () => {
       const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
       yield* TestClock.adjust(50)
       assert.instanceOf(yield* Fiber.join(waiter), PoolExhaustedError)
+    }))
+})
+
+describe("a new connection", () => {
+  const held = (pool: TestPool) => pool.use(() => Effect.sleep("10 seconds"))
+
+  /** The opens that borrowers get at once after so many connections were lost in the given way. */
+  const afterLosses = (lose: (pool: TestPool) => Effect.Effect<unknown, unknown>, options: Options = {}) =>
+    Effect.gen(function*() {
+      const { begun, pool, server } = yield* down({ maxConnections: 50, maxConnecting: 50, ...options })
+      server.isUp = true
+      // Nine, so that the pace delays none of these themselves.
+      for (let i = 0; i < 9; i++) yield* Effect.exit(lose(pool))
+      yield* settled
+      const before = begun.length
+      const holders = yield* crowd(pool, 20, held(pool))
+      yield* settled
+      const atOnce = begun.length - before
+      yield* TestClock.adjust("12 seconds")
+      yield* Fiber.joinAll(holders)
+      return atOnce
+    })
+
+  const isConnected: Options["isConnected"] = (connection) => connection.alive
+  const discards: Options = { onRelease: () => Effect.succeed("discard") }
+
+  const losses: ReadonlyArray<readonly [string, Options, (pool: TestPool) => Effect.Effect<unknown, unknown>]> = [
+    ["the peer ends it", { isConnected }, (pool) => pool.use((c) => Effect.sync(() => c.kill()))],
+    ["its first holder fails and it is discarded", discards, (pool) => pool.use(() => Effect.fail("no"))],
+    [
+      "its first holder fails and invalidates it",
+      {},
+      (pool) => pool.use((connection) => Effect.zipRight(pool.invalidate(connection), Effect.fail("no")))
+    ],
+    [
+      "its first holder reconnects",
+      {},
+      (pool) => Effect.scoped(Effect.zipRight(Effect.flatMap(pool.get, (c) => pool.reconnect(c)), Effect.interrupt))
+    ]
+  ]
+  it.scoped.each(losses)("counts as a failed open if %s", ([, options, lose]) =>
+    Effect.gen(function*() {
+      assert.isAtMost(yield* afterLosses(lose, options), 1)
+    }))
+
+  const neutral: ReadonlyArray<readonly [string, Options, (pool: TestPool) => Effect.Effect<unknown, unknown>]> = [
+    ["its holder is interrupted", {}, (pool) => pool.use(() => Effect.interrupt)],
+    ["its holder dies", {}, (pool) => pool.use(() => Effect.die("no"))],
+    ["its holder drops it", {}, (pool) => Effect.flatMap(pool.acquire, (connection) => pool.drop(connection))],
+    ["it is discarded after a success", discards, (pool) => pool.use(() => Effect.void)],
+    ["its holder fails and it is used up", { maxUses: 1 }, (pool) => pool.use(() => Effect.fail("no"))],
+    ["the pool is cleared", {}, (pool) => Effect.zipRight(Effect.exit(pool.use(() => Effect.fail("no"))), pool.clear)]
+  ]
+  it.scoped.each(neutral)("does not count if %s", ([, options, lose]) =>
+    Effect.gen(function*() {
+      assert.strictEqual(yield* afterLosses(lose, options), 20)
+    }))
+
+  it.scoped("ends the backoff of the floor when it has lived for a second, though nobody has used it", () =>
+    Effect.gen(function*() {
+      const { pool, server } = yield* down({ minConnections: 3, retry: Schedule.spaced("1 minute") })
+      yield* settled
+      server.isUp = true
+      const idle = Effect.map(pool.stats, (stats) => stats.idle)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* idle, 1)
+      yield* TestClock.adjust(999)
+      assert.strictEqual(yield* idle, 1)
+      yield* TestClock.adjust(1)
+      assert.strictEqual(yield* idle, 3)
+    }))
+
+  it.scoped("that was lost is the reason that a timeout gives", () =>
+    Effect.gen(function*() {
+      const { pool, server } = yield* down({ acquireTimeout: 50 })
+      server.isUp = true
+      const error = { why: "max clients reached" }
+      for (let i = 0; i < 10; i++) {
+        yield* Effect.exit(pool.use((c) => Effect.zipRight(pool.invalidate(c), Effect.fail(error))))
+      }
+      const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
+      yield* TestClock.adjust(50)
+      const timeout = yield* Fiber.join(waiter)
+      assert.instanceOf(timeout, PoolExhaustedError)
+      assert.deepStrictEqual(timeout.lastConnectError, error)
+    }))
+
+  it.scoped("for the floor ends the backoff also if it is dropped on trial", () =>
+    Effect.gen(function*() {
+      const { pool, server } = yield* down({ minConnections: 2, retry: Schedule.spaced("100 millis") })
+      yield* ticks(5, 100)
+      server.isUp = true
+      yield* TestClock.adjust(100)
+      yield* pool.drop(yield* pool.acquire)
+      yield* ticks(12, 100)
+      assert.strictEqual((yield* pool.stats).idle, 2)
     }))
 })

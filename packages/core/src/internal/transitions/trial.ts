@@ -96,5 +96,4 @@ export const nextPassed = <C>(state: State<C>): number | undefined => {
 }
 
 /** Time has passed, and the pool opens what the strain delayed. */
-export const outlive = <C>(state: State<C>, now: number): Commands<C> =>
-  both(passAged(state, now), demand(state, now))
+export const outlive = <C>(state: State<C>, now: number): Commands<C> => both(passAged(state, now), demand(state, now))
