@@ -308,10 +308,66 @@ export const mutants = [
 
   // --- The pool as a whole ------------------------------------------------------------------------------------------
   {
+    file: "transitions/trial.ts",
+    why: "a connection that works does not end the backoff",
+    before: "  resetLimiter(state)\n  state.backingOff = false\n",
+    after: "  resetLimiter(state)\n"
+  },
+  {
     file: "transitions/opening.ts",
-    why: "a success does not end the backoff",
-    before: "  state.backingOff = false\n  resetLimiter",
-    after: "  resetLimiter"
+    why: "a connect is enough to end the pace",
+    first: ["/pace.test.ts"],
+    before: "  beginTrial(state, slot, now)\n",
+    after: "  beginTrial(state, slot, now)\n  state.openLimiter.blockedUntil = -Infinity\n"
+  },
+  {
+    file: "transitions/trial.ts",
+    why: "a connection that is lost on trial sets no pace",
+    first: ["/pace.test.ts"],
+    before: "if (isLoss) penalize(state, slot.fault ?? noError, now)\n    else abandonProbe(state)",
+    after: "if (!isLoss) abandonProbe(state)"
+  },
+  {
+    file: "transitions/trial.ts",
+    why: "a holder's failure is no evidence",
+    first: ["/pace.test.ts"],
+    before: "(isPerhapsLost(reason) && slot.fault !== undefined)",
+    after: "false"
+  },
+  {
+    file: "transitions/trial.ts",
+    why: "a connection passes whatever its close says",
+    first: ["/pace.test.ts"],
+    before: "return served && !isSuspect &&",
+    after: "return served &&"
+  },
+  {
+    file: "transitions/trial.ts",
+    why: "a connection that lives for long proves nothing",
+    first: ["/pace.test.ts"],
+    before: "return state.onTrial.size < before ? recover(state) : nothing",
+    after: "return nothing"
+  },
+  {
+    file: "transitions/openLimiter.ts",
+    why: "connections on trial do not count against the burst",
+    first: ["/pace.test.ts"],
+    before: " - state.onTrial.size",
+    after: ""
+  },
+  {
+    file: "timers.ts",
+    why: "nobody looks when a trial is passed",
+    first: ["/pace.test.ts"],
+    before: "() => Trial.nextPassed(state)",
+    after: "() => undefined"
+  },
+  {
+    file: "leasing.ts",
+    why: "holders bear no witness",
+    first: ["/pace.test.ts"],
+    before: "if (this.state.onTrial.has(slot)) this.testify(lease, exit)\n",
+    after: ""
   },
   {
     file: "transitions/leases.ts",
@@ -328,8 +384,8 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "the backoff lasts for ever once the open that was to end it has been aborted",
-    before: "state.opening.length === 0) state.backingOff = false",
-    after: "false) state.backingOff = false"
+    before: "  if (commands.length > 0) abandonProbe(state)\n",
+    after: ""
   },
   {
     file: "transitions/whole.ts",
@@ -689,8 +745,8 @@ export const mutants = [
     file: "transitions/queue.ts",
     why: "who was held back by failed opens hears only that time is over",
     first: ["/pace.test.ts"],
-    before: "state.lastOpenFailure !== undefined && isOpenDelayed(state)",
-    after: "state.lastOpenFailure !== undefined && isOpenDelayed(state) && false"
+    before: "&& isOpenDelayed(state) ? last",
+    after: "&& false ? last"
   },
   {
     file: "timers.ts",
@@ -703,7 +759,7 @@ export const mutants = [
     file: "timers.ts",
     why: "what only the pace holds back is forgotten",
     first: ["/pace.test.ts"],
-    before: "if (this.state.lastOpenFailure !== undefined) this.openLimiter.refresh()",
+    before: "if (isLimiting(this.state)) this.openLimiter.refresh()",
     after: ""
   },
 
