@@ -14,7 +14,14 @@ import type { ConnectError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { isConnectionPool } from "./ConnectionPool.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
-import { currentClock, metricTags, type Surroundings, surroundings, within } from "./internal/effect/fiber.js"
+import {
+  currentClock,
+  metricTags,
+  type Surroundings,
+  surroundings,
+  within,
+  withoutSpan
+} from "./internal/effect/fiber.js"
 import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
@@ -46,7 +53,7 @@ const make = <C, E = never, R = never>(
   options: PoolOptions<C, E, R>
 ): Effect.Effect<ConnectionPool<C, E>, never, Exclude<R, Scope.Scope> | Scope.Scope> =>
   Effect.gen(function*() {
-    const around = yield* surroundings<Exclude<R, Scope.Scope> | Scope.Scope>()
+    const around = withoutSpan(yield* surroundings<Exclude<R, Scope.Scope> | Scope.Scope>())
     const clock = yield* currentClock
     return yield* Effect.acquireRelease(
       Effect.sync(() => {

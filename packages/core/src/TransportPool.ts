@@ -10,7 +10,8 @@ import type * as Scope from "effect/Scope"
 import { ConnectError, ConnectionError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { own } from "./internal/checks.js"
-import { hasServed, type Internal } from "./internal/options.js"
+import { type AsyncContext, bind, currentContext } from "./internal/host.js"
+import { hasServed, type Internal, isBound } from "./internal/options.js"
 import { access, internalOf } from "./internal/transport/access.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
@@ -205,29 +206,36 @@ export const make = <C extends TransportConnection<any>>(
   const ready = options.open((session) =>
     shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
   )
-  const internal: Internal<C> = { [hasServed]: (connection) => access.sessionOf(connection).hasRead }
-  return Pool.make<C, ConnectError>({
-    ...options,
-    ...internal,
-    open: Effect.map(ready, (opened) => {
-      const session = internalOf<any, C>(opened)
-      const connection = session.lend()
-      session.setIdle()
-      session.hasRead = false
-      return connection
-    }),
-    // Opening has its own deadline, and an error of its own for it.
-    connectTimeout: Duration.infinity,
-    isConnected: (connection) => access.sessionOf(connection).isOpen,
-    closed: (connection) =>
-      Effect.map(
-        access.sessionOf(connection).failed,
-        ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
-      ),
-    lease: (connection) => access.sessionOf(connection).lend(),
-    ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
-    onRelease: releaser(options.onRelease)
-  })
+  const internal: Internal<C> = {
+    [hasServed]: (connection) => access.sessionOf(connection).hasRead,
+    [isBound]: true
+  }
+  const { isExpired, onRelease } = options
+  const make = (context: AsyncContext | undefined) =>
+    Pool.make<C, ConnectError>({
+      ...options,
+      ...internal,
+      open: Effect.map(ready, (opened) => {
+        const session = internalOf<any, C>(opened)
+        const connection = session.lend()
+        session.setIdle()
+        session.hasRead = false
+        return connection
+      }),
+      // Opening has its own deadline, and an error of its own for it.
+      connectTimeout: Duration.infinity,
+      isConnected: (connection) => access.sessionOf(connection).isOpen,
+      closed: (connection) =>
+        Effect.map(
+          access.sessionOf(connection).failed,
+          ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
+        ),
+      lease: (connection) => access.sessionOf(connection).lend(),
+      ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
+      ...(isExpired === undefined ? {} : { isExpired: bind(context, isExpired) }),
+      onRelease: releaser(onRelease && bind(context, onRelease))
+    })
+  return Effect.suspend(() => make(currentContext()))
 }
 
 const keep = Effect.succeed("keep" as const)

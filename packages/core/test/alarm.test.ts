@@ -7,7 +7,7 @@ import { clockLike } from "./setup.js"
 
 /** An alarm whose deadline the test sets; it notes when it rings, and then has none. */
 const makeAlarm = Effect.gen(function*() {
-  const runtime = PoolRuntime.make("test", yield* Effect.runtime<never>(), yield* Effect.clock)
+  const runtime = PoolRuntime.make("test", yield* Effect.runtime<never>(), yield* Effect.clock, undefined)
   const rang: Array<number> = []
   let due: number | undefined
   const alarm = new Alarm(runtime, () => due, (now) => {
@@ -94,7 +94,7 @@ describe("an alarm", () => {
         }
       }
       const context = yield* Effect.withClock(Effect.runtime<never>(), stalling)
-      const runtime = PoolRuntime.make("test", context, stalling)
+      const runtime = PoolRuntime.make("test", context, stalling, undefined)
       const start = runtime.now()
       const list = new List<Entry>()
       const alarm = Alarm.of(runtime, list, (entry, now) => {

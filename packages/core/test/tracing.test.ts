@@ -273,3 +273,42 @@ describe("the span Pool.connect", () => {
       assert.isAtLeast(lasted(named(spans, "Pool.connect")[0]!), 1_000)
     }))
 })
+
+// K1
+describe("the spans Pool.validate and Pool.release", () => {
+  const hooks = {
+    validate: () => Effect.withSpan(Effect.succeed(true), "ping"),
+    validateAfterIdle: 0,
+    onRelease: () => Effect.withSpan(Effect.as(Effect.yieldNow(), "keep" as const), "reset")
+  }
+
+  it.scoped("are roots, with links to the requests that caused them, and not children of the pool's maker", () =>
+    Effect.gen(function*() {
+      const { spans, tracer } = Spans.recorder()
+      const startup = setup({ ...hooks, maxConnections: 1 })
+      const { pool } = yield* Effect.withTracer(Effect.withSpan(startup, "startup"), tracer)
+      const request = (name: string) => Effect.withTracer(Effect.withSpan(pool.use(() => Effect.void), name), tracer)
+      yield* request("first")
+      yield* TestClock.adjust("2 seconds")
+      yield* request("second")
+      yield* settled
+      const seen = (name: string) => named(spans, name).map((span) => [parentName(span), ...linked(span)])
+      assert.deepStrictEqual(seen("Pool.validate"), [[null, "second"]])
+      assert.deepStrictEqual(seen("Pool.release"), [[null, "first"], [null, "second"]])
+      assert.deepStrictEqual(seen("ping"), [["Pool.validate"]])
+      assert.deepStrictEqual(seen("reset"), [["Pool.release"], ["Pool.release"]])
+      assert.deepStrictEqual(named(spans, "Pool.validate")[0]!.attributes.get("socketpool.connection.id"), 1)
+    }))
+
+  it.scoped("are not there without a tracer: the hooks' own spans are roots", () =>
+    Effect.gen(function*() {
+      const parents: Array<Option.Option<Tracer.AnySpan>> = []
+      const parent = Effect.map(Effect.option(Effect.currentParentSpan), (span) => void parents.push(span))
+      const make = setup({ ...hooks, validate: () => Effect.as(parent, true) })
+      const { pool } = yield* Effect.withSpan(make, "startup")
+      yield* pool.use(() => Effect.void)
+      yield* TestClock.adjust("2 seconds")
+      yield* pool.use(() => Effect.void)
+      assert.deepStrictEqual(parents, [Option.none()])
+    }))
+})

@@ -33,6 +33,8 @@ describe("a process with a pool", () => {
   it.scopedLive.each([
     ["ends by itself once the pool's scope has closed", "useAndClose", ""],
     ["ends by itself when only idle connections are left", "leaveIdle", ""],
+    ["ends by itself although minConnections cannot be opened", "leaveFloor", ""],
+    ["lives for as long as a borrower waits", "waitInVain", "PoolExhaustedError\n"],
     ["survives resets of its connections", "beReset", "ConnectionError\n"]
   ])("%s", ([_, what, output]) =>
     Effect.gen(function*() {

@@ -41,7 +41,7 @@ export class Alarm {
   private turnsLeft = 0
 
   constructor(
-    private readonly runtime: PoolRuntime,
+    private readonly runtime: Pick<PoolRuntime, "fork" | "later" | "now">,
     /** The next deadline; `undefined` or `Infinity` when there is none. */
     private readonly due: () => number | undefined,
     /** Deals with the deadlines up to `until`. That moment is in the past, by the grace they were granted. */

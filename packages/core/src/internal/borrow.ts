@@ -11,7 +11,7 @@ import {
   PoolClosedError,
   PoolExhaustedError
 } from "../PoolError.js"
-import { async, spanOf } from "./effect/fiber.js"
+import { asyncIn, spanOf } from "./effect/fiber.js"
 import { unchecked } from "./effect/schema.js"
 import type { Engine } from "./engine.js"
 import { Continuation, type Guard, guarded, inMask } from "./interruption.js"
@@ -91,7 +91,7 @@ const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<v
 
 /** Waits until the waiter is served or fails. An interrupt changes nothing in the queue; the caller cleans up. */
 export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> =>
-  async((resume) => {
+  asyncIn(waiter.holder, (resume) => {
     if (waiter.list === undefined) return resume(outcome(engine, waiter))
     waiter.wake = () => resume(outcome(engine, waiter))
   })

@@ -5,13 +5,15 @@
  */
 import * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
-import * as Exit from "effect/Exit"
+import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
-import { firstError, promise, settle, type Surroundings } from "./effect/fiber.js"
+import { firstError, type Surroundings } from "./effect/fiber.js"
 import { EventBus } from "./eventBus.js"
 import { Hooks } from "./hooks.js"
+import { currentContext } from "./host.js"
+import { Latch } from "./latch.js"
 import { LeaseManager, type LeasePort } from "./leasing.js"
 import { ConnectionLifecycle } from "./lifecycle.js"
 import type { Resolved } from "./options.js"
@@ -39,8 +41,8 @@ export class Engine<C, E> implements LeasePort<C> {
   readonly lifecycle: ConnectionLifecycle<C, E>
   private readonly timers: Timers<C, E>
 
-  /** Completes when a closing pool is empty. */
-  readonly done = promise<void>()
+  /** Opens when a closing pool is empty. */
+  readonly done = new Latch()
 
   /** The attributes of the pool's spans. */
   readonly attributes: Tracing.Attributes
@@ -53,7 +55,7 @@ export class Engine<C, E> implements LeasePort<C> {
     private readonly onClosed: (state: State<C>) => void
   ) {
     this.attributes = { "db.client.connection.pool.name": options.name, ...options.attributes }
-    const runtime = PoolRuntime.make(options.name, context, clock)
+    const runtime = PoolRuntime.make(options.name, context, clock, currentContext())
     const state = new State<C>(options, runtime.now())
     this.state = state
     this.runtime = runtime
@@ -62,8 +64,7 @@ export class Engine<C, E> implements LeasePort<C> {
     this.hooks = new Hooks(options, runtime, state)
     this.lifecycle = new ConnectionLifecycle(
       runtime,
-      (slot) =>
-        Tracing.connect(options.open, { ...this.attributes, "socketpool.connection.id": slot.id }, this.causeOf(slot)),
+      (slot) => Tracing.connect(options.open, this.attributesOf(slot), this.causeOf(slot)),
       options.closed,
       options.ttlJitter > 0 && options.connectionTTL !== Infinity,
       {
@@ -84,6 +85,11 @@ export class Engine<C, E> implements LeasePort<C> {
       leakSuspected: (lease, now) => this.events.leakSuspected(lease, now),
       sweep: () => this.sweep()
     })
+  }
+
+  /** The attributes of the spans of one connection. */
+  attributesOf(slot: Slot<C>): Tracing.Attributes {
+    return { ...this.attributes, "socketpool.connection.id": slot.id }
   }
 
   /** Milliseconds on the pool's clock. */
@@ -147,7 +153,7 @@ export class Engine<C, E> implements LeasePort<C> {
     Whole.closed(this.state)
     this.onClosed(this.state)
     this.events.publish(() => ({ _tag: "PoolClosed" }))
-    settle(this.done, Exit.void)
+    this.done.open()
   }
 
   private wake(waiter: Waiter<C>): void {
@@ -214,7 +220,11 @@ export class Engine<C, E> implements LeasePort<C> {
   }
 
   private validate(slot: Slot<C>): void {
-    this.lifecycle.ask(slot, this.hooks.validate(slot), (exit) => {
+    // The borrower that it is asked for joins the queue in this same turn.
+    const question = Effect.suspend(() =>
+      Tracing.validate(this.hooks.validate(slot), this.attributesOf(slot), this.state.waiters.head?.span)
+    )
+    this.lifecycle.ask(slot, question, (exit) => {
       if (slot.phase !== "Validating") return
       if (exit._tag === "Failure" || !exit.value) return this.validationFailed(slot)
       const now = this.now()

@@ -13,6 +13,7 @@ import type { ConnectionLifecycle } from "./lifecycle.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { SlotIndex } from "./slotIndex.js"
 import { type Holder, type Lease, notLent, type Slot, type State, type Waiter } from "./state.js"
+import * as Tracing from "./tracing.js"
 import { type Commands, nothing } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
 import * as Leases from "./transitions/leases.js"
@@ -44,6 +45,8 @@ export interface LeaseParts<C> {
 export interface LeasePort<C> {
   /** Carries out the commands of a transition, and refreshes the timers that depend on its changes. */
   readonly run: (commands: Commands<C>) => void
+  /** The attributes of the spans of one connection. */
+  readonly attributesOf: (slot: Slot<C>) => Tracing.Attributes
 }
 
 export class LeaseManager<C> {
@@ -226,7 +229,7 @@ export class LeaseManager<C> {
     if (typeof verdict === "string") return this.settle(lease, verdict === "keep" ? slot.reason : "Discarded", now)
     if (Exit.isExit(verdict)) return this.applyVerdict(lease, verdict as Exit.Exit<Verdict>, slot.reason, now)
     Leases.reset(this.state, lease, now)
-    lifecycle.ask(slot, verdict, (exit) => {
+    lifecycle.ask(slot, Tracing.release(verdict, this.port.attributesOf(slot), lease.span), (exit) => {
       // The connection may have closed meanwhile.
       if (lease.phase !== "Returning") return
       const now = runtime.now()

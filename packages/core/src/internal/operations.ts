@@ -1,5 +1,4 @@
 /** The user's calls other than borrowing. */
-import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { Engine } from "./engine.js"
@@ -95,7 +94,7 @@ export const close = <C, E>(engine: Engine<C, E>): Effect.Effect<void> =>
     const now = engine.now()
     if (state.phase === "Running") engine.events.publish(() => ({ _tag: "Draining" }))
     engine.run(Whole.beginClose(state, now + options.drainTimeout, now))
-    return Deferred.await(engine.done)
+    return engine.done.opened
   })
 
 /** Opens what the floor asks for. */

@@ -7,6 +7,7 @@ import type { PoolOptions } from "../PoolOptions.js"
 import { own, reject as rejectValue, wholeNumber } from "./checks.js"
 import { sooner } from "./effect/fiber.js"
 import type { DurationInput } from "./effect/value.js"
+import { bind, currentContext } from "./host.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {
@@ -34,8 +35,10 @@ export const defaultRetry: Schedule.Schedule<unknown> = Schedule.jittered(
   sooner(Schedule.exponential("100 millis"), Schedule.spaced("20 seconds"))
 )
 
-/** The key of an option that only pools of ours set. */
+/** The keys of options that only pools of ours set. */
 export const hasServed: unique symbol = Symbol.for("@socketpool/core/options/hasServed")
+
+export const isBound: unique symbol = Symbol.for("@socketpool/core/options/isBound")
 
 /** Options that are not public. */
 export interface Internal<C> {
@@ -44,6 +47,8 @@ export interface Internal<C> {
    * it, every success does.
    */
   readonly [hasServed]?: (connection: C) => boolean
+  /** Whether `isConnected`, `isExpired`, `lease` and `onRelease` look after their asynchronous context themselves. */
+  readonly [isBound]?: true
 }
 
 /** Checked options: nothing is missing, and durations are in milliseconds. */
@@ -127,6 +132,10 @@ const isOptionalFunction = (value: unknown): boolean => value === undefined || t
  */
 export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () => string): Resolved<C, E, R> => {
   const options = own(given)
+  const context = (given as Internal<C>)[isBound] ? undefined : currentContext()
+  // They are called in the middle of a borrower's step, and belong to no borrower.
+  const bound = <F extends (...args: Array<any>) => any>(hook: F | undefined): F | undefined =>
+    hook && bind(context, hook) as F
   check(Effect.isEffect(options.open), "open", options.open, "an Effect")
   const max = count("maxConnections", options.maxConnections ?? defaults.maxConnections, 1)
   const min = count("minConnections", options.minConnections ?? defaults.minConnections, 0)
@@ -190,12 +199,12 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
     reapSchedule: options.reapSchedule ?? Schedule.spaced(defaults.reapInterval),
     retry: options.retry ?? defaultRetry,
     hasServed: (given as Internal<C>)[hasServed],
-    isConnected: options.isConnected,
-    isExpired: options.isExpired,
+    isConnected: bound(options.isConnected),
+    isExpired: bound(options.isExpired),
     closed: options.closed,
     validate: options.validate,
-    lease: options.lease,
-    onRelease: options.onRelease
+    lease: bound(options.lease),
+    onRelease: bound(options.onRelease)
   }
 }
 

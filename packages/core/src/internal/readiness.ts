@@ -1,6 +1,7 @@
 /** The fibers that wait for the floor to be filled. */
 import * as Effect from "effect/Effect"
 import { async } from "./effect/fiber.js"
+import { keepAlive } from "./host.js"
 import type { OpenFailure, State } from "./state.js"
 import { isReady } from "./transitions/demand.js"
 
@@ -16,9 +17,17 @@ export class Readiness {
   private readonly next: Effect.Effect<Answer> = async((resume) => {
     const answer = this.current()
     if (answer !== undefined) return resume(Effect.succeed(answer))
-    const listener = (answer: Answer) => resume(Effect.succeed(answer))
+    // The refill is quiet, and somebody waits for it now.
+    const letGo = keepAlive()
+    const listener = (answer: Answer) => {
+      letGo()
+      resume(Effect.succeed(answer))
+    }
     this.waiting.add(listener)
-    return Effect.sync(() => this.waiting.delete(listener))
+    return Effect.sync(() => {
+      this.waiting.delete(listener)
+      letGo()
+    })
   })
 
   /**

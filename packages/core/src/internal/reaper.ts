@@ -4,7 +4,7 @@ import type * as Schedule from "effect/Schedule"
 import { type Fiber, steps, stop } from "./effect/fiber.js"
 import type { PoolRuntime } from "./runtime.js"
 
-/** Runs while a connection can expire. Otherwise it is parked, without a fiber or a timer. */
+/** Runs quietly while a connection can expire. Otherwise it is parked, without a fiber or a timer. */
 export class Reaper {
   private fiber: Fiber<unknown, unknown> | undefined = undefined
   private ended = false
@@ -22,7 +22,7 @@ export class Reaper {
   }
 
   private start(): void {
-    const fiber = this.runtime.fork(
+    const fiber = this.runtime.forkQuietly(
       Effect.flatMap(
         steps(this.schedule),
         (next) => Effect.forever(Effect.andThen(next(undefined), Effect.sync(this.sweep)))

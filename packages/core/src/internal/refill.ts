@@ -56,7 +56,7 @@ export class Refill<E> {
     if (now - this.lastTry >= recoveryMillis) this.recovered()
     this.lastTry = now
     const step = Option.isSome(error) ? this.onError.next(error.value) : this.onOther.next(undefined)
-    const fiber: Fiber<void, never> = this.runtime.fork(
+    const fiber: Fiber<void, never> = this.runtime.forkQuietly(
       Effect.matchCauseEffect(step, {
         onSuccess: () => Effect.sync(() => this.wake(fiber)),
         onFailure: (cause) =>

@@ -4,6 +4,8 @@ import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import { type Executor, executor, log, monotonicMillis, type Surroundings, wallMillis } from "./effect/fiber.js"
 
+import type { AsyncContext } from "./host.js"
+
 export interface PoolRuntime extends Executor {
   /**
    * Milliseconds of the clock's monotonic side. Only differences mean anything; changes of the wall clock do not
@@ -20,8 +22,13 @@ export interface PoolRuntime extends Executor {
 
 type Log = (message: string, cause: Cause.Cause<unknown>, slot?: { readonly id: number }) => void
 
-export const make = (name: string, surroundings: Surroundings<never>, clock: Clock.Clock): PoolRuntime => {
-  const { fork, later } = executor(surroundings)
+export const make = (
+  name: string,
+  surroundings: Surroundings<never>,
+  clock: Clock.Clock,
+  context: AsyncContext | undefined
+): PoolRuntime => {
+  const { fork, forkQuietly, later } = executor(surroundings, context)
   const logAt = (level: "warn" | "info"): Log => (message, cause, slot) =>
     void fork(Effect.annotateLogs(log(level, `Pool "${name}": ${message}`, cause), {
       module: "socketpool",
@@ -32,6 +39,7 @@ export const make = (name: string, surroundings: Surroundings<never>, clock: Clo
     now: () => monotonicMillis(clock),
     wallTime: () => wallMillis(clock),
     fork,
+    forkQuietly,
     later,
     warn: logAt("warn"),
     inform: logAt("info")

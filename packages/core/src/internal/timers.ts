@@ -26,9 +26,11 @@ export interface TimerHandlers<C> {
   readonly sweep: () => void
 }
 
+/** Timers that nobody waits for are quiet: they do not keep the process alive. */
 export class Timers<C, E> {
   private readonly queue: Alarm
   private readonly openLimiter: Alarm
+  private readonly floorLimiter: Alarm
   private readonly stale: Alarm
   private readonly leaks: Alarm
   private readonly alarms: ReadonlyArray<Alarm>
@@ -53,18 +55,19 @@ export class Timers<C, E> {
       () => state.deadlines.head?.waiter.deadline,
       (_now, until) => handlers.run(Queue.expireWaiters(state, until))
     )
-    this.openLimiter = new Alarm(
-      runtime,
-      () => Demand.delayedUntil(state),
-      (now) => handlers.run(Demand.demand(state, now))
-    )
+    const quiet = { ...runtime, fork: runtime.forkQuietly }
+    const open = (now: number) => handlers.run(Demand.demand(state, now))
+    const delayedUntil = (forBorrowers: boolean) => (): number | undefined =>
+      state.pending > 0 === forBorrowers ? Demand.delayedUntil(state) : undefined
+    this.openLimiter = new Alarm(runtime, delayedUntil(true), open)
+    this.floorLimiter = new Alarm(quiet, delayedUntil(false), open)
     this.stale = new Alarm(
-      runtime,
+      quiet,
       () => this.closesStale ? Retiring.nextStale(state) : undefined,
       (now) => handlers.run(Retiring.expireIdle(state, now))
     )
     this.leaks = new Alarm(
-      runtime,
+      quiet,
       () => state.held.head === undefined ? undefined : state.held.head.since + leakThreshold,
       (now) => {
         for (const lease of state.held) {
@@ -78,9 +81,10 @@ export class Timers<C, E> {
     this.alarms = [
       this.queue,
       this.openLimiter,
+      this.floorLimiter,
       this.stale,
       this.leaks,
-      new Alarm(runtime, () => Trial.nextPassed(state), (now) => handlers.run(Trial.outlive(state, now))),
+      new Alarm(quiet, () => Trial.nextPassed(state), (now) => handlers.run(Trial.outlive(state, now))),
       Alarm.of(runtime, state.opening, handlers.openTimedOut),
       Alarm.of(runtime, state.aborting, handlers.closeTimedOut),
       Alarm.of(runtime, state.validating, handlers.validationTimedOut),
@@ -108,7 +112,9 @@ export class Timers<C, E> {
   queueChanged(): void {
     this.queue.refresh()
     // While opens fail, the limiter may delay an open for the queue.
-    if (isLimiting(this.state)) this.openLimiter.refresh()
+    if (!isLimiting(this.state)) return
+    this.openLimiter.refresh()
+    this.floorLimiter.refresh()
   }
 
   /** A lease has begun or ended. */

@@ -1,6 +1,6 @@
 /**
- * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect` for an open. Without a tracer there
- * are none.
+ * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect`, `Pool.validate` and `Pool.release`
+ * for `open`, `validate` and `onRelease`. Without a tracer there are none.
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -49,12 +49,19 @@ const begin = (fiber: Holder, attributes: Attributes): Span => {
   return span
 }
 
-/**
- * Runs an open in a span of its own. The span is a root, because the connection outlives the request it is opened for,
- * and has a link to that request.
- */
-export const connect = <A, E, R>(
-  open: Effect.Effect<A, E, R>,
+type Traced = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
   attributes: Attributes,
   cause: AnySpan | undefined
-): Effect.Effect<A, E, R> => rootSpan(open, "Pool.connect", { link: cause, attributes })
+) => Effect.Effect<A, E, R>
+
+/**
+ * Runs a hook in a span of its own. The span is a root, because the connection outlives the request for which the hook
+ * runs, and has a link to that request.
+ */
+const traced = (name: string): Traced => (effect, attributes, cause) =>
+  rootSpan(effect, name, { link: cause, attributes })
+
+export const connect = traced("Pool.connect")
+export const validate = traced("Pool.validate")
+export const release = traced("Pool.release")

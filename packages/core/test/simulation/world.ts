@@ -1,4 +1,5 @@
 /** One simulated pool with its connector, and the books that are kept about the two. */
+import type { PoolStats } from "@socketpool/core"
 import type { ScriptedConnector } from "@socketpool/testing"
 import { Clock, Effect, Exit } from "effect"
 import type { Options } from "./options.js"
@@ -16,8 +17,8 @@ export class World {
   private most: number
   private readonly holders = new Map<Connection, number>()
   private closeBegan = false
-  /** What the pool said of itself when an open last succeeded. */
-  private lastSuccess = { opened: 0, openFailed: 0 }
+  /** How many opens have failed, and connections closed that may have been lost, and since when. */
+  private readonly losses = [{ at: -Infinity, count: 0 }]
   readonly acquireTimeout: number
 
   constructor(
@@ -128,13 +129,26 @@ export class World {
     // After resize to less there may be more for a while.
     problems.push(...connector.audit({ ...stats, maxConnections: this.most }))
     const isFull = stats.inUse + stats.closing + stats.idle >= stats.maxConnections
-    if (stats.opened > this.lastSuccess.opened) this.lastSuccess = stats
-    // After so many failed opens without a success the pool takes its time.
-    const isPaced = stats.openFailed - this.lastSuccess.openFailed >= 10
+    const isPaced = this.isPaced(stats)
     if (stats.pending > 0 && stats.opening === 0 && stats.validating === 0 && !isFull && !isPaced) {
       problems.push(`somebody waits although there is room and nothing is being opened: ${JSON.stringify(stats)}`)
     }
     return problems
+  }
+
+  /**
+   * Whether the pool may take its time: ten opens may fail within a second, with the connections that were lost early
+   * and those that may yet be.
+   */
+  private isPaced(stats: PoolStats): boolean {
+    const { Desync, Disconnected, Discarded, Dropped, Invalid } = stats.closed
+    const count = stats.openFailed + Desync + Disconnected + Discarded + Dropped + Invalid
+    const now = stats.ageMillis
+    if (count > this.losses.at(-1)!.count) this.losses.push({ at: now, count })
+    while (this.losses.length > 1 && this.losses[1]!.at < now - 1_000) this.losses.shift()
+    // The first entry is the number of those that are longer ago than a second.
+    const recent = count - this.losses[0]!.count
+    return recent > 0 && recent + stats.idle + stats.inUse + stats.opening + 1 > 10
   }
 
   /** What must be true once all borrowers have gone. */

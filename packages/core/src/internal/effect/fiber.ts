@@ -6,9 +6,8 @@ import * as Cause from "effect/Cause"
 import * as Clock from "effect/Clock"
 import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
-import * as Deferred from "effect/Deferred"
+import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type { Exit } from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
@@ -20,7 +19,8 @@ import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Schedule from "effect/Schedule"
 import type { Scheduler } from "effect/Scheduler"
 import type * as Scope from "effect/Scope"
-import type { AnySpan } from "effect/Tracer"
+import * as Tracer from "effect/Tracer"
+import { type AsyncContext, currentContext, isTimed, quietTimer } from "../host.js"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
 
@@ -36,15 +36,47 @@ export const withFiber: <A, E, R>(f: (fiber: Holder) => Effect.Effect<A, E, R>) 
 
 export const fiberNumber = (fiber: Holder): number => fiber.id().id
 
-export const spanOf = (fiber: Holder): AnySpan | undefined => fiber.currentSpan
+export const spanOf = (fiber: Holder): Tracer.AnySpan | undefined => fiber.currentSpan
 
 export const schedulerOf = (fiber: Holder): Scheduler => fiber.currentScheduler
 
 export const clockOf = (fiber: Holder): Clock.Clock => Context.get(fiber.currentDefaultServices, Clock.Clock)
 
-export const async: <A, E = never>(
-  register: (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<unknown>
-) => Effect.Effect<A, E> = Effect.async as any
+type Register<A, E> = (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<unknown>
+
+/**
+ * Parks this fiber until it is resumed. It resumes in the asynchronous context that it parked in, whoever resumes it
+ * and whatever else the scheduler runs in the same turn.
+ */
+export const asyncIn = <A, E = never>(fiber: Holder, register: Register<A, E>): Effect.Effect<A, E> => {
+  const context = currentContext()
+  if (context === undefined) return Effect.async<A, E>(register as any)
+  return Effect.async<A, E>(
+    ((resume: (effect: Effect.Effect<A, E>) => void) =>
+      register((effect) => resumeIn(context, fiber, resume, effect))) as any
+  )
+}
+
+export const async = <A, E = never>(register: Register<A, E>): Effect.Effect<A, E> =>
+  Effect.withFiberRuntime((fiber) => asyncIn(fiber as Holder, register))
+
+/**
+ * Resumes a fiber that is parked. The fiber goes on in a task of its scheduler, and the scheduler runs the tasks of many
+ * fibers in one turn. So the task itself enters the context.
+ */
+const resumeIn = <E>(context: AsyncContext, fiber: Holder, resume: (effect: E) => void, effect: E): void => {
+  const scheduled = fiber as { currentScheduler: Scheduler }
+  const scheduler = scheduled.currentScheduler
+  scheduled.currentScheduler = inContext(scheduler, context)
+  resume(effect)
+  scheduled.currentScheduler = scheduler
+}
+
+/** A scheduler whose tasks run in a context. */
+const inContext = (scheduler: Scheduler, context: AsyncContext): Scheduler => ({
+  scheduleTask: (task, priority, fiber) => scheduler.scheduleTask(() => context.runInAsyncScope(task), priority, fiber),
+  shouldYield: (fiber) => scheduler.shouldYield(fiber)
+})
 
 /** Interrupts a fiber without waiting for it. */
 export const stop = (fiber: Fiber<any, any> | undefined): void => fiber?.unsafeInterruptAsFork(FiberId.none)
@@ -88,14 +120,21 @@ export const metricTags = (surroundings: Surroundings<any>): ReadonlyArray<reado
   FiberRefs.getOrDefault(surroundings.fiberRefs, FiberRef.currentMetricLabels)
     .map(({ key, value }) => [key, value] as const)
 
+type Fork = <A, E>(effect: Effect.Effect<A, E>) => Fiber<A, E>
+
 export interface Executor {
-  /** Starts a fiber in a later turn, with nothing of the caller's: no span, no annotation, no interruption. */
-  readonly fork: <A, E>(effect: Effect.Effect<A, E>) => Fiber<A, E>
+  /**
+   * Starts a fiber in a later turn, with nothing of the caller's: no span, no annotation, no interruption, no
+   * asynchronous context.
+   */
+  readonly fork: Fork
+  /** `fork` for a fiber whose sleep does not keep the process alive. */
+  readonly forkQuietly: Fork
   /** Runs a task in a later turn of the scheduler. */
   readonly later: (task: () => void) => void
 }
 
-export const executor = (surroundings: Surroundings<never>): Executor => {
+export const executor = (surroundings: Surroundings<never>, context: AsyncContext | undefined): Executor => {
   // The builder may have been uninterruptible; its fibers are not. (No fiber inherits that its builder was
   // interrupted.)
   const own = Runtime.make({
@@ -103,12 +142,37 @@ export const executor = (surroundings: Surroundings<never>): Executor => {
     fiberRefs: surroundings.fiberRefs,
     runtimeFlags: RuntimeFlags.enable(surroundings.runtimeFlags, RuntimeFlags.Interruption)
   })
-  const scheduler = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
+  const given = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
+  const scheduler = context === undefined ? given : inContext(given, context)
+  const services = FiberRefs.getOrDefault(own.fiberRefs, DefaultServices.currentServices)
+  const quiet = Runtime.setFiberRef(
+    own,
+    DefaultServices.currentServices,
+    Context.add(services, Clock.Clock, quietly(Context.get(services, Clock.Clock)))
+  )
+  const options = { immediate: false, scheduler }
   return {
-    fork: (effect) => Runtime.runFork(own, effect, { immediate: false }),
+    fork: (effect) => Runtime.runFork(own, effect, options),
+    forkQuietly: (effect) => Runtime.runFork(quiet, effect, options),
     later: (task) => scheduler.scheduleTask(task, 0)
   }
 }
+
+/** A clock whose sleepers do not keep the process alive, if it is the host's. A test's clock has no timers. */
+const quietly = (clock: Clock.Clock): Clock.Clock => {
+  const timer = quietTimer
+  if (timer === undefined || clock !== Context.get(DefaultServices.liveServices, Clock.Clock)) return clock
+  const sleep = (duration: Duration.Duration): Effect.Effect<void> => {
+    const millis = Duration.toMillis(duration)
+    if (!isTimed(millis)) return Effect.never
+    return Effect.async<void>((resume) => Effect.sync(timer(() => resume(Effect.void), millis)))
+  }
+  return Object.create(clock, { sleep: { value: sleep } })
+}
+
+/** Without the span of the place where they were taken: it has ended by the time that they are used. */
+export const withoutSpan = <R>({ context, fiberRefs, runtimeFlags }: Surroundings<R>): Surroundings<R> =>
+  Runtime.make({ context: Context.omit(Tracer.ParentSpan)(context as any) as any, fiberRefs, runtimeFlags })
 
 // --- Time -----------------------------------------------------------------------------------------------------------
 
@@ -135,7 +199,7 @@ const levels = { warn: LogLevel.Warning, info: LogLevel.Info }
 export const log = (level: "warn" | "info", text: string, cause: Cause.Cause<unknown>): Effect.Effect<void> =>
   Effect.logWithLevel(levels[level], text, cause)
 
-// --- Causes and deferreds -------------------------------------------------------------------------------------------
+// --- Causes -----------------------------------------------------------------------------------------------------------
 
 export const hasDies: (cause: Cause.Cause<unknown>) => boolean = Cause.isDie
 
@@ -145,8 +209,3 @@ export const isOnlyInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause
 
 /** The first typed failure. */
 export const firstError: <E>(cause: Cause.Cause<E>) => Option<E> = Cause.failureOption
-
-export const promise = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.unsafeMake(FiberId.none)
-
-export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit<A, E>): void =>
-  Deferred.unsafeDone(deferred, exit)

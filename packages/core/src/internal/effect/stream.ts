@@ -1,12 +1,12 @@
 /** The seam to Effect: streams and channels. */
 import type * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
-import type * as Chunk from "effect/Chunk"
+import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as PubSub from "effect/PubSub"
 import * as Stream from "effect/Stream"
+import { async } from "./fiber.js"
 
 /** Repeats an effect until it fails with an error that means the end. */
 export const streamUntil = <A, E>(next: Effect.Effect<A, E>, isEnd: (error: E) => boolean): Stream.Stream<A, E> =>
@@ -20,22 +20,56 @@ export interface Hub<A> {
   readonly values: Stream.Stream<A>
 }
 
+/** The values of one subscriber that it has not taken yet. */
+class Subscription<A> {
+  private values: Array<A> = []
+  private wake: (() => void) | undefined = undefined
+
+  constructor(private readonly kept: number) {}
+
+  push(value: A): void {
+    if (this.values.length === this.kept) this.values.shift()
+    this.values.push(value)
+    this.wake?.()
+  }
+
+  /** Waits for a value and takes all that are there by then. */
+  readonly take: Effect.Effect<Chunk.Chunk<A>> = Effect.map(
+    async<void>((resume) => {
+      if (this.values.length > 0) return resume(Effect.void)
+      this.wake = () => resume(Effect.void)
+      return Effect.sync(() => (this.wake = undefined))
+    }),
+    () => {
+      const { values } = this
+      this.values = []
+      this.wake = undefined
+      return Chunk.unsafeFromArray(values)
+    }
+  )
+}
+
+/**
+ * A subscriber resumes in its own asynchronous context. A `PubSub` would resume it in that of the fiber that publishes.
+ */
 export const hub = <A>(kept: number, isLast: (value: A) => boolean, hasEnded: () => boolean): Hub<A> => {
-  const values = Effect.runSync(PubSub.sliding<A>(kept))
-  let subscribers = 0
+  const subscriptions = new Set<Subscription<A>>()
   return {
-    isIdle: () => subscribers === 0,
-    // `unsafeOffer` would drop the newest value when a subscriber is slow, not the oldest.
+    isIdle: () => subscriptions.size === 0,
     publish: (value) => {
-      if (subscribers > 0) Effect.runSync(PubSub.publish(values, value))
+      for (const subscription of subscriptions) subscription.push(value)
     },
-    values: Stream.unwrapScoped(Effect.gen(function*() {
-      const subscription = yield* Effect.acquireRelease(
-        Effect.tap(PubSub.subscribe(values), () => subscribers++),
-        () => Effect.sync(() => subscribers--)
-      )
-      return hasEnded() ? Stream.empty : Stream.takeUntil(Stream.fromQueue(subscription), isLast)
-    }))
+    values: Stream.unwrapScoped(Effect.map(
+      Effect.acquireRelease(
+        Effect.sync(() => {
+          const subscription = new Subscription<A>(kept)
+          subscriptions.add(subscription)
+          return subscription
+        }),
+        (subscription) => Effect.sync(() => subscriptions.delete(subscription))
+      ),
+      ({ take }) => hasEnded() ? Stream.empty : Stream.takeUntil(Stream.repeatEffectChunk(take), isLast)
+    ))
   }
 }
 

@@ -2,6 +2,7 @@
 import type * as Clock from "effect/Clock"
 import { Alarm } from "../alarm.js"
 import { clockOf, onlyTime, schedulerOf } from "../effect/fiber.js"
+import { rootContext } from "../host.js"
 import { type Linked, List } from "../list.js"
 import * as PoolRuntime from "../runtime.js"
 import type { Holder } from "../state.js"
@@ -37,10 +38,14 @@ export class Deadlines {
   }
 
   private static make(fiber: Holder, clock: Clock.Clock, byTimeout: ByTimeout, timeout: number): Deadlines {
-    const deadlines = new Deadlines(PoolRuntime.make("deadlines", onlyTime(fiber, clock), clock), timeout, () => {
-      // A lone request after the other finds its object again; a program that computes timeouts does not pile them up.
-      if (byTimeout.size > keptIdle) byTimeout.delete(timeout)
-    })
+    const deadlines = new Deadlines(
+      PoolRuntime.make("deadlines", onlyTime(fiber, clock), clock, rootContext),
+      timeout,
+      () => {
+        // A lone request after the other finds its object again; a program that computes timeouts does not pile them up.
+        if (byTimeout.size > keptIdle) byTimeout.delete(timeout)
+      }
+    )
     byTimeout.set(timeout, deadlines)
     return deadlines
   }

@@ -7,7 +7,7 @@ import type { OperationOptions } from "../../Connection.js"
 import type { ConnectionError } from "../../ConnectionError.js"
 import type { Decoder } from "../../Decoder.js"
 import type { Unwritable } from "../../Transport.js"
-import { async } from "../effect/fiber.js"
+import { asyncIn } from "../effect/fiber.js"
 import { streamUntil } from "../effect/stream.js"
 import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { List } from "../list.js"
@@ -113,7 +113,7 @@ class Timer implements Timed {
 }
 
 const awaited = <A>(operation: Operation<A>): Effect.Effect<A, ConnectionError> =>
-  async((resume) => operation.wait(resume))
+  asyncIn(operation.fiber, (resume) => operation.wait(resume))
 
 class Reading<A> extends Operation<A> implements Reader<A> {
   constructor(
