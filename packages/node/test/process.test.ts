@@ -29,7 +29,7 @@ const server = serve(lines((line, _reply, socket) => {
 }))
 
 describe("a process with a pool", () => {
-  // F31, F45
+  // F31, F45, K3
   it.scopedLive.each([
     ["ends by itself once the pool's scope has closed", "useAndClose", ""],
     ["ends by itself when only idle connections are left", "leaveIdle", ""],
