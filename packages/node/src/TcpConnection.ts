@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { dial } from "./internal/dial.js"
 import { TcpHandle } from "./internal/handles.js"
+import { tcpConnection } from "./internal/options.js"
 import { tcpRoute } from "./internal/route.js"
 
 /**
@@ -157,4 +158,6 @@ export interface Options {
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<TcpConnection, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => dial(tcpRoute(options, "TcpConnection"), TcpHandle.of, (line) => Effect.sync(() => line.lend())))
+  Effect.suspend(() =>
+    dial(tcpRoute(tcpConnection.read("TcpConnection", options)), TcpHandle.of, (line) => Effect.sync(() => line.lend()))
+  )

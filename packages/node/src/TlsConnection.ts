@@ -11,6 +11,7 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as tls from "node:tls"
+import { tlsConnection } from "./internal/options.js"
 import { secureDialer, upgradeHeld } from "./internal/secure.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
@@ -139,7 +140,10 @@ export interface Options extends TcpConnection.Options, SecurityOptions {
  */
 export const open = (options: Options): Effect.Effect<TlsConnection, ConnectError, Scope.Scope> =>
   Effect.suspend(() =>
-    Effect.map(secureDialer(options, "TlsConnection").dial(Effect.succeed), (session) => session.lend())
+    Effect.map(
+      secureDialer(tlsConnection.read("TlsConnection", options), "TlsConnection").dial(Effect.succeed),
+      (session) => session.lend()
+    )
   )
 
 /**
@@ -152,7 +156,7 @@ export const open = (options: Options): Effect.Effect<TlsConnection, ConnectErro
  * - Fails with the same reason if plain text is still unread: it must not be mistaken for protected data
  *   (CVE-2021-23222).
  * - It has no deadline: add one, such as `Effect.timeout`. An interrupt destroys the socket.
- * - A connection from a pool, or one that the caller no longer holds, is a defect (`TypeError`).
+ * - A connection from a pool, or one that the caller no longer holds, is a defect (`RangeError`).
  *
  * @example
  * ```ts

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { dial } from "./internal/dial.js"
 import { UnixHandle } from "./internal/handles.js"
+import { unixConnection } from "./internal/options.js"
 import { unixRoute } from "./internal/route.js"
 
 /**
@@ -92,5 +93,9 @@ export interface Options {
  */
 export const open = (options: Options): Effect.Effect<UnixConnection, ConnectError, Scope.Scope> =>
   Effect.suspend(() =>
-    dial(unixRoute(options, "UnixConnection"), UnixHandle.of, (line) => Effect.sync(() => line.lend()))
+    dial(
+      unixRoute(unixConnection.read("UnixConnection", options)),
+      UnixHandle.of,
+      (line) => Effect.sync(() => line.lend())
+    )
   )

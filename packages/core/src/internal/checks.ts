@@ -143,7 +143,7 @@ export const entries = (at: Place, value: unknown, rule: string): ReadonlyArray<
 export class Table<A extends object> {
   private readonly names: ReadonlyArray<keyof A & string>
 
-  constructor(readonly rules: Rules<A>, private readonly also: ReadonlyArray<Also<A>> = []) {
+  constructor(readonly rules: Rules<A>, readonly also: ReadonlyArray<Also<A>> = []) {
     this.names = Object.keys(rules) as Array<keyof A & string>
   }
 
@@ -186,6 +186,11 @@ export class Table<A extends object> {
     }
     for (const check of this.also) check(options, (option, value, rule) => at.part(`.${option}`).refuse(value, rule))
     return options
+  }
+
+  /** The same options, which all follow one rule. */
+  each<B>(rule: Rule<B>): Table<{ readonly [K in keyof A]: B }> {
+    return new Table(Object.fromEntries(this.names.map((name) => [name, rule])) as any)
   }
 
   /** Takes the options of this table from checked options of a larger one. */

@@ -46,9 +46,12 @@ const isText = (value: unknown): boolean => typeof value === "string" && value.l
 
 export const text: Rule<string> = that(isText, "a string that is not empty")
 
-/** A text that stands in messages, logs and metrics. */
-export const name: Rule<string> = (value, at) =>
-  control.test(text(value, at)) ? at.refuse(value, "a string without control characters") : value as string
+/** A text that stands in messages, logs and metrics: one line, and no URL with a password. */
+export const name: Rule<string> = (value, at) => {
+  const given = text(value, at)
+  if (control.test(given)) at.refuse(value, "a string without control characters")
+  return /:\/\/[^/\s]*:[^/\s]*@/.test(given) ? at.refuse(value, "a string without a password") : given
+}
 
 /**
  * A host name or an IP address; an IPv6 address may stand in brackets, as in a URL. Somebody who pastes a URL, a port or
@@ -59,9 +62,8 @@ export const host: Rule<string> = (value, at) => {
   if (/[\p{Cc}\p{Z}@/\\?#[\]]/u.test(bare)) {
     at.refuse(value, `a host name or an IP address, without spaces, control characters, "@" and "/"`)
   }
-  if (bare.includes(":") && !/^[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?$/i.test(bare)) {
-    at.refuse(value, "a host name or an IP address, without a port")
-  }
+  const isAddress = /^[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?$/i.test(bare)
+  if (!isAddress && /[:%]/.test(bare)) at.refuse(value, "a host name or an IP address, without a port")
   return bare.length > longestHost ? at.refuse(value, `at most ${longestHost} characters long`) : bare
 }
 
