@@ -177,7 +177,7 @@ export class Table<A extends object> {
     const whole = at.option === "" ? at.part("options") : at
     if (!attempt(whole, () => isBag(given))) whole.refuse(given, "an object")
     const object = given as object
-    this.refuseUnknown(whole, object, this.names.filter((name) => !Object.hasOwn(set, name)))
+    this.refuseUnknown(at, object, this.names.filter((name) => !Object.hasOwn(set, name)))
     const options: any = Object.create(null)
     for (const name of this.names) {
       const place = at.part(`.${name}`)
@@ -205,7 +205,7 @@ export class Table<A extends object> {
       if (known.includes(name) || attempt(at, () => property(given, name)) === undefined) continue
       const meant = nearest(name, known)
       throw refusal(
-        `${at.of}: ${showName(name)} is not an option` +
+        `${at.of}: ${at.part(`.${showName(name)}`).option} is not an option` +
           (meant === undefined ? `; the options are ${known.join(", ")}` : `: did you mean ${meant}?`)
       )
     }

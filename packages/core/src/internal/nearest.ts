@@ -17,14 +17,14 @@ const distance = (one: string, other: string): number => {
   return rows[one.length]![other.length]!
 }
 
-/** Returns the known name that differs least, if no more than a third of it is wrong. */
+/** Returns the known name that differs least, if no more than a third of it, or one character, is wrong. */
 export const nearest = (name: string, known: ReadonlyArray<string>): string | undefined => {
   // A longer name is no slip of the hand, and comparing it would take long.
   if (name.length > 64) return undefined
   const plain = (text: string) => text.replaceAll(/[-_]/g, "").toLowerCase()
   const ranked = known
     .map((other) => ({ other, wrong: distance(plain(name), plain(other)) }))
-    .filter(({ other, wrong }) => wrong <= other.length / 3)
+    .filter(({ other, wrong }) => wrong <= Math.max(1, other.length / 3))
     .sort((one, two) => one.wrong - two.wrong)
   return ranked[0]?.other
 }

@@ -46,11 +46,12 @@ const isText = (value: unknown): boolean => typeof value === "string" && value.l
 
 export const text: Rule<string> = that(isText, "a string that is not empty")
 
-/** A text that stands in messages, logs and metrics: one line, and no URL with a password. */
+/** A text that stands in messages, logs and metrics: one line, and nothing like `user:password@host`. */
 export const name: Rule<string> = (value, at) => {
   const given = text(value, at)
   if (control.test(given)) at.refuse(value, "a string without control characters")
-  return /:\/\/[^/\s]*:[^/\s]*@/.test(given) ? at.refuse(value, "a string without a password") : given
+  // A pool of Unix sockets is called `unix:` and the path, in which an `@` means nothing.
+  return /(?<!^unix):[^\s/@]+@/.test(given) ? at.refuse(value, "a string without a password") : given
 }
 
 /**
@@ -59,7 +60,7 @@ export const name: Rule<string> = (value, at) => {
  */
 export const host: Rule<string> = (value, at) => {
   const bare = text(value, at).replace(/^\[(.*:.*)\]$/s, "$1")
-  if (/[\p{Cc}\p{Z}@/\\?#[\]]/u.test(bare)) {
+  if (/[\p{Cc}\p{Cs}\p{Z}@/\\?#[\]]/u.test(bare)) {
     at.refuse(value, `a host name or an IP address, without spaces, control characters, "@" and "/"`)
   }
   const isAddress = /^[0-9a-f]*:[0-9a-f]*:[0-9a-f:.]*(%[\w.-]+)?$/i.test(bare)
@@ -74,10 +75,16 @@ const longestHost = 253
 const isBytes = (value: unknown): value is Uint8Array =>
   value instanceof Uint8Array || Object.prototype.toString.call(value) === "[object Uint8Array]"
 
-export const data: Rule<Uint8Array | string> = that(
-  (value) => typeof value === "string" || isBytes(value),
-  "a string or a Uint8Array"
-)
+/** Whether a value can be sent. It costs next to nothing for one that can. */
+export const isData = (value: unknown): boolean => {
+  try {
+    return typeof value === "string" || isBytes(value)
+  } catch {
+    return false
+  }
+}
+
+export const data: Rule<Uint8Array | string> = that(isData, "a string or a Uint8Array")
 
 /** The bytes of a text, or bytes: at least one. They are copied, so that nobody can change them later. */
 export const bytes: Rule<Uint8Array> = (value, at) => {

@@ -32,8 +32,9 @@ export const ipAddress: Rule<string> = that(
 /** The path of a socket's file. A name that begins with NUL is an abstract one of Linux, which has no file. */
 export const socketPath: Rule<string> = (value, at) => {
   const given = text(value, at)
-  const named = given.startsWith("\0") ? given.slice(1) : given
-  return /\p{Cc}/u.test(named) || named === "" ? at.refuse(value, "a path without control characters") : given
+  if (given === "\0") at.refuse(value, "a path without control characters")
+  name(given.replace(/^\0/, ""), at)
+  return given
 }
 
 export const attemptTimeout: Rule<number> = (value, at) => {

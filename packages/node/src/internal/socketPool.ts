@@ -63,6 +63,13 @@ export const layerConfigOf = <O extends object>(
     })
   )
 
-/** A `Config`, or an object of such, as `Config.unwrap` takes it. */
-const configured: Rule<unknown> = (value, at) =>
-  Config.isConfig(value) ? value : rules.record(configured, "a Config, or an object of Configs")(value, at)
+/**
+ * A `Config`, or an object of such, as `Config.unwrap` takes it. Something else may be the secret itself, so that it is
+ * not shown.
+ */
+const configured: Rule<unknown> = rules.secret((value, at) => {
+  if (Config.isConfig(value)) return value
+  const rule = "a Config, or an object of Configs"
+  const parts = rules.record(configured, rule)(value, at)
+  return Object.keys(parts).length === 0 ? at.refuse(value, rule) : parts
+})

@@ -12,7 +12,7 @@ import { async } from "../effect/fiber.js"
 import { streamUntil } from "../effect/stream.js"
 import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { List } from "../list.js"
-import { data as dataRule, duration, optional } from "../rules.js"
+import { data as dataRule, duration, isData, optional } from "../rules.js"
 import type { Holder } from "../state.js"
 import { Deadlines, type Timed } from "./deadlines.js"
 import type { Answer, Reader } from "./readQueue.js"
@@ -196,7 +196,7 @@ export const write = (
   options: OperationOptions | undefined
 ): Effect.Effect<void, ConnectionError> => {
   const timeout = timeoutOf(session, options)
-  if (typeof data !== "string" && !(data instanceof Uint8Array)) argument("send", "data", dataRule, data)
+  if (!isData(data)) argument("send", "data", dataRule, data)
   const { writes } = session
   const failure = unwritable(session, connection)
   if (failure !== undefined) return Effect.fail(session.error("write", failure))
