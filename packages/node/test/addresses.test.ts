@@ -5,7 +5,7 @@ import * as fs from "node:fs"
 import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
-import { booked, echo, serve } from "./fixtures/server.js"
+import { booked, echo } from "./fixtures/server.js"
 import { ca, otherHost, serveTls } from "./fixtures/tlsServer.js"
 
 const lookup = () => Effect.succeed(["127.0.0.1"])

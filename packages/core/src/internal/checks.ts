@@ -28,9 +28,14 @@ export class Place {
     throw refusal(`${this.of}: ${this.option} must be ${rule}, but is ${(this.isSecret ? showSecret : show)(value)}`)
   }
 
-  /** The place of a part, such as `[0]` or `.host`. */
-  part(name: string): Place {
-    return new Place(this.of, this.option === "" ? name.replace(/^\./, "") : this.option + name, this.isSecret)
+  /** The place of an item of a list or a record, such as `[0]`. */
+  item(key: string): Place {
+    return new Place(this.of, this.option + key, this.isSecret)
+  }
+
+  /** The place of an option within it, such as `target.host`. */
+  member(name: string): Place {
+    return new Place(this.of, this.option === "" ? name : `${this.option}.${name}`, this.isSecret)
   }
 
   /** The same place, with values that must not be shown. */
@@ -68,10 +73,10 @@ const apply = <A>(at: Place, rule: Rule<A>, value: unknown): A => {
 export const argument = <A>(of: string, name: string, rule: Rule<A>, value: unknown): A =>
   apply(new Place(of, name), rule, value)
 
-/** Reads something of an object that may be a proxy or have getters. */
-const attempt = <A>(at: Place, look: () => A): A => {
+/** Looks at an object that may be a proxy or have getters. The arguments are passed separately, to spare a closure. */
+const attempt = <X, A>(at: Place, look: (object: X, name: string) => A, object: X, name: string): A => {
   try {
-    return look()
+    return look(object, name)
   } catch {
     throw refusal(`${at.of}: ${at.option} must be ${readable}, but is one that throws`)
   }
@@ -127,13 +132,13 @@ const isBag = (value: unknown): value is object => {
   return true
 }
 
-/** Copies the properties of an object, each read once, onto one without a prototype. */
+/** Returns the properties of an object, each read once. */
 export const entries = (at: Place, value: unknown, rule: string): ReadonlyArray<readonly [string, unknown]> => {
-  if (!attempt(at, () => isBag(value))) at.refuse(value, rule)
+  if (!attempt(at, isBag, value, "")) at.refuse(value, rule)
   const object = value as object
-  return attempt(at, () => namesOf(object)).map((name) => [
+  return attempt(at, namesOf, object, "").map((name) => [
     name,
-    attempt(at.part(`[${show(name)}]`), () => property(object, name))
+    attempt(at.item(`[${show(name)}]`), property, object, name)
   ])
 }
 
@@ -173,18 +178,18 @@ export class Table<A extends object> {
   }
 
   /** Reads options that are a part of others. */
-  readAt(at: Place, given: unknown, set: { readonly [K in keyof A]?: unknown } = {}): A {
-    const whole = at.option === "" ? at.part("options") : at
-    if (!attempt(whole, () => isBag(given))) whole.refuse(given, "an object")
+  readAt(at: Place, given: unknown, set: { readonly [K in keyof A]?: unknown } = none): A {
+    const whole = at.option === "" ? at.member("options") : at
+    if (!attempt(whole, isBag, given, "")) whole.refuse(given, "an object")
     const object = given as object
-    this.refuseUnknown(at, object, this.names.filter((name) => !Object.hasOwn(set, name)))
+    for (const name of attempt(whole, namesOf, object, "")) this.refuseUnknown(at, object, name, set)
     const options: any = Object.create(null)
     for (const name of this.names) {
-      const place = at.part(`.${name}`)
-      const value = Object.hasOwn(set, name) ? set[name] : attempt(place, () => property(object, name))
+      const place = at.member(name)
+      const value = Object.hasOwn(set, name) ? set[name] : attempt(place, property, object, name)
       options[name] = apply(place, this.rules[name], value)
     }
-    for (const check of this.also) check(options, (option, value, rule) => at.part(`.${option}`).refuse(value, rule))
+    for (const check of this.also) check(options, (option, value, rule) => at.member(option).refuse(value, rule))
     return options
   }
 
@@ -200,14 +205,16 @@ export class Table<A extends object> {
     return picked
   }
 
-  private refuseUnknown(at: Place, given: object, known: ReadonlyArray<string>): void {
-    for (const name of attempt(at, () => namesOf(given))) {
-      if (known.includes(name) || attempt(at, () => property(given, name)) === undefined) continue
-      const meant = nearest(name, known)
-      throw refusal(
-        `${at.of}: ${at.part(`.${showName(name)}`).option} is not an option` +
-          (meant === undefined ? `; the options are ${known.join(", ")}` : `: did you mean ${meant}?`)
-      )
-    }
+  private refuseUnknown(at: Place, given: object, name: string, set: object): void {
+    const isKnown = Object.hasOwn(this.rules, name) && !Object.hasOwn(set, name)
+    if (isKnown || attempt(at.member(showName(name)), property, given, name) === undefined) return
+    const known = this.names.filter((one) => !Object.hasOwn(set, one))
+    const meant = nearest(name, known)
+    throw refusal(
+      `${at.of}: ${at.member(showName(name)).option} is not an option` +
+        (meant === undefined ? `; the options are ${known.join(", ")}` : `: did you mean ${meant}?`)
+    )
   }
 }
+
+const none = Object.freeze({})

@@ -149,7 +149,7 @@ export const duration = (
 /** An array, copied, whose items follow a rule. */
 export const list = <A>(item: Rule<A>, rule: string, least = 0): Rule<ReadonlyArray<A>> => (value, at) => {
   if (!Array.isArray(value) || value.length < least) return at.refuse(value, rule)
-  return Array.from(value, (one, i) => item(one, at.part(`[${i}]`)))
+  return Array.from(value, (one, i) => item(one, at.item(`[${i}]`)))
 }
 
 /** An object, copied, whose values follow a rule. */
@@ -157,7 +157,7 @@ export const record = <A>(item: Rule<A>, rule: string): Rule<Readonly<Record<str
   const copy: Record<string, A> = Object.create(null)
   for (const [key, one] of entries(at, value, rule)) {
     name(key, new Place(at.of, `a name in ${at.option}`))
-    copy[key] = item(one, at.part(`[${show(key)}]`))
+    copy[key] = item(one, at.item(`[${show(key)}]`))
   }
   return copy
 }
