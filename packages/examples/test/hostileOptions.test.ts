@@ -115,7 +115,9 @@ describe("options", () => {
     it.live(`are read once each, also where a class has them as getters: ${of(subject, index)}`, () =>
       Effect.gen(function*() {
         const reads: Record<string, number> = {}
-        class Given {}
+        class Given {
+          readonly somethingElse = undefined
+        }
         for (const option of Object.keys(subject.options)) {
           reads[option] = 0
           Object.defineProperty(Given.prototype, option, {

@@ -46,7 +46,8 @@ export interface TcpConnection extends Connection {
  */
 export interface Options {
   /**
-   * Names the server: a host name or an IP address. Required. A host name may resolve to several addresses of both
+   * Names the server: a host name or an IP address, which may stand in brackets. Required. No spaces, control
+   * characters, `@`, `/` or port. A name of other letters is used in its encoded form (IDNA). A host name may resolve to several addresses of both
    * families; they are tried in turn.
    */
   readonly host: string

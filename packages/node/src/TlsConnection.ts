@@ -53,13 +53,14 @@ export interface TlsConnection extends Connection {
 export interface SecurityOptions {
   /**
    * Sets the name that the certificate must be for, and that is sent as SNI. Default: `host`. Set it if you connect by
-   * IP address or through a tunnel. An IP address is checked but not sent, because SNI knows no addresses (RFC 6066).
+   * IP address or through a tunnel. An IP address is checked but not sent, because SNI knows no addresses (RFC 6066). A
+   * dot at the end is not sent.
    */
   readonly servername?: string
 
   /**
    * Replaces the trusted authorities with these certificates (PEM). Default: the authorities that Node trusts. Set it
-   * for a private authority or a self-signed certificate.
+   * for a private authority or a self-signed certificate. At least one.
    */
   readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>
 
@@ -72,7 +73,7 @@ export interface SecurityOptions {
   /** Sets the client's private key (PEM). Requires `cert`. Default: none. */
   readonly key?: Redacted.Redacted<string | Uint8Array>
 
-  /** Decrypts `key`. Default: none; set it only if the key is encrypted. */
+  /** Decrypts `key`, which it requires. Default: none; set it only if the key is encrypted. */
   readonly passphrase?: Redacted.Redacted<string>
 
   /**

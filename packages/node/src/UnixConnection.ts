@@ -41,7 +41,8 @@ export interface UnixConnection extends Connection {
  */
 export interface Options {
   /**
-   * Names the socket's file. Required. The system would cut a path longer than it allows (107 bytes on Linux, 103
+   * Names the socket's file, without control characters. Required. A path that begins with NUL is an abstract name of
+   * Linux, which errors show with `@`. The system would cut a path longer than it allows (107 bytes on Linux, 103
    * elsewhere) and connect somewhere else, so such an open fails with `ConnectError` reason `PathTooLong`.
    */
   readonly path: string

@@ -50,14 +50,17 @@ const polluted: Record<string, unknown> = {
 }
 
 /** Runs with one property on `Object.prototype`. */
-const withPolluted = <A, E, R>(name: string, run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
-  Effect.acquireUseRelease(
+const withPolluted = <A, E, R>(name: string, run: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> => {
+  const prototype = Object.prototype as Record<string, unknown>
+  return Effect.acquireUseRelease(
+    // It is not enumerable, because the test framework enumerates.
     Effect.sync(() =>
-      void Object.defineProperty(Object.prototype, name, { value: polluted[name], configurable: true, writable: true })
+      Reflect.defineProperty(prototype, name, { value: polluted[name], configurable: true, writable: true })
     ),
     () => run,
-    () => Effect.sync(() => Reflect.deleteProperty(Object.prototype, name))
+    () => Effect.sync(() => Reflect.deleteProperty(prototype, name))
   )
+}
 
 /** Echo servers in a realm of their own, which the pollution does not reach: TCP, TLS, and TLS for another name. */
 const worker = new Worker(

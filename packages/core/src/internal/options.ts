@@ -1,5 +1,5 @@
 /** The defaults of pools, and the rules of their options. */
-import * as Effect from "effect/Effect"
+import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { PoolOptions } from "../PoolOptions.js"

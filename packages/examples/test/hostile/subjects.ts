@@ -167,13 +167,15 @@ const configOf = (options: Readonly<Record<string, unknown>>) =>
 const omit = (options: Record<string, any>, ...names: ReadonlyArray<string>) =>
   Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
 
+const pools = { Tcp: Node.TcpPool, Tls: Node.TlsPool, Unix: Node.UnixPool }
+
 const poolsOf = (
   kind: "Tcp" | "Tls" | "Unix",
   options: Record<string, Kind>,
   base: Record<string, unknown>,
   live: Run
 ): ReadonlyArray<Subject> => {
-  const module = Node[`${kind}Pool`] as any
+  const module = pools[kind] as any
   const all = { ...transportPool, ...options }
   return [
     { of: `${kind}Pool`, options: all, base, run: (given) => module.make(given) },
@@ -333,7 +335,7 @@ const dashboard: ReadonlyArray<Subject> = [
 /** The same values, but from the configuration. */
 export const configured: ReadonlyArray<Subject> = (["Tcp", "Tls", "Unix"] as const).map((kind) => {
   const { base, options } = node.find(({ of }) => of === `${kind}Pool`)!
-  const { layerConfig } = Node[`${kind}Pool`] as any
+  const { layerConfig } = pools[kind] as any
   return { of: `${kind}Pool`, options, base, run: build((given) => layerConfig(configOf(given))), passesOn: true }
 })
 

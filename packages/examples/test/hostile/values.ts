@@ -67,7 +67,7 @@ export const values = {
   "a symbol": () => Symbol(secret),
   "a function": () => () => secret,
   "an async function": () => async () => secret,
-  "a class": () => class Hostile {},
+  "a class": () => class Hostile extends Error {},
   "an array": () => [],
   "an array of words": () => ["h2", "http/1.1"],
   "an array of keys": () => [pem],

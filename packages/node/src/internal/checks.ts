@@ -15,7 +15,6 @@ export const hostName: Rule<string> = (value, at) => {
   const given = host(value, at)
   if (net.isIP(given) !== 0) return given
   if (given.includes(":")) at.refuse(value, "a host name or an IP address")
-  // eslint-disable-next-line no-control-regex
   if (/^[\x21-\x7e]+$/.test(given)) return given
   const encoded = url.domainToASCII(given)
   // Digits of other scripts would become an address.
@@ -68,10 +67,11 @@ const certificate: Rule<string | Buffer> = secret((value, at) => {
   const rule = "a certificate as PEM"
   const given = typeof value === "string" || value instanceof Uint8Array ? pem(value, at) : at.refuse(value, rule)
   try {
-    return new X509Certificate(given) && given
+    void new X509Certificate(given)
   } catch {
     return at.refuse(value, rule)
   }
+  return given
 })
 
 export const authorities: Rule<ReadonlyArray<string | Buffer>> = (value, at) =>
