@@ -67,4 +67,24 @@ export type {
    */
   Rule
 } from "./internal/checks.js"
+/**
+ * The rules: `count`, `duration`, `flag`, `callback`, `name`, `host`, `oneOf`, `list` and others. `optional` and `orElse`
+ * allow an option to be left out, and `secret` keeps its value out of messages. A rule of your own is a function.
+ *
+ * @example
+ * ```ts
+ * import { Checks } from "@socketpool/core"
+ *
+ * const even: Checks.Rule<number> = (value, at) =>
+ *   typeof value === "number" && value % 2 === 0 ? value : at.refuse(value, "an even number")
+ *
+ * const options = new Checks.Table({
+ *   seats: even,
+ *   open: Checks.rules.optional(Checks.rules.duration("more than 0"))
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
 export * as rules from "./internal/rules.js"

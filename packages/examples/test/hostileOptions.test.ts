@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Cause, Effect, Exit } from "effect"
+import { singles } from "./hostile/arguments.js"
 import { type Kind, kinds } from "./hostile/kinds.js"
-import { type Argument, configured, singles, type Subject, subjects } from "./hostile/subjects.js"
+import { type Argument, configured, type Subject, subjects } from "./hostile/subjects.js"
 import { type Label, secret, values } from "./hostile/values.js"
 
 // A stack for each of thousands of errors would take most of the time.

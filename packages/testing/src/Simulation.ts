@@ -123,7 +123,7 @@ const none: ReadonlyArray<string> = []
  */
 export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, options: Options = {}): Report<A, E> => {
   argument("Simulation.simulate", "seed", rules.count(Number.MIN_SAFE_INTEGER), seed)
-  argument("Simulation.simulate", "program", rules.effect, program)
+  void argument("Simulation.simulate", "program", rules.effect, program)
   const { haste, maxMillis, maxSteps, observe, yieldProbability } = simulationOptions.read("Simulation", options)
   // A scenario may draw from the same seed; this sequence must differ from its own.
   const rng = Rng.make(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995)
