@@ -17,11 +17,12 @@ import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { TooLarge } from "./Decoder.js"
-import { wholeNumber } from "./internal/checks.js"
+import { argument, Table } from "./internal/checks.js"
 import { exactly, until } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
 import { streamUntil } from "./internal/effect/stream.js"
 import * as Lengths from "./internal/lengths.js"
+import { bytes as bytesRule, count, having, oneOf, optional, orElse } from "./internal/rules.js"
 import * as Utf8 from "./internal/utf8.js"
 
 // --- Models ---------------------------------------------------------------------------------------------------------
@@ -109,6 +110,16 @@ const defaultMaxBytes = 65_536
 const newline = Utf8.encode("\n")
 const carriageReturn = 13
 
+const limited = new Table({ maxBytes: orElse(count(1), defaultMaxBytes) })
+
+const ended = limited.with({ end: orElse(oneOf("\n", "\r\n"), "\r\n") })
+
+const prefixed = new Table({
+  prefix: oneOf(1, 2, 4, "varint"),
+  order: orElse(oneOf("big", "little"), "big"),
+  maxBytes: optional(count(0))
+})
+
 const bytesOf = (frame: Uint8Array | string): Uint8Array => typeof frame === "string" ? Utf8.encode(frame) : frame
 
 const tooLarge = (size: number, maxBytes: number): FramingError =>
@@ -141,9 +152,8 @@ export const delimited = (
   delimiter: Uint8Array | string,
   options: { readonly maxBytes?: number } = {}
 ): Framing => {
-  const end = bytesOf(delimiter)
-  if (end.length === 0) throw new RangeError("Framing: delimiter must not be empty")
-  const maxBytes = wholeNumber("Framing", "maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
+  const end = argument("Framing.delimited", "delimiter", bytesRule, delimiter)
+  const { maxBytes } = limited.read("Framing.delimited", options)
   return {
     decoder: () => {
       const { decode } = until(end, maxBytes + end.length)
@@ -194,8 +204,9 @@ const indexOf = (bytes: Uint8Array, part: Uint8Array): number => {
  * @category framings
  */
 export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n" | "\r\n" } = {}): Framing => {
-  const maxBytes = wholeNumber("Framing", "maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
-  const end = Utf8.encode(options.end ?? "\r\n")
+  const given = ended.read("Framing.lines", options)
+  const { maxBytes } = given
+  const end = Utf8.encode(given.end)
   return {
     decoder: () => {
       const { decode } = until(newline, maxBytes + 2)
@@ -232,7 +243,7 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
  * @category framings
  */
 export const fixed = (bytes: number): Framing => {
-  const size = wholeNumber("Framing", "bytes", bytes, 1)
+  const size = argument("Framing.fixed", "bytes", count(1), bytes)
   const frame = exactly(size)
   return {
     decoder: () => frame,
@@ -277,22 +288,10 @@ export const lengthPrefixed = (options: {
   readonly order?: "big" | "little"
   readonly maxBytes?: number
 }): Framing => {
-  const { prefix } = options
-  if (prefix !== 1 && prefix !== 2 && prefix !== 4 && prefix !== "varint") {
-    throw new RangeError(`Framing: prefix must be 1, 2, 4 or "varint", but is ${String(prefix)}`)
-  }
-  const order = options.order ?? "big"
-  if (order !== "big" && order !== "little") {
-    throw new RangeError(`Framing: order must be "big" or "little", but is ${String(order)}`)
-  }
+  const { order, prefix, ...given } = prefixed.read("Framing.lengthPrefixed", options)
   const sayable = prefix === "varint" ? Lengths.maxVarint : 256 ** prefix - 1
-  const maxBytes = wholeNumber(
-    "Framing",
-    "maxBytes",
-    options.maxBytes ?? Math.min(defaultMaxBytes, sayable),
-    0,
-    sayable
-  )
+  const fitting = orElse(count(0, sayable), Math.min(defaultMaxBytes, sayable))
+  const maxBytes = argument("Framing.lengthPrefixed", "maxBytes", fitting, given.maxBytes)
   const header = prefix === "varint" ? Lengths.varint : Lengths.fixedWidth(prefix, order)
   return {
     decoder: () => ({
@@ -347,7 +346,9 @@ export const over: {
   <In, Out>(framing: Framing<In, Out>): (connection: Connection) => Framed<In, Out>
   <In, Out>(connection: Connection, framing: Framing<In, Out>): Framed<In, Out>
 } = dual(2, <In, Out>(connection: Connection, framing: Framing<In, Out>): Framed<In, Out> => {
-  const recv = connection.recvFrame(framing.decoder)
+  argument("Framing.over", "connection", having<Connection>("a Connection", "recvFrame", "send"), connection)
+  argument("Framing.over", "framing", having<Framing>("a Framing", "decoder", "encode"), framing)
+  const recv = connection.recvFrame(() => framing.decoder())
   return framed<In, Out, never>({
     send: (frame, options) =>
       Effect.suspend((): Effect.Effect<void, ConnectionError | FramingError> => {
@@ -402,12 +403,15 @@ export const mapEffect: {
     readonly encode: (value: In2) => Effect.Effect<In, E2>
     readonly decode: (frame: Out) => Effect.Effect<Out2, E2>
   }
-): Framed<In2, Out2, E | E2> =>
-  framed<In2, Out2, E | E2>({
+): Framed<In2, Out2, E | E2> => {
+  const codecRule = having<typeof codec>("an object with the functions encode and decode", "encode", "decode")
+  argument("Framing.mapEffect", "codec", codecRule, codec)
+  return framed<In2, Out2, E | E2>({
     send: (value, options) => Effect.flatMap(codec.encode(value), (frame) => self.send(frame, options)),
-    recv: Effect.flatMap(self.recv, codec.decode),
-    stream: Stream.mapEffect(self.stream, codec.decode)
-  }))
+    recv: Effect.flatMap(self.recv, (frame) => codec.decode(frame)),
+    stream: Stream.mapEffect(self.stream, (frame) => codec.decode(frame))
+  })
+})
 
 /**
  * Turns frames into UTF-8 text.

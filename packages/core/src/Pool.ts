@@ -25,7 +25,7 @@ import {
 import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
-import { resolve } from "./internal/options.js"
+import { resolve, serviceId } from "./internal/options.js"
 import * as Registry from "./internal/registry.js"
 import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
@@ -144,7 +144,7 @@ export interface ServiceClass<Self, Id extends string, C, E>
  * @category constructors
  */
 const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): ServiceClass<Self, Id, C, E> => {
-  const tag = tagOf<Self, ConnectionPool<C, E>>()(id)
+  const tag = tagOf<Self, ConnectionPool<C, E>>()(serviceId(id))
   const accessors: Accessors<Self, C, E> = {
     connection: Effect.flatMap(tag, (pool) => pool.get),
     use: (f) => Effect.flatMap(tag, (pool) => pool.use(f)),

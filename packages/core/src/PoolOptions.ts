@@ -11,7 +11,7 @@ import type * as Scope from "effect/Scope"
 
 /**
  * The options of a pool: how it opens, keeps and closes its connections. A wrong value is a defect of `make` that names
- * the option, the value and the rule.
+ * the option, the value and the rule; so is an unknown name. `undefined` stands for an option that is left out.
  *
  * @since 0.1.0
  * @category models
@@ -25,7 +25,7 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * Names the pool in errors, logs, metrics and traces. The metrics of pools with one name are added up, so give each
-   * pool a name of its own. Default: `pool-1`, `pool-2` …, the first that no running pool has.
+   * pool a name of its own. One line without control characters and without a password. Default: `pool-1`, `pool-2` …, the first that no running pool has.
    */
   readonly name?: string
 

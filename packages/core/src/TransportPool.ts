@@ -9,9 +9,10 @@ import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { ConnectError, ConnectionError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
-import { own } from "./internal/checks.js"
-import { type AsyncContext, bind, currentContext } from "./internal/host.js"
-import { hasServed, type Internal, isBound } from "./internal/options.js"
+import { argument, type Rows, Table } from "./internal/checks.js"
+import { bind, currentContext } from "./internal/host.js"
+import { hasServed, type Internal, isBound, poolOptions } from "./internal/options.js"
+import { callback, duration, effect, optional, text } from "./internal/rules.js"
 import { access, internalOf } from "./internal/transport/access.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
@@ -93,18 +94,18 @@ export const openInTime = <L, A, R, R2>(
   finish: (opened: L) => Effect.Effect<A, ConnectError, R2>
 ): Effect.Effect<A, ConnectError, R | R2> =>
   Effect.suspend(() => {
+    const { address, catchUp = Effect.void, connectTimeout } = opening.read("TransportPool.openInTime", options)
     let reason: ConnectError["reason"] = "Timeout"
-    const opening = Effect.flatMap(open, (opened) => {
+    const opened = Effect.flatMap(open, (opened) => {
       reason = "HandshakeTimeout"
       return finish(opened)
     })
-    const tooLate = Effect.suspend(() => new ConnectError({ reason, address: options.address, attempts: [] }))
-    const deadline = Effect.sleep(options.connectTimeout).pipe(
-      Effect.andThen(options.catchUp ?? Effect.void),
-      Effect.andThen(tooLate)
-    )
-    return Effect.raceFirst(opening, deadline)
+    const tooLate = Effect.suspend(() => new ConnectError({ reason, address, attempts: [] }))
+    const deadline = Effect.sleep(connectTimeout).pipe(Effect.andThen(catchUp), Effect.andThen(tooLate))
+    return Effect.raceFirst(opened, deadline)
   })
+
+const opening = new Table({ address: text, connectTimeout: duration("more than 0"), catchUp: optional(effect) })
 
 /**
  * Runs a handshake on a newly opened session and checks that it left nothing behind. `make` does so by itself; use it
@@ -129,6 +130,7 @@ export const handshake = <C>(
 ): Effect.Effect<void, ConnectError> => {
   const shaken = internalOf<any, C>(session)
   return Effect.suspend(() => {
+    argument("TransportPool.handshake", "handshake", callback, handshake)
     shaken.isShared = true
     return handshake(shaken.lend())
   }).pipe(
@@ -195,26 +197,20 @@ const leftBehind = (session: Session<any, any>, unread: number): ConnectionError
  * @category constructors
  */
 export const make = <C extends TransportConnection<any>>(
-  given: Options<C> & {
+  options: Options<C> & {
     readonly open: (
       finish: (session: TransportSession<any, C>) => Effect.Effect<TransportSession<any, C>, ConnectError>
     ) => Effect.Effect<TransportSession<any, C>, ConnectError, Scope.Scope>
   }
-): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> => {
-  const options = own(given)
-  const shake = options.handshake
-  const ready = options.open((session) =>
-    shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
-  )
-  const internal: Internal<C> = {
-    [hasServed]: (connection) => access.sessionOf(connection).hasRead,
-    [isBound]: true
-  }
-  const { isExpired, onRelease } = options
-  const make = (context: AsyncContext | undefined) =>
-    Pool.make<C, ConnectError>({
-      ...options,
-      ...internal,
+): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const { handshake: shake, open, ...pool } = ownOptions.read("TransportPool.make", options)
+    const context = currentContext()
+    const ready: ReturnType<typeof options.open> = open((session: TransportSession<any, C>) =>
+      shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
+    )
+    const checked: PoolOptions<C, ConnectError, Scope.Scope> & Internal<C> = {
+      ...pool as Omit<PoolOptions<C, ConnectError, never>, "open">,
       open: Effect.map(ready, (opened) => {
         const session = internalOf<any, C>(opened)
         const connection = session.lend()
@@ -222,6 +218,8 @@ export const make = <C extends TransportConnection<any>>(
         session.hasRead = false
         return connection
       }),
+      [hasServed]: (connection) => access.sessionOf(connection).hasRead,
+      [isBound]: true,
       // Opening has its own deadline, and an error of its own for it.
       connectTimeout: Duration.infinity,
       isConnected: (connection) => access.sessionOf(connection).isOpen,
@@ -231,12 +229,34 @@ export const make = <C extends TransportConnection<any>>(
           ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
         ),
       lease: (connection) => access.sessionOf(connection).lend(),
-      ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
-      ...(isExpired === undefined ? {} : { isExpired: bind(context, isExpired) }),
-      onRelease: releaser(onRelease && bind(context, onRelease))
-    })
-  return Effect.suspend(() => make(currentContext()))
-}
+      ...(pool.validate === undefined ? {} : { validate: validator(pool.validate) }),
+      ...(pool.isExpired === undefined ? {} : { isExpired: bind(context, pool.isExpired) }),
+      onRelease: releaser(pool.onRelease && bind(context, pool.onRelease))
+    }
+    return Pool.make(checked)
+  })
+
+/**
+ * The checks of the options of every pool of sockets, for a pool over a transport of your own: add the rules of its
+ * options with `with`, and read all of them at once.
+ *
+ * @example
+ * ```ts
+ * import { Checks, TransportPool } from "@socketpool/core"
+ *
+ * const serialOptions = TransportPool.options.with({ device: Checks.rules.name })
+ *
+ * const { device, maxConnections } = serialOptions.read("SerialPool.make", { device: "/dev/ttyS0", maxConnections: 1 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const options = poolOptions
+  .without("open", "isConnected", "closed", "lease", "concurrency", "connectTimeout")
+  .with({ handshake: optional(callback) } satisfies Rows<Omit<Options<any>, keyof PoolOptions<any, any, any>>>)
+
+const ownOptions = options.with({ open: callback })
 
 const keep = Effect.succeed("keep" as const)
 const discard = Effect.succeed("discard" as const)

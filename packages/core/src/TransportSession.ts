@@ -14,15 +14,15 @@ import type * as Stream from "effect/Stream"
 import type { Address, Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
-import { own, wholeNumber } from "./internal/checks.js"
+import { argument, type Rows, Table } from "./internal/checks.js"
 import { atMost, exactly, until } from "./internal/decoders.js"
 import { duplex } from "./internal/effect/stream.js"
 import { format } from "./internal/effect/tag.js"
 import { guarded } from "./internal/interruption.js"
+import { bytes as bytesRule, callback, count, duration, flag, having, optional, orElse } from "./internal/rules.js"
 import { access, internalOf } from "./internal/transport/access.js"
 import * as Operations from "./internal/transport/operation.js"
 import { Session } from "./internal/transport/session.js"
-import { timeoutMillis } from "./internal/transport/timeout.js"
 import * as Utf8 from "./internal/utf8.js"
 import type { Transport } from "./Transport.js"
 
@@ -71,6 +71,14 @@ export interface Options<T extends Transport, C> {
 
 const defaultMaxBytes = 1_024
 const defaultMaxFrame = 65_536
+const untilOptions = new Table({ timeout: optional(duration("more than 0")) } satisfies Rows<OperationOptions>)
+
+type UntilOptions = OperationOptions & { readonly maxBytes?: number }
+
+/** Checks a whole number without any cost for a right one. */
+const whole = (of: string, option: string, value: number, least: number): number =>
+  Number.isSafeInteger(value) && value >= least ? value : argument(of, option, count(least), value)
+
 /** The bytes that `stream` reads at once: as many as one read from a socket gives. */
 const streamBytes = 65_536
 
@@ -121,7 +129,28 @@ export abstract class TransportConnection<T extends Transport = Transport>
     connection: TransportConnection<any>,
     make: () => Decoder<A>,
     options: OperationOptions | undefined
-  ) => Operations.read(fiber, guard, connection.#session, connection, make(), options)
+  ) => {
+    const timeout = Operations.timeoutOf(connection.#session, options)
+    if (typeof make !== "function") argument("recvFrame", "decoder", callback, make)
+    return Operations.read(fiber, guard, connection.#session, connection, make(), timeout)
+  }
+
+  static readonly #readUntil = (
+    fiber: Operations.Holder,
+    guard: Operations.Guard,
+    connection: TransportConnection<any>,
+    delimiter: Uint8Array | string,
+    options: UntilOptions | undefined
+  ) => {
+    const session = connection.#session
+    const end = typeof delimiter === "string" && delimiter.length > 0 ?
+      Utf8.encode(delimiter) :
+      argument("recvUntil", "delimiter", bytesRule, delimiter)
+    const { maxBytes, timeout } = options === undefined ?
+      { maxBytes: whole("recvUntil", "maxBytes", defaultMaxFrame, end.length), timeout: undefined } :
+      untilOptions.with({ maxBytes: orElse(count(end.length), defaultMaxFrame) }).read("recvUntil", options)
+    return Operations.read(fiber, guard, session, connection, until(end, maxBytes), timeout ?? session.timeout)
+  }
 
   constructor(session: TransportSession<T, any>) {
     this.#session = internalOf<T, any>(session)
@@ -156,7 +185,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
    * @since 0.2.0
    */
   recv(maxBytes: number = defaultMaxBytes, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.recvFrame(() => atMost(wholeNumber("recv", "maxBytes", maxBytes, 1)), options)
+    return this.recvFrame(() => atMost(whole("recv", "maxBytes", maxBytes, 1)), options)
   }
 
   /**
@@ -165,7 +194,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
    * @since 0.2.0
    */
   recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.recvFrame(() => exactly(wholeNumber("recvExactly", "bytes", bytes, 0)), options)
+    return this.recvFrame(() => exactly(whole("recvExactly", "bytes", bytes, 0)), options)
   }
 
   /**
@@ -175,13 +204,9 @@ export abstract class TransportConnection<T extends Transport = Transport>
    */
   recvUntil(
     delimiter: Uint8Array | string,
-    options: OperationOptions & { readonly maxBytes?: number } = {}
+    options?: OperationOptions & { readonly maxBytes?: number }
   ): Effect.Effect<Uint8Array, ConnectionError> {
-    return this.recvFrame(() => {
-      const bytes = typeof delimiter === "string" ? Utf8.encode(delimiter) : delimiter
-      if (bytes.length === 0) throw new RangeError("recvUntil: delimiter must not be empty")
-      return until(bytes, wholeNumber("recvUntil", "maxBytes", options.maxBytes ?? defaultMaxFrame, bytes.length))
-    }, options)
+    return guarded(TransportConnection.#readUntil, this, delimiter, options)
   }
 
   /**
@@ -263,7 +288,7 @@ class PlainConnection<T extends Transport> extends TransportConnection<T> {}
 // --- Constructors ---------------------------------------------------------------------------------------------------
 
 /**
- * Puts a session over a transport. The caller closes it, with `close`. A wrong `timeout` throws a `RangeError`.
+ * Puts a session over a transport. The caller closes it, with `close`. A wrong option throws a `RangeError`.
  *
  * Use it to make the sessions of a `TransportPool`. For one connection without a pool, use `connection`.
  *
@@ -283,17 +308,26 @@ class PlainConnection<T extends Transport> extends TransportConnection<T> {}
  * @category constructors
  */
 export const make = <T extends Transport, C = TransportConnection<T>>(
-  given: Options<T, C>
+  options: Options<T, C>
 ): TransportSession<T, C> => {
-  const options = own(given)
+  const { allowHalfOpen, holder, timeout, transport } = sessionOptions.read("TransportSession", options)
+  // Without a `holder`, C is the type of the default.
   return new Session<T, C>(
-    options.transport,
-    // Without a `holder`, C is the type of the default.
-    options.holder ?? ((session) => new PlainConnection<T>(session) as C),
-    timeoutMillis(options.timeout),
-    options.allowHalfOpen === true
+    transport as T,
+    holder ?? ((session) => new PlainConnection<T>(session) as C),
+    timeout,
+    allowHalfOpen
   )
 }
+
+const sessionOptions = new Table(
+  {
+    transport: having<Transport>("a Transport", "start", "write", "close"),
+    holder: optional(callback),
+    timeout: orElse(duration("more than 0"), Infinity),
+    allowHalfOpen: orElse(flag, false)
+  } satisfies Rows<Options<any, any>>
+)
 
 /**
  * Makes a connection over a transport, for one holder. It closes with the scope.

@@ -2,6 +2,7 @@
  * @since 0.1.0
  */
 export * as ByteBuffer from "./ByteBuffer.js"
+export * as Checks from "./Checks.js"
 export * from "./Connection.js"
 export * from "./ConnectionError.js"
 export { type ConnectionPool, isConnectionPool } from "./ConnectionPool.js"

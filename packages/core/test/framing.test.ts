@@ -242,7 +242,7 @@ describe("the byte buffer", () => {
 describe("wrong options", () => {
   it.each<readonly [string, () => unknown]>([
     ["maxBytes must be a whole number of at least 1, but is 0", () => Framing.lines({ maxBytes: 0 })],
-    ["delimiter must not be empty", () => Framing.delimited("")],
+    ["delimiter must be a string or a Uint8Array that is not empty, but is \"\"", () => Framing.delimited("")],
     ["bytes must be a whole number of at least 1, but is 1.5", () => Framing.fixed(1.5)],
     ["prefix must be 1, 2, 4 or \"varint\", but is 3", () => Framing.lengthPrefixed({ prefix: 3 as 4 })],
     [

@@ -150,9 +150,9 @@ describe("in Prometheus' text format", () => {
   it.scoped("escape what a name or a tag may hold", () =>
     Effect.gen(function*() {
       const name = freshName()
-      const tags = setup({ name: `${name} "quoted" \\ \n` }).pipe(
+      const tags = setup({ name: `${name} "quoted" \\` }).pipe(
         Effect.tagMetrics("pool.name", "mine"),
-        Effect.tagMetrics("1st-label", "yours")
+        Effect.tagMetrics("1st-label", "yours\n")
       )
       yield* tags
       const text = yield* PoolMetrics.prometheus
@@ -161,8 +161,8 @@ describe("in Prometheus' text format", () => {
       )
       assert.strictEqual(
         line,
-        `db_client_connection_max{pool_name="${name} \\"quoted\\" \\\\ \\n",` +
-          `_1st_label="yours",exported_pool_name="mine"} 200`
+        `db_client_connection_max{pool_name="${name} \\"quoted\\" \\\\",` +
+          `_1st_label="yours\\n",exported_pool_name="mine"} 200`
       )
     }))
 })

@@ -258,10 +258,11 @@ describe("an option makes a difference:", () => {
 })
 
 // F24
-it.scoped("an option that does not exist is a type error", () =>
+it.scoped("an option that does not exist is a type error, and a defect that names the right one", () =>
   Effect.gen(function*() {
     const { open } = ScriptedConnector.make()
     // @ts-expect-error: it is called maxConnections.
     const exit = yield* Effect.exit(Pool.make({ open, maxConnection: 1 }))
-    assert.isTrue(Exit.isSuccess(exit))
+    const said = Exit.isFailure(exit) ? String(exit.cause) : "nothing"
+    assert.include(said, "Pool.make: maxConnection is not an option: did you mean maxConnections?")
   }))

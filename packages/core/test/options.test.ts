@@ -14,7 +14,7 @@ const noCount: ReadonlyArray<Wrong> = [
   [NaN, "NaN"],
   [-Infinity, "-Infinity"],
   ["5", `"5"`],
-  [5n, "5"],
+  [5n, "5n"],
   [{}, "an object"]
 ]
 const noDuration: ReadonlyArray<Wrong> = [
@@ -22,11 +22,11 @@ const noDuration: ReadonlyArray<Wrong> = [
   [-0.5, "-0.5"],
   [-Infinity, "-Infinity"],
   [NaN, "NaN"],
-  [-1n, "-1"],
+  [-1n, "-1n"],
   ["-1 seconds", `"-1 seconds"`],
   ["- 1 second", `"- 1 second"`],
-  [[-1, 0], "an object"],
-  [[0, -1], "an object"],
+  [[-1, 0], "[-1, 0]"],
+  [[0, -1], "[0, -1]"],
   ["soon", `"soon"`],
   ["5", `"5"`],
   ["5 parsecs", `"5 parsecs"`],
@@ -34,12 +34,12 @@ const noDuration: ReadonlyArray<Wrong> = [
   [{}, "an object"],
   [new Date(0), "an object"]
 ]
-const zero: ReadonlyArray<Wrong> = [[0, "0"], [0n, "0"], ["0 seconds", `"0 seconds"`], [Duration.zero, "Duration(0)"]]
+const zero: ReadonlyArray<Wrong> = [[0, "0"], [0n, "0n"], ["0 seconds", `"0 seconds"`], [Duration.zero, "Duration(0)"]]
 const noFunction: ReadonlyArray<Wrong> = [[true, "true"], [Effect.void, "an object"]]
 const noSchedule: ReadonlyArray<Wrong> = [["180 seconds", `"180 seconds"`], [Effect.void, "an object"]]
 
 const wrong: ReadonlyArray<readonly [option: string, rule: string, values: ReadonlyArray<Wrong>]> = [
-  ["open", "an Effect", [[undefined, "undefined"], [() => 1, "() => 1"], [{}, "an object"]]],
+  ["open", "an Effect", [[undefined, "undefined"], [() => 1, "a function"], [{}, "an object"]]],
   ["maxConnections", "a whole number of at least 1", [...noCount, [0, "0"], [Infinity, "Infinity"]]],
   ["minConnections", "a whole number of at least 0", [...noCount, [Infinity, "Infinity"]]],
   ["minConnections", "at most maxConnections (200)", [[201, "201"]]],

@@ -5,6 +5,7 @@
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { argument, rules } from "@socketpool/core/Checks"
 import * as PoolMetrics from "@socketpool/core/PoolMetrics"
 import * as Effect from "effect/Effect"
 
@@ -47,4 +48,9 @@ export const response: Effect.Effect<HttpServerResponse.HttpServerResponse> = Ef
  */
 export const route =
   (path: HttpRouter.PathInput = "/metrics") => <E, R>(self: HttpRouter.HttpRouter<E, R>): HttpRouter.HttpRouter<E, R> =>
-    HttpRouter.get(self, path, response)
+    HttpRouter.get(self, argument("Prometheus.route", "path", pathRule, path), response)
+
+const pathRule = rules.that<HttpRouter.PathInput>(
+  (value) => typeof value === "string" && /^(\*|\/[\x21-\x7e]*)$/.test(value),
+  "\"*\" or a path that begins with \"/\", without spaces and control characters"
+)

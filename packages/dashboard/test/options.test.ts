@@ -9,7 +9,7 @@ const defectOf = (options: unknown) =>
   })
 
 const wrong: ReadonlyArray<readonly [options: object, message: string]> = [
-  [{ host: "" }, "Dashboard: host must be a host name or an address, but is \"\""],
+  [{ host: "" }, "Dashboard: host must be a string that is not empty, but is \"\""],
   [{ port: -1 }, "Dashboard: port must be a whole number from 0 to 65535, but is -1"],
   [{ port: 1.5 }, "Dashboard: port must be a whole number from 0 to 65535, but is 1.5"],
   [{ port: "80" }, "Dashboard: port must be a whole number from 0 to 65535, but is \"80\""],
@@ -26,7 +26,7 @@ const wrong: ReadonlyArray<readonly [options: object, message: string]> = [
   [{ history: NaN }, "Dashboard: history must be a finite duration of 0 or more, but is NaN"],
   [
     { host: "0.0.0.0" },
-    "Dashboard: token must be set when host is not a loopback address (host is \"0.0.0.0\"), but is missing"
+    "Dashboard: token must be set when host is not a loopback address (host is \"0.0.0.0\"), but is undefined"
   ]
 ]
 
@@ -47,8 +47,7 @@ describe("options", () => {
       Effect.gen(function*() {
         const defect = yield* defectOf({ port: 0, token: Redacted.make(token) })
         expect(defect.message).toBe(
-          "Dashboard: token must be one or more visible ASCII characters without spaces, " +
-            "but is something else (not shown here)"
+          "Dashboard: token must be one or more visible ASCII characters without spaces, but is <redacted>"
         )
       })
   )

@@ -10,7 +10,7 @@ const folder = path.resolve(import.meta.dirname, "..")
 const read = (file: string) => fs.readFileSync(path.join(folder, file), "utf8")
 
 const exposition = Effect.scoped(Effect.gen(function*() {
-  const pool = yield* Pool.make({ open: Effect.succeed("a connection"), name: "say \"hi\"\\\n" })
+  const pool = yield* Pool.make({ open: Effect.succeed("a connection"), name: "say \"hi\"\\" })
   yield* pool.use(() => Effect.void)
   return yield* PoolMetrics.prometheus
 }))

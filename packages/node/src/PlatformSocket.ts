@@ -5,6 +5,7 @@
  * @since 0.1.0
  */
 import * as Socket from "@effect/platform/Socket"
+import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool } from "@socketpool/core/Pool"
@@ -17,7 +18,6 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
-import { Checks, own } from "./internal/checks.js"
 import { PlatformTransport } from "./internal/platformTransport.js"
 import { poolOf } from "./internal/socketPool.js"
 
@@ -54,6 +54,12 @@ import { poolOf } from "./internal/socketPool.js"
  * @category conversions
  */
 export const toSocket = (connection: Connection): Socket.Socket => {
+  argument(
+    "PlatformSocket.toSocket",
+    "connection",
+    rules.having<Connection>("a Connection", "recv", "send"),
+    connection
+  )
   let hasRun = false
   const closed = Deferred.unsafeMake<void, Socket.SocketError>(FiberId.none)
 
@@ -147,19 +153,27 @@ type Open = (
   finish: (session: SocketSession) => Effect.Effect<SocketSession, ConnectError>
 ) => Effect.Effect<SocketSession, ConnectError, Scope.Scope>
 
-/** Checks the options. Throws a `RangeError` that names the option, the value and the rule. */
-const opener = (given: Options, of: string): Open => {
-  const checks = new Checks(of)
-  const options = own(given)
-  const { address = defaultAddress, maxUnread = 1_048_576 } = options
-  checks.whole("maxUnread", maxUnread, 1)
-  const connectTimeout = checks.duration("connectTimeout", options.connectTimeout ?? "5 seconds")
-  const timeout = options.timeout === undefined ? {} : { timeout: checks.duration("timeout", options.timeout) }
+const connectionOptions = new Table(
+  {
+    address: rules.orElse(rules.name, defaultAddress),
+    connectTimeout: rules.orElse(rules.duration("more than 0"), "5 seconds"),
+    timeout: rules.orElse(rules.duration("more than 0"), Infinity),
+    maxUnread: rules.orElse(rules.count(1), 1_048_576)
+  } satisfies Rows<Options>
+)
+
+const poolOptions = TransportPool.options.with({ ...connectionOptions.rules, socket: rules.effect })
+
+/** A `Socket` may be a class, so it is known by what it can do. */
+const socketRule = rules.having<Socket.Socket>("a Socket", "run")
+
+const opener = (options: ReturnType<typeof connectionOptions.read>): Open => {
+  const { address, connectTimeout, maxUnread, timeout } = options
   return (socket, finish) =>
     Effect.suspend(() => {
       const session: SocketSession = TransportSession.make({
         transport: new PlatformTransport(address, maxUnread),
-        ...timeout
+        timeout
       })
       const opening = Effect.flatMap(socket, (socket) => run(session, socket))
       return TransportPool.openInTime({ address, connectTimeout }, opening, finish)
@@ -223,12 +237,11 @@ export const fromSocket = (
   socket: Socket.Socket,
   options: Options = {}
 ): Effect.Effect<Connection, ConnectError, Scope.Scope> =>
-  Effect.suspend(() =>
-    Effect.map(
-      opener(options, "PlatformSocket.fromSocket")(Effect.succeed(socket), Effect.succeed),
-      (session) => session.lend()
-    )
-  )
+  Effect.suspend(() => {
+    argument("PlatformSocket.fromSocket", "socket", socketRule, socket)
+    const open = opener(connectionOptions.read("PlatformSocket.fromSocket", options))
+    return Effect.map(open(Effect.succeed(socket), Effect.succeed), (session) => session.lend())
+  })
 
 /**
  * Makes a pool of connections over sockets. It runs `socket` once for each connection. The pool closes with the scope.
@@ -256,13 +269,14 @@ export const makePool = (
   options: Options & TransportPool.Options<Connection> & { readonly socket: Effect.Effect<Socket.Socket> }
 ): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
-    const open = opener(options, "PlatformSocket.makePool")
+    const checked = poolOptions.read("PlatformSocket.makePool", options)
+    const open = opener(connectionOptions.pick(checked))
     return poolOf<Connection, TransportSession.TransportConnection<PlatformTransport>>(
-      options,
+      checked,
       {
-        name: options.address ?? defaultAddress,
-        attributes: options.address === undefined ? {} : { "server.address": options.address }
+        name: checked.address,
+        attributes: checked.address === defaultAddress ? {} : { "server.address": checked.address }
       },
-      (finish) => open(options.socket, finish)
+      (finish) => open(checked.socket as Effect.Effect<Socket.Socket>, finish)
     )
   })

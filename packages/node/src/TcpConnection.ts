@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { dial } from "./internal/dial.js"
 import { TcpHandle } from "./internal/handles.js"
+import { tcpConnection } from "./internal/options.js"
 import { tcpRoute } from "./internal/route.js"
 
 /**
@@ -45,7 +46,8 @@ export interface TcpConnection extends Connection {
  */
 export interface Options {
   /**
-   * Names the server: a host name or an IP address. Required. A host name may resolve to several addresses of both
+   * Names the server: a host name or an IP address, which may stand in brackets. Required. No spaces, control
+   * characters, `@`, `/` or port. A name of other letters is used in its encoded form (IDNA). A host name may resolve to several addresses of both
    * families; they are tried in turn.
    */
   readonly host: string
@@ -157,4 +159,6 @@ export interface Options {
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<TcpConnection, ConnectError, Scope.Scope> =>
-  Effect.suspend(() => dial(tcpRoute(options, "TcpConnection"), TcpHandle.of, (line) => Effect.sync(() => line.lend())))
+  Effect.suspend(() =>
+    dial(tcpRoute(tcpConnection.read("TcpConnection", options)), TcpHandle.of, (line) => Effect.sync(() => line.lend()))
+  )

@@ -6,15 +6,16 @@
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as TransportPool from "@socketpool/core/TransportPool"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { dial } from "./internal/dial.js"
 import { TcpHandle } from "./internal/handles.js"
+import { tcpPool } from "./internal/options.js"
 import { tcpRoute } from "./internal/route.js"
-import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import { layerConfigOf, layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
 /**
@@ -58,14 +59,7 @@ export interface Options extends TcpConnection.Options, TransportPool.Options<Tc
 export const make = (
   options: Options
 ): Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError>, never, Scope.Scope> =>
-  Effect.suspend(() => {
-    const route = tcpRoute(options, "TcpPool")
-    return poolOf<TcpConnection.TcpConnection, TcpHandle>(
-      options,
-      { name: `tcp://${route.address}`, attributes: serverAttributes(route.peer) },
-      (finish) => dial(route, TcpHandle.of, finish)
-    )
-  })
+  made(() => tcpPool.read("TcpPool", options))
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
@@ -111,7 +105,7 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @category layers
  */
 export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+  layerConfigOf("TcpPool.layerConfig", tcpPool, config, layer)
 
 /**
  * Provides a pool of TCP connections to one server as the `Pool` service: `layer` for the common case. For a second
@@ -139,4 +133,18 @@ export const TcpPoolLive = (
   host: string,
   port: number,
   options: Omit<Options, "host" | "port"> = {}
-): Layer.Layer<Pool> => layer({ ...options, host, port })
+): Layer.Layer<Pool> => layerOf(made(() => tcpPool.read("TcpPoolLive", options, { host, port })))
+
+/** Makes a pool with options that are read, and checked, when it is made. */
+const made = (
+  read: () => ReturnType<typeof tcpPool.read>
+): Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError>, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const options = read()
+    const route = tcpRoute(options)
+    return poolOf<TcpConnection.TcpConnection, TcpHandle>(
+      options,
+      { name: `tcp://${route.address}`, attributes: serverAttributes(route.peer) },
+      (finish) => dial(route, TcpHandle.of, finish)
+    )
+  })

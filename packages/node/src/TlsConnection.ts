@@ -11,6 +11,7 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as tls from "node:tls"
+import { tlsConnection } from "./internal/options.js"
 import { secureDialer, upgradeHeld } from "./internal/secure.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
@@ -52,13 +53,14 @@ export interface TlsConnection extends Connection {
 export interface SecurityOptions {
   /**
    * Sets the name that the certificate must be for, and that is sent as SNI. Default: `host`. Set it if you connect by
-   * IP address or through a tunnel. An IP address is checked but not sent, because SNI knows no addresses (RFC 6066).
+   * IP address or through a tunnel. An IP address is checked but not sent, because SNI knows no addresses (RFC 6066). A
+   * dot at the end is not sent.
    */
   readonly servername?: string
 
   /**
    * Replaces the trusted authorities with these certificates (PEM). Default: the authorities that Node trusts. Set it
-   * for a private authority or a self-signed certificate.
+   * for a private authority or a self-signed certificate. At least one.
    */
   readonly ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>
 
@@ -71,7 +73,7 @@ export interface SecurityOptions {
   /** Sets the client's private key (PEM). Requires `cert`. Default: none. */
   readonly key?: Redacted.Redacted<string | Uint8Array>
 
-  /** Decrypts `key`. Default: none; set it only if the key is encrypted. */
+  /** Decrypts `key`, which it requires. Default: none; set it only if the key is encrypted. */
   readonly passphrase?: Redacted.Redacted<string>
 
   /**
@@ -139,7 +141,10 @@ export interface Options extends TcpConnection.Options, SecurityOptions {
  */
 export const open = (options: Options): Effect.Effect<TlsConnection, ConnectError, Scope.Scope> =>
   Effect.suspend(() =>
-    Effect.map(secureDialer(options, "TlsConnection").dial(Effect.succeed), (session) => session.lend())
+    Effect.map(
+      secureDialer(tlsConnection.read("TlsConnection", options), "TlsConnection").dial(Effect.succeed),
+      (session) => session.lend()
+    )
   )
 
 /**
@@ -152,7 +157,7 @@ export const open = (options: Options): Effect.Effect<TlsConnection, ConnectErro
  * - Fails with the same reason if plain text is still unread: it must not be mistaken for protected data
  *   (CVE-2021-23222).
  * - It has no deadline: add one, such as `Effect.timeout`. An interrupt destroys the socket.
- * - A connection from a pool, or one that the caller no longer holds, is a defect (`TypeError`).
+ * - A connection from a pool, or one that the caller no longer holds, is a defect (`RangeError`).
  *
  * @example
  * ```ts

@@ -6,13 +6,15 @@
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as TransportPool from "@socketpool/core/TransportPool"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import type { TlsHandle } from "./internal/handles.js"
+import { tlsConnection, tlsPool } from "./internal/options.js"
 import { secureDialer } from "./internal/secure.js"
-import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import { layerConfigOf, layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as TlsConnection from "./TlsConnection.js"
 
 /**
@@ -60,10 +62,7 @@ export interface Options extends TlsConnection.Options, TransportPool.Options<Tl
 export const make = (
   options: Options
 ): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, ConnectError>, never, Scope.Scope> =>
-  Effect.suspend(() => {
-    const { address, dial, peer } = secureDialer(options, "TlsPool")
-    return poolOf(options, { name: `tls://${address}`, attributes: serverAttributes(peer) }, dial)
-  })
+  made(() => tlsPool.read("TlsPool", options))
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
@@ -112,7 +111,7 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @category layers
  */
 export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+  layerConfigOf("TlsPool.layerConfig", tlsPool, config, layer)
 
 /**
  * Provides a pool of TLS connections to one server as the `Pool` service: `layer` for the common case.
@@ -135,4 +134,18 @@ export const TlsPoolLive = (
   host: string,
   port: number,
   options: Omit<Options, "host" | "port"> = {}
-): Layer.Layer<Pool> => layer({ ...options, host, port })
+): Layer.Layer<Pool> => layerOf(made(() => tlsPool.read("TlsPoolLive", options, { host, port })))
+
+/** Makes a pool with options that are read, and checked, when it is made. */
+const made = (
+  read: () => ReturnType<typeof tlsPool.read>
+): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, ConnectError>, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const options = read()
+    const { address, dial, peer } = secureDialer(tlsConnection.pick(options), "TlsPool")
+    return poolOf<TlsConnection.TlsConnection, TlsHandle>(
+      options,
+      { name: `tls://${address}`, attributes: serverAttributes(peer) },
+      dial
+    )
+  })

@@ -12,6 +12,7 @@ import type * as Scope from "effect/Scope"
 import type * as net from "node:net"
 import { dial } from "./internal/dial.js"
 import { UnixHandle } from "./internal/handles.js"
+import { unixConnection } from "./internal/options.js"
 import { unixRoute } from "./internal/route.js"
 
 /**
@@ -40,7 +41,8 @@ export interface UnixConnection extends Connection {
  */
 export interface Options {
   /**
-   * Names the socket's file. Required. The system would cut a path longer than it allows (107 bytes on Linux, 103
+   * Names the socket's file, without control characters. Required. A path that begins with NUL is an abstract name of
+   * Linux, which errors show with `@`. The system would cut a path longer than it allows (107 bytes on Linux, 103
    * elsewhere) and connect somewhere else, so such an open fails with `ConnectError` reason `PathTooLong`.
    */
   readonly path: string
@@ -92,5 +94,9 @@ export interface Options {
  */
 export const open = (options: Options): Effect.Effect<UnixConnection, ConnectError, Scope.Scope> =>
   Effect.suspend(() =>
-    dial(unixRoute(options, "UnixConnection"), UnixHandle.of, (line) => Effect.sync(() => line.lend()))
+    dial(
+      unixRoute(unixConnection.read("UnixConnection", options)),
+      UnixHandle.of,
+      (line) => Effect.sync(() => line.lend())
+    )
   )

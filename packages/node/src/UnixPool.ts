@@ -6,15 +6,16 @@
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as TransportPool from "@socketpool/core/TransportPool"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { dial } from "./internal/dial.js"
 import { UnixHandle } from "./internal/handles.js"
+import { unixPool } from "./internal/options.js"
 import { unixRoute } from "./internal/route.js"
-import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import { layerConfigOf, layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
 import type * as UnixConnection from "./UnixConnection.js"
 
 /**
@@ -49,14 +50,7 @@ export interface Options extends UnixConnection.Options, TransportPool.Options<U
 export const make = (
   options: Options
 ): Effect.Effect<ConnectionPool<UnixConnection.UnixConnection, ConnectError>, never, Scope.Scope> =>
-  Effect.suspend(() => {
-    const route = unixRoute(options, "UnixPool")
-    return poolOf<UnixConnection.UnixConnection, UnixHandle>(
-      options,
-      { name: `unix:${route.address}`, attributes: serverAttributes(route.peer) },
-      (finish) => dial(route, UnixHandle.of, finish)
-    )
-  })
+  made(() => unixPool.read("UnixPool", options))
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
@@ -99,7 +93,7 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @category layers
  */
 export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+  layerConfigOf("UnixPool.layerConfig", unixPool, config, layer)
 
 /**
  * Provides a pool of connections to a Unix socket as the `Pool` service: `layer` for the common case.
@@ -119,4 +113,18 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
  * @category layers
  */
 export const UnixPoolLive = (path: string, options: Omit<Options, "path"> = {}): Layer.Layer<Pool> =>
-  layer({ ...options, path })
+  layerOf(made(() => unixPool.read("UnixPoolLive", options, { path })))
+
+/** Makes a pool with options that are read, and checked, when it is made. */
+const made = (
+  read: () => ReturnType<typeof unixPool.read>
+): Effect.Effect<ConnectionPool<UnixConnection.UnixConnection, ConnectError>, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const options = read()
+    const route = unixRoute(options)
+    return poolOf<UnixConnection.UnixConnection, UnixHandle>(
+      options,
+      { name: `unix:${route.address}`, attributes: serverAttributes(route.peer) },
+      (finish) => dial(route, UnixHandle.of, finish)
+    )
+  })

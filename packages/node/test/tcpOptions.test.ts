@@ -301,11 +301,13 @@ describe("a polluted prototype", () => {
 
 describe("invalid options", () => {
   it.live.each<readonly [string, object]>([
-    ["localAddress must be an IP address, but is somewhere", { localAddress: "somewhere" }],
+    ["localAddress must be an IP address, but is \"somewhere\"", { localAddress: "somewhere" }],
     ["attemptTimeout must be at least 10 ms, but is 5", { attemptTimeout: 5 }],
     ["keepAlive must be a duration of more than 0, but is 0", { keepAlive: 0 }],
     ["keepAlive must be a boolean or a duration of whole seconds, at most 32767, but is 1500", { keepAlive: 1500 }],
-    ["keepAlive must be a boolean or a duration of whole seconds, at most 32767, but is 1 day", { keepAlive: "1 day" }],
+    ["keepAlive must be a boolean or a duration of whole seconds, at most 32767, but is \"1 day\"", {
+      keepAlive: "1 day"
+    }],
     ["highWaterMark must be a whole number of at least 1, but is 0.5", { highWaterMark: 0.5 }]
   ])("are a defect: %s", ([message, options]) =>
     Effect.gen(function*() {

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionError } from "@socketpool/core/ConnectionError"
 import * as Chunk from "effect/Chunk"
@@ -95,16 +96,25 @@ export interface Options<E, R> {
  * @since 0.1.0
  * @category constructors
  */
-export const checks = <E, R>(options: Options<E, R>): ReadonlyArray<Check<E, Exclude<R, Scope.Scope>>> =>
-  all
-    .filter(({ needs }) => needs === undefined || options.lacks?.includes(needs) !== true)
+export const checks = <E, R>(options: Options<E, R>): ReadonlyArray<Check<E, Exclude<R, Scope.Scope>>> => {
+  const { lacks, pair } = contractOptions.read("ConnectionContract", options)
+  return all
+    .filter(({ needs }) => needs === undefined || !lacks.includes(needs))
     .map(({ body, name }) => ({
       name,
       run: withClock(
-        Effect.scoped(Effect.flatMap(options.pair, ([one, other]) => body(one, other, options.pair))),
+        Effect.scoped(Effect.flatMap(pair as Ends, ([one, other]) => body(one, other, pair))),
         liveClock()
       ) as Check<E, Exclude<R, Scope.Scope>>["run"]
     }))
+}
+
+const contractOptions = new Table(
+  {
+    pair: rules.effect,
+    lacks: rules.orElse(rules.list(rules.oneOf("BackPressure"), "an array of abilities"), [])
+  } satisfies Rows<Options<any, any>>
+)
 
 // --- The checks -----------------------------------------------------------------------------------------------------
 

@@ -6,10 +6,10 @@
  *
  * @since 0.1.0
  */
+import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { check, wholeNumber } from "./internal/checks.js"
 import { lock } from "./internal/effect/fiber.js"
 import { FaultyServer, host } from "./internal/faultyServer.js"
 import { treatment } from "./internal/treatment.js"
@@ -199,28 +199,27 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, never, Scope.Scope> =>
+export const make = (options: Options): Effect.Effect<FaultProxy, never, Scope.Scope> =>
   Effect.gen(function*() {
-    check(
-      "FaultProxy",
-      "target.host",
-      target.host,
-      typeof target.host === "string" && target.host !== "",
-      "a string, not empty"
-    )
-    wholeNumber("FaultProxy", "target.port", target.port, 1, 65_535)
-    wholeNumber("FaultProxy", "seed", seed, Number.MIN_SAFE_INTEGER)
+    const { seed, target } = proxyOptions.read("FaultProxy", options)
     const untouched = treatment({})
     // Opens and closes of the port run one after another, the one at the scope's end included.
     const alone = lock()
     const inTurn = (change: () => Promise<void>) => Effect.uninterruptible(alone(Effect.promise(change)))
 
-    const server = new FaultyServer({ host: target.host, port: target.port }, seed, untouched)
+    const server = new FaultyServer(target, seed, untouched)
     yield* Effect.acquireRelease(inTurn(() => server.listen()), () => inTurn(() => server.stop()))
 
     const set = (direction: Direction, faults: Faults) =>
-      Effect.sync(() => server.treat(direction === "both" ? ["toServer", "toClient"] : [direction], treatment(faults)))
-    const welcome = (how: Welcome) => inTurn(() => server.welcome(how))
+      Effect.sync(() => {
+        const way = argument("FaultProxy.set", "direction", rules.oneOf("toServer", "toClient", "both"), direction)
+        server.treat(way === "both" ? ["toServer", "toClient"] : [way], treatment(faults))
+      })
+    const welcome = (how: Welcome) =>
+      Effect.suspend(() => {
+        const next = argument("FaultProxy.welcome", "how", rules.oneOf("Accept", "Refuse", "Reset", "Ignore"), how)
+        return inTurn(() => server.welcome(next))
+      })
 
     return {
       host,
@@ -237,8 +236,9 @@ export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, n
         for (const pair of present) pair.endClient()
         return present.length
       }),
-      inject: (bytes) =>
+      inject: (data) =>
         Effect.sync(() => {
+          const bytes = argument("FaultProxy.inject", "bytes", rules.data, data)
           const present = server.present().filter((pair) => pair.client.writable)
           for (const pair of present) pair.client.write(bytes)
           return present.length
@@ -248,3 +248,10 @@ export const make = ({ seed = 1, target }: Options): Effect.Effect<FaultProxy, n
       accepted: Effect.sync(() => server.accepted)
     }
   })
+
+const proxyOptions = new Table(
+  {
+    target: rules.struct(new Table({ host: rules.host, port: rules.count(1, 65_535) })),
+    seed: rules.orElse(rules.count(Number.MIN_SAFE_INTEGER), 1)
+  } satisfies Rows<Options>
+)

@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import { dieMessage, fork, interrupt, withFiber } from "./internal/effect/fiber.js"
@@ -133,6 +134,20 @@ export interface PairOptions extends Options {
   readonly seed?: number
 }
 
+const exploring = new Table(
+  {
+    maxSteps: rules.orElse(rules.limit(1), 2_000),
+    budgets: rules.orElse(rules.list(rules.count(1), "an array of at least one budget", 1), [2_048])
+  } satisfies Rows<Options>
+)
+
+const exploringPairs = exploring.with(
+  {
+    maxRuns: rules.orElse(rules.limit(1), 1_000),
+    seed: rules.orElse(rules.count(Number.MIN_SAFE_INTEGER), 1)
+  } satisfies Rows<Omit<PairOptions, keyof Options>>
+)
+
 const moments: ReadonlyArray<Moment> = ["before others run", "after others ran"]
 
 /** After this many turns of the scheduler, everything still waiting waits for time or for a peer. */
@@ -229,7 +244,8 @@ export const explore = <R>(
   options: Options = {}
 ): Effect.Effect<Report, never, R> =>
   Effect.gen(function*() {
-    const { budgets = [2_048], maxSteps = 2_000 } = options
+    argument("Interruptions.explore", "run", rules.callback, run)
+    const { budgets, maxSteps } = exploring.read("Interruptions.explore", options)
     const violations: Array<Violation> = []
     let steps = 0
     let runs = 0
@@ -283,7 +299,8 @@ export const explorePairs = <R>(
   options: PairOptions = {}
 ): Effect.Effect<PairReport, never, R> =>
   Effect.gen(function*() {
-    const { budgets = [2_048], maxRuns = 1_000, maxSteps = 2_000, seed = 1 } = options
+    argument("Interruptions.explorePairs", "run", rules.callback, run)
+    const { budgets, maxRuns, maxSteps, seed } = exploringPairs.read("Interruptions.explorePairs", options)
     const violations: Array<PairViolation> = []
     const seen: [number, number] = [0, 0]
     let pairs = 0

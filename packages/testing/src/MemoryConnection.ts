@@ -3,12 +3,12 @@
  *
  * @since 0.1.0
  */
+import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { wholeNumber } from "./internal/checks.js"
 import { connected, highWaterMark as usual, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
@@ -59,8 +59,7 @@ export const pair = (
   options: Options = {}
 ): Effect.Effect<readonly [Connection, Connection], never, Scope.Scope> =>
   Effect.suspend(() => {
-    const { highWaterMark = usual, ...rest } = options
-    wholeNumber("MemoryConnection", "highWaterMark", highWaterMark, 1)
+    const { highWaterMark, ...rest } = pairOptions.read("MemoryConnection", options)
     const [near, far] = connected(address("near"), address("far"), highWaterMark)
     return Effect.all([
       TransportSession.connection({ ...rest, transport: near }),
@@ -69,3 +68,11 @@ export const pair = (
   })
 
 const address = (hostname: string): TcpAddress => ({ _tag: "TcpAddress", hostname, port: 1 })
+
+const pairOptions = new Table(
+  {
+    timeout: rules.orElse(rules.duration("more than 0"), Infinity),
+    allowHalfOpen: rules.orElse(rules.flag, false),
+    highWaterMark: rules.orElse(rules.count(1), usual)
+  } satisfies Rows<Options>
+)

@@ -6,6 +6,7 @@
  *
  * @since 0.1.0
  */
+import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
@@ -140,6 +141,7 @@ export const make = <R = never>(
   serve: (peer: Connection) => Effect.Effect<unknown, unknown, R>
 ): Effect.Effect<MemoryServer, never, R | Scope.Scope> =>
   Effect.gen(function*() {
+    argument("MemoryServer.make", "serve", rules.callback, serve)
     const run = yield* FiberSet.makeRuntime<R>()
     const peers = new Set<MemoryTransport>()
     let how: Welcome = "Accept"
@@ -161,7 +163,7 @@ export const make = <R = never>(
       return near
     }
 
-    const open = (options: ConnectOptions) =>
+    const open = (options: Omit<Connect, "connectTimeout">) =>
       Effect.suspend(() => {
         switch (how) {
           case "Refuse":
@@ -180,20 +182,24 @@ export const make = <R = never>(
 
     /** Opens a session and makes it ready, all of it within `connectTimeout`. */
     const openInTime = (
-      options: ConnectOptions,
+      { connectTimeout, ...options }: Connect,
       finish: (session: ClientSession) => Effect.Effect<ClientSession, ConnectError>
     ) =>
       TransportPool.openInTime(
-        { address: addressText, connectTimeout: options.connectTimeout ?? "5 seconds" },
+        { address: addressText, connectTimeout },
         open(options),
         finish
       )
 
-    const pool: MemoryServer["pool"] = (options = {}) =>
-      TransportPool.make({
-        name: addressText,
-        ...options as TransportPool.Options<ClientConnection>,
-        open: (finish) => openInTime(options, finish)
+    const pool: MemoryServer["pool"] = (given = {}) =>
+      Effect.suspend(() => {
+        const options = poolOptions.read("MemoryServer.pool", given)
+        const connect = connectOptions.pick(options)
+        return TransportPool.make<ClientConnection>({
+          ...TransportPool.options.pick(options) as TransportPool.Options<ClientConnection>,
+          name: options.name ?? addressText,
+          open: (finish) => openInTime(connect, finish)
+        })
       }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
 
     const each = (f: (peer: MemoryTransport) => void) =>
@@ -204,13 +210,23 @@ export const make = <R = never>(
       })
 
     return {
-      connect: (options = {}) => Effect.map(openInTime(options, Effect.succeed), (session) => session.lend()),
+      connect: (options = {}) =>
+        Effect.suspend(() => {
+          const connect = connectOptions.read("MemoryServer.connect", options)
+          return Effect.map(openInTime(connect, Effect.succeed), (session) => session.lend())
+        }),
       pool,
       layer: (options) => layerOf(Pool, pool(options)),
-      welcome: (next) => Effect.sync(() => void (how = next)),
+      welcome: (next) =>
+        Effect.sync(() => {
+          how = argument("MemoryServer.welcome", "how", rules.oneOf("Accept", "Refuse", "Ignore"), next)
+        }),
       reset: each((peer) => peer.reset()),
       end: each((peer) => peer.shutdown()),
-      push: (data) => each((peer) => peer.write(data)),
+      push: (data) => {
+        const push = each((peer) => peer.write(data))
+        return Effect.andThen(Effect.sync(() => argument("MemoryServer.push", "data", rules.data, data)), push)
+      },
       connections: Effect.sync(() => peers.size),
       accepted: Effect.sync(() => accepted)
     }
@@ -218,3 +234,16 @@ export const make = <R = never>(
 
 const address: TcpAddress = { _tag: "TcpAddress", hostname: "memory", port: 1 }
 const addressText = "memory:1"
+
+const connectOptions = new Table(
+  {
+    connectTimeout: rules.orElse(rules.duration("more than 0"), "5 seconds"),
+    timeout: rules.orElse(rules.duration("more than 0"), Infinity),
+    allowHalfOpen: rules.orElse(rules.flag, false)
+  } satisfies Rows<ConnectOptions>
+)
+
+/** Checked options. */
+type Connect = ReturnType<typeof connectOptions.read>
+
+const poolOptions = TransportPool.options.with(connectOptions.rules)

@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { argument, rules } from "@socketpool/core/Checks"
 
 /**
  * A generator of random numbers.
@@ -44,7 +45,7 @@ export interface Rng {
  * @category constructors
  */
 export const make = (seed: number): Rng => {
-  let state = seed | 0
+  let state = argument("Rng.make", "seed", seeds, seed) | 0
   const next = () => {
     state = (state + 0x6d2b79f5) | 0
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
@@ -67,3 +68,5 @@ export const make = (seed: number): Rng => {
     }
   }
 }
+
+const seeds = rules.count(Number.MIN_SAFE_INTEGER)

@@ -3,11 +3,12 @@
  *
  * @since 0.1.0
  */
+import { argument, type Rule, rules, Table } from "@socketpool/core/Checks"
 import type { PoolStats } from "@socketpool/core/PoolStats"
 import type * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
@@ -96,7 +97,22 @@ export interface ScriptedConnector {
 /** Never ends, without a timer: the timer of `Effect.never` would keep everything of an abandoned run in memory. */
 const never = async<never>(() => {})
 
-const behave = (behaviour: Behaviour, fail: Effect.Effect<never, ScriptedOpenError>) => {
+const scripts = new Table({
+  open: rules.optional(rules.callback),
+  close: rules.optional(rules.callback),
+  closeTimeout: rules.orElse(rules.duration("0 or more"), Infinity)
+})
+
+const named = ["ok", "fail", "die", "never", "stuck"] as const
+
+const slow = rules.struct(new Table({ slow: rules.duration("0 or more") }))
+
+/** One word, or an object that says how slow. */
+const behaviours: Rule<Behaviour> = (value, at) =>
+  typeof value === "object" ? slow(value, at) : rules.oneOf(...named)(value, at)
+
+const behave = (given: unknown, fail: Effect.Effect<never, ScriptedOpenError>) => {
+  const behaviour = argument("ScriptedConnector", "behaviour", behaviours, given)
   if (behaviour === "ok") return Effect.void
   if (behaviour === "fail") return fail
   if (behaviour === "die") return Effect.die(new Error("scripted defect"))
@@ -141,7 +157,7 @@ export const make = (script: {
    */
   readonly closeTimeout?: Duration.DurationInput
 } = {}): ScriptedConnector => {
-  const closeTimeout = Duration.toMillis(script.closeTimeout ?? Infinity)
+  const { close: closeScript, closeTimeout, open: openScript } = scripts.read("ScriptedConnector", script)
   const log: Array<string> = []
   const connections: Array<ScriptedConnection> = []
   let attempts = 0
@@ -189,7 +205,7 @@ export const make = (script: {
       connection.closing = true
       closingSince.set(connection, now())
       log.push(`close ${connection.id}`)
-      const behaviour = script.close?.(connection.id) ?? "ok"
+      const behaviour = closeScript?.(connection.id) ?? "ok"
       return Effect.ensuring(
         behave(behaviour, Effect.die("a close cannot fail")),
         Effect.sync(() => {
@@ -208,7 +224,7 @@ export const make = (script: {
       opening++
       peak = Math.max(peak, live - overdue() + opening)
       peakOpening = Math.max(peakOpening, opening)
-      const behaviour = script.open?.(attempt) ?? "ok"
+      const behaviour = openScript?.(attempt) ?? "ok"
       return restore(behave(behaviour, Effect.fail(new ScriptedOpenError({ attempt })))).pipe(
         Effect.ensuring(Effect.sync(() => opening--)),
         Effect.flatMap(() => Effect.acquireRelease(Effect.sync(connect), disconnect))

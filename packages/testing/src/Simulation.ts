@@ -3,6 +3,7 @@
  *
  * @since 0.1.0
  */
+import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import { clockOf } from "./internal/effect/clock.js"
@@ -121,7 +122,9 @@ const none: ReadonlyArray<string> = []
  * @category testing
  */
 export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, options: Options = {}): Report<A, E> => {
-  const { haste = 0, maxMillis = 86_400_000, maxSteps = 100_000, observe, yieldProbability = 0.02 } = options
+  argument("Simulation.simulate", "seed", rules.count(Number.MIN_SAFE_INTEGER), seed)
+  void argument("Simulation.simulate", "program", rules.effect, program)
+  const { haste, maxMillis, maxSteps, observe, yieldProbability } = simulationOptions.read("Simulation", options)
   // A scenario may draw from the same seed; this sequence must differ from its own.
   const rng = Rng.make(Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995)
   const scheduler = new SeededScheduler(rng, yieldProbability)
@@ -159,3 +162,15 @@ export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, optio
     asleep: clock.asleep
   }
 }
+
+const probability = rules.between(0, 1, "a probability from 0 to 1")
+
+const simulationOptions = new Table(
+  {
+    observe: rules.optional(rules.callback),
+    yieldProbability: rules.orElse(probability, 0.02),
+    haste: rules.orElse(probability, 0),
+    maxSteps: rules.orElse(rules.limit(1), 100_000),
+    maxMillis: rules.orElse(rules.between(0, Infinity, "0 or more"), 86_400_000)
+  } satisfies Rows<Options>
+)

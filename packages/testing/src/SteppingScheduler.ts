@@ -4,6 +4,7 @@
  *
  * @since 0.1.0
  */
+import { rules, Table } from "@socketpool/core/Checks"
 import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
 import { costInSteps, ForcingScheduler, ordinary, stepsInARow, type Task } from "./internal/effect/scheduler.js"
@@ -150,4 +151,6 @@ class SteppingSchedulerImpl extends ForcingScheduler implements SteppingSchedule
  * @category constructors
  */
 export const make = (options: { readonly budget?: number } = {}): SteppingScheduler =>
-  new SteppingSchedulerImpl(options.budget ?? 2048)
+  new SteppingSchedulerImpl(schedulerOptions.read("SteppingScheduler", options).budget)
+
+const schedulerOptions = new Table({ budget: rules.orElse(rules.count(1), 2048) })

@@ -136,8 +136,8 @@ describe("a proxy", () => {
     [{ cutAfter: -1 }, "cutAfter must be a whole number of at least 0, but is -1"],
     [{ latency: -1 }, "latency must be a duration of at least 0 and less than 12 days, but is -1"],
     [{ jitter: Infinity }, "jitter must be a duration of at least 0 and less than 12 days, but is Infinity"],
-    [{ merge: "13 days" }, "merge must be a duration of at least 0 and less than 12 days, but is 13 days"],
-    [{ cut: "Off" as "End" }, "cut must be \"Reset\" or \"End\", but is Off"]
+    [{ merge: "13 days" }, "merge must be a duration of at least 0 and less than 12 days, but is \"13 days\""],
+    [{ cut: "Off" as "End" }, "cut must be \"Reset\" or \"End\", but is \"Off\""]
   ]
   it.scopedLive("makes invalid faults a defect, and keeps the present ones", () =>
     Effect.gen(function*() {
@@ -158,7 +158,7 @@ describe("a proxy", () => {
       for (
         const [options, message] of [
           [{ target: { ...target, port: 0 } }, "target.port must be a whole number from 1 to 65535, but is 0"],
-          [{ target: { ...target, host: "" } }, "target.host must be a string, not empty, but is "],
+          [{ target: { ...target, host: "" } }, "target.host must be a string that is not empty, but is \"\""],
           [{ target, seed: 0.5 }, /^FaultProxy: seed must be a whole number .*, but is 0.5$/]
         ] as const
       ) {

@@ -68,7 +68,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
   }
 
   acquireWith(options: { readonly timeout: DurationInput }): Effect.Effect<C, E | BorrowError> {
-    return Effect.suspend(() => Borrow.manual(this.#engine, callTimeout(options.timeout)))
+    return Effect.suspend(() => Borrow.manual(this.#engine, callTimeout(options)))
   }
 
   release(connection: C): Effect.Effect<void, ConnectionNotFoundError> {

@@ -1,13 +1,27 @@
-/** The defaults, and the one place that checks options. */
-import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
+/** The defaults of pools, and the rules of their options. */
+import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import type { PoolOptions } from "../PoolOptions.js"
-import { own, reject as rejectValue, wholeNumber } from "./checks.js"
+import { argument, type Rows, Table } from "./checks.js"
 import { sooner } from "./effect/fiber.js"
-import type { DurationInput } from "./effect/value.js"
 import { bind, currentContext } from "./host.js"
+import {
+  between,
+  callback,
+  count,
+  duration,
+  effect,
+  flag,
+  limit,
+  name,
+  oneOf,
+  optional,
+  orElse,
+  record,
+  schedule,
+  that
+} from "./rules.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {
@@ -47,7 +61,7 @@ export interface Internal<C> {
    * it, every success does.
    */
   readonly [hasServed]?: (connection: C) => boolean
-  /** Whether `isConnected`, `isExpired`, `lease` and `onRelease` look after their asynchronous context themselves. */
+  /** Whether the hooks look after their asynchronous context themselves. */
   readonly [isBound]?: true
 }
 
@@ -77,149 +91,94 @@ export interface Resolved<C, E, R> extends Limits {
     | undefined
 }
 
-const show = (value: unknown): string => {
-  if (typeof value === "string") return JSON.stringify(value)
-  if (typeof value === "object" && value !== null) return Duration.isDuration(value) ? String(value) : "an object"
-  return String(value)
-}
+const attribute = that<string | number | boolean>(
+  (value) => typeof value === "string" || typeof value === "number" || typeof value === "boolean",
+  "a string, a number, true or false"
+)
 
-const reject = (option: string, value: unknown, rule: string, where = "Pool.make"): never =>
-  rejectValue(where, option, value, rule, show)
+/** One row for each option. The compiler asks for the row of a new one, and every pool of sockets gets it, too. */
+export const poolOptions = new Table(
+  {
+    open: effect,
+    name: optional(name),
+    attributes: orElse(record(attribute, "an object of strings, numbers and booleans"), {}),
+    maxConnections: orElse(count(1), defaults.maxConnections),
+    minConnections: orElse(count(0), defaults.minConnections),
+    initialConnections: orElse(count(0), defaults.initialConnections),
+    maxConnecting: orElse(count(1), defaults.maxConnecting),
+    maxPending: orElse(limit(0), defaults.maxPending),
+    acquireTimeout: orElse(duration("0 or more"), defaults.acquireTimeout),
+    connectTimeout: orElse(duration("more than 0"), defaults.connectTimeout),
+    connectionTTL: orElse(duration("0 or more"), defaults.connectionTTL),
+    ttlJitter: orElse(between(0, 1), defaults.ttlJitter),
+    idleTimeout: orElse(duration("more than 0"), Infinity),
+    maxUses: orElse(limit(1), Infinity),
+    reapExpired: orElse(flag, defaults.reapExpired),
+    reapSchedule: orElse(schedule, Schedule.spaced(defaults.reapInterval)),
+    isConnected: optional(callback),
+    isExpired: optional(callback),
+    closed: optional(callback),
+    validate: optional(callback),
+    validateAfterIdle: orElse(duration("0 or more"), defaults.validateAfterIdle),
+    validateTimeout: orElse(duration("more than 0"), defaults.validateTimeout),
+    lease: optional(callback),
+    onRelease: optional(callback),
+    concurrency: orElse(count(1), defaults.concurrency),
+    order: orElse(oneOf("lifo", "fifo"), defaults.order),
+    retry: orElse(schedule, defaultRetry),
+    closeTimeout: orElse(duration("0 or more"), defaults.closeTimeout),
+    drainTimeout: orElse(duration("0 or more"), defaults.drainTimeout),
+    leakThreshold: orElse(duration("more than 0"), Infinity)
+  } satisfies Rows<PoolOptions<any, any, any>>,
+  [
+    ({ initialConnections, maxConnections, minConnections }, refuse) => {
+      const rule = `at most maxConnections (${maxConnections})`
+      if (minConnections > maxConnections) refuse("minConnections", minConnections, rule)
+      if (initialConnections > maxConnections) refuse("initialConnections", initialConnections, rule)
+    }
+  ]
+)
 
-const count = (option: string, value: unknown, least: number, where = "Pool.make"): number =>
-  wholeNumber(where, option, value, least, Infinity, show)
-
-/** Checks a count that may be omitted or `Infinity`, for no limit. */
-const countOrNone = (option: string, value: unknown, least: number): number =>
-  value === undefined || value === Infinity ? Infinity : count(option, value, least)
-
-/** Returns whether a duration is negative. `Duration.decode` would silently take it for zero. */
-const isNegative = (value: unknown): boolean =>
-  typeof value === "number" || typeof value === "bigint" ?
-    value < 0 :
-    typeof value === "string" ?
-    value.trimStart().startsWith("-") :
-    Array.isArray(value) && value.some((part) => part < 0)
-
-/** Checks a duration and returns it in milliseconds. */
-export const millis = (
-  option: string,
-  value: DurationInput,
-  above: "0 or more" | "more than 0",
-  where?: string
-): number => {
-  const rule = `a duration of ${above}`
-  if (Number.isNaN(value) || isNegative(value)) reject(option, value, rule, where)
-  let decoded: number
-  try {
-    decoded = Duration.toMillis(value)
-  } catch {
-    return reject(option, value, rule, where)
-  }
-  return Number.isNaN(decoded) || (decoded === 0 && above === "more than 0")
-    ? reject(option, value, rule, where)
-    : decoded
-}
-
-const check = (ok: boolean, option: string, value: unknown, rule: string, where?: string): void => {
-  if (!ok) reject(option, value, rule, where)
-}
-
-const isOptionalFunction = (value: unknown): boolean => value === undefined || typeof value === "function"
-
-/**
- * Checks the options and fills in the defaults. Throws a `RangeError` that names the option, the value and the rule.
- */
+/** Checks the options and fills in the defaults. */
 export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () => string): Resolved<C, E, R> => {
-  const options = own(given)
-  const context = (given as Internal<C>)[isBound] ? undefined : currentContext()
-  // They are called in the middle of a borrower's step, and belong to no borrower.
+  const options = poolOptions.read("Pool.make", given)
+  const internal: Internal<C> = Object.hasOwn(given, hasServed) ? given as Internal<C> : {}
+  const context = internal[isBound] ? undefined : currentContext()
+  // The hooks below are called in the middle of a borrower's step, and belong to no borrower.
   const bound = <F extends (...args: Array<any>) => any>(hook: F | undefined): F | undefined =>
     hook && bind(context, hook) as F
-  check(Effect.isEffect(options.open), "open", options.open, "an Effect")
-  const max = count("maxConnections", options.maxConnections ?? defaults.maxConnections, 1)
-  const min = count("minConnections", options.minConnections ?? defaults.minConnections, 0)
-  const initial = count("initialConnections", options.initialConnections ?? defaults.initialConnections, 0)
-  check(min <= max, "minConnections", min, `at most maxConnections (${max})`)
-  check(initial <= max, "initialConnections", initial, `at most maxConnections (${max})`)
-  const maxConnecting = count("maxConnecting", options.maxConnecting ?? defaults.maxConnecting, 1)
-  const maxPending = countOrNone("maxPending", options.maxPending ?? defaults.maxPending, 0)
-  const order = options.order ?? defaults.order
-  check(order === "lifo" || order === "fifo", "order", order, `"lifo" or "fifo"`)
-  const name = options.name ?? defaultName()
-  check(typeof name === "string" && name.length > 0, "name", name, "a string that is not empty")
-  const attributes = own(options.attributes ?? {})
-  for (const [key, value] of Object.entries(attributes)) {
-    check(
-      typeof value === "string" || typeof value === "number" || typeof value === "boolean",
-      `attributes["${key}"]`,
-      value,
-      "a string, a number, true or false"
-    )
-  }
-  const reapExpired = options.reapExpired ?? defaults.reapExpired
-  check(typeof reapExpired === "boolean", "reapExpired", reapExpired, "true or false")
-  for (const hook of ["isConnected", "isExpired", "closed", "validate", "lease", "onRelease"] as const) {
-    check(isOptionalFunction(options[hook]), hook, options[hook], "a function")
-  }
-  const ttlJitter = options.ttlJitter ?? defaults.ttlJitter
-  check(typeof ttlJitter === "number" && ttlJitter >= 0 && ttlJitter <= 1, "ttlJitter", ttlJitter, "from 0 to 1")
-  for (const schedule of ["reapSchedule", "retry"] as const) {
-    const value = options[schedule]
-    check(value === undefined || Schedule.isSchedule(value), schedule, value, "a Schedule")
-  }
-
   return {
-    open: options.open as Effect.Effect<C, E, R>,
-    name,
-    attributes,
-    max,
-    min,
-    initial,
-    maxConnecting,
-    maxPending,
-    lifo: order === "lifo",
-    concurrency: count("concurrency", options.concurrency ?? defaults.concurrency, 1),
-    maxUses: countOrNone("maxUses", options.maxUses, 1),
-    acquireTimeout: millis("acquireTimeout", options.acquireTimeout ?? defaults.acquireTimeout, "0 or more"),
-    connectTimeout: millis("connectTimeout", options.connectTimeout ?? defaults.connectTimeout, "more than 0"),
-    connectionTTL: millis("connectionTTL", options.connectionTTL ?? defaults.connectionTTL, "0 or more"),
-    ttlJitter,
-    idleTimeout: millis("idleTimeout", options.idleTimeout ?? Infinity, "more than 0"),
-    validateAfterIdle: millis(
-      "validateAfterIdle",
-      options.validateAfterIdle ?? defaults.validateAfterIdle,
-      "0 or more"
-    ),
-    validateTimeout: millis("validateTimeout", options.validateTimeout ?? defaults.validateTimeout, "more than 0"),
-    leakThreshold: millis("leakThreshold", options.leakThreshold ?? Infinity, "more than 0"),
-    closeTimeout: millis("closeTimeout", options.closeTimeout ?? defaults.closeTimeout, "0 or more"),
-    drainTimeout: millis("drainTimeout", options.drainTimeout ?? defaults.drainTimeout, "0 or more"),
-    reapExpired,
-    reapSchedule: options.reapSchedule ?? Schedule.spaced(defaults.reapInterval),
-    retry: options.retry ?? defaultRetry,
-    hasServed: (given as Internal<C>)[hasServed],
+    ...options,
     isConnected: bound(options.isConnected),
     isExpired: bound(options.isExpired),
-    closed: options.closed,
-    validate: options.validate,
     lease: bound(options.lease),
-    onRelease: bound(options.onRelease)
+    onRelease: bound(options.onRelease),
+    name: options.name ?? defaultName(),
+    hasServed: internal[hasServed],
+    max: options.maxConnections,
+    min: options.minConnections,
+    initial: options.initialConnections,
+    lifo: options.order === "lifo"
   }
 }
 
-/** Checks the timeout of one call and returns it in milliseconds. */
-export const callTimeout = (value: DurationInput): number => millis("timeout", value, "0 or more", "Pool.acquireWith")
+const call = new Table({ timeout: duration("0 or more") })
+
+/** Checks the options of one call and returns its timeout in milliseconds. */
+export const callTimeout = (options: unknown): number => call.read("Pool.acquireWith", options).timeout
+
+const sizes = new Table({ max: count(1), min: count(0) }, [
+  ({ max, min }, refuse) => {
+    if (min > max) refuse("min", min, `at most max (${max})`)
+  }
+])
 
 /** Checks the argument of `resize`. An omitted limit stays. */
 export const size = (
-  wanted: { readonly min?: number; readonly max?: number },
+  wanted: unknown,
   present: { readonly min: number; readonly max: number }
-): { readonly min: number; readonly max: number } => {
-  const where = "Pool.resize"
-  const given = own(wanted)
-  const max = count("max", given.max ?? present.max, 1, where)
-  const min = count("min", given.min ?? present.min, 0, where)
-  check(min <= max, "min", min, `at most max (${max})`, where)
-  return { min, max }
-}
+): { readonly min: number; readonly max: number } =>
+  sizes.with({ max: orElse(count(1), present.max), min: orElse(count(0), present.min) }).read("Pool.resize", wanted)
+
+/** Checks the key of a service. */
+export const serviceId = <const Id extends string>(id: Id): Id => argument<string>("Pool.Service", "id", name, id) as Id

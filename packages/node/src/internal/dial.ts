@@ -6,6 +6,7 @@ import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
+import { unset } from "./bare.js"
 import { connectError } from "./connectError.js"
 import { afterPoll, Intake, NetTransport } from "./netTransport.js"
 import type { Route } from "./route.js"
@@ -26,7 +27,7 @@ export const dial = <C extends TransportSession.TransportConnection<NetTransport
   proceed: Proceed<C, L>
 ): Effect.Effect<L, ConnectError, Scope.Scope> =>
   TransportPool.openInTime(
-    { ...route, catchUp: polled },
+    { address: route.address, connectTimeout: route.connectTimeout, catchUp: polled },
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
     // A failure closes the session at once; the scope may stay open for long.
     (session) => Effect.onError(proceed(session), () => Effect.forkDaemon(session.close))
@@ -48,7 +49,7 @@ const attempt = <C extends TransportSession.TransportConnection<NetTransport>>(
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
       const intake = new Intake()
-      const made: net.SocketConstructorOpts & net.ConnectOpts = { ...route.constructor, onread: intake }
+      const made: object = { ...unset, ...route.constructor, onread: intake }
       const socket = new net.Socket(made)
       socket.on("error", () => {})
       return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
@@ -100,7 +101,7 @@ export const sessionOver = <S extends net.Socket, C extends TransportSession.Tra
     transport: new NetTransport(socket, route.address, route.peer, intake),
     holder,
     allowHalfOpen: route.constructor.allowHalfOpen,
-    ...(route.timeout === undefined ? {} : { timeout: route.timeout })
+    timeout: route.timeout
   })
   session.transport.connected()
   return session

@@ -1,26 +1,26 @@
 /** Routes: checked options in the form that Node's sockets take. */
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as net from "node:net"
 import * as os from "node:os"
-import type { Options as TcpOptions } from "../TcpConnection.js"
-import type { Options as UnixOptions } from "../UnixConnection.js"
-import { Checks, own } from "./checks.js"
+import type { Options } from "../TcpConnection.js"
+import { bare } from "./bare.js"
 import { addressOf, failure, resolverReason } from "./connectError.js"
+import type { Tcp, Unix } from "./options.js"
 
 export interface Route {
   /** The peer, as errors name it. */
   readonly address: string
   readonly peer: Address
-  readonly connectTimeout: Duration.Duration
+  /** In milliseconds. */
+  readonly connectTimeout: number
   /** The options of the socket's constructor. */
   readonly constructor: { readonly allowHalfOpen: boolean } & net.SocketConstructorOpts & Partial<KeptBySockets>
   /** Computes the options of `connect`. This may ask a resolver. */
   readonly target: Effect.Effect<net.NetConnectOpts, ConnectError>
-  /** The default timeout of the connection's operations. */
-  readonly timeout: Duration.DurationInput | undefined
+  /** The default timeout of the connection's operations, in milliseconds; `Infinity` for none. */
+  readonly timeout: number
 }
 
 /** Options that Node's socket constructor takes, although its types do not say so. `connect` ignores them. */
@@ -31,82 +31,49 @@ interface KeptBySockets {
   readonly keepAliveInitialDelay: number
 }
 
-const defaultConnectTimeout = "5 seconds"
+/** The silence before the first probe, in milliseconds. Middleboxes forget a flow after four minutes or more. */
+const defaultKeepAlive = 60_000
 
-/** Shorter than the four minutes or more after which middleboxes forget a flow. Linux itself waits two hours. */
-const defaultKeepAlive = "60 seconds"
-
-/** `TCP_KEEPIDLE` is in seconds, and the system accepts no more than this. */
-const maxKeepAliveSeconds = 32_767
-
-interface Shared {
-  readonly connectTimeout?: Duration.DurationInput
-  readonly timeout?: Duration.DurationInput
-  readonly highWaterMark?: number
-  readonly allowHalfOpen?: boolean
-}
-
-const shared = (checks: Checks, options: Shared): Pick<Route, "connectTimeout" | "constructor" | "timeout"> => {
-  checks.whole("highWaterMark", options.highWaterMark, 1)
-  return {
-    connectTimeout: checks.duration("connectTimeout", options.connectTimeout ?? defaultConnectTimeout),
-    timeout: options.timeout === undefined ? undefined : checks.duration("timeout", options.timeout),
-    constructor: {
-      allowHalfOpen: options.allowHalfOpen === true,
-      ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
-    }
+const shared = (options: Tcp | Unix): Pick<Route, "connectTimeout" | "constructor" | "timeout"> => ({
+  connectTimeout: options.connectTimeout,
+  timeout: options.timeout,
+  constructor: {
+    allowHalfOpen: options.allowHalfOpen,
+    ...(options.highWaterMark === undefined ? {} : { highWaterMark: options.highWaterMark })
   }
-}
+})
 
 // --- TCP ------------------------------------------------------------------------------------------------------------
 
-/** Checks the options. Throws a `RangeError` that names the option, the value and the rule. */
-export const tcpRoute = (given: TcpOptions, of: string): Route => {
-  const checks = new Checks(of)
-  const options = own(given)
+export const tcpRoute = (options: Tcp): Route => {
   const { attemptTimeout, host, keepAlive, localAddress, lookup, noDelay, port } = options
-  checks.text("host", host)
-  checks.whole("port", port, 1, 65_535)
-  if (localAddress !== undefined && net.isIP(localAddress) === 0) {
-    checks.reject("localAddress", localAddress, "an IP address")
-  }
-  const silence = typeof keepAlive === "boolean" || keepAlive === undefined ? defaultKeepAlive : keepAlive
-  const initialDelay = Duration.toMillis(checks.duration("keepAlive", silence))
-  if (initialDelay % 1000 !== 0 || initialDelay > maxKeepAliveSeconds * 1000) {
-    checks.reject("keepAlive", keepAlive, `a boolean or a duration of whole seconds, at most ${maxKeepAliveSeconds}`)
-  }
-  const attempt = attemptTimeout === undefined ?
-    undefined :
-    Duration.toMillis(checks.duration("attemptTimeout", attemptTimeout))
-  // Node would silently raise less to 10.
-  if (attempt !== undefined && attempt < 10) checks.reject("attemptTimeout", attempt, "at least 10 ms")
   const address = addressOf(host, port)
   const target: net.TcpNetConnectOpts = {
     host,
     port,
     ...(localAddress === undefined ? {} : { localAddress }),
-    ...(attempt === undefined ? {} : { autoSelectFamilyAttemptTimeout: attempt })
+    ...(attemptTimeout === undefined ? {} : { autoSelectFamilyAttemptTimeout: attemptTimeout })
   }
-  const common = shared(checks, options)
+  const common = shared(options)
   return {
     ...common,
     constructor: {
       ...common.constructor,
-      noDelay: noDelay ?? true,
+      noDelay,
       keepAlive: keepAlive !== false,
-      keepAliveInitialDelay: initialDelay
+      keepAliveInitialDelay: typeof keepAlive === "number" ? keepAlive : defaultKeepAlive
     },
     address,
     peer: { _tag: "TcpAddress", hostname: host, port },
     target: lookup === undefined || net.isIP(host) !== 0 ?
-      Effect.succeed(target) :
-      Effect.map(resolve(lookup, host, address), (found) => ({ ...target, lookup: found }))
+      Effect.succeed(bare(target)) :
+      Effect.map(resolve(lookup, host, address), (found) => bare({ ...target, lookup: found }))
   }
 }
 
 /** Runs the user's resolver. Node's own hook would end the process on an empty list, and wait for ever on silence. */
 const resolve = (
-  lookup: NonNullable<TcpOptions["lookup"]>,
+  lookup: NonNullable<Options["lookup"]>,
   host: string,
   address: string
 ): Effect.Effect<net.LookupFunction, ConnectError> =>
@@ -143,18 +110,16 @@ const answering =
  */
 const maxPathBytes = os.platform() === "linux" ? 107 : 103
 
-/** Checks the options. Throws a `RangeError` that names the option, the value and the rule. */
-export const unixRoute = (given: UnixOptions, of: string): Route => {
-  const checks = new Checks(of)
-  const options = own(given)
+export const unixRoute = (options: Unix): Route => {
   const { path } = options
-  checks.text("path", path)
+  // An abstract name is shown as other tools show it.
+  const shown = path.replace("\0", "@")
   return {
-    ...shared(checks, options),
-    address: path,
-    peer: { _tag: "UnixAddress", path },
+    ...shared(options),
+    address: shown,
+    peer: { _tag: "UnixAddress", path: shown },
     target: Buffer.byteLength(path) > maxPathBytes ?
-      Effect.suspend(() => failure("PathTooLong", path)) :
-      Effect.succeed({ path })
+      Effect.suspend(() => failure("PathTooLong", shown)) :
+      Effect.succeed(bare({ path }))
   }
 }

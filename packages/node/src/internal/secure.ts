@@ -1,20 +1,20 @@
 /** TLS over connected sockets. */
+import { argument, type Rule } from "@socketpool/core/Checks"
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Effect from "effect/Effect"
-import * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { X509Certificate } from "node:crypto"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../TcpConnection.js"
-import type { Options, SecurityOptions } from "../TlsConnection.js"
-import { Checks, own } from "./checks.js"
+import type { SecurityOptions } from "../TlsConnection.js"
+import { bare, unset } from "./bare.js"
 import { failure, tlsError } from "./connectError.js"
 import { dial, type NetSession, sessionOver } from "./dial.js"
 import { TcpHandle, TlsHandle } from "./handles.js"
+import * as Options from "./options.js"
 import { tcpRoute } from "./route.js"
 
 /** One identity: certificates presented, authorities trusted, and the TLS session that its connections share. */
@@ -24,53 +24,37 @@ interface Security {
   session: Buffer | undefined
 }
 
-/** Checks the options. Throws a `RangeError` that names the option, the value and the rule, but never a secret. */
-const secure = (options: SecurityOptions): Security => {
-  const checks = new Checks("TlsConnection")
-  const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, servername } = own(options)
-  if (servername !== undefined) checks.text("servername", servername)
-  if ((cert === undefined) !== (key === undefined)) {
-    checks.reject(cert === undefined ? "cert" : "key", undefined, "given with the other of cert and key")
-  }
-  for (const protocol of alpn ?? []) {
-    checks.text("alpn", protocol)
-    if (Buffer.byteLength(protocol) > 255) checks.reject("alpn", protocol, "names of at most 255 bytes")
-  }
-  if (minVersion !== undefined && minVersion !== "TLSv1.2" && minVersion !== "TLSv1.3") {
-    checks.reject("minVersion", minVersion, "TLSv1.2 or TLSv1.3")
-  }
+const secure = (options: Options.Security, of: string): Security => {
+  const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, servername } = options
   return {
     servername,
     session: undefined,
     options: {
-      secureContext: context({
-        ...(ca === undefined ? {} : { ca: (Array.isArray(ca) ? ca : [ca]).map(pem) }),
-        ...(cert === undefined ? {} : { cert: pem(cert) }),
-        ...(key === undefined ? {} : { key: pem(Redacted.value(key)) }),
-        ...(passphrase === undefined ? {} : { passphrase: Redacted.value(passphrase) }),
-        ...(minVersion === undefined ? {} : { minVersion })
-      }),
-      ...(alpn === undefined ? {} : { ALPNProtocols: [...alpn] }),
+      secureContext: context(
+        bare({
+          ...(ca === undefined ? {} : { ca: [...ca] }),
+          ...(cert === undefined ? {} : { cert }),
+          ...(key === undefined ? {} : { key }),
+          ...(passphrase === undefined ? {} : { passphrase }),
+          ...(minVersion === undefined ? {} : { minVersion })
+        }),
+        of
+      ),
+      ALPNProtocols: alpn === undefined ? undefined : [...alpn],
       // Always set, so that the environment cannot change it.
-      rejectUnauthorized: dangerouslySkipVerification !== true
+      rejectUnauthorized: !dangerouslySkipVerification
     }
   }
 }
 
-const pem = (text: string | Uint8Array): string | Buffer => typeof text === "string" ? text : Buffer.from(text)
-
-const certificate = (text: string | Buffer): X509Certificate => new X509Certificate(text)
-
-const context = (options: tls.SecureContextOptions): tls.SecureContext => {
+const context = (options: tls.SecureContextOptions, of: string): tls.SecureContext => {
   try {
-    // Node would accept a text without a certificate in silence, and trust nobody.
-    for (const authority of (options.ca ?? []) as ReadonlyArray<string | Buffer>) certificate(authority)
     return tls.createSecureContext(options)
   } catch (error) {
     // OpenSSL names the part that it could not read, never the text of it.
     const { code = "unknown", message } = error as NodeJS.ErrnoException
     throw new RangeError(
-      `TlsConnection: ca, cert, key and passphrase must be PEM and fit together: ${message} (${code})`
+      `${of}: cert, key and passphrase must be PEM and fit together, but are <redacted>: ${message} (${code})`
     )
   }
 }
@@ -79,16 +63,16 @@ const context = (options: tls.SecureContextOptions): tls.SecureContext => {
  * Returns an effect that connects, runs `startTls` in plain text, and then starts TLS. Checks the options once for all
  * connections of one identity.
  */
-export const secureDialer = (given: Options, of: string): {
+export const secureDialer = (options: Options.Tls, of: string): {
   readonly address: string
   readonly peer: Address
   readonly dial: (
     finish: (session: SecureSession) => Effect.Effect<SecureSession, ConnectError>
   ) => Effect.Effect<SecureSession, ConnectError, Scope.Scope>
 } => {
-  const { host, startTls } = own(given)
-  const route = tcpRoute(given, of)
-  const security = secure(given)
+  const { host, startTls } = options
+  const route = tcpRoute(options)
+  const security = secure(Options.security.pick(options), of)
   return {
     address: route.address,
     peer: route.peer,
@@ -124,17 +108,19 @@ const upgrade = (
     }
     const raw = taken.socket
     taken.detach()
-    const name = security.servername ?? host
-    const socket = tls.connect({
+    // A certificate has no dot at the end of its name, and neither has SNI (RFC 6066).
+    const name = (security.servername ?? host).replace(/\.$/, "")
+    const to: object = {
+      ...unset,
       ...security.options,
       socket: raw,
-      // Every stream takes this option, although the types of `tls.connect` do not say so.
-      ...{ highWaterMark: raw.readableHighWaterMark },
+      highWaterMark: raw.readableHighWaterMark,
       host: name,
       // SNI cannot carry an IP address (RFC 6066).
-      ...(net.isIP(name) === 0 ? { servername: name } : {}),
-      ...(security.session === undefined ? {} : { session: security.session })
-    })
+      servername: net.isIP(name) === 0 ? name : "",
+      session: security.session
+    }
+    const socket = tls.connect(to)
     socket.on("error", () => {})
     socket.on("session", (session) => {
       security.session = session
@@ -180,17 +166,19 @@ export const upgradeHeld = (
   options: SecurityOptions
 ): Effect.Effect<TlsHandle, ConnectError, Scope.Scope> =>
   Effect.suspend(() => {
-    const session = connection instanceof TcpHandle ? TransportSession.ownSession(connection) : undefined
-    if (session === undefined) {
-      throw new TypeError(
-        "TlsConnection.upgrade: connection must be one that TcpConnection.open has given, and not upgraded yet"
-      )
-    }
+    const checked = Options.security.read(of, options)
+    const session = argument(of, "connection", ownConnection, connection)
     const { address, remoteAddress } = session.transport
-    const timeout = session.timeout === Infinity ? undefined : session.timeout
-    const route = { address, peer: remoteAddress, timeout, constructor: { allowHalfOpen: false } }
-    return Effect.map(upgrade(session, route, hostOf(address), secure(options)), (session) => session.lend())
+    const route = { address, peer: remoteAddress, timeout: session.timeout, constructor: { allowHalfOpen: false } }
+    return Effect.map(upgrade(session, route, hostOf(address), secure(checked, of)), (session) => session.lend())
   })
+
+const of = "TlsConnection.upgrade"
+
+const ownConnection: Rule<NetSession<any>> = (value, at) => {
+  const session = value instanceof TcpHandle ? TransportSession.ownSession(value) : undefined
+  return session ?? at.refuse(value, "one that TcpConnection.open has given, and not upgraded yet")
+}
 
 /** Extracts the host from an address as errors show it. */
 const hostOf = (address: string): string => address.slice(0, address.lastIndexOf(":")).replace(/^\[(.*)\]$/, "$1")

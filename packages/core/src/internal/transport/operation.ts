@@ -7,15 +7,16 @@ import type { OperationOptions } from "../../Connection.js"
 import type { ConnectionError } from "../../ConnectionError.js"
 import type { Decoder } from "../../Decoder.js"
 import type { Unwritable } from "../../Transport.js"
+import { argument, type Rows, Table } from "../checks.js"
 import { asyncIn } from "../effect/fiber.js"
 import { streamUntil } from "../effect/stream.js"
 import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { List } from "../list.js"
+import { data as dataRule, duration, isData, optional } from "../rules.js"
 import type { Holder } from "../state.js"
 import { Deadlines, type Timed } from "./deadlines.js"
 import type { Answer, Reader } from "./readQueue.js"
 import type { Session } from "./session.js"
-import { timeoutMillis } from "./timeout.js"
 import type { Writer } from "./writeQueue.js"
 
 export type { Guard, Holder }
@@ -174,8 +175,11 @@ class Writing extends Operation<void> implements Writer {
 
 // --- What a connection calls ----------------------------------------------------------------------------------------
 
-const timeoutOf = (session: Session<any, any>, options: OperationOptions | undefined): number =>
-  options?.timeout === undefined ? session.timeout : timeoutMillis(options.timeout)
+const operation = new Table({ timeout: optional(duration("more than 0")) } satisfies Rows<OperationOptions>)
+
+/** Returns the limit of an operation in milliseconds, `Infinity` for none. */
+export const timeoutOf = (session: Session<any, any>, options: OperationOptions | undefined): number =>
+  options === undefined ? session.timeout : operation.read("Connection", options).timeout ?? session.timeout
 
 const unwritable = (session: Session<any, any>, connection: unknown): Unwritable | undefined =>
   session.holder === connection ? session.writes.failure : { reason: "Released" }
@@ -192,6 +196,7 @@ export const write = (
   options: OperationOptions | undefined
 ): Effect.Effect<void, ConnectionError> => {
   const timeout = timeoutOf(session, options)
+  if (!isData(data)) argument("send", "data", dataRule, data)
   const { writes } = session
   const failure = unwritable(session, connection)
   if (failure !== undefined) return Effect.fail(session.error("write", failure))
@@ -207,9 +212,8 @@ export const read = <A>(
   session: Session<any, any>,
   connection: unknown,
   decoder: Decoder<A>,
-  options: OperationOptions | undefined
+  timeout: number
 ): Effect.Effect<A, ConnectionError> => {
-  const timeout = timeoutOf(session, options)
   if (session.holder !== connection) return Effect.fail(session.error("read", { reason: "Released" }))
   const answer = session.reads.tryRead(decoder)
   return answer === undefined ?

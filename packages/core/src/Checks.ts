@@ -1,0 +1,90 @@
+/**
+ * Checks of options and arguments, as all constructors of this library make them. Use them for constructors of your
+ * own, so that their users get the same errors.
+ *
+ * A wrong value throws a `RangeError` that names the option, the value and the rule. A secret is shown as `<redacted>`.
+ *
+ * @since 0.2.0
+ */
+export {
+  /**
+   * Checks an argument that is no object of options. Returns the checked value.
+   *
+   * @example
+   * ```ts
+   * import { Checks } from "@socketpool/core"
+   *
+   * const select = (database: number) => `SELECT ${Checks.argument("Redis.select", "database", Checks.rules.count(0), database)}`
+   * ```
+   *
+   * @since 0.2.0
+   * @category advanced
+   */
+  argument,
+  /**
+   * The place of a value: the constructor and the option. A rule refuses a value with it.
+   *
+   * @since 0.2.0
+   * @category models
+   */
+  Place,
+  /**
+   * The options of one constructor, with a rule for each. `read` refuses a name that has no rule, and takes the
+   * object's own properties and those of its class, each once. What `Object.prototype` passes on sets no option.
+   *
+   * @example
+   * ```ts
+   * import { Checks } from "@socketpool/core"
+   *
+   * const { optional, orElse } = Checks.rules
+   *
+   * const options = new Checks.Table({
+   *   database: orElse(Checks.rules.count(0, 15), 0),
+   *   clientName: optional(Checks.rules.name)
+   * })
+   *
+   * const { database } = options.read("Redis.make", { clientName: "orders" }) // 0
+   * ```
+   *
+   * @since 0.2.0
+   * @category advanced
+   */
+  Table
+} from "./internal/checks.js"
+export type {
+  /**
+   * One rule for each option of an interface. Use it with `satisfies`, so that the compiler misses no row.
+   *
+   * @since 0.2.0
+   * @category models
+   */
+  Rows,
+  /**
+   * Returns the checked value, or refuses it. An omitted option is `undefined`; `null` is a value like any other.
+   *
+   * @since 0.2.0
+   * @category models
+   */
+  Rule
+} from "./internal/checks.js"
+/**
+ * The rules: `count`, `duration`, `flag`, `callback`, `name`, `host`, `oneOf`, `list` and others. `optional` and `orElse`
+ * allow an option to be left out, and `secret` keeps its value out of messages. A rule of your own is a function.
+ *
+ * @example
+ * ```ts
+ * import { Checks } from "@socketpool/core"
+ *
+ * const even: Checks.Rule<number> = (value, at) =>
+ *   typeof value === "number" && value % 2 === 0 ? value : at.refuse(value, "an even number")
+ *
+ * const options = new Checks.Table({
+ *   seats: even,
+ *   open: Checks.rules.optional(Checks.rules.duration("more than 0"))
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export * as rules from "./internal/rules.js"

@@ -1,0 +1,342 @@
+/** All public constructors and methods that take options, with the kind of each option. */
+import { Framing, Pool, TransportPool, TransportSession } from "@socketpool/core"
+import { Dashboard } from "@socketpool/dashboard"
+import * as Node from "@socketpool/node"
+import * as Testing from "@socketpool/testing"
+import { Config, Effect, Layer, Redacted, type Scope } from "effect"
+import type { Kind } from "./kinds.js"
+
+/** Runs with options, or with one argument. A constructor that throws does so within. */
+export type Run = (given: any) => Effect.Effect<unknown, unknown, Scope.Scope>
+
+export interface Subject {
+  /** As messages name it. */
+  readonly of: string
+  readonly options: Readonly<Record<string, Kind>>
+  /** Right options: those that are required, at least. */
+  readonly base: Readonly<Record<string, unknown>>
+  readonly run: Run
+  /** Whether it passes its options on to another subject, so that every seventh value is enough. */
+  readonly passesOn?: boolean
+}
+
+/** A subject whose only argument is checked. `options` has its name and kind. */
+export type Argument = Omit<Subject, "base">
+
+export const sync = (make: (given: any) => unknown): Run => (given) => Effect.sync(() => make(given))
+
+export const build = (make: (given: any) => Layer.Layer<any, any> | Layer.Layer<never, any>): Run => (given) =>
+  Effect.suspend(() => Layer.build(make(given) as Layer.Layer<any, any>))
+
+// --- Pools ----------------------------------------------------------------------------------------------------------
+
+const everyPool = {
+  name: "a name",
+  attributes: "attributes",
+  maxConnections: "at least 1",
+  minConnections: "at least 0",
+  initialConnections: "at least 0",
+  maxConnecting: "at least 1",
+  maxPending: "at least 0 or none",
+  acquireTimeout: "a duration from 0",
+  connectionTTL: "a duration from 0",
+  ttlJitter: "a fraction",
+  idleTimeout: "a duration above 0",
+  maxUses: "at least 1 or none",
+  reapExpired: "a boolean",
+  reapSchedule: "a schedule",
+  isExpired: "a hook",
+  validate: "a hook",
+  validateAfterIdle: "a duration from 0",
+  validateTimeout: "a duration above 0",
+  onRelease: "a hook",
+  order: "one of several words",
+  retry: "a schedule",
+  closeTimeout: "a duration from 0",
+  drainTimeout: "a duration from 0",
+  leakThreshold: "a duration above 0"
+} satisfies Record<string, Kind>
+
+const ownPool = {
+  ...everyPool,
+  open: "an effect",
+  connectTimeout: "a duration above 0",
+  isConnected: "a hook",
+  closed: "a hook",
+  lease: "a hook",
+  concurrency: "at least 1"
+} satisfies Record<string, Kind>
+
+const transportPool = { ...everyPool, handshake: "a hook" } satisfies Record<string, Kind>
+
+const operations = { connectTimeout: "a duration above 0", timeout: "a duration above 0" } satisfies Record<
+  string,
+  Kind
+>
+
+class Pages extends Pool.Service<Pages, unknown, unknown>()("test/Pages") {}
+
+const never = { open: Effect.never }
+
+const core: ReadonlyArray<Subject> = [
+  { of: "Pool.make", options: ownPool, base: never, run: (given) => Pool.make(given) },
+  { of: "Pool.make", options: ownPool, base: never, run: build((given) => Pages.layer(given)), passesOn: true },
+  {
+    of: "TransportPool.make",
+    options: { ...transportPool, open: "a hook" },
+    base: { open: () => Effect.never },
+    run: (given) => TransportPool.make(given)
+  },
+  {
+    of: "TransportPool.openInTime",
+    options: { address: "text", connectTimeout: "a duration above 0", catchUp: "an effect" },
+    base: { address: "db:1", connectTimeout: 1 },
+    run: (given) => TransportPool.openInTime(given, Effect.succeed(1), Effect.succeed)
+  },
+  {
+    of: "TransportSession",
+    options: {
+      holder: "a hook",
+      timeout: "a duration above 0",
+      allowHalfOpen: "a boolean",
+      transport: "an object with methods"
+    },
+    base: { transport: { start() {}, write() {}, close: (_how: unknown, done: () => void) => done() } },
+    run: sync((given) => TransportSession.make(given))
+  },
+  {
+    of: "Framing.lines",
+    options: { maxBytes: "at least 1", end: "one of several words" },
+    base: {},
+    run: sync(Framing.lines)
+  },
+  {
+    of: "Framing.delimited",
+    options: { maxBytes: "at least 1" },
+    base: {},
+    run: sync((given) => Framing.delimited("\n", given))
+  },
+  {
+    of: "Framing.lengthPrefixed",
+    options: { prefix: "a prefix", order: "one of several words", maxBytes: "at least 0" },
+    base: { prefix: 4 },
+    run: sync(Framing.lengthPrefixed)
+  }
+]
+
+// --- Sockets --------------------------------------------------------------------------------------------------------
+
+const socket = { ...operations, highWaterMark: "at least 1", allowHalfOpen: "a boolean" } satisfies Record<string, Kind>
+
+const tcp = {
+  ...socket,
+  host: "a host",
+  port: "a port",
+  lookup: "a hook",
+  attemptTimeout: "whole milliseconds from 10",
+  localAddress: "an IP address",
+  keepAlive: "keepAlive",
+  noDelay: "a boolean"
+} satisfies Record<string, Kind>
+
+const security = {
+  servername: "a host",
+  ca: "certificates",
+  cert: "certificates",
+  key: "a secret key",
+  passphrase: "a passphrase",
+  alpn: "protocols",
+  minVersion: "one of several words",
+  dangerouslySkipVerification: "a boolean"
+} satisfies Record<string, Kind>
+
+const tls = { ...tcp, ...security, startTls: "a hook" } satisfies Record<string, Kind>
+
+const unix = { ...socket, path: "a path" } satisfies Record<string, Kind>
+
+export const server = { host: "127.0.0.1", port: 1 }
+
+const file = { path: "/nowhere/at-all.sock" }
+
+/** No name is looked up: the system's resolver may take seconds. */
+const nearby = { lookup: () => Effect.succeed(["127.0.0.1"]) }
+
+export const configOf = (options: Readonly<Record<string, unknown>>) =>
+  Object.fromEntries(Object.entries(options).map(([name, value]) => [name, Config.succeed(value)])) as any
+
+const omit = (options: Record<string, any>, ...names: ReadonlyArray<string>) =>
+  Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
+
+const pools = { Tcp: Node.TcpPool, Tls: Node.TlsPool, Unix: Node.UnixPool }
+
+const poolsOf = (
+  kind: "Tcp" | "Tls" | "Unix",
+  options: Record<string, Kind>,
+  base: Record<string, unknown>,
+  live: Run
+): ReadonlyArray<Subject> => {
+  const module = pools[kind] as any
+  const all = { ...transportPool, ...options }
+  return [
+    { of: `${kind}Pool`, options: all, base, run: (given) => module.make(given) },
+    { of: `${kind}Pool`, options: all, base, run: build(module.layer), passesOn: true },
+    { of: `${kind}PoolLive`, options: omit(all, ...Object.keys(base)), base: {}, run: live, passesOn: true }
+  ]
+}
+
+const node: ReadonlyArray<Subject> = [
+  { of: "TcpConnection", options: tcp, base: { ...server, ...nearby }, run: (given) => Node.TcpConnection.open(given) },
+  { of: "TlsConnection", options: tls, base: { ...server, ...nearby }, run: (given) => Node.TlsConnection.open(given) },
+  { of: "UnixConnection", options: unix, base: file, run: (given) => Node.UnixConnection.open(given) },
+  ...poolsOf("Tcp", tcp, server, build((given) => Node.TcpPoolLive("127.0.0.1", 1, given))),
+  ...poolsOf("Tls", tls, server, build((given) => Node.TlsPoolLive("127.0.0.1", 1, given))),
+  ...poolsOf("Unix", unix, file, build((given) => Node.UnixPoolLive("/nowhere/at-all.sock", given))),
+  {
+    of: "PlatformSocket.fromSocket",
+    options: { ...operations, address: "a name", maxUnread: "at least 1" },
+    base: {},
+    run: (given) =>
+      Node.PlatformSocket.fromSocket(
+        { run: () => Effect.void, writer: Effect.succeed(() => Effect.void) } as any,
+        given
+      )
+  },
+  {
+    of: "PlatformSocket.makePool",
+    options: { ...transportPool, ...operations, address: "a name", maxUnread: "at least 1", socket: "an effect" },
+    base: { socket: Effect.never },
+    run: (given) => Node.PlatformSocket.makePool(given)
+  }
+]
+
+// --- Tests and the dashboard ----------------------------------------------------------------------------------------
+
+const memory = { ...operations, allowHalfOpen: "a boolean" } satisfies Record<string, Kind>
+
+export const silent = Testing.MemoryServer.make(() => Effect.never)
+
+export const proxy = Testing.FaultProxy.make({ target: server })
+
+const testing: ReadonlyArray<Subject> = [
+  {
+    of: "MemoryServer.connect",
+    options: memory,
+    base: {},
+    run: (given) => Effect.flatMap(silent, (memory) => memory.connect(given))
+  },
+  {
+    of: "MemoryServer.pool",
+    options: { ...transportPool, ...memory },
+    base: {},
+    run: (given) => Effect.flatMap(silent, (memory) => memory.pool(given))
+  },
+  {
+    of: "MemoryServer.pool",
+    options: { ...transportPool, ...memory },
+    base: {},
+    run: (given) => Effect.flatMap(silent, (memory) => Layer.build(memory.layer(given))),
+    passesOn: true
+  },
+  {
+    of: "MemoryConnection",
+    options: { timeout: "a duration above 0", allowHalfOpen: "a boolean", highWaterMark: "at least 1" },
+    base: {},
+    run: (given) => Testing.MemoryConnection.pair(given)
+  },
+  {
+    of: "ScriptedConnector",
+    options: { open: "a hook", close: "a hook", closeTimeout: "a duration from 0" },
+    base: {},
+    run: sync(Testing.ScriptedConnector.make)
+  },
+  {
+    of: "ConnectionContract",
+    options: { pair: "an effect", lacks: "an array of abilities" },
+    base: { pair: Effect.never },
+    run: sync(Testing.ConnectionContract.checks)
+  },
+  {
+    of: "FaultProxy",
+    options: { seed: "whole" },
+    base: { target: server },
+    run: (given) => Testing.FaultProxy.make(given)
+  },
+  {
+    of: "FaultProxy",
+    options: { host: "a host of any letters", port: "a port" },
+    base: server,
+    run: (target) => Testing.FaultProxy.make({ target })
+  },
+  {
+    of: "FaultProxy",
+    options: {
+      latency: "a short duration",
+      jitter: "a short duration",
+      bandwidth: "a number above 0",
+      slice: "at least 1 or none",
+      merge: "a short duration",
+      stall: "a boolean",
+      corrupt: "a fraction",
+      duplicate: "a fraction",
+      cutAfter: "at least 0 or none",
+      cut: "one of several words"
+    },
+    base: {},
+    run: (given) => Effect.flatMap(proxy, (proxy) => proxy.set("both", given))
+  },
+  { of: "SteppingScheduler", options: { budget: "at least 1" }, base: {}, run: sync(Testing.SteppingScheduler.make) },
+  {
+    of: "Simulation",
+    options: {
+      observe: "a hook",
+      yieldProbability: "a fraction",
+      haste: "a fraction",
+      maxSteps: "at least 1 or none",
+      maxMillis: "a number from 0"
+    },
+    base: {},
+    run: sync((given) => Testing.Simulation.simulate(1, Effect.void, given))
+  },
+  {
+    of: "Interruptions.explore",
+    options: { maxSteps: "at least 1 or none", budgets: "budgets" },
+    base: {},
+    run: (given) => Testing.Interruptions.explore(() => Effect.succeed([]), given)
+  },
+  {
+    of: "Interruptions.explorePairs",
+    options: { maxSteps: "at least 1 or none", budgets: "budgets", maxRuns: "at least 1 or none", seed: "whole" },
+    base: {},
+    run: (given) => Testing.Interruptions.explorePairs(() => Effect.succeed([]), given)
+  }
+]
+
+const dashboard: ReadonlyArray<Subject> = [
+  {
+    of: "Dashboard",
+    options: {
+      host: "a host of any letters",
+      port: "a port or 0",
+      token: "a token",
+      interval: "an interval",
+      history: "a history"
+    },
+    base: { token: Redacted.make("t") },
+    run: (given) => Dashboard.router(given)
+  },
+  {
+    of: "Dashboard",
+    options: { token: "a token", interval: "an interval", history: "a history" },
+    base: { port: 0 },
+    run: build(Dashboard.layer)
+  }
+]
+
+/** The same values, but from the configuration. */
+export const configured: ReadonlyArray<Subject> = (["Tcp", "Tls", "Unix"] as const).map((kind) => {
+  const { base, options } = node.find(({ of }) => of === `${kind}Pool`)!
+  const { layerConfig } = pools[kind] as any
+  return { of: `${kind}Pool`, options, base, run: build((given) => layerConfig(configOf(given))), passesOn: true }
+})
+
+export const subjects: ReadonlyArray<Subject> = [...core, ...node, ...testing, ...dashboard]

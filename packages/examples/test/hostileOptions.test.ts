@@ -1,0 +1,137 @@
+import { assert, describe, it } from "@effect/vitest"
+import { Cause, Effect, Exit } from "effect"
+import { singles } from "./hostile/arguments.js"
+import { type Kind, kinds } from "./hostile/kinds.js"
+import { type Argument, configured, type Subject, subjects } from "./hostile/subjects.js"
+import { type Label, secret, values } from "./hostile/values.js"
+
+// A stack for each of thousands of errors would take most of the time.
+Error.stackTraceLimit = 0
+
+/** The defect with which it ends; `undefined` if it succeeds, or fails with an error of its type. */
+const defectOf = ({ run }: Argument, given: unknown) =>
+  Effect.map(
+    Effect.exit(Effect.scoped(Effect.suspend(() => run(given)))),
+    (exit) => Exit.isFailure(exit) && Cause.isDie(exit.cause) ? Cause.squash(exit.cause) : undefined
+  )
+
+/** What is wrong with a refusal; nothing if it is a `RangeError` that names the option, the value and the rule. */
+const flaws = (option: string, defect: unknown): ReadonlyArray<string> => {
+  if (!(defect instanceof RangeError)) return [`no RangeError: ${Object.prototype.toString.call(defect)} ${defect}`]
+  const { message } = defect
+  return [
+    ...message.includes(option) ? [] : ["does not name the option"],
+    .../ must be .*, but (is|are) | is not an option; the options are /.test(message) ? [] : ["does not name the rule"],
+    ...message.includes(secret.slice(0, 8)) ? ["shows the secret"] : [],
+    ...message.length > 300 ? ["is long"] : [],
+    .../[\p{Cc}\p{Zl}]/u.test(message) ? ["has control characters"] : []
+  ].map((flaw) => `${flaw}: ${message}`)
+}
+
+/** Tries one hostile value; returns what went against the list of `kinds`. */
+const attack = (subject: Argument, given: unknown, option: string, kind: Kind, label: Label) =>
+  Effect.map(defectOf(subject, given), (defect): ReadonlyArray<string> => {
+    const isAccepted = (kinds[kind] as ReadonlyArray<Label>).includes(label)
+    if (isAccepted && (defect === undefined || kind === "a hook")) return []
+    const wrong = isAccepted ?
+      [`was refused: ${defect}`] :
+      defect === undefined ?
+      ["was accepted"] :
+      flaws(option, defect)
+    return wrong.map((what) => `${subject.of} ${option} (${kind}): ${label} ${what}`)
+  })
+
+const labels = Object.keys(values) as Array<Label>
+
+const title = ({ of, options }: Argument, index: number) =>
+  `${of} (${index + 1}, ${Object.keys(options).length} options)`
+
+describe("a hostile value", () => {
+  let tried = 0
+
+  const attackAll = (subject: Argument, givenWith: (option: string, value: unknown) => unknown) =>
+    Effect.gen(function*() {
+      const found: Array<string> = []
+      for (const [at, [option, kind]] of Object.entries(subject.options).entries()) {
+        for (const [i, label] of labels.entries()) {
+          if (subject.passesOn === true && (at + i) % 7 !== 0) continue
+          found.push(...yield* attack(subject, givenWith(option, values[label]()), option, kind, label))
+          tried++
+        }
+      }
+      assert.deepStrictEqual(found, [])
+    })
+
+  for (const [index, subject] of [...subjects, ...configured].entries()) {
+    it.live(
+      `of any option is refused by name, value and rule, or known: ${title(subject, index)}`,
+      () => attackAll(subject, (option, value) => ({ ...subject.base, [option]: value })),
+      60_000
+    )
+  }
+
+  for (const [index, subject] of singles.entries()) {
+    it.live(
+      `as an argument is refused by name, value and rule, or known: ${title(subject, index)}`,
+      () => attackAll(subject, (_option, value) => value),
+      60_000
+    )
+  }
+
+  it("was tried thousands of times", () => {
+    assert.isAtLeast(tried, 10_000)
+  })
+})
+
+/** Values that hold no options, so that a constructor which takes them would ignore them. */
+const noOptions = labels.filter((label) => label !== "an object" && label !== "a bare object")
+
+const of = (subject: Subject, index: number) => `${subject.of} (${index + 1})`
+
+describe("options", () => {
+  for (const [index, subject] of subjects.entries()) {
+    it.live(`that are none are refused: ${of(subject, index)}`, () =>
+      Effect.gen(function*() {
+        const found: Array<string> = []
+        for (const label of noOptions) {
+          const defect = yield* defectOf(subject, values[label]())
+          if (!(defect instanceof RangeError) || defect.message.includes(secret)) found.push(`${label}: ${defect}`)
+        }
+        assert.deepStrictEqual(found, [])
+      }))
+
+    it.live(`with an unknown name are refused, with the nearest name: ${of(subject, index)}`, () =>
+      Effect.gen(function*() {
+        for (const option of Object.keys(subject.options)) {
+          const misspelt = `${option.slice(0, -1)}`
+          const defect = yield* defectOf(subject, { ...subject.base, [misspelt]: 1 })
+          assert.include(String(defect), `${misspelt} is not an option: did you mean `)
+        }
+        const far = String(yield* defectOf(subject, { ...subject.base, [`user:${secret}@`]: 1 }))
+        assert.include(far, "is not an option; the options are ")
+        assert.notInclude(far, secret)
+        assert.isUndefined(yield* defectOf(subject, { ...subject.base, somethingElse: undefined }))
+      }))
+
+    it.live(`are read once each, also where a class has them as getters: ${of(subject, index)}`, () =>
+      Effect.gen(function*() {
+        const reads: Record<string, number> = {}
+        class Given {
+          readonly somethingElse = undefined
+        }
+        for (const option of Object.keys(subject.options)) {
+          reads[option] = 0
+          Object.defineProperty(Given.prototype, option, {
+            get: () => {
+              reads[option]!++
+              return subject.base[option]
+            }
+          })
+        }
+        const right = { ...subject.base }
+        for (const option of Object.keys(subject.options)) delete right[option]
+        assert.isUndefined(yield* defectOf(subject, Object.assign(new Given(), right)))
+        assert.deepStrictEqual(new Set(Object.values(reads)), new Set([1]))
+      }))
+  }
+})
