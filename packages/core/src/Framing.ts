@@ -22,6 +22,7 @@ import { exactly, until } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
 import { streamUntil } from "./internal/effect/stream.js"
 import * as Lengths from "./internal/lengths.js"
+import { line } from "./internal/text.js"
 import * as Utf8 from "./internal/utf8.js"
 
 // --- Models ---------------------------------------------------------------------------------------------------------
@@ -99,9 +100,13 @@ export class FramingError extends Data.TaggedError("FramingError")<{
   readonly rule: string
 }> {
   override get message(): string {
-    return `Cannot send a frame of ${this.size} bytes: ${this.rule}.`
+    return `Cannot send a frame of ${this.size} bytes: ${line(this.rule)}.`
   }
 }
+
+/** A frame may come from another realm, and an error from another copy of this package. */
+const isFramingError = (encoded: Uint8Array | FramingError): encoded is FramingError =>
+  "_tag" in encoded && encoded._tag === "FramingError"
 
 // --- Framings -------------------------------------------------------------------------------------------------------
 
@@ -150,7 +155,7 @@ export const delimited = (
       return {
         decode: (bytes) => {
           const frame = decode(bytes)
-          return frame instanceof Uint8Array ? frame.subarray(0, frame.length - end.length) : frame
+          return frame === undefined || frame === TooLarge ? frame : frame.subarray(0, frame.length - end.length)
         }
       }
     },
@@ -202,7 +207,7 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
       return {
         decode: (bytes) => {
           const line = decode(bytes)
-          if (!(line instanceof Uint8Array)) return line
+          if (line === undefined || line === TooLarge) return line
           const size = line.length - (line[line.length - 2] === carriageReturn ? 2 : 1)
           return size > maxBytes ? TooLarge : line.subarray(0, size)
         }
@@ -352,7 +357,7 @@ export const over: {
     send: (frame, options) =>
       Effect.suspend((): Effect.Effect<void, ConnectionError | FramingError> => {
         const encoded = framing.encode(frame)
-        return encoded instanceof Uint8Array ? connection.send(encoded, options) : Effect.fail(encoded)
+        return isFramingError(encoded) ? Effect.fail(encoded) : connection.send(encoded, options)
       }),
     recv,
     stream: streamUntil(recv, endsStream)

@@ -7,11 +7,11 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { ConnectError, ConnectionError } from "./ConnectionError.js"
+import { ConnectError, ConnectionError, isConnectError, isConnectionError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { own } from "./internal/checks.js"
 import { hasServed, type Internal } from "./internal/options.js"
-import { access, internalOf } from "./internal/transport/access.js"
+import { internalOf, sessionOf } from "./internal/transport/access.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
 import type { PoolOptions } from "./PoolOptions.js"
@@ -141,8 +141,8 @@ export const handshake = <C>(
 }
 
 const handshakeError = (session: Session<any, any>, cause: unknown): ConnectError => {
-  if (cause instanceof ConnectError) return cause
-  const timedOut = cause instanceof ConnectionError && cause.reason === "Timeout"
+  if (isConnectError(cause)) return cause
+  const timedOut = isConnectionError(cause) && cause.reason === "Timeout"
   return new ConnectError({
     reason: timedOut ? "HandshakeTimeout" : "Other",
     address: session.transport.address,
@@ -205,7 +205,7 @@ export const make = <C extends TransportConnection<any>>(
   const ready = options.open((session) =>
     shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
   )
-  const internal: Internal<C> = { [hasServed]: (connection) => access.sessionOf(connection).hasRead }
+  const internal: Internal<C> = { [hasServed]: (connection) => sessionOf(connection).hasRead }
   return Pool.make<C, ConnectError>({
     ...options,
     ...internal,
@@ -218,13 +218,13 @@ export const make = <C extends TransportConnection<any>>(
     }),
     // Opening has its own deadline, and an error of its own for it.
     connectTimeout: Duration.infinity,
-    isConnected: (connection) => access.sessionOf(connection).isOpen,
+    isConnected: (connection) => sessionOf(connection).isOpen,
     closed: (connection) =>
       Effect.map(
-        access.sessionOf(connection).failed,
+        sessionOf(connection).failed,
         ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
       ),
-    lease: (connection) => access.sessionOf(connection).lend(),
+    lease: (connection) => sessionOf(connection).lend(),
     ...(options.validate === undefined ? {} : { validate: validator(options.validate) }),
     onRelease: releaser(options.onRelease)
   })
@@ -252,11 +252,11 @@ type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]
 const releaser = <C extends TransportConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
   onRelease === undefined ?
     (connection, exit) => {
-      const session = access.sessionOf(connection)
+      const session = sessionOf(connection)
       return Exit.isSuccess(exit) && !session.awaitsAnswer ? settle(session) : reject(session)
     } :
     (connection, exit) => {
-      const session = access.sessionOf(connection)
+      const session = sessionOf(connection)
       session.revoke()
       if (!session.isClean) return reject(session)
       return Effect.flatMap(
@@ -270,7 +270,7 @@ const validator =
   <C extends TransportConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown>) =>
   (connection: C): Effect.Effect<boolean, unknown> =>
     Effect.suspend(() => {
-      const session = access.sessionOf(connection)
+      const session = sessionOf(connection)
       return validate(session.lend()).pipe(
         Effect.ensuring(Effect.sync(() => session.revoke())),
         Effect.map((works) => {

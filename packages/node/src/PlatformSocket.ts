@@ -6,7 +6,7 @@
  */
 import * as Socket from "@effect/platform/Socket"
 import type { Connection } from "@socketpool/core/Connection"
-import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
+import { ConnectError, isConnectionError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
@@ -98,8 +98,6 @@ export const toSocket = (connection: Connection): Socket.Socket => {
     writer: Effect.succeed(write)
   })
 }
-
-const isConnectionError = (error: unknown): error is ConnectionError => error instanceof ConnectionError
 
 // --- A socket as a connection ---------------------------------------------------------------------------------------
 

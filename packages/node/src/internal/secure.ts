@@ -14,7 +14,7 @@ import type { Options, SecurityOptions } from "../TlsConnection.js"
 import { Checks, own } from "./checks.js"
 import { failure, tlsError } from "./connectError.js"
 import { dial, type NetSession, sessionOver } from "./dial.js"
-import { TcpHandle, TlsHandle } from "./handles.js"
+import { isOfKind, TcpHandle, TlsHandle } from "./handles.js"
 import { tcpRoute } from "./route.js"
 
 /** One identity: certificates presented, authorities trusted, and the TLS session that its connections share. */
@@ -180,7 +180,9 @@ export const upgradeHeld = (
   options: SecurityOptions
 ): Effect.Effect<TlsHandle, ConnectError, Scope.Scope> =>
   Effect.suspend(() => {
-    const session = connection instanceof TcpHandle ? TransportSession.ownSession(connection) : undefined
+    const session = isOfKind(connection, "TcpConnection") ?
+      TransportSession.ownSession(connection as TcpHandle) :
+      undefined
     if (session === undefined) {
       throw new TypeError(
         "TlsConnection.upgrade: connection must be one that TcpConnection.open has given, and not upgraded yet"

@@ -146,6 +146,17 @@ export const isOnlyInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause
 /** The first typed failure. */
 export const firstError: <E>(cause: Cause.Cause<E>) => Option<E> = Cause.failureOption
 
+/** Replaces every failure and every defect. */
+export const mapErrors = (cause: Cause.Cause<unknown>, f: (error: unknown) => unknown): Cause.Cause<unknown> =>
+  Cause.match(cause, {
+    onEmpty: Cause.empty as Cause.Cause<unknown>,
+    onFail: (error) => Cause.fail(f(error)),
+    onDie: (defect) => Cause.die(f(defect)),
+    onInterrupt: Cause.interrupt,
+    onSequential: Cause.sequential,
+    onParallel: Cause.parallel
+  })
+
 export const promise = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.unsafeMake(FiberId.none)
 
 export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit<A, E>): void =>
