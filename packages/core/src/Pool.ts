@@ -14,7 +14,7 @@ import type { ConnectError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { isConnectionPool } from "./ConnectionPool.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
-import { currentClock, metricTags, type Surroundings, surroundings, within } from "./internal/effect/fiber.js"
+import { acquireForgettable, currentClock, metricTags, type Surroundings, surroundings, within } from "./internal/effect/fiber.js"
 import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
@@ -48,18 +48,16 @@ const make = <C, E = never, R = never>(
   Effect.gen(function*() {
     const around = yield* surroundings<Exclude<R, Scope.Scope> | Scope.Scope>()
     const clock = yield* currentClock
-    return yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const resolved = resolve(options, Registry.freeName)
-        const open = within(resolved.open, around)
-        const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
-        const pool = new ConnectionPoolImpl(engine)
-        Registry.enter(pool, engine.state, metricTags(around))
-        Operations.start(engine)
-        return pool
-      }),
-      (pool) => pool.close
-    )
+    return yield* acquireForgettable<ConnectionPool<C, E>>((forget) => {
+      const resolved = resolve(options, Registry.freeName)
+      const open = within(resolved.open, around)
+      const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
+      const close = Operations.close(engine)
+      const pool = new ConnectionPoolImpl(engine, Effect.zipRight(close, forget))
+      Registry.enter(pool, engine.state, metricTags(around))
+      Operations.start(engine)
+      return { value: pool, close }
+    })
   })
 
 /**

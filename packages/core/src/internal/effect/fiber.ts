@@ -8,7 +8,8 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import type { Exit } from "effect/Exit"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
@@ -19,7 +20,7 @@ import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Schedule from "effect/Schedule"
 import type { Scheduler } from "effect/Scheduler"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
@@ -84,7 +85,7 @@ export const onlyTime = (fiber: Holder, clock: Clock.Clock): Surroundings<never>
   )
 
 /** The tags of `Effect.tagMetrics`. */
-export const metricTags = (surroundings: Surroundings<any>): ReadonlyArray<readonly [key: string, value: string]> =>
+export const metricTags = (surroundings: Pick<Surroundings<never>, "fiberRefs">): ReadonlyArray<readonly [key: string, value: string]> =>
   FiberRefs.getOrDefault(surroundings.fiberRefs, FiberRef.currentMetricLabels)
     .map(({ key, value }) => [key, value] as const)
 
@@ -101,7 +102,11 @@ export const executor = (surroundings: Surroundings<never>): Executor => {
   const own = Runtime.make({
     context: surroundings.context,
     fiberRefs: surroundings.fiberRefs,
-    runtimeFlags: RuntimeFlags.enable(surroundings.runtimeFlags, RuntimeFlags.Interruption)
+    runtimeFlags: RuntimeFlags.disable(
+      RuntimeFlags.enable(surroundings.runtimeFlags, RuntimeFlags.Interruption),
+      // Effect counts fibers by the tags of `Effect.tagMetrics`, and never forgets such a series.
+      metricTags(surroundings).length > 0 ? RuntimeFlags.RuntimeMetrics : RuntimeFlags.None
+    )
   })
   const scheduler = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
   return {
@@ -109,6 +114,24 @@ export const executor = (surroundings: Surroundings<never>): Executor => {
     later: (task) => scheduler.scheduleTask(task, 0)
   }
 }
+
+/**
+ * Makes something that closes with the caller's scope. `make` gets the effect that makes the scope forget it, for when
+ * it has closed before: the scope may stay open for long.
+ */
+export const acquireForgettable = <A>(
+  make: (forget: Effect.Effect<void>) => { readonly value: A; readonly close: Effect.Effect<void> }
+): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.flatMap(Scope.fork(scope, ExecutionStrategy.sequential), (own) => {
+        const forget = Scope.close(own, Exit.void)
+        return Effect.sync(() => make(forget)).pipe(
+          Effect.tapErrorCause(() => forget),
+          Effect.flatMap(({ close, value }) => Effect.as(Scope.addFinalizer(own, close), value))
+        )
+      }))
+  )
 
 // --- Time -----------------------------------------------------------------------------------------------------------
 
@@ -159,5 +182,5 @@ export const mapErrors = (cause: Cause.Cause<unknown>, f: (error: unknown) => un
 
 export const promise = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.unsafeMake(FiberId.none)
 
-export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit<A, E>): void =>
+export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit.Exit<A, E>): void =>
   Deferred.unsafeDone(deferred, exit)
