@@ -39,7 +39,7 @@ describe("a closed pool", () => {
       assert.strictEqual(size(), 2)
       yield* Scope.close(scope, Exit.void)
       yield* Effect.forEach(pools, (pool) => pool.close)
-      assert.deepStrictEqual((yield* Pool.running).filter((pool) => pools.includes(pool)), [])
+      assert.deepStrictEqual((yield* Pool.running).filter((pool) => new Set<unknown>(pools).has(pool)), [])
     }))
 
   it.scoped("takes nothing from another of its name: no count of theirs falls", () =>

@@ -4,15 +4,16 @@
  * @since 0.1.0
  */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
+import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { secureDialer } from "./internal/secure.js"
-import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import * as SocketPool from "./internal/socketPool.js"
 import type * as TlsConnection from "./TlsConnection.js"
 
 /**
@@ -62,12 +63,13 @@ export const make = (
 ): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
     const { address, dial, peer } = secureDialer(options, "TlsPool")
-    return poolOf(options, { name: `tls://${address}`, attributes: serverAttributes(peer) }, dial)
+    return SocketPool.poolOf(options, { name: `tls://${address}`, attributes: SocketPool.serverAttributes(peer) }, dial)
   })
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
- * layer never fails, and opens nothing unless an option says so.
+ * layer never fails, and opens nothing unless an option says so. With `failFast` it fails with `ConnectError` if the
+ * server cannot be reached.
  *
  * @example
  * ```ts
@@ -85,7 +87,31 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
+export const layer = <F extends boolean = false>(
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+
+/**
+ * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
+ * are `TlsConnection`s or, so that a test can provide others, `Connection`s.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { TlsPool } from "@socketpool/node"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = TlsPool.layerOf(Cache, { host: "cache.internal", port: 6380, maxConnections: 8 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError>>,
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when host, port or keys differ between deployments.
@@ -111,8 +137,38 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+export const layerConfig = <F extends boolean = false>(
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  layerConfigOf(Pool, config, options)
+
+/**
+ * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { TlsPool } from "@socketpool/node"
+ * import { Config } from "effect"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = TlsPool.layerConfigOf(Cache, {
+ *   host: Config.string("CACHE_HOST"),
+ *   port: Config.port("CACHE_PORT")
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConfigOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError>>,
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf(tag, make, config, options)
 
 /**
  * Provides a pool of TLS connections to one server as the `Pool` service: `layer` for the common case.
@@ -131,8 +187,8 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
  * @since 0.1.0
  * @category layers
  */
-export const TlsPoolLive = (
+export const TlsPoolLive = <F extends boolean = false>(
   host: string,
   port: number,
-  options: Omit<Options, "host" | "port"> = {}
-): Layer.Layer<Pool> => layer({ ...options, host, port })
+  options?: Omit<Options, "host" | "port"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layer<F>({ ...options, host, port })

@@ -4,17 +4,18 @@
  * @since 0.1.0
  */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
+import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { dial } from "./internal/dial.js"
 import { UnixHandle } from "./internal/handles.js"
 import { unixRoute } from "./internal/route.js"
-import { layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import * as SocketPool from "./internal/socketPool.js"
 import type * as UnixConnection from "./UnixConnection.js"
 
 /**
@@ -51,16 +52,17 @@ export const make = (
 ): Effect.Effect<ConnectionPool<UnixConnection.UnixConnection, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
     const route = unixRoute(options, "UnixPool")
-    return poolOf<UnixConnection.UnixConnection, UnixHandle>(
+    return SocketPool.poolOf<UnixConnection.UnixConnection, UnixHandle>(
       options,
-      { name: `unix:${route.address}`, attributes: serverAttributes(route.peer) },
+      { name: `unix:${route.address}`, attributes: SocketPool.serverAttributes(route.peer) },
       (finish) => dial(route, UnixHandle.of, finish)
     )
   })
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
- * layer never fails, and opens nothing unless an option says so.
+ * layer never fails, and opens nothing unless an option says so. With `failFast` it fails with `ConnectError` if the
+ * server cannot be reached.
  *
  * @example
  * ```ts
@@ -78,7 +80,31 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
+export const layer = <F extends boolean = false>(
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+
+/**
+ * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
+ * are `UnixConnection`s or, so that a test can provide others, `Connection`s.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { UnixPool } from "@socketpool/node"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = UnixPool.layerOf(Cache, { path: "/run/cache.sock", maxConnections: 8 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError>>,
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when path or sizes differ between deployments. Building
@@ -98,8 +124,37 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(config), layer))
+export const layerConfig = <F extends boolean = false>(
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  layerConfigOf(Pool, config, options)
+
+/**
+ * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { UnixPool } from "@socketpool/node"
+ * import { Config } from "effect"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = UnixPool.layerConfigOf(Cache, {
+ *   path: Config.string("CACHE_SOCKET")
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConfigOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError>>,
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf(tag, make, config, options)
 
 /**
  * Provides a pool of connections to a Unix socket as the `Pool` service: `layer` for the common case.
@@ -118,5 +173,7 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
  * @since 0.1.0
  * @category layers
  */
-export const UnixPoolLive = (path: string, options: Omit<Options, "path"> = {}): Layer.Layer<Pool> =>
-  layer({ ...options, path })
+export const UnixPoolLive = <F extends boolean = false>(
+  path: string,
+  options?: Omit<Options, "path"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layer<F>({ ...options, path })

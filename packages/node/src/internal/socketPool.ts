@@ -1,10 +1,13 @@
 /** The common part of all socket pools. */
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type { ConnectionPool } from "@socketpool/core/Pool"
+import * as PoolLayer from "@socketpool/core/PoolLayer"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import type { TransportConnection, TransportSession } from "@socketpool/core/TransportSession"
-import type * as Effect from "effect/Effect"
+import * as Config from "effect/Config"
+import type * as ConfigError from "effect/ConfigError"
+import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 
@@ -32,10 +35,24 @@ export const poolOf = <C, H extends C & TransportConnection<any>>(
     name: options.name ?? peer.name,
     attributes: { ...peer.attributes, ...options.attributes },
     open
-    // Borrowers see only the interface; the pool looks a returned connection up by identity.
-  }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
+  })
 
-/** Provides a pool as the `Pool` service, whose users see only a `Connection`. */
-export const layerOf = <C>(
-  pool: Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope>
-): Layer.Layer<Pool> => Layer.scoped(Pool, pool as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>)
+type Make<C, O> = (options: O) => Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope>
+
+/** Provides a pool as the service of a tag. Its opens have deadlines of their own, so they fail with `ConnectError`. */
+export const layerOf = <I, S, C, O extends TransportPool.Options<C>, F extends boolean>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<C, ConnectError>>,
+  make: Make<C, O>,
+  options: O & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> =>
+  PoolLayer.layerOf(tag, make, options) as Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>>
+
+export const layerConfigOf = <I, S, C, O extends TransportPool.Options<C>, F extends boolean>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<C, ConnectError>>,
+  make: Make<C, O>,
+  config: Config.Config.Wrap<O>,
+  options: PoolLayer.Options<F> = {}
+): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  Layer.unwrapEffect(
+    Effect.map(Config.unwrap(config), (found) => layerOf<I, S, C, O, F>(tag, make, { ...found, ...options }))
+  )
