@@ -20,8 +20,8 @@ export interface ByteBuffer {
   at(position: number): number | undefined
 
   /**
-   * Takes exactly this many bytes from the front. Copies only bytes that span chunks. Throws a `RangeError` if there
-   * are fewer.
+   * Takes exactly this many bytes from the front. Throws a `RangeError` if there are fewer. Copies bytes that span
+   * chunks, and those that are less than a quarter of their chunk: who keeps them does not keep the chunk.
    */
   take(bytes: number): Uint8Array
 

@@ -17,6 +17,7 @@ import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { TooLarge } from "./Decoder.js"
+import { detached } from "./internal/byteQueue.js"
 import { wholeNumber } from "./internal/checks.js"
 import { exactly, until } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
@@ -155,7 +156,9 @@ export const delimited = (
       return {
         decode: (bytes) => {
           const frame = decode(bytes)
-          return frame === undefined || frame === TooLarge ? frame : frame.subarray(0, frame.length - end.length)
+          return frame === undefined || frame === TooLarge ?
+            frame :
+            detached(frame, 0, frame.length - end.length)
         }
       }
     },
@@ -209,7 +212,7 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
           const line = decode(bytes)
           if (line === undefined || line === TooLarge) return line
           const size = line.length - (line[line.length - 2] === carriageReturn ? 2 : 1)
-          return size > maxBytes ? TooLarge : line.subarray(0, size)
+          return size > maxBytes ? TooLarge : detached(line, 0, size)
         }
       }
     },

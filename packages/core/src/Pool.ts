@@ -14,7 +14,14 @@ import type { ConnectError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { isConnectionPool } from "./ConnectionPool.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
-import { acquireForgettable, currentClock, metricTags, type Surroundings, surroundings, within } from "./internal/effect/fiber.js"
+import {
+  acquireForgettable,
+  currentClock,
+  metricTags,
+  type Surroundings,
+  surroundings,
+  within
+} from "./internal/effect/fiber.js"
 import { tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"

@@ -76,7 +76,9 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
       ""
     // A caller that does not wait expects this answer.
     const help = this.reason === "NoWait" ? "" : see(this._tag, this.reason)
-    return `Pool ${quoted(this.pool)}: ${what} (${counts}${own}${holders}${connect}). Try to ${advice[this.reason]}.${help}`
+    return `Pool ${quoted(this.pool)}: ${what} (${counts}${own}${holders}${connect}). Try to ${
+      advice[this.reason]
+    }.${help}`
   }
 }
 
@@ -130,7 +132,9 @@ export class ConnectTimeoutError
   }
 
   override get message(): string {
-    return `Pool ${quoted(this.pool)}: opening a connection took longer than ${this.timeoutMillis} ms and was interrupted. ` +
+    return `Pool ${
+      quoted(this.pool)
+    }: opening a connection took longer than ${this.timeoutMillis} ms and was interrupted. ` +
       `Check the server and the network, or raise connectTimeout.${see(this._tag)}`
   }
 }

@@ -52,11 +52,11 @@ export class ByteQueue {
     this.size -= bytes
     if (first.length === bytes) {
       this.chunks.shift()
-      return plain(first, bytes)
+      return detached(first, 0, bytes)
     }
     if (first.length > bytes) {
       this.chunks[0] = first.subarray(bytes)
-      return plain(first, bytes)
+      return detached(first, 0, bytes)
     }
     const whole = new Uint8Array(bytes)
     let filled = 0
@@ -96,11 +96,25 @@ export class ByteQueue {
   }
 }
 
-/** Returns a plain `Uint8Array` over the same memory: a `Buffer` differs in `slice` and in equality. */
-const plain = (chunk: Uint8Array, bytes: number): Uint8Array =>
-  chunk.length === bytes && chunk.constructor === Uint8Array
-    ? chunk
-    : new Uint8Array(chunk.buffer, chunk.byteOffset, bytes)
+/** A view keeps all memory of its chunk alive, so it must be at least this part of it. */
+const leastPart = 1 / 4
+
+/**
+ * Returns bytes of a chunk as a plain `Uint8Array`: a `Buffer` differs in `slice` and in equality. A small part of a
+ * chunk is copied, so that a program that keeps it does not keep the chunk. A large part is a view.
+ */
+export const detached = (chunk: Uint8Array, start: number, end: number): Uint8Array => {
+  const bytes = end - start
+  const { buffer, byteOffset } = chunk
+  if (bytes < buffer.byteLength * leastPart) {
+    const copy = new Uint8Array(bytes)
+    copy.set(chunk.length === bytes ? chunk : chunk.subarray(start, end))
+    return copy
+  }
+  return chunk.length === bytes && chunk.constructor === Uint8Array ?
+    chunk :
+    new Uint8Array(buffer, byteOffset + start, bytes)
+}
 
 /** Returns whether the delimiter begins at this position of this chunk; it may continue in the next ones. */
 const matches = (chunks: ReadonlyArray<Uint8Array>, delimiter: Uint8Array, first: number, start: number): boolean => {

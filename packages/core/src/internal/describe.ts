@@ -89,8 +89,10 @@ const partsOf = (error: object, depth: number): string => {
   const errors = read(error, "errors")
   const count = attempt(() => Array.isArray(errors) ? errors.length : 0) ?? 0
   if (count === 0) return ""
-  const shown = Array.from({ length: Math.min(count, shownParts) }, (_, i) =>
-    textOf(read(errors as object, String(i)), depth + 1))
+  const shown = Array.from(
+    { length: Math.min(count, shownParts) },
+    (_, i) => textOf(read(errors as object, String(i)), depth + 1)
+  )
   return `[${shown.join("; ")}${count > shownParts ? `; and ${count - shownParts} more` : ""}]`
 }
 
