@@ -25,6 +25,9 @@ export interface ByteBuffer {
    */
   take(bytes: number): Uint8Array
 
+  /** Drops exactly this many bytes from the front. Throws a `RangeError` if there are fewer. */
+  skip(bytes: number): void
+
   /**
    * Returns the position behind a delimiter that begins at `from` or later, -1 if it has not come whole. Copies nothing
    * and looks only behind `from`, so that a frame in many small chunks costs no more than one in a few.

@@ -13,13 +13,13 @@ import type * as ParseResult from "effect/ParseResult"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { ByteBuffer } from "./ByteBuffer.js"
 import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { TooLarge } from "./Decoder.js"
-import { detached } from "./internal/byteQueue.js"
 import { wholeNumber } from "./internal/checks.js"
-import { exactly, until } from "./internal/decoders.js"
+import { exactly, upTo } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
 import { streamUntil } from "./internal/effect/stream.js"
 import * as Lengths from "./internal/lengths.js"
@@ -151,17 +151,8 @@ export const delimited = (
   if (end.length === 0) throw new RangeError("Framing: delimiter must not be empty")
   const maxBytes = wholeNumber("Framing", "maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
   return {
-    decoder: () => {
-      const { decode } = until(end, maxBytes + end.length)
-      return {
-        decode: (bytes) => {
-          const frame = decode(bytes)
-          return frame === undefined || frame === TooLarge ?
-            frame :
-            detached(frame, 0, frame.length - end.length)
-        }
-      }
-    },
+    decoder: () =>
+      upTo(end, maxBytes + end.length, (bytes, behind) => withoutEnd(bytes, behind - end.length, end.length)),
     encode: (frame) => {
       const bytes = bytesOf(frame)
       if (bytes.length > maxBytes) return tooLarge(bytes.length, maxBytes)
@@ -171,6 +162,13 @@ export const delimited = (
         encoded
     }
   }
+}
+
+/** Takes a frame and drops its end. */
+const withoutEnd = (bytes: ByteBuffer, size: number, width: number): Uint8Array => {
+  const frame = bytes.take(size)
+  bytes.skip(width)
+  return frame
 }
 
 const indexOf = (bytes: Uint8Array, part: Uint8Array): number => {
@@ -205,17 +203,11 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
   const maxBytes = wholeNumber("Framing", "maxBytes", options.maxBytes ?? defaultMaxBytes, 1)
   const end = Utf8.encode(options.end ?? "\r\n")
   return {
-    decoder: () => {
-      const { decode } = until(newline, maxBytes + 2)
-      return {
-        decode: (bytes) => {
-          const line = decode(bytes)
-          if (line === undefined || line === TooLarge) return line
-          const size = line.length - (line[line.length - 2] === carriageReturn ? 2 : 1)
-          return size > maxBytes ? TooLarge : detached(line, 0, size)
-        }
-      }
-    },
+    decoder: () =>
+      upTo(newline, maxBytes + 2, (bytes, behind) => {
+        const width = behind > 1 && bytes.at(behind - 2) === carriageReturn ? 2 : 1
+        return behind - width > maxBytes ? TooLarge : withoutEnd(bytes, behind - width, width)
+      }),
     encode: (frame) => {
       const bytes = bytesOf(frame)
       if (bytes.length > maxBytes) return tooLarge(bytes.length, maxBytes)
@@ -309,7 +301,7 @@ export const lengthPrefixed = (options: {
         if (read === undefined) return undefined
         if (read === "Endless" || read.length > maxBytes) return TooLarge
         if (bytes.length < read.width + read.length) return undefined
-        bytes.take(read.width)
+        bytes.skip(read.width)
         return bytes.take(read.length)
       }
     }),
