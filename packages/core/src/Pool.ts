@@ -61,7 +61,7 @@ const make = <C, E = never, R = never>(
       const open = within(resolved.open, around)
       const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
       const close = Operations.close(engine)
-      const pool = new ConnectionPoolImpl(engine, Effect.zipRight(close, forget))
+      const pool = new ConnectionPoolImpl(engine, Effect.andThen(close, forget))
       Registry.enter(pool, engine.state, metricTags(around))
       Operations.start(engine)
       return { value: pool, close }

@@ -76,10 +76,13 @@ const isFast = (options: Options<boolean>): boolean => {
 
 /** Nobody has a pool that its layer is still being built from; only an operator can close it. */
 const ready = <C, E>(pool: ConnectionPool<C, E>): Effect.Effect<void, E | ConnectTimeoutError> =>
-  Effect.catchAll(pool.awaitReady, (error) =>
-    ErrorForms.isError(error, "PoolClosedError") ?
-      Effect.die(error) :
-      Effect.fail(error as E | ConnectTimeoutError))
+  Effect.matchEffect(pool.awaitReady, {
+    onFailure: (error) =>
+      ErrorForms.isError(error, "PoolClosedError") ?
+        Effect.die(error) :
+        Effect.fail(error as E | ConnectTimeoutError),
+    onSuccess: () => Effect.void
+  })
 
 /**
  * Provides a pool as the service of a tag. The pool closes with the layer. `make` is a constructor such as

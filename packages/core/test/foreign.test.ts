@@ -36,7 +36,13 @@ const values: ReadonlyArray<readonly [name: string, value: unknown, said: Readon
   ["a tagged error without a message", new AuthFailed({ user: "u" }), ["AuthFailed"]],
   ["a subclass of Error without a name", new Denied("why"), ["Denied: why"]],
   ["a plain object with a tag", { _tag: "Denied", secret: "hunter2" }, ["Denied"]],
-  ["an instance of a class", new (class Denied {})(), ["Denied"]],
+  [
+    "an instance of a class",
+    new (class Denied {
+      constructor(readonly secret: string) {}
+    })("hunter2"),
+    ["Denied"]
+  ],
   ["an object without a prototype", Object.create(null), ["an object"]],
   ["an empty object", {}, ["an object"]],
   ["an array", ["hunter2"], ["Array"]],

@@ -26,7 +26,12 @@ describe("a closed pool", () => {
         Effect.scoped(make(`tenant-${i}`)).pipe(Effect.tagMetrics("tenant", `tag-${i}`)))
       assert.deepStrictEqual(series(), before)
       assert.notInclude(yield* PoolMetrics.prometheus, "tenant-")
-      assert.deepStrictEqual((yield* Pool.running).filter(({ name }) => name.startsWith("tenant-")), [])
+      assert.deepStrictEqual(
+        (yield* Pool.running).filter(({ name }) =>
+          name.startsWith("tenant-")
+        ),
+        []
+      )
     }))
 
   it.scoped("is forgotten by a scope that stays open", () =>

@@ -48,7 +48,7 @@ describe("the types", () => {
     expectTypeOf<ConnectionPool<Connection, ConnectError>>().not.toMatchTypeOf<ConnectionPool<Connection>>()
   })
 
-  it("it is an effect/Pool too, whose functions see the type of its connections", () => {
+  it("is an effect/Pool too, whose functions see the type of its connections", () => {
     const get = (pool: ConnectionPool<TcpConnection.TcpConnection>) => EffectPool.get(pool)
     expectTypeOf<Effect.Effect.Success<ReturnType<typeof get>>>().toEqualTypeOf<TcpConnection.TcpConnection>()
     const run = (pool: ConnectionPool<TcpConnection.TcpConnection>) => Effect.map(pool, (connection) => connection)

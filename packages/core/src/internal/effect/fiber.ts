@@ -85,7 +85,9 @@ export const onlyTime = (fiber: Holder, clock: Clock.Clock): Surroundings<never>
   )
 
 /** The tags of `Effect.tagMetrics`. */
-export const metricTags = (surroundings: Pick<Surroundings<never>, "fiberRefs">): ReadonlyArray<readonly [key: string, value: string]> =>
+export const metricTags = (
+  surroundings: Pick<Surroundings<never>, "fiberRefs">
+): ReadonlyArray<readonly [key: string, value: string]> =>
   FiberRefs.getOrDefault(surroundings.fiberRefs, FiberRef.currentMetricLabels)
     .map(({ key, value }) => [key, value] as const)
 

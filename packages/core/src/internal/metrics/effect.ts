@@ -46,7 +46,9 @@ export const expose = (source: Source): () => void => {
   for (const { description, kind, name, series, unit } of counts) {
     for (const line of series) {
       const attributes = attributesOf(source, unit, line.labels)
-      removals.push(counter({ name, description, attributes, incremental: kind === "Counter" }, () => source.count(line)))
+      removals.push(
+        counter({ name, description, attributes, incremental: kind === "Counter" }, () => source.count(line))
+      )
     }
   }
   for (const timing of timings) {

@@ -42,7 +42,6 @@ export interface Times {
 
 export type Instrument = Count | Times
 
-
 const count = (
   kind: Count["kind"],
   name: string,
