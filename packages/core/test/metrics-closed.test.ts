@@ -74,6 +74,15 @@ describe("a closed pool", () => {
       assert.deepStrictEqual(yield* exposed(name), before)
     }))
 
+  it.scoped("leaves its default name to the next pool without one", () =>
+    Effect.gen(function*() {
+      const name = Effect.map(Pool.make({ open: Effect.succeed({}) }), (pool) => pool.name)
+      const first = yield* Effect.scoped(name)
+      yield* make("beside it")
+      assert.strictEqual(yield* Effect.scoped(name), first)
+      assert.strictEqual(new Set(yield* Effect.all([name, name, name])).size, 3)
+    }))
+
   it.effect("begins anew when it is made again", () =>
     Effect.gen(function*() {
       const name = "reopened"

@@ -1029,7 +1029,7 @@ export const mutants = [
   {
     file: "registry.ts",
     why: "pools without a name never share one",
-    first: ["/metrics.test.ts"],
+    first: ["/metrics-closed.test.ts"],
     before: "let n = 1\n",
     after: "let n = 1 + sources.size\n"
   },
