@@ -91,12 +91,12 @@ const ready = <C, E>(pool: ConnectionPool<C, E>): Effect.Effect<void, E | Connec
  *
  * @example
  * ```ts
- * import { Pool, PoolLayer, type PoolOptions } from "@socketpool/core"
+ * import { Pool, PoolLayer } from "@socketpool/core"
  * import { Effect } from "effect"
  *
  * class Pages extends Pool.Service<Pages, string>()("app/Pages") {}
  *
- * const makePages = (options: Omit<PoolOptions<string>, "open">) =>
+ * const makePages = (options: Omit<Pool.Options<string>, "open">) =>
  *   Pool.make({ ...options, open: Effect.succeed("a page") })
  *
  * const PagesLive = PoolLayer.layerOf(Pages, makePages, { maxConnections: 4, failFast: true })

@@ -185,8 +185,16 @@ const run = (
 
 const openError = (address: string, exit: Exit.Exit<void, Socket.SocketError>): ConnectError => {
   const cause = Exit.isFailure(exit) ? Cause.squash(exit.cause) : new Error("it closed before it was open")
-  const timedOut = Socket.isSocketError(cause) && (cause as Socket.SocketError).reason === "OpenTimeout"
-  return new ConnectError({ reason: timedOut ? "Timeout" : "Other", address, attempts: [], cause })
+  return new ConnectError({ reason: isOpenTimeout(cause) ? "Timeout" : "Other", address, attempts: [], cause })
+}
+
+/** A socket may die of anything, such as a proxy that throws. */
+const isOpenTimeout = (cause: unknown): boolean => {
+  try {
+    return Socket.isSocketError(cause) && (cause as Socket.SocketError).reason === "OpenTimeout"
+  } catch {
+    return false
+  }
 }
 
 /**

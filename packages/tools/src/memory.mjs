@@ -107,16 +107,14 @@ const namedPools = {
 /** Makes pools in a scope that stays open, and closes each by hand. */
 const poolsClosedByHand = {
   options: connected,
-  work: (_, scope) => (times) =>
-    repeatDiscard(
-      times,
-      Effect.suspend(() =>
-        Effect.flatMap(
-          Scope.extend(Pool.make(fresh()), scope),
-          (pool) => Effect.zipRight(pool.use(() => Effect.void), pool.close)
-        )
-      )
-    )
+  work: (_, scope) => {
+    const madeAndClosed = Effect.gen(function*() {
+      const pool = yield* Effect.provideService(Pool.make(fresh()), Scope.Scope, scope)
+      yield* pool.use(() => Effect.void)
+      yield* pool.close
+    })
+    return (times) => repeatDiscard(times, madeAndClosed)
+  }
 }
 
 /** Leaks on purpose: a measurement that misses this would also miss a leak of the pool. */
