@@ -20,10 +20,13 @@ export interface ByteBuffer {
   at(position: number): number | undefined
 
   /**
-   * Takes exactly this many bytes from the front. Copies only bytes that span chunks. Throws a `RangeError` if there
-   * are fewer.
+   * Takes exactly this many bytes from the front. Throws a `RangeError` if there are fewer. Copies bytes that span
+   * chunks, and those that are less than a quarter of their chunk: who keeps them does not keep the chunk.
    */
   take(bytes: number): Uint8Array
+
+  /** Drops exactly this many bytes from the front. Throws a `RangeError` if there are fewer. */
+  skip(bytes: number): void
 
   /**
    * Returns the position behind a delimiter that begins at `from` or later, -1 if it has not come whole. Copies nothing

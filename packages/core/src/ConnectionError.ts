@@ -4,8 +4,12 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { defect, literals, optionalKey } from "./internal/effect/schema.js"
-import { see, withoutLinks } from "./internal/help.js"
+import { describeError } from "./internal/describe.js"
+import { literals, optionalKey } from "./internal/effect/schema.js"
+import * as ErrorForms from "./internal/errorForms.js"
+import { foreign } from "./internal/foreign.js"
+import { see } from "./internal/help.js"
+import { line } from "./internal/text.js"
 
 /**
  * One address that was tried, and the system's code for its failure.
@@ -71,21 +75,23 @@ export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/
   /** The addresses that were tried, when a name has several. */
   attempts: Schema.Array(ConnectAttempt),
   /** The failure of a handshake, a resolver or the like, if it did not come from the system. */
-  cause: optionalKey(defect)
+  cause: optionalKey(foreign)
 }) {
+  static {
+    ErrorForms.define(this, "cause")
+  }
+
   override get message(): string {
-    const cause = this.cause === undefined
-      ? ""
-      : `: ${withoutLinks(this.cause instanceof Error ? this.cause.message : String(this.cause)).replace(/\.$/, "")}`
-    const code = this.code === undefined ? cause : ` (${this.code})${cause}`
+    const cause = "cause" in this ? `: ${describeError(this.cause).replace(/\.$/, "")}` : ""
+    const code = this.code === undefined ? cause : ` (${line(this.code)})${cause}`
     const attempts = this.attempts.length === 0 ?
       "" :
-      `; tried ${this.attempts.map((one) => `${one.address} (${one.code ?? "unknown"})`).join(", ")}`
+      `; tried ${this.attempts.map((one) => `${line(one.address)} (${line(one.code ?? "unknown")})`).join(", ")}`
     const advice = this.code === "ETIMEDOUT"
       ? "The system's own timeout has passed. Is there a firewall in between?"
       : connectAdvice[this.reason]
     const help = see(this._tag, this.reason)
-    return `Cannot connect to ${this.address}: ${this.reason}${code}${attempts}. ${advice}${help}`
+    return `Cannot connect to ${line(this.address)}: ${this.reason}${code}${attempts}. ${advice}${help}`
   }
 }
 
@@ -131,14 +137,50 @@ export class ConnectionError
     bytesIntoFrame: optionalKey(Schema.Number)
   })
 {
+  static {
+    ErrorForms.define(this)
+  }
+
   override get message(): string {
-    const code = this.code === undefined ? "" : ` (${this.code})`
+    const code = this.code === undefined ? "" : ` (${line(this.code)})`
     const bytes = this.bytesIntoFrame === undefined || this.bytesIntoFrame === 0 ?
       "" :
       `, ${this.bytesIntoFrame} bytes into the frame`
     const what = this.code === "ETIMEDOUT" ? "the system has had no answer from the peer" : explanation[this.reason]
     // The end of a connection is an ordinary event; the other reasons are mistakes in the program or the protocol.
     const help = linked.has(this.reason) ? see(this._tag, this.reason) : ""
-    return `Cannot ${this.operation} on the connection to ${this.address}: ${this.reason}${code}${bytes}: ${what}.${help}`
+    const where = `on the connection to ${line(this.address)}`
+    return `Cannot ${this.operation} ${where}: ${this.reason}${code}${bytes}: ${what}.${help}`
   }
 }
+
+/**
+ * Returns whether a value is a `ConnectError`, also one of another copy of this package in the same program.
+ *
+ * @example
+ * ```ts
+ * import { isConnectError } from "@socketpool/core"
+ *
+ * const isDown = (error: unknown) => isConnectError(error) && error.reason === "Refused"
+ * ```
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isConnectError = (value: unknown): value is ConnectError => ErrorForms.isError(value, "ConnectError")
+
+/**
+ * Returns whether a value is a `ConnectionError`, also one of another copy of this package in the same program.
+ *
+ * @example
+ * ```ts
+ * import { isConnectionError } from "@socketpool/core"
+ *
+ * const hasEnded = (error: unknown) => isConnectionError(error) && error.reason === "EndOfStream"
+ * ```
+ *
+ * @since 0.2.0
+ * @category guards
+ */
+export const isConnectionError = (value: unknown): value is ConnectionError =>
+  ErrorForms.isError(value, "ConnectionError")

@@ -8,6 +8,7 @@ import type * as Effect from "effect/Effect"
 import type * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
+import type * as Types from "effect/Types"
 import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
@@ -34,14 +35,23 @@ export type TypeId = typeof TypeId
  * It is an `effect` `Pool` too: any function that takes one takes this (`Pool.get(pool)`, `Pool.invalidate(pool, c)`,
  * `yield* pool`).
  *
+ * A pool of `TcpConnection`s is also a pool of `Connection`s, and can serve a tag of them: to give back a connection
+ * that a pool does not have is `ConnectionNotFoundError`, whatever its type.
+ *
  * The pool serves borrowers in the order of their arrival. An interrupted waiter leaves the queue at once; the
  * connection being opened for it serves another borrower.
  *
  * @since 0.1.0
  * @category models
  */
-export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | BorrowError> {
+export interface ConnectionPool<out C, out E = never> extends EffectPool.Pool<C, E | BorrowError> {
   readonly [TypeId]: TypeId
+
+  /** Wider than in `effect/Pool`, whose pools are invariant. */
+  readonly [EffectPool.PoolTypeId]: {
+    readonly _A: (item: any) => C
+    readonly _E: Types.Covariant<E | BorrowError>
+  }
 
   /** The pool's name in errors, logs, metrics and traces. */
   readonly name: string

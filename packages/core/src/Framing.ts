@@ -13,16 +13,18 @@ import type * as ParseResult from "effect/ParseResult"
 import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import type { ByteBuffer } from "./ByteBuffer.js"
 import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { TooLarge } from "./Decoder.js"
 import { argument, Table } from "./internal/checks.js"
-import { exactly, until } from "./internal/decoders.js"
+import { exactly, upTo } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
 import { streamUntil } from "./internal/effect/stream.js"
 import * as Lengths from "./internal/lengths.js"
 import { bytes as bytesRule, count, having, oneOf, optional, orElse } from "./internal/rules.js"
+import { line } from "./internal/text.js"
 import * as Utf8 from "./internal/utf8.js"
 
 // --- Models ---------------------------------------------------------------------------------------------------------
@@ -100,9 +102,13 @@ export class FramingError extends Data.TaggedError("FramingError")<{
   readonly rule: string
 }> {
   override get message(): string {
-    return `Cannot send a frame of ${this.size} bytes: ${this.rule}.`
+    return `Cannot send a frame of ${this.size} bytes: ${line(this.rule)}.`
   }
 }
+
+/** A frame may come from another realm, and an error from another copy of this package. */
+const isFramingError = (encoded: Uint8Array | FramingError): encoded is FramingError =>
+  "_tag" in encoded && encoded._tag === "FramingError"
 
 // --- Framings -------------------------------------------------------------------------------------------------------
 
@@ -155,15 +161,8 @@ export const delimited = (
   const end = argument("Framing.delimited", "delimiter", bytesRule, delimiter)
   const { maxBytes } = limited.read("Framing.delimited", options)
   return {
-    decoder: () => {
-      const { decode } = until(end, maxBytes + end.length)
-      return {
-        decode: (bytes) => {
-          const frame = decode(bytes)
-          return frame instanceof Uint8Array ? frame.subarray(0, frame.length - end.length) : frame
-        }
-      }
-    },
+    decoder: () =>
+      upTo(end, maxBytes + end.length, (bytes, behind) => withoutEnd(bytes, behind - end.length, end.length)),
     encode: (frame) => {
       const bytes = bytesOf(frame)
       if (bytes.length > maxBytes) return tooLarge(bytes.length, maxBytes)
@@ -173,6 +172,13 @@ export const delimited = (
         encoded
     }
   }
+}
+
+/** Takes a frame and drops its end. */
+const withoutEnd = (bytes: ByteBuffer, size: number, width: number): Uint8Array => {
+  const frame = bytes.take(size)
+  bytes.skip(width)
+  return frame
 }
 
 const indexOf = (bytes: Uint8Array, part: Uint8Array): number => {
@@ -208,17 +214,11 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
   const { maxBytes } = given
   const end = Utf8.encode(given.end)
   return {
-    decoder: () => {
-      const { decode } = until(newline, maxBytes + 2)
-      return {
-        decode: (bytes) => {
-          const line = decode(bytes)
-          if (!(line instanceof Uint8Array)) return line
-          const size = line.length - (line[line.length - 2] === carriageReturn ? 2 : 1)
-          return size > maxBytes ? TooLarge : line.subarray(0, size)
-        }
-      }
-    },
+    decoder: () =>
+      upTo(newline, maxBytes + 2, (bytes, behind) => {
+        const width = behind > 1 && bytes.at(behind - 2) === carriageReturn ? 2 : 1
+        return behind - width > maxBytes ? TooLarge : withoutEnd(bytes, behind - width, width)
+      }),
     encode: (frame) => {
       const bytes = bytesOf(frame)
       if (bytes.length > maxBytes) return tooLarge(bytes.length, maxBytes)
@@ -300,7 +300,7 @@ export const lengthPrefixed = (options: {
         if (read === undefined) return undefined
         if (read === "Endless" || read.length > maxBytes) return TooLarge
         if (bytes.length < read.width + read.length) return undefined
-        bytes.take(read.width)
+        bytes.skip(read.width)
         return bytes.take(read.length)
       }
     }),
@@ -353,7 +353,7 @@ export const over: {
     send: (frame, options) =>
       Effect.suspend((): Effect.Effect<void, ConnectionError | FramingError> => {
         const encoded = framing.encode(frame)
-        return encoded instanceof Uint8Array ? connection.send(encoded, options) : Effect.fail(encoded)
+        return isFramingError(encoded) ? Effect.fail(encoded) : connection.send(encoded, options)
       }),
     recv,
     stream: streamUntil(recv, endsStream)

@@ -15,6 +15,7 @@ import type { ConnectionPool } from "./ConnectionPool.js"
 import { isConnectionPool } from "./ConnectionPool.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
 import {
+  acquireForgettable,
   currentClock,
   metricTags,
   type Surroundings,
@@ -22,7 +23,7 @@ import {
   within,
   withoutSpan
 } from "./internal/effect/fiber.js"
-import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
+import { tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
 import { resolve, serviceId } from "./internal/options.js"
@@ -30,6 +31,7 @@ import * as Registry from "./internal/registry.js"
 import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
+import * as PoolLayer from "./PoolLayer.js"
 import type { PoolLease } from "./PoolLease.js"
 import type { PoolOptions } from "./PoolOptions.js"
 import type { PoolStats } from "./PoolStats.js"
@@ -55,18 +57,16 @@ const make = <C, E = never, R = never>(
   Effect.gen(function*() {
     const around = withoutSpan(yield* surroundings<Exclude<R, Scope.Scope> | Scope.Scope>())
     const clock = yield* currentClock
-    return yield* Effect.acquireRelease(
-      Effect.sync(() => {
-        const resolved = resolve(options, Registry.freeName)
-        const open = within(resolved.open, around)
-        const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
-        const pool = new ConnectionPoolImpl(engine)
-        Registry.enter(pool, engine.state, metricTags(around))
-        Operations.start(engine)
-        return pool
-      }),
-      (pool) => pool.close
-    )
+    return yield* acquireForgettable<ConnectionPool<C, E>>((forget) => {
+      const resolved = resolve(options, Registry.freeName)
+      const open = within(resolved.open, around)
+      const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
+      const close = Operations.close(engine)
+      const pool = new ConnectionPoolImpl(engine, Effect.andThen(close, forget))
+      Registry.enter(pool, engine.state, metricTags(around))
+      Operations.start(engine)
+      return { value: pool, close }
+    })
   })
 
 /**
@@ -102,8 +102,13 @@ export interface Accessors<Self, C, E> {
   readonly leases: Effect.Effect<ReadonlyArray<PoolLease>, never, Self>
   readonly advise: Effect.Effect<PoolAdvice, never, Self>
 
-  /** Makes the pool as a layer; it closes with the layer. A wrong option is a defect. */
-  readonly layer: <R>(options: PoolOptions<C, E, R>) => Layer.Layer<Self, never, Exclude<R, Scope.Scope>>
+  /**
+   * Makes the pool as a layer; it closes with the layer. A wrong option is a defect. Building it never fails, unless
+   * `failFast` is set.
+   */
+  readonly layer: <R, F extends boolean = false>(
+    options: PoolOptions<C, E, R> & PoolLayer.Options<F>
+  ) => Layer.Layer<Self, PoolLayer.FailFast<F, E | ConnectTimeoutError>, Exclude<R, Scope.Scope>>
 }
 
 /**
@@ -166,7 +171,12 @@ const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): Ser
     notices: Stream.unwrap(Effect.map(tag, (pool) => pool.notices)),
     leases: Effect.flatMap(tag, (pool) => pool.leases),
     advise: Effect.flatMap(tag, (pool) => pool.advise),
-    layer: (options) => layerOf(tag, make(options))
+    layer: <R, F extends boolean>(options: PoolOptions<C, E, R> & PoolLayer.Options<F>) =>
+      PoolLayer.layerOf(
+        tag as PoolLayer.TagFor<Self, ConnectionPool<C, E>, ConnectionPool<C, E>>,
+        make<C, E, R>,
+        options
+      ) as Layer.Layer<Self, PoolLayer.FailFast<F, E | ConnectTimeoutError>, Exclude<R, Scope.Scope>>
   }
   return Object.assign(tag, accessors) as unknown as ServiceClass<Self, Id, C, E>
 }

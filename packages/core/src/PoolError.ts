@@ -5,8 +5,11 @@
  */
 import * as Schema from "effect/Schema"
 import { describeError, describeHolder } from "./internal/describe.js"
-import { defect, literals, optionalKey } from "./internal/effect/schema.js"
+import { literals, optionalKey } from "./internal/effect/schema.js"
+import * as ErrorForms from "./internal/errorForms.js"
+import { foreign } from "./internal/foreign.js"
 import { see } from "./internal/help.js"
+import { quoted } from "./internal/text.js"
 import { LeaseHolder } from "./PoolLease.js"
 import { PoolStats } from "./PoolStats.js"
 
@@ -43,11 +46,15 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     /** The pool's statistics at the moment of failure. */
     stats: PoolStats,
     /** The error of the last open that failed, if none has succeeded since. */
-    lastConnectError: optionalKey(defect),
+    lastConnectError: optionalKey(foreign),
     /** The longest leases at the moment of failure, at most three, longest first. */
     longestHolders: Schema.Array(LeaseHolder)
   }
 ) {
+  static {
+    ErrorForms.define(this, "lastConnectError")
+  }
+
   override get message(): string {
     const { closing, idle, inUse, maxConnections, opening, pending } = this.stats
     const what = {
@@ -69,7 +76,9 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
       ""
     // A caller that does not wait expects this answer.
     const help = this.reason === "NoWait" ? "" : see(this._tag, this.reason)
-    return `Pool "${this.pool}": ${what} (${counts}${own}${holders}${connect}). Try to ${advice[this.reason]}.${help}`
+    return `Pool ${quoted(this.pool)}: ${what} (${counts}${own}${holders}${connect}). Try to ${
+      advice[this.reason]
+    }.${help}`
   }
 }
 
@@ -90,9 +99,13 @@ export class ConnectionNotFoundError
     }
   )
 {
+  static {
+    ErrorForms.define(this)
+  }
+
   override get message(): string {
     const expected = this.operation === "drop" ? "in it" : "leased from it"
-    return `Pool "${this.pool}": cannot ${this.operation} a connection that is not ${expected}; ` +
+    return `Pool ${quoted(this.pool)}: cannot ${this.operation} a connection that is not ${expected}; ` +
       "it was released or dropped before, has closed, or belongs to another pool. Release each lease once." +
       // An operator may drop a connection that has just closed.
       (this.operation === "drop" ? "" : see(this._tag))
@@ -114,8 +127,14 @@ export class ConnectTimeoutError
     timeoutMillis: Schema.Number
   })
 {
+  static {
+    ErrorForms.define(this)
+  }
+
   override get message(): string {
-    return `Pool "${this.pool}": opening a connection took longer than ${this.timeoutMillis} ms and was interrupted. ` +
+    return `Pool ${
+      quoted(this.pool)
+    }: opening a connection took longer than ${this.timeoutMillis} ms and was interrupted. ` +
       `Check the server and the network, or raise connectTimeout.${see(this._tag)}`
   }
 }
@@ -134,8 +153,12 @@ export class PoolClosedError extends Schema.TaggedError<PoolClosedError>("@socke
     pool: Schema.String
   }
 ) {
+  static {
+    ErrorForms.define(this)
+  }
+
   override get message(): string {
-    return `Pool "${this.pool}" is closed: it lends no more connections. ` +
+    return `Pool ${quoted(this.pool)} is closed: it lends no more connections. ` +
       `Keep the pool's scope open for as long as the pool is used.${see(this._tag)}`
   }
 }

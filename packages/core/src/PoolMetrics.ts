@@ -3,8 +3,11 @@
  *
  * They are part of Effect's metrics and need no setup: a metric reader of `@effect/opentelemetry`, or any other
  * exporter of Effect's metrics, exports them. Each is read from the pool's state when it is collected, so a lease costs
- * nothing more. Metrics of pools with one name are added up, so give each pool a name of its own. The counts of a
- * closed pool stay.
+ * nothing more. Metrics of pools with one name are added up, so give each pool a name of its own.
+ *
+ * A pool's metrics disappear when it has closed: no series and no memory is left of it. While other pools of its name
+ * run, its counts stay in their sum. A pool made later under the name counts from 0 again; `rate` of Prometheus expects
+ * that. The counts since the last collection are lost, so collect once more before a program ends.
  *
  * | metric | kind | unit | label, in addition to the pool's name |
  * |---|---|---|---|
@@ -36,7 +39,7 @@ import { exposition } from "./internal/metrics/exposition.js"
 import { allSources } from "./internal/registry.js"
 
 /**
- * Renders the metrics of all pools of this process in Prometheus' text format, version 0.0.4. Serve the text as
+ * Renders the metrics of all running pools of this process in Prometheus' text format, version 0.0.4. Serve the text as
  * `text/plain; version=0.0.4`. Use it in a program without another exporter of Effect's metrics.
  *
  * @example

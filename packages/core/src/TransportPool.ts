@@ -7,13 +7,13 @@ import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { ConnectError, ConnectionError } from "./ConnectionError.js"
+import { ConnectError, ConnectionError, isConnectError, isConnectionError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { argument, type Rows, Table } from "./internal/checks.js"
 import { bind, currentContext } from "./internal/host.js"
 import { hasServed, type Internal, isBound, poolOptions } from "./internal/options.js"
 import { callback, duration, effect, optional, text } from "./internal/rules.js"
-import { access, internalOf } from "./internal/transport/access.js"
+import { internalOf, sessionOf } from "./internal/transport/access.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
 import type { PoolOptions } from "./PoolOptions.js"
@@ -144,8 +144,8 @@ export const handshake = <C>(
 }
 
 const handshakeError = (session: Session<any, any>, cause: unknown): ConnectError => {
-  if (cause instanceof ConnectError) return cause
-  const timedOut = cause instanceof ConnectionError && cause.reason === "Timeout"
+  if (isConnectError(cause)) return cause
+  const timedOut = isConnectionError(cause) && cause.reason === "Timeout"
   return new ConnectError({
     reason: timedOut ? "HandshakeTimeout" : "Other",
     address: session.transport.address,
@@ -218,17 +218,17 @@ export const make = <C extends TransportConnection<any>>(
         session.hasRead = false
         return connection
       }),
-      [hasServed]: (connection) => access.sessionOf(connection).hasRead,
+      [hasServed]: (connection) => sessionOf(connection).hasRead,
       [isBound]: true,
       // Opening has its own deadline, and an error of its own for it.
       connectTimeout: Duration.infinity,
-      isConnected: (connection) => access.sessionOf(connection).isOpen,
+      isConnected: (connection) => sessionOf(connection).isOpen,
       closed: (connection) =>
         Effect.map(
-          access.sessionOf(connection).failed,
+          sessionOf(connection).failed,
           ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
         ),
-      lease: (connection) => access.sessionOf(connection).lend(),
+      lease: (connection) => sessionOf(connection).lend(),
       ...(pool.validate === undefined ? {} : { validate: validator(pool.validate) }),
       ...(pool.isExpired === undefined ? {} : { isExpired: bind(context, pool.isExpired) }),
       onRelease: releaser(pool.onRelease && bind(context, pool.onRelease))
@@ -280,11 +280,11 @@ type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]
 const releaser = <C extends TransportConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
   onRelease === undefined ?
     (connection, exit) => {
-      const session = access.sessionOf(connection)
+      const session = sessionOf(connection)
       return Exit.isSuccess(exit) && !session.awaitsAnswer ? settle(session) : reject(session)
     } :
     (connection, exit) => {
-      const session = access.sessionOf(connection)
+      const session = sessionOf(connection)
       session.revoke()
       if (!session.isClean) return reject(session)
       return Effect.flatMap(
@@ -298,7 +298,7 @@ const validator =
   <C extends TransportConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown>) =>
   (connection: C): Effect.Effect<boolean, unknown> =>
     Effect.suspend(() => {
-      const session = access.sessionOf(connection)
+      const session = sessionOf(connection)
       return validate(session.lend()).pipe(
         Effect.ensuring(Effect.sync(() => session.revoke())),
         Effect.map((works) => {

@@ -20,7 +20,7 @@ import { duplex } from "./internal/effect/stream.js"
 import { format } from "./internal/effect/tag.js"
 import { guarded } from "./internal/interruption.js"
 import { bytes as bytesRule, callback, count, duration, flag, having, optional, orElse } from "./internal/rules.js"
-import { access, internalOf } from "./internal/transport/access.js"
+import { giveAccess, internalOf, sessionOf } from "./internal/transport/access.js"
 import * as Operations from "./internal/transport/operation.js"
 import { Session } from "./internal/transport/session.js"
 import * as Utf8 from "./internal/utf8.js"
@@ -110,7 +110,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   readonly #session: Session<T, any>
 
   static {
-    access.sessionOf = (connection) => (connection as TransportConnection).#session
+    giveAccess<TransportConnection<any>>(this.prototype, (connection) => connection.#session)
   }
 
   // The bodies of its effects. They are no closures, because closures would cost as much as the rest.
@@ -378,7 +378,7 @@ export const connection = <T extends Transport, C = TransportConnection<T>>(
 export const ownSession = <T extends Transport>(
   connection: TransportConnection<T>
 ): TransportSession<T, TransportConnection<T>> | undefined => {
-  const session = access.sessionOf(connection)
+  const session = sessionOf(connection)
   return session.holder === connection && !session.isShared ? session as Session<any, any> : undefined
 }
 

@@ -11,6 +11,7 @@ export { type Accessors, Pool, type PoolOptions, type ServiceClass } from "./Poo
 export * as PoolAdvice from "./PoolAdvice.js"
 export * from "./PoolError.js"
 export * from "./PoolEvent.js"
+export * as PoolLayer from "./PoolLayer.js"
 export * from "./PoolLease.js"
 export * as PoolMetrics from "./PoolMetrics.js"
 export * from "./PoolStats.js"

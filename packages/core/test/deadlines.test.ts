@@ -5,7 +5,7 @@ import type * as Transport from "@socketpool/core/Transport"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import { MemoryServer } from "@socketpool/testing"
 import { Clock, Duration, Effect, Fiber, TestClock } from "effect"
-import { access } from "../src/internal/transport/access.js"
+import { sessionOf } from "../src/internal/transport/access.js"
 import { Deadlines, type Timed } from "../src/internal/transport/deadlines.js"
 import { clockLike } from "./setup.js"
 
@@ -228,8 +228,8 @@ describe("an operation whose time is over", () => {
       const error = yield* Effect.flip(Effect.flatten(Fiber.join(reader)))
       expect(error).toBeInstanceOf(ConnectionError)
       expect(error).toMatchObject({ reason: "Timeout", operation: "read", bytesIntoFrame: 2 })
-      expect(access.sessionOf(connection).isClean).toBe(false)
-      expect(access.sessionOf(connection).reads.hasReaders).toBe(false)
+      expect(sessionOf(connection).isClean).toBe(false)
+      expect(sessionOf(connection).reads.hasReaders).toBe(false)
     }))
 
   it.scoped("can still be interrupted", () =>
@@ -239,7 +239,7 @@ describe("an operation whose time is over", () => {
       expect(waiting.size).toBe(0)
       arrive("late")
       poll()
-      expect(access.sessionOf(connection).isClean).toBe(false)
-      expect(access.sessionOf(connection).reads.unread).toBe(4)
+      expect(sessionOf(connection).isClean).toBe(false)
+      expect(sessionOf(connection).reads.unread).toBe(4)
     }))
 })

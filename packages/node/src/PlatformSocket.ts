@@ -7,7 +7,7 @@
 import * as Socket from "@effect/platform/Socket"
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
-import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
+import { ConnectError, isConnectionError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
@@ -105,8 +105,6 @@ export const toSocket = (connection: Connection): Socket.Socket => {
   })
 }
 
-const isConnectionError = (error: unknown): error is ConnectionError => error instanceof ConnectionError
-
 // --- A socket as a connection ---------------------------------------------------------------------------------------
 
 const defaultAddress = "socket"
@@ -201,8 +199,16 @@ const run = (
 
 const openError = (address: string, exit: Exit.Exit<void, Socket.SocketError>): ConnectError => {
   const cause = Exit.isFailure(exit) ? Cause.squash(exit.cause) : new Error("it closed before it was open")
-  const timedOut = Socket.isSocketError(cause) && (cause as Socket.SocketError).reason === "OpenTimeout"
-  return new ConnectError({ reason: timedOut ? "Timeout" : "Other", address, attempts: [], cause })
+  return new ConnectError({ reason: isOpenTimeout(cause) ? "Timeout" : "Other", address, attempts: [], cause })
+}
+
+/** A socket may die of anything, such as a proxy that throws. */
+const isOpenTimeout = (cause: unknown): boolean => {
+  try {
+    return Socket.isSocketError(cause) && (cause as Socket.SocketError).reason === "OpenTimeout"
+  } catch {
+    return false
+  }
 }
 
 /**

@@ -3,8 +3,10 @@
  *
  * @since 0.1.0
  */
+import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
+import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -15,8 +17,11 @@ import { dial } from "./internal/dial.js"
 import { TcpHandle } from "./internal/handles.js"
 import { tcpPool } from "./internal/options.js"
 import { tcpRoute } from "./internal/route.js"
-import { layerConfigOf, layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import * as SocketPool from "./internal/socketPool.js"
+import { targetOf } from "./internal/url.js"
 import type * as TcpConnection from "./TcpConnection.js"
+import * as TlsPool from "./TlsPool.js"
+import * as UnixPool from "./UnixPool.js"
 
 /**
  * The options of a TCP connection and of a pool in one. Only `host` and `port` are required. `name` defaults to
@@ -62,8 +67,58 @@ export const make = (
   made(() => tcpPool.read("TcpPool", options))
 
 /**
+ * The options of `fromUrl`: those that every kind of socket has.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface UrlOptions
+  extends
+    TransportPool.Options<Connection>,
+    Pick<TcpConnection.Options, "connectTimeout" | "timeout" | "highWaterMark" | "allowHalfOpen">
+{}
+
+/**
+ * Makes a pool of connections to the server that a URL names: `tcp://host:port`, `tls://host:port` or `unix:///path`.
+ * It behaves as `TcpPool.make`, `TlsPool.make` and `UnixPool.make` do.
+ *
+ * Use it when the address comes as one text, for example from the environment. `TlsPool.make` takes the certificates
+ * that a URL cannot name. A URL with a user, a password or a query is a defect (`RangeError`) that does not repeat it:
+ * how to log in is part of a protocol, and belongs to the `handshake`.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from "@socketpool/core"
+ * import { TcpPool } from "@socketpool/node"
+ * import { Config, Effect, Layer } from "effect"
+ *
+ * const CacheLive = Layer.scoped(
+ *   Pool,
+ *   Effect.flatMap(Config.string("CACHE_URL"), (url) => TcpPool.fromUrl(url, { maxConnections: 8 }))
+ * )
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const fromUrl = (
+  url: string | URL,
+  options: UrlOptions = {}
+): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> =>
+  Effect.suspend((): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> => {
+    const { kind, ...address } = targetOf(url)
+    const all = { ...options, ...address }
+    return kind === "tcp" ?
+      make(all as Options) :
+      kind === "tls" ?
+      TlsPool.make(all as TlsPool.Options) :
+      UnixPool.make(all as unknown as UnixPool.Options)
+  })
+
+/**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
- * layer never fails, and opens nothing unless an option says so.
+ * layer never fails, and opens nothing unless an option says so. With `failFast` it fails with `ConnectError` if the
+ * server cannot be reached.
  *
  * @example
  * ```ts
@@ -83,7 +138,31 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
+export const layer = <F extends boolean = false>(
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+
+/**
+ * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
+ * are `TcpConnection`s or, so that a test can provide others, `Connection`s.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { TcpPool } from "@socketpool/node"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = TcpPool.layerOf(Cache, { host: "cache.internal", port: 6379, maxConnections: 8 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError>>,
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when host, port or sizes differ between deployments.
@@ -104,8 +183,38 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  layerConfigOf("TcpPool.layerConfig", tcpPool, config, layer)
+export const layerConfig = <F extends boolean = false>(
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf("TcpPool.layerConfig", tcpPool, Pool, make, config, options)
+
+/**
+ * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { TcpPool } from "@socketpool/node"
+ * import { Config } from "effect"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = TcpPool.layerConfigOf(Cache, {
+ *   host: Config.string("CACHE_HOST"),
+ *   port: Config.port("CACHE_PORT")
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConfigOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError>>,
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf("TcpPool.layerConfigOf", tcpPool, tag, make, config, options)
 
 /**
  * Provides a pool of TCP connections to one server as the `Pool` service: `layer` for the common case. For a second
@@ -129,11 +238,16 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
  * @since 0.1.0
  * @category layers
  */
-export const TcpPoolLive = (
+export const TcpPoolLive = <F extends boolean = false>(
   host: string,
   port: number,
-  options: Omit<Options, "host" | "port"> = {}
-): Layer.Layer<Pool> => layerOf(made(() => tcpPool.read("TcpPoolLive", options, { host, port })))
+  options?: Omit<Options, "host" | "port"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerOf(
+    Pool,
+    (own: Omit<Options, "host" | "port">) => made(() => tcpPool.read("TcpPoolLive", own, { host, port })),
+    options ?? {} as NonNullable<typeof options>
+  )
 
 /** Makes a pool with options that are read, and checked, when it is made. */
 const made = (
@@ -142,9 +256,9 @@ const made = (
   Effect.suspend(() => {
     const options = read()
     const route = tcpRoute(options)
-    return poolOf<TcpConnection.TcpConnection, TcpHandle>(
+    return SocketPool.poolOf<TcpConnection.TcpConnection, TcpHandle>(
       options,
-      { name: `tcp://${route.address}`, attributes: serverAttributes(route.peer) },
+      { name: `tcp://${route.address}`, attributes: SocketPool.serverAttributes(route.peer) },
       (finish) => dial(route, TcpHandle.of, finish)
     )
   })

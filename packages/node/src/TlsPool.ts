@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
+import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -14,7 +15,7 @@ import type * as Scope from "effect/Scope"
 import type { TlsHandle } from "./internal/handles.js"
 import { tlsConnection, tlsPool } from "./internal/options.js"
 import { secureDialer } from "./internal/secure.js"
-import { layerConfigOf, layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import * as SocketPool from "./internal/socketPool.js"
 import type * as TlsConnection from "./TlsConnection.js"
 
 /**
@@ -66,7 +67,8 @@ export const make = (
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
- * layer never fails, and opens nothing unless an option says so.
+ * layer never fails, and opens nothing unless an option says so. With `failFast` it fails with `ConnectError` if the
+ * server cannot be reached.
  *
  * @example
  * ```ts
@@ -84,7 +86,31 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
+export const layer = <F extends boolean = false>(
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+
+/**
+ * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
+ * are `TlsConnection`s or, so that a test can provide others, `Connection`s.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { TlsPool } from "@socketpool/node"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = TlsPool.layerOf(Cache, { host: "cache.internal", port: 6380, maxConnections: 8 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError>>,
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when host, port or keys differ between deployments.
@@ -110,8 +136,38 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  layerConfigOf("TlsPool.layerConfig", tlsPool, config, layer)
+export const layerConfig = <F extends boolean = false>(
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf("TlsPool.layerConfig", tlsPool, Pool, make, config, options)
+
+/**
+ * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { TlsPool } from "@socketpool/node"
+ * import { Config } from "effect"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = TlsPool.layerConfigOf(Cache, {
+ *   host: Config.string("CACHE_HOST"),
+ *   port: Config.port("CACHE_PORT")
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConfigOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError>>,
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf("TlsPool.layerConfigOf", tlsPool, tag, make, config, options)
 
 /**
  * Provides a pool of TLS connections to one server as the `Pool` service: `layer` for the common case.
@@ -130,11 +186,16 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
  * @since 0.1.0
  * @category layers
  */
-export const TlsPoolLive = (
+export const TlsPoolLive = <F extends boolean = false>(
   host: string,
   port: number,
-  options: Omit<Options, "host" | "port"> = {}
-): Layer.Layer<Pool> => layerOf(made(() => tlsPool.read("TlsPoolLive", options, { host, port })))
+  options?: Omit<Options, "host" | "port"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerOf(
+    Pool,
+    (own: Omit<Options, "host" | "port">) => made(() => tlsPool.read("TlsPoolLive", own, { host, port })),
+    options ?? {} as NonNullable<typeof options>
+  )
 
 /** Makes a pool with options that are read, and checked, when it is made. */
 const made = (
@@ -143,9 +204,9 @@ const made = (
   Effect.suspend(() => {
     const options = read()
     const { address, dial, peer } = secureDialer(tlsConnection.pick(options), "TlsPool")
-    return poolOf<TlsConnection.TlsConnection, TlsHandle>(
+    return SocketPool.poolOf<TlsConnection.TlsConnection, TlsHandle>(
       options,
-      { name: `tls://${address}`, attributes: serverAttributes(peer) },
+      { name: `tls://${address}`, attributes: SocketPool.serverAttributes(peer) },
       dial
     )
   })

@@ -4,7 +4,8 @@
  * @since 0.1.0
  */
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import type { ConnectionPool, Pool } from "@socketpool/core/Pool"
+import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -15,7 +16,7 @@ import { dial } from "./internal/dial.js"
 import { UnixHandle } from "./internal/handles.js"
 import { unixPool } from "./internal/options.js"
 import { unixRoute } from "./internal/route.js"
-import { layerConfigOf, layerOf, poolOf, serverAttributes } from "./internal/socketPool.js"
+import * as SocketPool from "./internal/socketPool.js"
 import type * as UnixConnection from "./UnixConnection.js"
 
 /**
@@ -54,7 +55,8 @@ export const make = (
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
- * layer never fails, and opens nothing unless an option says so.
+ * layer never fails, and opens nothing unless an option says so. With `failFast` it fails with `ConnectError` if the
+ * server cannot be reached.
  *
  * @example
  * ```ts
@@ -72,7 +74,31 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(options))
+export const layer = <F extends boolean = false>(
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+
+/**
+ * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
+ * are `UnixConnection`s or, so that a test can provide others, `Connection`s.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { UnixPool } from "@socketpool/node"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = UnixPool.layerOf(Cache, { path: "/run/cache.sock", maxConnections: 8 })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError>>,
+  options: Options & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when path or sizes differ between deployments. Building
@@ -92,8 +118,37 @@ export const layer = (options: Options): Layer.Layer<Pool> => layerOf(make(optio
  * @since 0.1.0
  * @category layers
  */
-export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  layerConfigOf("UnixPool.layerConfig", unixPool, config, layer)
+export const layerConfig = <F extends boolean = false>(
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf("UnixPool.layerConfig", unixPool, Pool, make, config, options)
+
+/**
+ * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
+ *
+ * @example
+ * ```ts
+ * import { type ConnectError, type Connection, Pool } from "@socketpool/core"
+ * import { UnixPool } from "@socketpool/node"
+ * import { Config } from "effect"
+ *
+ * class Cache extends Pool.Service<Cache, Connection, ConnectError>()("app/Cache") {}
+ *
+ * const CacheLive = UnixPool.layerConfigOf(Cache, {
+ *   path: Config.string("CACHE_SOCKET")
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category layers
+ */
+export const layerConfigOf = <I, S, F extends boolean = false>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError>>,
+  config: Config.Config.Wrap<Options>,
+  options?: PoolLayer.Options<F>
+): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerConfigOf("UnixPool.layerConfigOf", unixPool, tag, make, config, options)
 
 /**
  * Provides a pool of connections to a Unix socket as the `Pool` service: `layer` for the common case.
@@ -112,8 +167,15 @@ export const layerConfig = (config: Config.Config.Wrap<Options>): Layer.Layer<Po
  * @since 0.1.0
  * @category layers
  */
-export const UnixPoolLive = (path: string, options: Omit<Options, "path"> = {}): Layer.Layer<Pool> =>
-  layerOf(made(() => unixPool.read("UnixPoolLive", options, { path })))
+export const UnixPoolLive = <F extends boolean = false>(
+  path: string,
+  options?: Omit<Options, "path"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> =>
+  SocketPool.layerOf(
+    Pool,
+    (own: Omit<Options, "path">) => made(() => unixPool.read("UnixPoolLive", own, { path })),
+    options ?? {} as NonNullable<typeof options>
+  )
 
 /** Makes a pool with options that are read, and checked, when it is made. */
 const made = (
@@ -122,9 +184,9 @@ const made = (
   Effect.suspend(() => {
     const options = read()
     const route = unixRoute(options)
-    return poolOf<UnixConnection.UnixConnection, UnixHandle>(
+    return SocketPool.poolOf<UnixConnection.UnixConnection, UnixHandle>(
       options,
-      { name: `unix:${route.address}`, attributes: serverAttributes(route.peer) },
+      { name: `unix:${route.address}`, attributes: SocketPool.serverAttributes(route.peer) },
       (finish) => dial(route, UnixHandle.of, finish)
     )
   })

@@ -129,8 +129,17 @@ interface Named {
 const decoder = new TextDecoder()
 const text = (bytes: Uint8Array): string => decoder.decode(bytes)
 
+/** The connection under test may return anything. */
+const textOf = (value: unknown): string => {
+  try {
+    return String(value)
+  } catch {
+    return "an object without a text"
+  }
+}
+
 const show = (value: unknown): string => {
-  const shown = typeof value === "string" ? JSON.stringify(value) : String(value)
+  const shown = typeof value === "string" ? JSON.stringify(value) : textOf(value)
   return shown.length > 100 ? `${shown.slice(0, 100)}… (${shown.length} characters)` : shown
 }
 

@@ -10,6 +10,7 @@ import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import * as PoolLayer from "@socketpool/core/PoolLayer"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import type * as Duration from "effect/Duration"
@@ -17,7 +18,6 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { layerOf } from "./internal/effect/fiber.js"
 import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
@@ -85,7 +85,15 @@ export interface MemoryServer {
   ) => Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope>
 
   /** Provides `pool` as the `Pool` service, in place of `TcpPoolLive` and its siblings. */
-  readonly layer: (options?: ConnectOptions & TransportPool.Options<Connection>) => Layer.Layer<Pool>
+  readonly layer: <F extends boolean = false>(
+    options?: ConnectOptions & TransportPool.Options<Connection> & PoolLayer.Options<F>
+  ) => Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>>
+
+  /** Provides `pool` as the service of a tag of `Connection`s, in place of `TcpPool.layerOf` and its siblings. */
+  readonly layerOf: <I, S, F extends boolean = false>(
+    tag: PoolLayer.TagFor<I, S, ConnectionPool<Connection, ConnectError>>,
+    options?: ConnectOptions & TransportPool.Options<Connection> & PoolLayer.Options<F>
+  ) => Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>>
 
   /** Sets the reaction to new clients. At first it is `"Accept"`. Present connections stay as they are. */
   readonly welcome: (how: Welcome) => Effect.Effect<void>
@@ -200,7 +208,11 @@ export const make = <R = never>(
           name: options.name ?? addressText,
           open: (finish) => openInTime(connect, finish)
         })
-      }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
+      })
+
+    // Opens have a deadline of their own, so they fail with `ConnectError`.
+    const layerOf: MemoryServer["layerOf"] = (tag, options) =>
+      PoolLayer.layerOf(tag, pool, options ?? {}) as Layer.Layer<any, any>
 
     const each = (f: (peer: MemoryTransport) => void) =>
       Effect.sync(() => {
@@ -216,7 +228,8 @@ export const make = <R = never>(
           return Effect.map(openInTime(connect, Effect.succeed), (session) => session.lend())
         }),
       pool,
-      layer: (options) => layerOf(Pool, pool(options)),
+      layer: (options) => layerOf(Pool, options),
+      layerOf,
       welcome: (next) =>
         Effect.sync(() => {
           how = argument("MemoryServer.welcome", "how", rules.oneOf("Accept", "Refuse", "Ignore"), next)

@@ -130,6 +130,39 @@ write("example.cjs", requires + example)
 await run(process.execPath, ["example.mjs"], app)
 await run(process.execPath, ["example.cjs"], app)
 
+// A program that has loaded the packages as ESM and as CommonJS, with an `effect` each.
+write(
+  "copies.mjs",
+  `import { Effect } from "effect"
+import { isConnectError, Pool, PoolMetrics } from "@socketpool/core"
+import { PlatformSocket } from "@socketpool/node"
+import { createRequire } from "node:module"
+import * as net from "node:net"
+
+const require = createRequire(import.meta.url)
+const cjs = require("@socketpool/node")
+if (cjs.PlatformSocket === PlatformSocket) throw new Error("there is only one copy")
+
+const server = net.createServer((socket) => socket.end("bye"))
+server.listen(0, "127.0.0.1", () => {
+  const { port } = server.address()
+  const program = Effect.scoped(Effect.gen(function*() {
+    const connection = yield* cjs.TcpConnection.open({ host: "127.0.0.1", port })
+    yield* PlatformSocket.toSocket(connection).run(() => Effect.void)
+    const pool = yield* cjs.TcpPool.make({ host: "127.0.0.1", port, name: "of the other copy" })
+    yield* Effect.exit(pool.use((connection) => connection.recv()))
+    const [running] = yield* Pool.running
+    if (running !== pool || !Pool.isConnectionPool(pool)) throw new Error("the pool is not recognized")
+    if (!(yield* PoolMetrics.prometheus).includes(pool.name)) throw new Error("the pool has no metrics")
+    const nobody = cjs.TcpConnection.open({ host: "127.0.0.1", port: 1 })
+    if (!isConnectError(yield* Effect.flip(nobody))) throw new Error("the error is not recognized")
+  }))
+  Effect.runPromise(program).then(() => server.close())
+})
+`
+)
+await run(process.execPath, ["copies.mjs"], app)
+
 // Checks our declarations completely: `stripInternal` must not remove a type that a public declaration uses.
 const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck", "false"]
 const compile = (resolution, module, files) => {

@@ -85,6 +85,38 @@ const shortLivedPools = {
     repeatDiscard(times, Effect.scoped(Effect.flatMap(Pool.make(connected), (pool) => pool.use(() => Effect.void))))
 }
 
+let names = 0
+const fresh = () => ({ ...connected, name: `pool ${++names}`, attributes: { tenant: names } })
+
+/** Makes pools with a name, attributes and a tag of their own, uses them, and closes them. */
+const namedPools = {
+  options: connected,
+  work: () => (times) =>
+    repeatDiscard(
+      times,
+      Effect.suspend(() =>
+        Effect.tagMetrics(
+          Effect.scoped(Effect.flatMap(Pool.make(fresh()), (pool) => pool.use(() => Effect.void))),
+          "tenant",
+          String(names)
+        )
+      )
+    )
+}
+
+/** Makes pools in a scope that stays open, and closes each by hand. */
+const poolsClosedByHand = {
+  options: connected,
+  work: (_, scope) => {
+    const madeAndClosed = Effect.gen(function*() {
+      const pool = yield* Effect.provideService(Pool.make(fresh()), Scope.Scope, scope)
+      yield* pool.use(() => Effect.void)
+      yield* pool.close
+    })
+    return (times) => repeatDiscard(times, madeAndClosed)
+  }
+}
+
 /** Leaks on purpose: a measurement that misses this would also miss a leak of the pool. */
 const kept = []
 
@@ -92,7 +124,7 @@ const kept = []
 const withPool = async ({ options, work }, job) => {
   const scope = await Effect.runPromise(Scope.make())
   const pool = await Effect.runPromise(Scope.extend(Pool.make(options), scope))
-  const run = work(pool)
+  const run = work(pool, scope)
   const result = await job((times) => Effect.runPromise(run(times)))
   await Effect.runPromise(Scope.close(scope, Exit.void))
   return result
@@ -117,6 +149,8 @@ const rows = [
   { name: "leases by get", scenario: scopedLeases, times: 100_000 },
   { name: "connections opened and closed", scenario: replacedConnections, times: 100_000 },
   { name: "pools made and closed", scenario: shortLivedPools, times: 20_000, warmUp: 2_000 },
+  { name: "pools of distinct names and tags", scenario: namedPools, times: 5_000, warmUp: 2_000 },
+  { name: "pools closed by hand", scenario: poolsClosedByHand, times: 5_000, warmUp: 2_000 },
   {
     name: "failed opens, leaking on purpose",
     scenario: failedOpens((error) => kept.push(error)),

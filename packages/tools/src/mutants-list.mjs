@@ -951,24 +951,66 @@ export const mutants = [
   },
   {
     file: "metrics/source.ts",
-    why: "what a closed pool has counted is forgotten",
-    first: ["/metrics.test.ts"],
-    before: "this.past.set(line, ((this.past.get(line) as number) ?? 0) + line.read(state))",
+    why: "what a closed pool has counted is forgotten while others of its name run",
+    first: ["/metrics-closed.test.ts"],
+    before: "this.past.set(line.key, (this.past.get(line.key) ?? 0) + line.read(state))",
     after: "line.read(state)"
   },
   {
     file: "metrics/source.ts",
     why: "gauges of a closed pool stay",
-    first: ["/metrics.test.ts"],
+    first: ["/metrics-closed.test.ts"],
     before: "if (kind !== \"Counter\") continue",
     after: ""
   },
   {
     file: "metrics/source.ts",
-    why: "durations of a closed pool are forgotten",
-    first: ["/metrics.test.ts"],
-    before: "sum.add(timing.read(state))\n      this.past.set(timing, sum)",
+    why: "durations of a closed pool are forgotten while others of its name run",
+    first: ["/metrics-closed.test.ts"],
+    before: "sum.add(timing.read(state))\n      this.pastTimes.set(timing.name, sum)",
     after: "sum.add(timing.read(state))"
+  },
+  {
+    file: "effect/metrics.ts",
+    why: "the metrics of a closed pool stay in Effect's registry",
+    first: ["/metrics-closed.test.ts"],
+    before: "MutableHashMap.remove(map, key)",
+    after: "MutableHashMap.has(map, key)"
+  },
+  {
+    file: "registry.ts",
+    why: "Prometheus still gets the metrics of a closed pool",
+    first: ["/metrics-closed.test.ts"],
+    before: "  sources.delete(key)\n",
+    after: ""
+  },
+  {
+    file: "effect/fiber.ts",
+    why: "Effect counts a pool's fibers by the tags of its place for ever",
+    first: ["/metrics-closed.test.ts"],
+    before: "metricTags(surroundings).length > 0 ? RuntimeFlags.RuntimeMetrics : RuntimeFlags.None",
+    after: "RuntimeFlags.None"
+  },
+  {
+    file: "describe.ts",
+    why: "a log gets the user's value itself",
+    first: ["/foreign.test.ts"],
+    before: "mapErrors(cause, printable)",
+    after: "cause"
+  },
+  {
+    file: "text.ts",
+    why: "passwords of URLs are shown",
+    first: ["/foreign.test.ts"],
+    before: "`://***${rest.slice(end)}`",
+    after: "url"
+  },
+  {
+    file: "byteQueue.ts",
+    why: "a small frame keeps its chunk alive",
+    first: ["/pinned.test.ts"],
+    before: "const leastPart = 1 / 4",
+    after: "const leastPart = 0"
   },
   {
     file: "metrics/effect.ts",
@@ -987,7 +1029,7 @@ export const mutants = [
   {
     file: "registry.ts",
     why: "pools without a name never share one",
-    first: ["/metrics.test.ts"],
+    first: ["/metrics-closed.test.ts"],
     before: "let n = 1\n",
     after: "let n = 1 + sources.size\n"
   },

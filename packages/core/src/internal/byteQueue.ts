@@ -52,11 +52,11 @@ export class ByteQueue {
     this.size -= bytes
     if (first.length === bytes) {
       this.chunks.shift()
-      return plain(first, bytes)
+      return detached(first, bytes)
     }
     if (first.length > bytes) {
       this.chunks[0] = first.subarray(bytes)
-      return plain(first, bytes)
+      return detached(first, bytes)
     }
     const whole = new Uint8Array(bytes)
     let filled = 0
@@ -71,6 +71,16 @@ export class ByteQueue {
     }
     this.chunks.splice(0, spent)
     return whole
+  }
+
+  skip(bytes: number): void {
+    if (!(bytes <= this.size)) throw new RangeError(`ByteBuffer: cannot skip ${bytes} bytes of ${this.size}`)
+    this.size -= bytes
+    let rest = bytes
+    let spent = 0
+    while (rest > 0 && rest >= this.chunks[spent]!.length) rest -= this.chunks[spent++]!.length
+    this.chunks.splice(0, spent)
+    if (rest > 0) this.chunks[0] = this.chunks[0]!.subarray(rest)
   }
 
   endOf(delimiter: Uint8Array, from: number): number {
@@ -96,11 +106,32 @@ export class ByteQueue {
   }
 }
 
-/** Returns a plain `Uint8Array` over the same memory: a `Buffer` differs in `slice` and in equality. */
-const plain = (chunk: Uint8Array, bytes: number): Uint8Array =>
-  chunk.length === bytes && chunk.constructor === Uint8Array
-    ? chunk
-    : new Uint8Array(chunk.buffer, chunk.byteOffset, bytes)
+/** A view keeps all memory of its chunk alive, so it must be at least this part of it. */
+const leastPart = 1 / 4
+
+/** So few bytes are copied in less time than it takes to look at the chunk's memory. */
+const fewBytes = 64
+
+/**
+ * Returns the first bytes of a chunk as a plain `Uint8Array`: a `Buffer` differs in `slice` and in equality. A small
+ * part of a chunk is copied, so that a program that keeps it does not keep the chunk. A large part is a view.
+ */
+const detached = (chunk: Uint8Array, bytes: number): Uint8Array => {
+  if (bytes <= fewBytes) {
+    const copy = new Uint8Array(bytes)
+    for (let i = 0; i < bytes; i++) copy[i] = chunk[i]!
+    return copy
+  }
+  const { buffer, byteOffset } = chunk
+  if (bytes >= buffer.byteLength * leastPart) {
+    return chunk.length === bytes && chunk.constructor === Uint8Array ?
+      chunk :
+      new Uint8Array(buffer, byteOffset, bytes)
+  }
+  const copy = new Uint8Array(bytes)
+  copy.set(chunk.subarray(0, bytes))
+  return copy
+}
 
 /** Returns whether the delimiter begins at this position of this chunk; it may continue in the next ones. */
 const matches = (chunks: ReadonlyArray<Uint8Array>, delimiter: Uint8Array, first: number, start: number): boolean => {

@@ -41,7 +41,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
   readonly advise: Effect.Effect<PoolAdvice.PoolAdvice>
   readonly #engine: Engine<C, E>
 
-  constructor(engine: Engine<C, E>) {
+  constructor(engine: Engine<C, E>, close: Effect.Effect<void>) {
     super()
     this.#engine = engine
     this.name = engine.options.name
@@ -51,7 +51,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     this.dropExpired = Effect.sync(() => Operations.dropExpired(engine))
     this.clear = Effect.sync(() => Operations.clear(engine))
     this.awaitReady = Borrow.awaitReady(engine)
-    this.close = Operations.close(engine)
+    this.close = close
     this.size = Effect.sync(() => engine.state.open)
     this.stats = Effect.sync(() => snapshot(engine.state, engine.now()))
     this.events = engine.events.events

@@ -1,4 +1,4 @@
-/** All pools of the process that have not closed, and the metrics of all pools so far. */
+/** All pools of the process that have not closed, and their metrics. */
 import type { ConnectionPool } from "../ConnectionPool.js"
 import { globalValue } from "./effect/tag.js"
 import { expose } from "./metrics/effect.js"
@@ -17,16 +17,17 @@ const running = globalValue(
 )
 const sources = globalValue(
   Symbol.for("@socketpool/core/registry/sources"),
-  () => new Map<string, Source>()
+  () => new Map<string, { readonly source: Source; readonly remove: () => void }>()
 )
 
+const keyOf = (name: string, tags: Source["tags"]): string => JSON.stringify([name, tags])
+
 const sourceOf = (name: string, tags: Source["tags"]): Source => {
-  const key = JSON.stringify([name, tags])
+  const key = keyOf(name, tags)
   const known = sources.get(key)
-  if (known !== undefined) return known
+  if (known !== undefined) return known.source
   const source = new Source(name, tags)
-  sources.set(key, source)
-  expose(source)
+  sources.set(key, { source, remove: expose(source) })
   return source
 }
 
@@ -36,16 +37,21 @@ export const enter = (pool: ConnectionPool<any, any>, state: State<any>, tags: S
   running.set(state, { pool, source })
 }
 
+/** Forgets a pool, and the metrics of its name with the last pool of that name. */
 export const leave = (state: State<any>): void => {
-  running.get(state)?.source.leave(state)
+  const source = running.get(state)?.source
   running.delete(state)
+  if (source === undefined || source.leave(state)) return
+  const key = keyOf(source.name, source.tags)
+  sources.get(key)?.remove()
+  sources.delete(key)
 }
 
 export const pools = (): ReadonlyArray<ConnectionPool<any, unknown>> => Array.from(running.values(), ({ pool }) => pool)
 
-export const allSources = (): ReadonlyArray<Source> => [...sources.values()]
+export const allSources = (): ReadonlyArray<Source> => Array.from(sources.values(), ({ source }) => source)
 
-/** Returns `pool-1`, or the next name that no running pool has. Names are reused, so that metrics do not pile up. */
+/** Returns `pool-1`, or the next name that no running pool has. */
 export const freeName = (): string => {
   const taken = new Set(pools().map(({ name }) => name))
   let n = 1

@@ -2,7 +2,9 @@
 import type * as Cause from "effect/Cause"
 import type * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import { printableCause } from "./describe.js"
 import { type Executor, executor, log, monotonicMillis, type Surroundings, wallMillis } from "./effect/fiber.js"
+import { line, quoted } from "./text.js"
 
 import type { AsyncContext } from "./host.js"
 
@@ -30,9 +32,9 @@ export const make = (
 ): PoolRuntime => {
   const { fork, forkQuietly, later } = executor(surroundings, context)
   const logAt = (level: "warn" | "info"): Log => (message, cause, slot) =>
-    void fork(Effect.annotateLogs(log(level, `Pool "${name}": ${message}`, cause), {
+    void fork(Effect.annotateLogs(log(level, `Pool ${quoted(name)}: ${message}`, printableCause(cause)), {
       module: "socketpool",
-      pool: name,
+      pool: line(name),
       ...(slot === undefined ? {} : { connectionId: slot.id })
     }))
   return {

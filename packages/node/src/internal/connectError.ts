@@ -34,11 +34,15 @@ const reasons: Record<string, ConnectError["reason"]> = {
 export const resolverReason = (code: string | undefined): "Dns" | "LocalResources" =>
   reasons[code ?? ""] === "LocalResources" ? "LocalResources" : "Dns"
 
+/** Not `instanceof`: in a realm of its own, as of a test runner, Node's errors are of other classes. */
+const triedBy = (error: object): ReadonlyArray<Tried> =>
+  "errors" in error && Array.isArray(error.errors) ? error.errors : []
+
 type Tried = NodeJS.ErrnoException & { readonly address?: string; readonly port?: number }
 
 /** Converts Node's error. Node reports several tried addresses as an `AggregateError` with an empty message. */
 export const connectError = (error: NodeJS.ErrnoException, address: string): ConnectError => {
-  const tried: ReadonlyArray<Tried> = error instanceof AggregateError ? error.errors : []
+  const tried = triedBy(error)
   const code = error.code ?? tried[0]?.code
   return new ConnectError({
     reason: error.syscall === "getaddrinfo" ? resolverReason(code) : reasons[code ?? ""] ?? "Other",

@@ -11,9 +11,18 @@ import type { UnixConnection } from "../UnixConnection.js"
 import type { NetSession } from "./dial.js"
 import type { NetTransport } from "./netTransport.js"
 
+type Kind = "TcpConnection" | "TlsConnection" | "UnixConnection"
+
+/** A registered symbol: a program may load this package twice, and use one copy's connection with the other. */
+const kind: unique symbol = Symbol.for("@socketpool/node/kind") as any
+
+/** Returns whether a value is a connection over a socket of this kind, of whichever copy of this package. */
+export const isOfKind = (connection: object, wanted: Kind): boolean =>
+  (connection as { readonly [kind]?: Kind })[kind] === wanted
+
 /** A leased connection over a socket. `A` is the type of its addresses. */
 abstract class SocketHandle<S extends net.Socket, A extends Address> extends TransportConnection<NetTransport<S>> {
-  protected abstract get kind(): string
+  abstract get [kind](): Kind
 
   override get localAddress(): A {
     return super.localAddress as A
@@ -28,14 +37,14 @@ abstract class SocketHandle<S extends net.Socket, A extends Address> extends Tra
   }
 
   override toJSON(): unknown {
-    return { ...super.toJSON() as object, _id: `@socketpool/node/${this.kind}` }
+    return { ...super.toJSON() as object, _id: `@socketpool/node/${this[kind]}` }
   }
 }
 
 export class TcpHandle extends SocketHandle<net.Socket, TcpAddress> implements TcpConnection {
   static readonly of = (session: NetSession<TcpHandle>): TcpHandle => new TcpHandle(session)
 
-  protected get kind(): string {
+  get [kind](): "TcpConnection" {
     return "TcpConnection"
   }
 }
@@ -43,7 +52,7 @@ export class TcpHandle extends SocketHandle<net.Socket, TcpAddress> implements T
 export class TlsHandle extends SocketHandle<tls.TLSSocket, TcpAddress> implements TlsConnection {
   static readonly of = (session: NetSession<TlsHandle, tls.TLSSocket>): TlsHandle => new TlsHandle(session)
 
-  protected get kind(): string {
+  get [kind](): "TlsConnection" {
     return "TlsConnection"
   }
 
@@ -64,7 +73,7 @@ export class TlsHandle extends SocketHandle<tls.TLSSocket, TcpAddress> implement
 export class UnixHandle extends SocketHandle<net.Socket, UnixAddress> implements UnixConnection {
   static readonly of = (session: NetSession<UnixHandle>): UnixHandle => new UnixHandle(session)
 
-  protected get kind(): string {
+  get [kind](): "UnixConnection" {
     return "UnixConnection"
   }
 }

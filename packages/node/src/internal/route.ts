@@ -84,15 +84,26 @@ const resolve = (
       if (addresses.length === 0) return dnsError(address, new Error(`lookup returned no address for ${host}`))
       const wrong = addresses.find((one) => typeof one !== "string" || net.isIP(one) === 0)
       if (wrong !== undefined) {
-        return dnsError(address, new Error(`lookup returned ${String(wrong)} for ${host}, which is no IP address`))
+        const isPlain = typeof wrong === "string" && /^[!-~]{1,100}$/.test(wrong)
+        const what = isPlain ? wrong : `a value of type ${typeof wrong}`
+        return dnsError(address, new Error(`lookup returned ${what} for ${host}, which is no IP address`))
       }
       return Effect.succeed(answering(addresses.map((one) => ({ address: one, family: net.isIP(one) }))))
     })
   )
 
+/** A resolver of the user's may fail with anything, such as an object whose getters throw. */
+const codeOf = (cause: unknown): string | undefined => {
+  try {
+    const { code } = cause as { readonly code?: unknown }
+    return typeof code === "string" ? code : undefined
+  } catch {
+    return undefined
+  }
+}
+
 const dnsError = (address: string, cause: unknown): ConnectError => {
-  const given = typeof cause === "object" && cause !== null && "code" in cause ? cause.code : undefined
-  const code = typeof given === "string" ? given : undefined
+  const code = codeOf(cause)
   return failure(resolverReason(code), address, { cause, ...(code === undefined ? {} : { code }) })
 }
 

@@ -13,7 +13,7 @@ import type { SecurityOptions } from "../TlsConnection.js"
 import { bare, unset } from "./bare.js"
 import { failure, tlsError } from "./connectError.js"
 import { dial, type NetSession, sessionOver } from "./dial.js"
-import { TcpHandle, TlsHandle } from "./handles.js"
+import { isOfKind, TcpHandle, TlsHandle } from "./handles.js"
 import * as Options from "./options.js"
 import { tcpRoute } from "./route.js"
 
@@ -176,7 +176,9 @@ export const upgradeHeld = (
 const of = "TlsConnection.upgrade"
 
 const ownConnection: Rule<NetSession<any>> = (value, at) => {
-  const session = value instanceof TcpHandle ? TransportSession.ownSession(value) : undefined
+  const session = typeof value === "object" && value !== null && isOfKind(value, "TcpConnection") ?
+    TransportSession.ownSession(value as TcpHandle) :
+    undefined
   return session ?? at.refuse(value, "one that TcpConnection.open has given, and not upgraded yet")
 }
 

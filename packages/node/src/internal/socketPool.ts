@@ -2,7 +2,8 @@
 import { type Rule, rules, type Table } from "@socketpool/core/Checks"
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
-import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import type { ConnectionPool } from "@socketpool/core/Pool"
+import * as PoolLayer from "@socketpool/core/PoolLayer"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import type { TransportConnection, TransportSession } from "@socketpool/core/TransportSession"
 import * as Config from "effect/Config"
@@ -36,32 +37,40 @@ export const poolOf = <C, H extends C & TransportConnection<any>>(
     name: options.name ?? peer.name,
     attributes: { ...peer.attributes, ...options.attributes },
     open
-    // Borrowers see only the interface; the pool looks a returned connection up by identity.
-  }) as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>
+  })
 
-/** Provides a pool as the `Pool` service, whose users see only a `Connection`. */
-export const layerOf = <C>(
-  pool: Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope>
-): Layer.Layer<Pool> => Layer.scoped(Pool, pool as Effect.Effect<ConnectionPool<any, ConnectError>, never, Scope.Scope>)
+type Make<C, O> = (options: O) => Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope>
+
+/** Provides a pool as the service of a tag. Its opens have deadlines of their own, so they fail with `ConnectError`. */
+export const layerOf = <I, S, C, O extends TransportPool.Options<C>, F extends boolean>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<C, ConnectError>>,
+  make: Make<C, O>,
+  options: O & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> =>
+  PoolLayer.layerOf(tag, make, options) as Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>>
 
 /**
- * Provides a pool with options from the configuration. `make` gets what the table has let through, except that the
- * values are those of the configuration, and are checked once they are known.
+ * Provides a pool with options from the configuration. The table refuses names that are no options; their values are
+ * checked once they are known.
  */
-export const layerConfigOf = <O extends object>(
+export const layerConfigOf = <I, S, C, O extends TransportPool.Options<C>, F extends boolean>(
   of: string,
   table: Table<any>,
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<C, ConnectError>>,
+  make: Make<C, O>,
   config: Config.Config.Wrap<O>,
-  make: (options: O) => Layer.Layer<Pool>
-): Layer.Layer<Pool, ConfigError.ConfigError> =>
-  Layer.unwrapEffect(
+  options: PoolLayer.Options<F> = {}
+): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> => {
+  const layer = (found: O) => layerOf<I, S, C, O, F>(tag, make, { ...found, ...options })
+  return Layer.unwrapEffect(
     Effect.suspend(() => {
-      if (Config.isConfig(config)) return Effect.map(config, make)
+      if (Config.isConfig(config)) return Effect.map(config as Config.Config<O>, layer)
       const wrapped = table.each(rules.optional(configured)).read(of, config)
       const given = Object.fromEntries(Object.entries(wrapped).filter(([, value]) => value !== undefined))
-      return Effect.map(Config.unwrap<O>(given as any), make)
+      return Effect.map(Config.unwrap<O>(given as any), layer)
     })
   )
+}
 
 /**
  * A `Config`, or an object of such, as `Config.unwrap` takes it. Something else may be the secret itself, so that it is

@@ -8,6 +8,8 @@ import * as Context from "effect/Context"
 import * as DefaultServices from "effect/DefaultServices"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
 import * as FiberRef from "effect/FiberRef"
@@ -18,7 +20,7 @@ import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Schedule from "effect/Schedule"
 import type { Scheduler } from "effect/Scheduler"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { type AsyncContext, currentContext, isTimed, quietTimer } from "../host.js"
 
@@ -116,7 +118,9 @@ export const onlyTime = (fiber: Holder, clock: Clock.Clock): Surroundings<never>
   )
 
 /** The tags of `Effect.tagMetrics`. */
-export const metricTags = (surroundings: Surroundings<any>): ReadonlyArray<readonly [key: string, value: string]> =>
+export const metricTags = (
+  surroundings: Pick<Surroundings<never>, "fiberRefs">
+): ReadonlyArray<readonly [key: string, value: string]> =>
   FiberRefs.getOrDefault(surroundings.fiberRefs, FiberRef.currentMetricLabels)
     .map(({ key, value }) => [key, value] as const)
 
@@ -140,7 +144,11 @@ export const executor = (surroundings: Surroundings<never>, context: AsyncContex
   const own = Runtime.make({
     context: surroundings.context,
     fiberRefs: surroundings.fiberRefs,
-    runtimeFlags: RuntimeFlags.enable(surroundings.runtimeFlags, RuntimeFlags.Interruption)
+    runtimeFlags: RuntimeFlags.disable(
+      RuntimeFlags.enable(surroundings.runtimeFlags, RuntimeFlags.Interruption),
+      // Effect counts fibers by the tags of `Effect.tagMetrics`, and never forgets such a series.
+      metricTags(surroundings).length > 0 ? RuntimeFlags.RuntimeMetrics : RuntimeFlags.None
+    )
   })
   const given = FiberRefs.getOrDefault(own.fiberRefs, FiberRef.currentScheduler)
   const scheduler = context === undefined ? given : inContext(given, context)
@@ -173,6 +181,23 @@ const quietly = (clock: Clock.Clock): Clock.Clock => {
 /** Without the span of the place where they were taken: it has ended by the time that they are used. */
 export const withoutSpan = <R>({ context, fiberRefs, runtimeFlags }: Surroundings<R>): Surroundings<R> =>
   Runtime.make({ context: Context.omit(Tracer.ParentSpan)(context as any) as any, fiberRefs, runtimeFlags })
+/**
+ * Makes something that closes with the caller's scope. `make` gets the effect that makes the scope forget it, for when
+ * it has closed before: the scope may stay open for long.
+ */
+export const acquireForgettable = <A>(
+  make: (forget: Effect.Effect<void>) => { readonly value: A; readonly close: Effect.Effect<void> }
+): Effect.Effect<A, never, Scope.Scope> =>
+  Effect.uninterruptible(
+    Effect.flatMap(Effect.scope, (scope) =>
+      Effect.flatMap(Scope.fork(scope, ExecutionStrategy.sequential), (own) => {
+        const forget = Scope.close(own, Exit.void)
+        return Effect.sync(() => make(forget)).pipe(
+          Effect.tapErrorCause(() => forget),
+          Effect.flatMap(({ close, value }) => Effect.as(Scope.addFinalizer(own, close), value))
+        )
+      }))
+  )
 
 // --- Time -----------------------------------------------------------------------------------------------------------
 
@@ -209,3 +234,14 @@ export const isOnlyInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause
 
 /** The first typed failure. */
 export const firstError: <E>(cause: Cause.Cause<E>) => Option<E> = Cause.failureOption
+
+/** Replaces every failure and every defect. */
+export const mapErrors = (cause: Cause.Cause<unknown>, f: (error: unknown) => unknown): Cause.Cause<unknown> =>
+  Cause.match(cause, {
+    onEmpty: Cause.empty as Cause.Cause<unknown>,
+    onFail: (error) => Cause.fail(f(error)),
+    onDie: (defect) => Cause.die(f(defect)),
+    onInterrupt: Cause.interrupt,
+    onSequential: Cause.sequential,
+    onParallel: Cause.parallel
+  })

@@ -18,7 +18,11 @@ export const record = <K extends Schema.Schema.All, V extends Schema.Schema.All>
   value: V
 ): Schema.Record$<K, V> => Schema.Record({ key, value })
 
-export const defect = Schema.Defect
+/** Any value, in another form on the wire. */
+export const anyAs = (codec: {
+  readonly encode: (value: unknown) => unknown
+  readonly decode: (encoded: unknown) => unknown
+}): Schema.Schema<unknown, unknown> => Schema.transform(Schema.Unknown, Schema.Unknown, { strict: true, ...codec })
 
 /** For the construction of errors whose fields are known to be right. */
 export const unchecked = { disableValidation: true } as const

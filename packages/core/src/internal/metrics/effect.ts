@@ -40,18 +40,23 @@ const readingOf = (source: Source, timing: Times): HistogramReading => {
   }
 }
 
-export const expose = (source: Source): void => {
+/** Returns a function that removes the metrics again. */
+export const expose = (source: Source): () => void => {
+  const removals: Array<() => void> = []
   for (const { description, kind, name, series, unit } of counts) {
     for (const line of series) {
       const attributes = attributesOf(source, unit, line.labels)
-      counter({ name, description, attributes, incremental: kind === "Counter" }, () => source.count(line))
+      removals.push(
+        counter({ name, description, attributes, incremental: kind === "Counter" }, () => source.count(line))
+      )
     }
   }
   for (const timing of timings) {
     const { description, name, unit } = timing
-    histogram(
-      { name, description, bounds: boundsInSeconds, attributes: attributesOf(source, unit) },
-      () => readingOf(source, timing)
+    const attributes = attributesOf(source, unit)
+    removals.push(
+      histogram({ name, description, bounds: boundsInSeconds, attributes }, () => readingOf(source, timing))
     )
   }
+  return () => removals.forEach((remove) => remove())
 }

@@ -13,6 +13,8 @@ export type Dimension = "state" | "reason" | "outcome"
 
 /** One line of an instrument. */
 export interface Series {
+  /** The same in every copy of this module. */
+  readonly key: string
   readonly labels: { readonly [D in Dimension]?: string }
   readonly read: (state: State<any>) => number
 }
@@ -26,6 +28,9 @@ export interface Count {
   readonly series: ReadonlyArray<Series>
 }
 
+/** A line without its key. */
+type Line = Omit<Series, "key">
+
 /** Durations in seconds. */
 export interface Times {
   readonly kind: "Histogram"
@@ -37,15 +42,22 @@ export interface Times {
 
 export type Instrument = Count | Times
 
-const one = (read: Series["read"]): Count["series"] => [{ labels: {}, read }]
-
 const count = (
   kind: Count["kind"],
   name: string,
   unit: string,
   description: string,
-  series: Count["series"] | Series["read"]
-): Count => ({ kind, name, unit, description, series: typeof series === "function" ? one(series) : series })
+  lines: ReadonlyArray<Line> | Line["read"]
+): Count => ({
+  kind,
+  name,
+  unit,
+  description,
+  series: (typeof lines === "function" ? [{ labels: {}, read: lines }] : lines).map((line) => ({
+    ...line,
+    key: [name, ...Object.values(line.labels)].join(" ")
+  }))
+})
 
 const times = (name: string, description: string, read: Times["read"]): Times => ({
   kind: "Histogram",

@@ -1,12 +1,16 @@
-/** The metrics of all pools of one name, including pools that have closed. */
+/** The metrics of all pools of one name that run, with the counts of those that have closed meanwhile. */
 import { Histogram } from "../histogram.js"
 import type { State } from "../state.js"
 import { counts, type Series, type Times, timings } from "./instruments.js"
 
 export class Source {
   private readonly states = new Set<State<any>>()
-  /** The counts of pools that have closed. */
-  private readonly past = new Map<Series | Times, number | Histogram>()
+  /**
+   * The counts of pools that have closed while others of the name run on: a sum must not fall. By key, because the next
+   * copy of this module has instruments of its own.
+   */
+  private readonly past = new Map<string, number>()
+  private readonly pastTimes = new Map<string, Histogram>()
 
   constructor(
     readonly name: string,
@@ -18,27 +22,30 @@ export class Source {
     this.states.add(state)
   }
 
-  leave(state: State<any>): void {
-    if (!this.states.delete(state)) return
+  /** Returns whether other pools of the name still run. */
+  leave(state: State<any>): boolean {
+    if (!this.states.delete(state)) return true
+    if (this.states.size === 0) return false
     for (const { kind, series } of counts) {
       if (kind !== "Counter") continue
-      for (const line of series) this.past.set(line, ((this.past.get(line) as number) ?? 0) + line.read(state))
+      for (const line of series) this.past.set(line.key, (this.past.get(line.key) ?? 0) + line.read(state))
     }
     for (const timing of timings) {
-      const sum = (this.past.get(timing) as Histogram) ?? new Histogram()
+      const sum = this.pastTimes.get(timing.name) ?? new Histogram()
       sum.add(timing.read(state))
-      this.past.set(timing, sum)
+      this.pastTimes.set(timing.name, sum)
     }
+    return true
   }
 
   count(series: Series): number {
-    let sum = (this.past.get(series) as number) ?? 0
+    let sum = this.past.get(series.key) ?? 0
     for (const state of this.states) sum += series.read(state)
     return sum
   }
 
   times(timing: Times): Histogram {
-    const past = this.past.get(timing) as Histogram | undefined
+    const past = this.pastTimes.get(timing.name)
     const sum = new Histogram()
     if (past !== undefined) sum.add(past)
     for (const state of this.states) sum.add(timing.read(state))

@@ -1,16 +1,14 @@
 /**
  * The seam to Effect: every name of Effect that another major version spells or means differently. Everything else in
- * this package imports only names that mean the same. This file has fibers, time, deferreds and layers.
+ * this package imports only names that mean the same. This file has fibers, time and deferreds.
  */
 import * as Clock from "effect/Clock"
-import type * as Context from "effect/Context"
 import * as Deferred from "effect/Deferred"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as Layer from "effect/Layer"
 import type { Option } from "effect/Option"
 import * as Scope from "effect/Scope"
 
@@ -56,7 +54,7 @@ export const wallMillis = (clock: Clock.Clock): number => clock.unsafeCurrentTim
 /** The duration that a value stands for, if it stands for one. */
 export const durationOf: (value: unknown) => Option<Duration.Duration> = Duration.decodeUnknown
 
-// --- Deferreds, scopes and layers -----------------------------------------------------------------------------------
+// --- Deferreds and scopes -------------------------------------------------------------------------------------------
 
 export const promise = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.unsafeMake(FiberId.none)
 
@@ -67,8 +65,3 @@ export const provideScope: <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   scope: Scope.Scope
 ) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.extend
-
-export const layerOf: <I, S, E, R>(
-  tag: Context.Tag<I, S>,
-  make: Effect.Effect<S, E, R>
-) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.scoped
