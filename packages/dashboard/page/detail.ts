@@ -98,7 +98,7 @@ export class Detail {
     )
   }
 
-  show(access: { readonly actions: boolean; readonly hasToken: boolean }, now: number): void {
+  show(mayAct: boolean, now: number): void {
     const { pool } = this
     const verdict = verdictOf(pool, now)
     this.element.dataset["tone"] = verdict.tone
@@ -111,8 +111,8 @@ export class Detail {
     this.lifecycle.show(pool)
     this.failures.show(pool)
     this.feed.show(pool)
-    this.leases.show(pool, access.actions && access.hasToken)
-    this.operate.show(access)
+    this.leases.show(pool, mayAct)
+    this.operate.show(mayAct)
     if (pool.snapshot !== undefined) this.showSnapshot(pool.snapshot)
   }
 

@@ -6,7 +6,7 @@ import { setHidden, setText } from "./dom.js"
 import { time } from "./format.js"
 import { type History, type Notice, PoolModel } from "./model.js"
 import { Overview } from "./overview.js"
-import { type Connection, Source, token } from "./source.js"
+import { type Connection, Source } from "./source.js"
 
 /** The most closed pools that stay on the page. */
 const maxClosed = 20
@@ -86,7 +86,7 @@ const show = (): void => {
   setText(status, statusText())
   document.body.dataset["connection"] = connection.state
   const isRejected = connection.state === "unauthorized"
-  access.show(isRejected || history?.actions === true, isRejected)
+  access.show(isRejected)
   const selected = selectedPool()
   // Running pools come first; both kinds are in the order of their numbers.
   const all = [...pools.values()].sort((a, b) => Number(a.isClosed) - Number(b.isClosed) || a.id - b.id)
@@ -97,7 +97,7 @@ const show = (): void => {
     detail = selected === undefined ? undefined : new Detail(selected)
     if (detail !== undefined) main.append(detail.element)
   }
-  detail?.show({ actions: history?.actions === true, hasToken: token.get() !== null }, now)
+  detail?.show(history?.actions === true, now)
   document.title = selected === undefined ? "socketpool" : `${selected.name} – socketpool`
 }
 

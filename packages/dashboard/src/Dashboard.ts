@@ -11,6 +11,7 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { actionRoutes } from "./internal/actionRoutes.js"
+import { guards } from "./internal/auth.js"
 import * as Listen from "./internal/listen.js"
 import { resolve, type Resolved } from "./internal/options.js"
 import { readRoutes } from "./internal/readRoutes.js"
@@ -58,7 +59,10 @@ export interface Options {
 }
 
 const routes = (options: Resolved) =>
-  Effect.map(watch(options), (watch) => HttpRouter.concat(readRoutes(options, watch), actionRoutes(options, watch)))
+  Effect.map(watch(options), (watch) => {
+    const access = guards(options)
+    return HttpRouter.concat(readRoutes(access, watch), actionRoutes(access, watch))
+  })
 
 /**
  * Makes the dashboard as a router, to mount in a server of your own under any prefix. It watches the pools until the
@@ -109,7 +113,7 @@ export const serve = (options: Options = {}): Effect.Effect<{ readonly url: stri
   Effect.gen(function*() {
     const resolved = yield* Effect.sync(() => resolve(options))
     // The server comes before the watch: finalizers run in reverse, and the server closes once the streams have ended.
-    const server = yield* Listen.server
+    const server = yield* Listen.server(resolved)
     const router = yield* routes(resolved)
     const app = Effect.catchTag(router, "RouteNotFound", () => Effect.succeed(notFound))
     return { url: yield* Listen.listen(server, resolved, app) }

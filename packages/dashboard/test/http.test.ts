@@ -196,16 +196,22 @@ describe("access to the read routes", () => {
 
   it.scopedLive("any other address requires the token, except for the page, which holds no data", () =>
     Effect.gen(function*() {
-      const { url } = yield* start({ host: "0.0.0.0", token: Redacted.make("right") })
+      const { url } = yield* start({ host: "0.0.0.0", token: Redacted.make("the-right-token-1") })
       const local = `http://127.0.0.1:${portOf(url)}/`
       expect((yield* ask(local)).status).toBe(200)
       for (const path of reads.slice(1)) {
-        for (const authorization of ["Bearer wrong", "Bearer right right", "Basic right", "right", "Bearer "]) {
+        for (
+          const authorization of [
+            "Bearer the-wrong-token-1",
+            "Bearer the-right-token-1 right",
+            "Basic the-right-token-1"
+          ]
+        ) {
           const { headers, json, status } = yield* ask(local + path, { headers: { authorization } })
           expect([path, status, json._tag, headers["www-authenticate"]]).toEqual([path, 401, "Unauthorized", "Bearer"])
         }
         expect((yield* ask(local + path)).status).toBe(401)
-        const headers = { authorization: "Bearer right", host: "pools.example" }
+        const headers = { authorization: "Bearer the-right-token-1", host: "pools.example" }
         expect((yield* ask(local + path, { headers })).status).toBe(200)
       }
       expect((yield* ask(`${local}api/stream`)).status).toBe(401)

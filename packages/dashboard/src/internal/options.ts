@@ -1,7 +1,9 @@
 /** The defaults and the checks of the options. */
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
+import * as Net from "node:net"
 import type { Options } from "../Dashboard.js"
+import { maxTimerMillis } from "./timer.js"
 
 export const defaults = {
   host: "127.0.0.1",
@@ -9,6 +11,9 @@ export const defaults = {
   interval: "1 second",
   history: "10 minutes"
 } as const
+
+/** The fewest characters of a token. Sixteen random ones take longer to guess than the universe lasts. */
+const minTokenLength = 16
 
 /** The options after the check: all set, durations in milliseconds. */
 export interface Resolved {
@@ -20,8 +25,11 @@ export interface Resolved {
   readonly history: number
 }
 
+const known = Object.keys({ ...defaults, token: undefined } satisfies { readonly [O in keyof Options]-?: unknown })
+
 const show = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
+  if (typeof value === "function") return "a function"
   if (typeof value === "object" && value !== null) return Duration.isDuration(value) ? String(value) : "an object"
   return String(value)
 }
@@ -30,7 +38,12 @@ const reject = (option: string, shown: string, rule: string): never => {
   throw new RangeError(`Dashboard: ${option} must be ${rule}, but is ${shown}`)
 }
 
-const millis = (option: string, value: Duration.DurationInput, least: number, rule: string): number => {
+const millis = (
+  option: string,
+  value: Duration.DurationInput,
+  [least, most]: readonly [least: number, most: number],
+  rule: string
+): number => {
   let decoded: number
   try {
     decoded = Duration.toMillis(value)
@@ -40,30 +53,51 @@ const millis = (option: string, value: Duration.DurationInput, least: number, ru
   // `Duration.decode` silently turns a negative number and NaN into zero.
   const isNumber = typeof value === "number" || typeof value === "bigint"
   const isValid = isNumber ? value >= 0 : !/^\s*-/.test(String(value))
-  return Number.isFinite(decoded) && decoded >= least && isValid ? decoded : reject(option, show(value), rule)
+  return isValid && decoded >= least && decoded <= most ? decoded : reject(option, show(value), rule)
 }
 
-/** True for an address that only this machine can reach, and for a name in a Host header that stands for one. */
+const loopback = new Net.BlockList()
+loopback.addSubnet("127.0.0.0", 8)
+loopback.addAddress("::1", "ipv6")
+
+/** True for an address that only this machine has, in any notation. */
+export const isLoopbackAddress = (address: string): boolean =>
+  Net.isIP(address) !== 0 && loopback.check(address, Net.isIPv6(address) ? "ipv6" : "ipv4")
+
+/** True for a loopback address, and for a name in a Host header that stands for one. */
 export const isLoopback = (host: string): boolean =>
-  /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\]|::ffff:127(\.\d{1,3}){3})$/i.test(host)
+  host.toLowerCase() === "localhost" || isLoopbackAddress(host.replace(/^\[(.*)\]$/, "$1"))
 
 const tokenOf = (token: unknown): Redacted.Redacted<string> | undefined => {
   if (token === undefined) return undefined
   // The value is not shown: it may be the secret itself, passed without `Redacted` by mistake.
   if (!Redacted.isRedacted(token)) return reject("token", "something else (not shown here)", "a Redacted")
   const value = Redacted.value(token)
-  return typeof value === "string" && /^[\x21-\x7e]+$/.test(value) ?
+  return typeof value === "string" && value.length >= minTokenLength && /^[\x21-\x7e]+$/.test(value) ?
     token as Redacted.Redacted<string> :
-    reject("token", "something else (not shown here)", "one or more visible ASCII characters without spaces")
+    reject(
+      "token",
+      "something else (not shown here)",
+      `at least ${minTokenLength} visible ASCII characters without spaces`
+    )
 }
 
 /** Checks the caller's options and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
 export const resolve = (given: Options = {}): Resolved => {
+  if (typeof given !== "object" || given === null) return reject("options", show(given), "an object")
+  const unknown = Object.keys(given).find((key) => !known.includes(key))
+  if (unknown !== undefined) {
+    throw new RangeError(
+      `Dashboard: there is no option ${JSON.stringify(unknown)}; the options are ${known.join(", ")}`
+    )
+  }
   // Takes own properties only, so that a polluted prototype sets no option.
   const options: Options = Object.assign(Object.create(null), given)
   const { history = defaults.history, host = defaults.host, interval = defaults.interval, port = defaults.port } =
     options
-  if (typeof host !== "string" || host === "") reject("host", show(host), "a host name or an address")
+  if (typeof host !== "string" || !/^[^\s\p{Cc}/@]+$/u.test(host)) {
+    reject("host", show(host), "a host name or an address")
+  }
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     reject("port", show(port), "a whole number from 0 to 65535")
   }
@@ -72,11 +106,17 @@ export const resolve = (given: Options = {}): Resolved => {
     reject("token", "missing", `set when host is not a loopback address (host is ${show(host)})`)
   }
   return {
-    host,
+    // Node resolves an IPv6 address in brackets as a name.
+    host: host.replace(/^\[(.*)\]$/, "$1"),
     isLoopback: isLoopback(host),
     port,
     token,
-    interval: millis("interval", interval, 50, "a finite duration of at least 50 milliseconds"),
-    history: millis("history", history, 0, "a finite duration of 0 or more")
+    interval: millis(
+      "interval",
+      interval,
+      [50, maxTimerMillis],
+      `a duration from 50 to ${maxTimerMillis} milliseconds`
+    ),
+    history: millis("history", history, [0, Number.MAX_VALUE], "a finite duration of 0 or more")
   }
 }

@@ -1,0 +1,98 @@
+// Real sockets on a random loopback port, and the watcher by itself.
+import { describe, expect, it } from "@effect/vitest"
+import { Dashboard } from "@socketpool/dashboard"
+import { Effect, Stream, TestClock } from "effect"
+import * as net from "node:net"
+import { resolve } from "../src/internal/options.js"
+import { maxReaders, type Watch, watch } from "../src/internal/watch.js"
+import { Backend } from "./fixtures/backend.js"
+import { ask, follow, until } from "./fixtures/http.js"
+
+/** Opens raw connections, each of which sends `head` and reads nothing. */
+const connections = (url: string, count: number, head = "") =>
+  Effect.acquireRelease(
+    Effect.sync(() =>
+      Array.from({ length: count }, () => {
+        const socket = net.connect(Number(new URL(url).port), "127.0.0.1")
+        socket.on("error", () => {}).once("connect", () => socket.write(head))
+        if (head !== "") socket.pause()
+        return socket
+      })
+    ),
+    (sockets) => Effect.sync(() => sockets.forEach((socket) => socket.destroy()))
+  )
+
+describe("connections", () => {
+  const heads = [
+    ["that send nothing", ""],
+    ["whose heads do not end", "GET / HTTP/1.1\r\nhost: localhost\r\n"],
+    ["whose bodies do not end", "POST /api/pools/1/clear HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\n\r\n{"]
+  ] as const
+
+  it.scopedLive.each(heads)(
+    "%s take at most 128 descriptors and shut nobody out",
+    ([, head]) =>
+      Effect.gen(function*() {
+        const { url } = yield* Dashboard.serve({ port: 0 })
+        const sockets = yield* connections(url, 400, head)
+        sockets.forEach((socket) => socket.resume())
+        yield* until(() => sockets.filter(({ destroyed, readableEnded }) => !destroyed && !readableEnded).length <= 128)
+        expect((yield* ask(`${url}api/pools`)).status).toBe(200)
+      })
+  )
+})
+
+/** Adds a reader that goes on reading, or stops after its first frame. */
+const reader = (watch: Watch, cut: () => void, isStuck = false) =>
+  Effect.gen(function*() {
+    const frames = yield* watch.subscribe(cut)
+    if (frames === undefined) return false
+    let hasRead = false
+    yield* Effect.forkScoped(Stream.runForEach(frames, () => {
+      hasRead = true
+      return isStuck ? Effect.never : Effect.void
+    }))
+    while (!hasRead) yield* Effect.yieldNow()
+    return true
+  })
+
+const full = (stuck: ReadonlyArray<number>) =>
+  Effect.gen(function*() {
+    const watching = yield* watch(resolve({ interval: "50 millis" }))
+    const cut: Array<number> = []
+    for (let i = 0; i < maxReaders; i++) yield* reader(watching, () => cut.push(i), stuck.includes(i))
+    return { cut, watching }
+  })
+
+describe("a stream with as many readers as it serves", () => {
+  it.scopedLive("cuts the one that has read nothing for longest, and no other", () =>
+    Effect.gen(function*() {
+      yield* new Backend().pool()
+      const { cut, watching } = yield* full([9, 40])
+      yield* Effect.repeat(reader(watching, () => {}), { until: (isAdded) => isAdded })
+      expect(cut).toEqual([9])
+      yield* Effect.repeat(reader(watching, () => {}), { until: (isAdded) => isAdded })
+      expect(cut).toEqual([9, 40])
+      expect(yield* reader(watching, () => {})).toBe(false)
+    }))
+
+  it.scoped("cuts the one of longest standing after a minute, for the system may hide that it reads nothing", () =>
+    Effect.gen(function*() {
+      const { cut, watching } = yield* full([])
+      yield* TestClock.adjust("59 seconds")
+      expect(yield* reader(watching, () => {})).toBe(false)
+      yield* TestClock.adjust("1 second")
+      expect(yield* reader(watching, () => {})).toBe(true)
+      expect(cut).toEqual([0])
+    }))
+
+  it.scoped("cuts the connection of that one", () =>
+    Effect.gen(function*() {
+      const { url } = yield* Dashboard.serve({ port: 0 })
+      const [oldest] = yield* Effect.all(Array.from({ length: maxReaders }, () => follow(`${url}api/stream`)))
+      expect((yield* ask(`${url}api/stream`)).status).toBe(503)
+      yield* TestClock.adjust("1 minute")
+      expect((yield* follow(`${url}api/stream`)).status).toBe(200)
+      yield* Effect.promise(() => oldest!.closed)
+    }))
+})
