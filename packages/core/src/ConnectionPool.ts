@@ -12,7 +12,7 @@ import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { PoolLease } from "./PoolLease.js"
-import type { PoolStats } from "./PoolStats.js"
+import type { PoolStats, PoolTimes } from "./PoolStats.js"
 
 /**
  * The brand of every pool that `Pool.make` makes.
@@ -177,6 +177,12 @@ export interface ConnectionPool<C, E = never> extends EffectPool.Pool<C, E | Bor
 
   /** A snapshot of the pool's counts and times, all of one moment. */
   readonly stats: Effect.Effect<PoolStats>
+
+  /**
+   * The times that the pool has measured so far, counted in buckets. `summaryBetween` of two of them gives the
+   * percentiles of the time in between.
+   */
+  readonly times: Effect.Effect<PoolTimes>
 
   /**
    * The pool's events from the moment of subscription until it has closed. At most 1,024 are kept for a slow

@@ -54,7 +54,7 @@ const make = <C, E = never, R = never>(
         const open = within(resolved.open, around)
         const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
         const pool = new ConnectionPoolImpl(engine)
-        Registry.enter(pool, engine.state, metricTags(around))
+        Registry.enter(pool, engine.state, () => engine.now(), metricTags(around))
         Operations.start(engine)
         return pool
       }),

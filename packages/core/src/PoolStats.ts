@@ -5,6 +5,7 @@
  */
 import * as Schema from "effect/Schema"
 import { literals, record } from "./internal/effect/schema.js"
+import * as Histogram from "./internal/histogram.js"
 
 /**
  * The reason why a pool closed a connection.
@@ -94,6 +95,62 @@ export const TimeSummary = Schema.Struct({
 export type TimeSummary = typeof TimeSummary.Type
 
 /**
+ * Durations of one kind, counted in buckets. Use two of them to summarize the time in between, with `summaryBetween`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TimeBuckets {
+  /** The number of durations. */
+  readonly count: number
+  /** Their sum, in milliseconds. */
+  readonly totalMillis: number
+  readonly maxMillis: number
+  /** The number of durations in each bucket; empty before the first measurement. */
+  readonly counts: ReadonlyArray<number>
+}
+
+/**
+ * The times of a pool, counted in buckets.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface PoolTimes {
+  /** The waits of borrowers for the leases they got; 0 without a wait. */
+  readonly waitTime: TimeBuckets
+  /** The hold times of leases that have ended. */
+  readonly useTime: TimeBuckets
+  /** The durations of opens that gave a connection. */
+  readonly openTime: TimeBuckets
+}
+
+/**
+ * Summarizes the durations that a pool measured between two moments, for example in the last minute. `stats` covers the
+ * whole life of the pool, in which an hour of trouble disappears. The maximum is an upper bound, like the percentiles.
+ *
+ * @example
+ * ```ts
+ * import { Pool, summaryBetween } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.gen(function*() {
+ *   const pool = yield* Pool.make({ open: Effect.succeed("a connection") })
+ *   const before = yield* pool.times
+ *   yield* pool.use(() => Effect.void)
+ *   const after = yield* pool.times
+ *   return summaryBetween(before.waitTime, after.waitTime).p99Millis
+ * })
+ *
+ * Effect.runPromise(Effect.scoped(program))
+ * ```
+ *
+ * @since 0.2.0
+ * @category summaries
+ */
+export const summaryBetween: (earlier: TimeBuckets, later: TimeBuckets) => TimeSummary = Histogram.summaryBetween
+
+/**
  * A snapshot of one pool. It always adds up: `opened` − the sum of `closed` = `idle` + `inUse` + `closing`, and
  * `opening` + `idle` + `inUse` + `closing` ≤ `maxConnections` (after a `resize` to less, once the surplus leases have
  * come back and their connections have closed).
@@ -124,6 +181,11 @@ export const PoolStats = Schema.Struct({
   pending: Schema.Number,
   /** Holders that wait for another connection after `reconnect`. */
   reconnecting: Schema.Number,
+  /**
+   * The time that the longest-waiting borrower, or holder that reconnects, has been waiting, in milliseconds; 0 if none
+   * waits.
+   */
+  oldestWaitMillis: Schema.Number,
   /** Connections opened so far. */
   opened: Schema.Number,
   /**

@@ -2,6 +2,7 @@
 import type { LeaseHolder } from "../PoolLease.js"
 import { fiberNumber } from "./effect/fiber.js"
 import { withoutLinks } from "./help.js"
+import { spanLabel } from "./spanLabel.js"
 import type { Lease } from "./state.js"
 
 /** Returns the name, code and message of a connector's error. Its other fields may hold secrets. */
@@ -17,7 +18,7 @@ export const describeError = (error: unknown): string => {
 /** Returns the holder of a lease and the time held so far. */
 export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => ({
   fiber: `#${fiberNumber(lease.holder)}`,
-  ...(lease.span?._tag === "Span" ? { span: lease.span.name } : {}),
+  ...(lease.span?._tag === "Span" ? { span: spanLabel(lease.span) } : {}),
   heldMillis: Math.round(now - lease.since)
 })
 

@@ -3,6 +3,7 @@ import type { ConnectionPool } from "@socketpool/core/Pool"
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import type { PoolStats } from "@socketpool/core/PoolStats"
 import type { PoolHistory } from "../History.js"
+import { errorText } from "./errorText.js"
 import { valuesOf } from "./row.js"
 
 /** Keeps the last `capacity` items. */
@@ -25,13 +26,8 @@ class RingBuffer<A> {
   }
 }
 
-/** The longest error text that is kept, in characters: a connector's message has no limit of its own. */
-const maxErrorLength = 2_000
-
-const truncated = (event: PoolEvent): PoolEvent =>
-  event._tag === "OpenFailed" && event.error.length > maxErrorLength ?
-    { ...event, error: `${event.error.slice(0, maxErrorLength)}…` } :
-    event
+const readable = (event: PoolEvent): PoolEvent =>
+  event._tag === "OpenFailed" ? { ...event, error: errorText(event.error) } : event
 
 export class PoolRecord {
   /** The time of the last row, in milliseconds since 1970. */
@@ -51,7 +47,7 @@ export class PoolRecord {
 
   /** Keeps a notice and returns it as the stream sends it. */
   addNotice(event: PoolEvent): PoolEvent & { readonly id: number } {
-    const notice = truncated(event)
+    const notice = readable(event)
     this.notices.push(notice)
     if (notice._tag === "OpenFailed" || notice._tag === "Exhausted") this.failures.push(notice)
     return { id: this.id, ...notice }

@@ -6,6 +6,7 @@
  */
 import { BorrowFailure, CloseReason } from "../../PoolStats.js"
 import type { Histogram } from "../histogram.js"
+import { oldestWait } from "../snapshot.js"
 import type { State } from "../state.js"
 
 /** A dimension in addition to the pool's name. */
@@ -14,7 +15,9 @@ export type Dimension = "state" | "reason" | "outcome"
 /** One line of an instrument. */
 export interface Series {
   readonly labels: { readonly [D in Dimension]?: string }
-  readonly read: (state: State<any>) => number
+  readonly read: (state: State<any>, now: number) => number
+  /** Joins the values of pools of one name: their sum, or the highest. */
+  readonly join: (a: number, b: number) => number
 }
 
 export interface Count {
@@ -37,7 +40,9 @@ export interface Times {
 
 export type Instrument = Count | Times
 
-const one = (read: Series["read"]): Count["series"] => [{ labels: {}, read }]
+const sum = (a: number, b: number): number => a + b
+
+const one = (read: Series["read"], join: Series["join"] = sum): Count["series"] => [{ labels: {}, read, join }]
 
 const count = (
   kind: Count["kind"],
@@ -59,8 +64,8 @@ const idle = (state: State<any>): number => state.idle.length + state.expiring.l
 
 export const counts: ReadonlyArray<Count> = [
   count("UpDownCounter", "db.client.connection.count", "{connection}", "Open connections, idle and in use.", [
-    { labels: { state: "idle" }, read: idle },
-    { labels: { state: "used" }, read: (state) => state.inUse }
+    { labels: { state: "idle" }, read: idle, join: sum },
+    { labels: { state: "used" }, read: (state) => state.inUse, join: sum }
   ]),
   count(
     "UpDownCounter",
@@ -89,6 +94,13 @@ export const counts: ReadonlyArray<Count> = [
     "{request}",
     "Requests that wait for a connection.",
     (state) => state.pending
+  ),
+  count(
+    "UpDownCounter",
+    "socketpool.pending.oldest_age",
+    "s",
+    "The time that the longest-waiting request has been waiting; the longest of pools of one name.",
+    one((state, now) => oldestWait(state, now) / 1_000, Math.max)
   ),
   count(
     "Counter",
@@ -131,16 +143,17 @@ export const counts: ReadonlyArray<Count> = [
     "socketpool.connection.closed",
     "{connection}",
     "Connections closed, by reason.",
-    CloseReason.literals.map((reason) => ({ labels: { reason }, read: (state) => state.closed[reason] }))
+    CloseReason.literals.map((reason) => ({ labels: { reason }, read: (state) => state.closed[reason], join: sum }))
   ),
   count("Counter", "socketpool.acquire", "{request}", "Requests for a connection that have ended, by outcome.", [
-    { labels: { outcome: "Immediate" }, read: (state) => state.acquired - state.waited },
-    { labels: { outcome: "Waited" }, read: (state) => state.waited },
+    { labels: { outcome: "Immediate" }, read: (state) => state.acquired - state.waited, join: sum },
+    { labels: { outcome: "Waited" }, read: (state) => state.waited, join: sum },
     ...BorrowFailure.literals.map((outcome) => ({
       labels: { outcome },
-      read: (state: State<any>) => state.failed[outcome]
+      read: (state: State<any>) => state.failed[outcome],
+      join: sum
     })),
-    { labels: { outcome: "Cancelled" }, read: (state) => state.cancelled }
+    { labels: { outcome: "Cancelled" }, read: (state) => state.cancelled, join: sum }
   ]),
   count("UpDownCounter", "socketpool.lease.held", "{lease}", "Leases that are held.", (state) => state.leased),
   count(
@@ -188,3 +201,5 @@ export const bounds: ReadonlyArray<number> = [
   5_000,
   10_000
 ]
+
+export const boundsInSeconds: ReadonlyArray<number> = bounds.map((millis) => millis / 1_000)

@@ -4,7 +4,8 @@ import type { State } from "../state.js"
 import { counts, type Series, type Times, timings } from "./instruments.js"
 
 export class Source {
-  private readonly states = new Set<State<any>>()
+  /** The states of running pools, each with the pool's clock. */
+  private readonly states = new Map<State<any>, () => number>()
   /** The counts of pools that have closed. */
   private readonly past = new Map<Series | Times, number | Histogram>()
 
@@ -14,15 +15,19 @@ export class Source {
     readonly tags: ReadonlyArray<readonly [key: string, value: string]>
   ) {}
 
-  enter(state: State<any>): void {
-    this.states.add(state)
+  enter(state: State<any>, now: () => number): void {
+    this.states.set(state, now)
   }
 
   leave(state: State<any>): void {
-    if (!this.states.delete(state)) return
+    const now = this.states.get(state)
+    if (now === undefined) return
+    this.states.delete(state)
     for (const { kind, series } of counts) {
       if (kind !== "Counter") continue
-      for (const line of series) this.past.set(line, ((this.past.get(line) as number) ?? 0) + line.read(state))
+      for (const line of series) {
+        this.past.set(line, line.join((this.past.get(line) as number) ?? 0, line.read(state, now())))
+      }
     }
     for (const timing of timings) {
       const sum = (this.past.get(timing) as Histogram) ?? new Histogram()
@@ -32,16 +37,16 @@ export class Source {
   }
 
   count(series: Series): number {
-    let sum = (this.past.get(series) as number) ?? 0
-    for (const state of this.states) sum += series.read(state)
-    return sum
+    let value = (this.past.get(series) as number) ?? 0
+    for (const [state, now] of this.states) value = series.join(value, series.read(state, now()))
+    return value
   }
 
   times(timing: Times): Histogram {
     const past = this.past.get(timing) as Histogram | undefined
     const sum = new Histogram()
     if (past !== undefined) sum.add(past)
-    for (const state of this.states) sum.add(timing.read(state))
+    for (const state of this.states.keys()) sum.add(timing.read(state))
     return sum
   }
 }
