@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { literals, record } from "./internal/effect/schema.js"
+import { literals, numberOrZero, record } from "./internal/effect/schema.js"
 import * as Histogram from "./internal/histogram.js"
 
 /**
@@ -185,7 +185,7 @@ export const PoolStats = Schema.Struct({
    * The time that the longest-waiting borrower, or holder that reconnects, has been waiting, in milliseconds; 0 if none
    * waits.
    */
-  oldestWaitMillis: Schema.Number,
+  oldestWaitMillis: numberOrZero,
   /** Connections opened so far. */
   opened: Schema.Number,
   /**

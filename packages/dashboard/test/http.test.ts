@@ -98,6 +98,7 @@ describe("the read routes", () => {
         inUse: 1,
         opening: 0,
         pending: 0,
+        oldestWait: 0,
         maxConnections: 3,
         acquired: 2,
         failed: 0,

@@ -177,7 +177,8 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       yield* Effect.promise(async () => {
         await page.fill("#token", token)
         await page.press("#token", "Enter")
-        await page.waitForFunction("document.querySelector('#resize-max')?.value === '3'")
+        await page.locator("#resize-max").waitFor()
+        expect(await page.inputValue("#resize-max")).toBe("3")
         await page.fill("#resize-max", "7")
         await page.click("[data-action=resize]")
       })

@@ -45,17 +45,21 @@ type AnyPool = ConnectionPool<any, unknown>
 
 const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 
-const snapshotOf = ({ id, pool }: PoolRecord): Effect.Effect<PoolSnapshot> =>
-  Effect.map(
-    Effect.all([pool.stats, pool.leases]),
-    ([stats, leases]) => ({
+const snapshotOf = (record: PoolRecord): Effect.Effect<PoolSnapshot> => {
+  const { figures, id, pool } = record
+  return Effect.map(
+    Effect.all([figures, pool.leases]),
+    ([{ recent, stats }, leases]) => ({
       id,
       name: pool.name,
       stats,
+      recent,
+      ...(record.openFailure === undefined ? {} : { openFailure: record.openFailure }),
       leases: leases.slice(0, maxLeases),
       advice: PoolAdvice.advise({ stats, concurrency: pool.concurrency })
     })
   )
+}
 
 export class Watch {
   private readonly records = new Map<AnyPool, PoolRecord>()
@@ -113,7 +117,8 @@ export class Watch {
       const record = this.records.get(pool)
       // Timers fire late now and then; without half an interval of tolerance every second row would be skipped.
       if (record === undefined || at - record.lastAt < this.rowMillis - this.options.interval / 2) continue
-      record.addRow(at, yield* pool.stats)
+      const { recent, stats } = yield* record.figures
+      record.addRow(at, stats, recent)
     }
     // Builds no snapshot without a reader.
     if (this.readers.size === 0) return
