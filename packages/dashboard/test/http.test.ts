@@ -143,6 +143,16 @@ describe("the read routes", () => {
       expect(text).toContain("db_client_connection_max{pool_name=\"measured\"} 200")
     }))
 
+  it.scopedLive("the metrics cover the pools and have the buckets that the option chooses", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start({ metrics: { pools: (name) => name === "one", buckets: [0.01, 1] } })
+      for (const name of ["one", "two"]) yield* new Backend().pool({ name })
+      const { text } = yield* ask(`${url}metrics`)
+      expect(text).not.toContain("two")
+      const buckets = text.match(/use_time_seconds_bucket.*le="(.*)"/g)?.map((line) => /le="(.*)"/.exec(line)![1])
+      expect(buckets).toEqual(["0.01", "1", "+Inf"])
+    }))
+
   it.scopedLive("any other path answers 404 without a stack trace", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
@@ -225,6 +235,7 @@ describe("mounted in another server", () => {
       const dashboard = yield* Dashboard.router({ interval: "50 millis" })
       const App = HttpRouter.empty.pipe(
         Prometheus.route("/prom"),
+        Prometheus.route("/some", { pools: () => false }),
         HttpRouter.mount("/ops/pools", dashboard),
         HttpServer.serve()
       )
@@ -232,7 +243,9 @@ describe("mounted in another server", () => {
         Layer.provideMerge(App, NodeHttpServer.layerServer(() => http.createServer(), { port: 0, host: "127.0.0.1" }))
       )
       const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server)
-      for (const path of ["/ops/pools", "/ops/pools/", "/ops/pools/api/pools", "/ops/pools/metrics", "/prom"]) {
+      for (
+        const path of ["/ops/pools", "/ops/pools/", "/ops/pools/api/pools", "/ops/pools/metrics", "/prom", "/some"]
+      ) {
         expect([path, (yield* ask(url + path)).status]).toEqual([path, 200])
       }
       expect((yield* ask(`${url}/api/pools`)).status).toBe(404)

@@ -8,7 +8,7 @@ const defectOf = (options: unknown) =>
     return Cause.squash(cause) as RangeError
   })
 
-const wrong: ReadonlyArray<readonly [options: object, message: string]> = [
+const wrong: ReadonlyArray<readonly [options: object, message: unknown]> = [
   [{ host: "" }, "Dashboard: host must be a host name or an address, but is \"\""],
   [{ port: -1 }, "Dashboard: port must be a whole number from 0 to 65535, but is -1"],
   [{ port: 1.5 }, "Dashboard: port must be a whole number from 0 to 65535, but is 1.5"],
@@ -35,7 +35,11 @@ const wrong: ReadonlyArray<readonly [options: object, message: string]> = [
     { host: "localhost\0.evil.test" },
     "Dashboard: host must be a host name or an address, but is \"localhost\\u0000.evil.test\""
   ],
-  [{ prot: 80 }, "Dashboard: there is no option \"prot\"; the options are host, port, interval, history, token"],
+  [
+    { prot: 80 },
+    "Dashboard: there is no option \"prot\"; the options are host, port, interval, history, token, metrics"
+  ],
+  [{ metrics: { buckets: [3] } }, expect.stringContaining("buckets must be one of 0.00001")],
   [{ history: -5 }, "Dashboard: history must be a finite duration of 0 or more, but is -5"],
   [{ history: "soon" }, "Dashboard: history must be a finite duration of 0 or more, but is \"soon\""],
   [{ history: NaN }, "Dashboard: history must be a finite duration of 0 or more, but is NaN"],
@@ -52,7 +56,7 @@ describe("options", () => {
       Effect.gen(function*() {
         const defect = yield* defectOf({ port: 0, ...options })
         expect(defect).toBeInstanceOf(RangeError)
-        expect(defect.message).toBe(message)
+        expect(defect.message).toEqual(message)
       })
   )
 

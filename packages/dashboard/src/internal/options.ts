@@ -3,6 +3,7 @@ import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 import * as Net from "node:net"
 import type { Options } from "../Dashboard.js"
+import type * as Prometheus from "../Prometheus.js"
 import { maxTimerMillis } from "./timer.js"
 
 export const defaults = {
@@ -23,9 +24,12 @@ export interface Resolved {
   readonly token: Redacted.Redacted<string> | undefined
   readonly interval: number
   readonly history: number
+  readonly metrics: Prometheus.Options
 }
 
-const known = Object.keys({ ...defaults, token: undefined } satisfies { readonly [O in keyof Options]-?: unknown })
+const known = Object.keys(
+  { ...defaults, token: undefined, metrics: undefined } satisfies { readonly [O in keyof Options]-?: unknown }
+)
 
 const show = (value: unknown): string => {
   if (typeof value === "string") return JSON.stringify(value)
@@ -93,8 +97,13 @@ export const resolve = (given: Options = {}): Resolved => {
   }
   // Takes own properties only, so that a polluted prototype sets no option.
   const options: Options = Object.assign(Object.create(null), given)
-  const { history = defaults.history, host = defaults.host, interval = defaults.interval, port = defaults.port } =
-    options
+  const {
+    history = defaults.history,
+    host = defaults.host,
+    interval = defaults.interval,
+    metrics = {},
+    port = defaults.port
+  } = options
   if (typeof host !== "string" || !/^[^\s\p{Cc}/@]+$/u.test(host)) {
     reject("host", show(host), "a host name or an address")
   }
@@ -117,6 +126,8 @@ export const resolve = (given: Options = {}): Resolved => {
       [50, maxTimerMillis],
       `a duration from 50 to ${maxTimerMillis} milliseconds`
     ),
-    history: millis("history", history, [0, Number.MAX_VALUE], "a finite duration of 0 or more")
+    history: millis("history", history, [0, Number.MAX_VALUE], "a finite duration of 0 or more"),
+    // Checked where the text is made.
+    metrics
   }
 }

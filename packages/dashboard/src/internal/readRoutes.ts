@@ -35,11 +35,11 @@ const stream = (watch: Watch) =>
           })))
   )
 
-export const readRoutes = ({ page: known, reader }: Guards, watch: Watch) =>
+export const readRoutes = ({ page: known, reader }: Guards, watch: Watch, metrics: Prometheus.Options) =>
   HttpRouter.empty.pipe(
     HttpRouter.get("/", known(Effect.succeed(page))),
     HttpRouter.get("/api/pools", reader(Effect.map(watch.snapshot, (snapshot) => jsonResponse(snapshot)))),
     HttpRouter.get("/api/history", reader(Effect.map(watch.history, (history) => jsonResponse(history)))),
     HttpRouter.get("/api/stream", reader(stream(watch))),
-    HttpRouter.get("/metrics", reader(Effect.map(Prometheus.response, withSecurityHeaders)))
+    HttpRouter.get("/metrics", reader(Effect.map(Prometheus.responseWith(metrics), withSecurityHeaders)))
   )
