@@ -63,7 +63,7 @@ export class Overview {
             { scope: "row" },
             button(name, { class: "link", title: name, "data-choose": id }, () => select(id))
           ),
-          el("td", { class: "state" }),
+          el("td", { class: "state" }, el("span", { "aria-hidden": "true" }), " ", el("span", { class: "word" })),
           ...heads.slice(2).map((head) => el("td", { class: "number", "data-head": head }))
         ),
       (row, judged) => this.update(row, judged)
@@ -120,7 +120,8 @@ export class Overview {
     row.classList.toggle("selected", isSelected)
     row.querySelector("button")!.setAttribute("aria-current", String(isSelected))
     const [, state, inUse, idle, pending, oldest, maximum, leases, wait] = row.children as HTMLCollectionOf<HTMLElement>
-    setText(state!, `${symbol[verdict.tone]} ${verdict.word}`)
+    setText(state!.firstElementChild!, symbol[verdict.tone])
+    setText(state!.lastElementChild!, verdict.word)
     const { stats } = pool
     if (stats === undefined) return
     setValue(inUse!, count(stats.inUse), stats.inUse)
