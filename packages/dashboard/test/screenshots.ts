@@ -72,7 +72,6 @@ const program = Effect.scoped(Effect.gen(function*() {
   yield* Effect.all([shoot("outage-dark", 1280, 900, "dark"), shoot("phone-dark", 390, 844, "dark")], {
     concurrency: 2
   })
-  if (!isDraft) return
   yield* draft("outage")
   const tenants = yield* Effect.forEach(
     Array.from({ length: 48 }, (_, i) => `tcp://orders-replica-${i}.eu-central-1.internal.example:5432`),
@@ -80,6 +79,8 @@ const program = Effect.scoped(Effect.gen(function*() {
   )
   for (const tenant of tenants) yield* borrower(tenant, 20, 400)
   for (let i = 0; i < 9; i++) yield* Effect.forkScoped(Effect.exit(tenants[30]!.use(() => Effect.never)))
+  yield* Effect.sleep("6 seconds")
+  yield* shoot("many-light", 1280, 900, "light")
   yield* draft("51-pools")
 }))
 
