@@ -12,7 +12,8 @@ import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
 import type { PoolLease } from "./PoolLease.js"
-import type { PoolStats, PoolTimes } from "./PoolStats.js"
+import type { PoolStats } from "./PoolStats.js"
+import type { PoolTimes } from "./PoolTimes.js"
 
 /**
  * The brand of every pool that `Pool.make` makes.

@@ -1,7 +1,7 @@
 // Real sockets on a random loopback port, and the watcher by itself.
 import { describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
-import { Effect, Stream, TestClock } from "effect"
+import { Deferred, Effect, Stream, TestClock } from "effect"
 import * as net from "node:net"
 import { resolve } from "../src/internal/options.js"
 import { maxReaders, type Watch, watch } from "../src/internal/watch.js"
@@ -47,12 +47,12 @@ const reader = (watch: Watch, cut: () => void, isStuck = false) =>
   Effect.gen(function*() {
     const frames = yield* watch.subscribe(cut)
     if (frames === undefined) return false
-    let hasRead = false
-    yield* Effect.forkScoped(Stream.runForEach(frames, () => {
-      hasRead = true
-      return isStuck ? Effect.never : Effect.void
-    }))
-    while (!hasRead) yield* Effect.yieldNow()
+    const hasRead = yield* Deferred.make<void>()
+    yield* Effect.forkScoped(
+      Stream.runForEach(frames, () =>
+        Effect.zipRight(Deferred.succeed(hasRead, undefined), isStuck ? Effect.never : Effect.void))
+    )
+    yield* Deferred.await(hasRead)
     return true
   })
 

@@ -1,6 +1,7 @@
 /** Statistics and leases, computed from the state. */
 import type { LeaseHolder, PoolLease } from "../PoolLease.js"
-import type { PoolStats, PoolTimes } from "../PoolStats.js"
+import type { PoolStats } from "../PoolStats.js"
+import type { PoolTimes } from "../PoolTimes.js"
 import { holderOf } from "./describe.js"
 import type { Holder, State } from "./state.js"
 

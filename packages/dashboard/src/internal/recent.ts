@@ -1,5 +1,6 @@
 /** The last minute of a pool: differences of its counts, which cover its whole life. */
-import { type PoolStats, type PoolTimes, summaryBetween, type TimeBuckets } from "@socketpool/core/PoolStats"
+import type { PoolStats, TimeBuckets } from "@socketpool/core/PoolStats"
+import { type PoolTimes, summaryBetween } from "@socketpool/core/PoolTimes"
 import type { Recent } from "../Snapshot.js"
 
 /** The time that is covered, in milliseconds. */
