@@ -45,6 +45,14 @@ export const response: Effect.Effect<HttpServerResponse.HttpServerResponse> = Ef
  * Responds as `response` does, for some pools or with fewer buckets. A wrong option throws a `RangeError` that names the
  * option, the value and the rule.
  *
+ * @example
+ * ```ts
+ * import { HttpRouter } from "@effect/platform"
+ * import { Prometheus } from "@socketpool/dashboard"
+ *
+ * export const app = HttpRouter.get(HttpRouter.empty, "/metrics", Prometheus.responseWith({ buckets: [0.01, 0.1, 1] }))
+ * ```
+ *
  * @since 0.2.0
  * @category responses
  */
