@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
 import { Deferred, Effect, Stream, TestClock } from "effect"
 import * as net from "node:net"
+import * as Listen from "../src/internal/listen.js"
 import { resolve } from "../src/internal/options.js"
 import { maxReaders, type Watch, watch } from "../src/internal/watch.js"
 import { Backend } from "./fixtures/backend.js"
@@ -40,6 +41,22 @@ describe("connections", () => {
         expect((yield* ask(`${url}api/pools`)).status).toBe(200)
       })
   )
+
+  it.scopedLive("take no more, also when each of them waits for an answer", () =>
+    Effect.gen(function*() {
+      const options = resolve({ port: 0 })
+      const server = yield* Listen.server(options)
+      const url = yield* Listen.listen(server, options, Effect.never)
+      let requests = 0
+      server.on("request", () => requests++)
+      // One after the other, so that none waits without a request.
+      for (let i = 1; i <= 128; i++) {
+        yield* connections(url, 1, "GET / HTTP/1.1\r\nhost: localhost\r\n\r\n")
+        yield* until(() => requests === i)
+      }
+      const [last] = yield* connections(url, 1)
+      yield* until(() => last!.destroyed || last!.readableEnded)
+    }))
 })
 
 /** Adds a reader that goes on reading, or stops after its first frame. */
