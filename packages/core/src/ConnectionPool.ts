@@ -14,6 +14,7 @@ import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClo
 import type { PoolEvent } from "./PoolEvent.js"
 import type { PoolLease } from "./PoolLease.js"
 import type { PoolStats } from "./PoolStats.js"
+import type { PoolTimes } from "./PoolTimes.js"
 
 /**
  * The brand of every pool that `Pool.make` makes.
@@ -187,6 +188,12 @@ export interface ConnectionPool<out C, out E = never> extends EffectPool.Pool<C,
 
   /** A snapshot of the pool's counts and times, all of one moment. */
   readonly stats: Effect.Effect<PoolStats>
+
+  /**
+   * The times that the pool has measured so far, counted in buckets. `summaryBetween` of two of them gives the
+   * percentiles of the time in between.
+   */
+  readonly times: Effect.Effect<PoolTimes>
 
   /**
    * The pool's events from the moment of subscription until it has closed. At most 1,024 are kept for a slow

@@ -63,7 +63,7 @@ const make = <C, E = never, R = never>(
       const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
       const close = Operations.close(engine)
       const pool = new ConnectionPoolImpl(engine, Effect.andThen(close, forget))
-      Registry.enter(pool, engine.state, metricTags(around))
+      Registry.enter(pool, engine.state, () => engine.now(), metricTags(around))
       Operations.start(engine)
       return { value: pool, close }
     })

@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import { literals, record } from "./internal/effect/schema.js"
+import { literals, numberOrZero, record } from "./internal/effect/schema.js"
 
 /**
  * The reason why a pool closed a connection.
@@ -94,6 +94,22 @@ export const TimeSummary = Schema.Struct({
 export type TimeSummary = typeof TimeSummary.Type
 
 /**
+ * Durations of one kind, counted in buckets. Use two of them to summarize the time in between, with `summaryBetween`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TimeBuckets {
+  /** The number of durations. */
+  readonly count: number
+  /** Their sum, in milliseconds. */
+  readonly totalMillis: number
+  readonly maxMillis: number
+  /** The number of durations in each bucket; empty before the first measurement. */
+  readonly counts: ReadonlyArray<number>
+}
+
+/**
  * A snapshot of one pool. It always adds up: `opened` − the sum of `closed` = `idle` + `inUse` + `closing`, and
  * `opening` + `idle` + `inUse` + `closing` ≤ `maxConnections` (after a `resize` to less, once the surplus leases have
  * come back and their connections have closed).
@@ -124,6 +140,11 @@ export const PoolStats = Schema.Struct({
   pending: Schema.Number,
   /** Holders that wait for another connection after `reconnect`. */
   reconnecting: Schema.Number,
+  /**
+   * The time that the longest-waiting borrower, or holder that reconnects, has been waiting, in milliseconds; 0 if none
+   * waits.
+   */
+  oldestWaitMillis: numberOrZero,
   /** Connections opened so far. */
   opened: Schema.Number,
   /**

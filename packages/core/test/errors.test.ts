@@ -46,6 +46,7 @@ const stats: PoolStats = {
   leased: 2,
   pending: 7,
   reconnecting: 0,
+  oldestWaitMillis: 0,
   opened: 10,
   openFailed: 3,
   closed: {

@@ -44,6 +44,7 @@ const stats: PoolStats = {
   leased: 1,
   pending: 0,
   reconnecting: 0,
+  oldestWaitMillis: 0,
   opened: 1,
   openFailed: 0,
   closed: Object.fromEntries(CloseReason.literals.map((reason) => [reason, 0])) as PoolStats["closed"],

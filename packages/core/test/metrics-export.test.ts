@@ -79,7 +79,7 @@ describe("exported by @effect/opentelemetry", () => {
           [["idle", 1], ["used", 1]]
         )
         const ours = [...found].filter(([instrument]) => /^(db\.client|socketpool)\./.test(instrument))
-        assert.strictEqual(ours.length, 19)
+        assert.strictEqual(ours.length, 20)
         for (const [, { descriptor }] of ours) assert.isNotEmpty(descriptor.description)
         yield* pool.release(lent)
       })

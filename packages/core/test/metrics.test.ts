@@ -35,6 +35,7 @@ const expected = (stats: PoolStats): Record<string, number> => ({
   "db.client.connection.idle.min": stats.minConnections,
   "db.client.connection.max": stats.maxConnections,
   "db.client.connection.pending_requests": stats.pending + stats.reconnecting,
+  "socketpool.pending.oldest_age": stats.oldestWaitMillis / 1_000,
   "db.client.connection.timeouts": stats.timedOut,
   "db.client.connection.create_time": stats.openTime.count,
   "db.client.connection.wait_time": stats.waitTime.count,

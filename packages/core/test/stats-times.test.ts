@@ -1,4 +1,5 @@
 import { assert, describe, it } from "@effect/vitest"
+import { summaryBetween } from "@socketpool/core"
 import { Effect, Fiber, FiberId, TestClock } from "effect"
 import { forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
@@ -136,5 +137,65 @@ describe("stats", () => {
       yield* Fiber.join(moving)
       yield* Fiber.join(waiter)
       assert.strictEqual((yield* pool.stats).reconnecting, 0)
+    }))
+
+  it.scoped("tell how long the oldest waiter has been waiting, also one that reconnects", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1, acquireTimeout: "1 minute" }, {
+        open: (attempt) => attempt === 2 ? { slow: "4 seconds" } : "ok"
+      })
+      const oldest = Effect.map(pool.stats, ({ oldestWaitMillis }) => oldestWaitMillis)
+      assert.strictEqual(yield* oldest, 0)
+      const connection = yield* pool.acquire
+      const first = yield* forkSettled(pool.use(() => Effect.never))
+      yield* TestClock.adjust("3 seconds")
+      const second = yield* forkSettled(pool.use(() => Effect.never))
+      yield* TestClock.adjust("2 seconds")
+      assert.strictEqual(yield* oldest, 5_000)
+      yield* Fiber.interrupt(first)
+      assert.strictEqual(yield* oldest, 2_000)
+      yield* Fiber.interrupt(second)
+      assert.strictEqual(yield* oldest, 0)
+      yield* forkSettled(pool.reconnect(connection))
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual([(yield* pool.stats).reconnecting, yield* oldest], [1, 3_000])
+    }))
+})
+
+describe("times", () => {
+  it.scoped("tell the percentiles of the time between two moments", () =>
+    Effect.gen(function*() {
+      const { pool } = yield* setup({ maxConnections: 1 })
+      const hold = (millis: number) =>
+        Effect.gen(function*() {
+          const fiber = yield* forkSettled(pool.use(() => Effect.sleep(millis)))
+          yield* TestClock.adjust(millis)
+          yield* Fiber.join(fiber)
+        })
+      const before = yield* pool.times
+      assert.deepStrictEqual(before.useTime.counts, [])
+      for (let i = 0; i < 10; i++) yield* hold(5_000)
+      const bad = yield* pool.times
+      for (let i = 0; i < 10; i++) yield* hold(10)
+      const after = yield* pool.times
+      const { useTime } = yield* pool.stats
+      assert.deepStrictEqual(summaryBetween(before.useTime, after.useTime), useTime)
+      assert.strictEqual(useTime.p95Millis, 5_000)
+      assert.deepStrictEqual(summaryBetween(bad.useTime, after.useTime), {
+        count: 10,
+        totalMillis: 100,
+        maxMillis: 10,
+        p50Millis: 10,
+        p95Millis: 10,
+        p99Millis: 10
+      })
+      assert.deepStrictEqual(summaryBetween(after.useTime, after.useTime), {
+        count: 0,
+        totalMillis: 0,
+        maxMillis: 0,
+        p50Millis: 0,
+        p95Millis: 0,
+        p99Millis: 0
+      })
     }))
 })

@@ -34,6 +34,7 @@ describe("stats", () => {
         leased: 0,
         pending: 0,
         reconnecting: 0,
+        oldestWaitMillis: 0,
         opened: 0,
         openFailed: 0,
         closed: closedNone,

@@ -1,5 +1,5 @@
 /** The token field: takes the token, keeps it for this tab, and forgets it. */
-import { button, el, setHidden, setText } from "./dom.js"
+import { button, el, setHidden } from "./dom.js"
 import { token } from "./source.js"
 
 export class Access {
@@ -13,10 +13,10 @@ export class Access {
   })
   private readonly form: HTMLElement
   private readonly stored: HTMLElement
-  private readonly label = el("label", { for: "token" }, "Token")
 
   constructor(onChange: () => void) {
-    const form = el("form", { class: "row" }, this.label, this.input, el("button", { type: "submit" }, "Use"))
+    const label = el("label", { for: "token" }, "Token required")
+    const form = el("form", { class: "row" }, label, this.input, el("button", { type: "submit" }, "Use"))
     form.addEventListener("submit", (event) => {
       event.preventDefault()
       if (this.input.value === "") return
@@ -38,11 +38,10 @@ export class Access {
     this.element = el("div", { class: "access" }, this.form, this.stored)
   }
 
-  show(isNeeded: boolean, isRejected: boolean): void {
+  show(isRejected: boolean): void {
     const hasToken = token.get() !== null && !isRejected
-    setHidden(this.element, !isNeeded)
+    setHidden(this.element, !isRejected && !hasToken)
     setHidden(this.form, hasToken)
     setHidden(this.stored, !hasToken)
-    setText(this.label, isRejected ? "Token required" : "Token for actions")
   }
 }

@@ -182,17 +182,20 @@ export const charts: ReadonlyArray<ChartOptions> = [
   },
   ...(["wait", "use"] as const).map((what): ChartOptions => ({
     title: what === "wait" ? "Wait for a connection" : "Use of a connection",
-    note: "Mean since the previous sample; percentiles since the pool was made.",
+    note: "Mean since the previous sample; percentiles of the last minute.",
     lines: [
+      ...(what === "wait" ?
+        [{ key: "oldestWait", label: "oldest, now", color: "--in-use", width: 1, isStepped: true } as const] :
+        []),
       {
         key: `${what}Mean`,
         label: "mean",
         color: what === "wait" ? "--pending" : "--in-use",
         isFilled: true
       },
-      { key: `${what}P50`, label: "p50 overall", color: "--idle", width: 1.5 },
-      { key: `${what}P95`, label: "p95 overall", color: "--opening", dash: [6, 4], width: 1.5 },
-      { key: `${what}P99`, label: "p99 overall", color: "--cap", dash: [2, 3], width: 1.5 }
+      { key: `${what}P50`, label: "p50, 1 min", color: "--idle", width: 1.5 },
+      { key: `${what}P95`, label: "p95, 1 min", color: "--opening", dash: [6, 4], width: 1.5 },
+      { key: `${what}P99`, label: "p99, 1 min", color: "--cap", dash: [2, 3], width: 1.5 }
     ],
     format: (value) => value === null ? "–" : value >= 1_000 ? `${round(value / 1_000)} s` : `${round(value)} ms`,
     minTop: 1

@@ -3,11 +3,11 @@ import { total } from "../src/internal/row.js"
 import { Chart, charts } from "./charts.js"
 import { el, setHidden, setText, setValue } from "./dom.js"
 import { Feed } from "./feed.js"
-import { count, duration, millis, percent, plural, rate } from "./format.js"
+import { count, duration, millis, none, percent, plural, rate } from "./format.js"
 import { Leases } from "./leases.js"
 import type { PoolModel, PoolStats } from "./model.js"
 import { Operate } from "./operate.js"
-import { Failures, lifecycleCounts, outcomeCounts } from "./tables.js"
+import { FailureTable, lifecycleCounts, outcomeCounts } from "./tables.js"
 import { announcement, symbol, verdictOf } from "./verdict.js"
 
 interface Figure {
@@ -23,13 +23,20 @@ const figures: ReadonlyArray<Figure> = [
   { key: "idle", label: "idle", color: "--idle", of: (_, { idle }) => idle, format: count },
   { key: "opening", label: "opening", color: "--opening", of: (_, { opening }) => opening, format: count },
   { key: "pending", label: "pending", color: "--pending", of: (_, { pending }) => pending, format: count },
-  { key: "maxConnections", label: "maximum", color: "--cap", of: (_, stats) => stats.maxConnections, format: count },
+  { key: "closing", label: "closing", color: "--cap", of: (_, { closing }) => closing, format: count },
+  { key: "maxConnections", label: "maximum", of: (_, stats) => stats.maxConnections, format: count },
   { key: "acquired", label: "leases", of: (pool) => pool.recentRate(({ acquired }) => acquired), format: rate },
   {
     key: "failed",
     label: "failed",
     of: (pool) => pool.recentRate(({ failed }) => total(failed)),
     format: rate
+  },
+  {
+    key: "oldestWait",
+    label: "oldest wait",
+    of: (_, { oldestWaitMillis, pending, reconnecting }) => pending + reconnecting === 0 ? null : oldestWaitMillis,
+    format: (value) => value === null ? none : duration(value)
   },
   { key: "waitMean", label: "mean wait", of: (pool) => pool.recentMean(({ waitTime }) => waitTime), format: millis }
 ]
@@ -47,7 +54,7 @@ export class Detail {
   private readonly charts = charts.map((options) => new Chart(options))
   private readonly outcomes = outcomeCounts()
   private readonly lifecycle = lifecycleCounts()
-  private readonly failures = new Failures()
+  private readonly failures = new FailureTable()
   private readonly feed = new Feed()
   private readonly advice = el("ul", { class: "advice" })
   private readonly suggested = el("p", { class: "note" })
@@ -98,9 +105,9 @@ export class Detail {
     )
   }
 
-  show(access: { readonly actions: boolean; readonly hasToken: boolean }, now: number): void {
+  show(mayAct: boolean): void {
     const { pool } = this
-    const verdict = verdictOf(pool, now)
+    const verdict = verdictOf(pool)
     this.element.dataset["tone"] = verdict.tone
     this.element.dataset["state"] = pool.isClosed ? "closed" : "running"
     setText(this.badge, `${symbol[verdict.tone]} ${verdict.word}`)
@@ -111,8 +118,8 @@ export class Detail {
     this.lifecycle.show(pool)
     this.failures.show(pool)
     this.feed.show(pool)
-    this.leases.show(pool, access.actions && access.hasToken)
-    this.operate.show(access)
+    this.leases.show(pool, mayAct)
+    this.operate.show(mayAct)
     if (pool.snapshot !== undefined) this.showSnapshot(pool.snapshot)
   }
 

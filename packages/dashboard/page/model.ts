@@ -2,6 +2,7 @@
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import type { PoolStats } from "@socketpool/core/PoolStats"
 import type { History, PoolHistory } from "../src/History.js"
+import { Failures, isFailure } from "../src/internal/failures.js"
 import { type Column, columns, named, type Row, valuesOf } from "../src/internal/row.js"
 import type { PoolSnapshot } from "../src/Snapshot.js"
 
@@ -25,7 +26,6 @@ export interface Point extends Omit<Row, "failed"> {
 /** The time that the rates in tables cover, in milliseconds. */
 export const recentMillis = 10_000
 const maxNotices = 200
-const maxFailures = 20
 
 const pointOf = (row: Row, before: Row = row): Point => {
   const delta = (column: Column): number => row[column] - before[column]
@@ -51,12 +51,7 @@ export class PoolModel {
   points: Array<Point> = []
   /** Newest first. */
   notices: Array<PoolEvent> = []
-  /** Newest first. */
-  failures: Array<PoolEvent> = []
-  /** The last failed open, unless one has succeeded since. */
-  openFailure: Extract<PoolEvent, { readonly _tag: "OpenFailed" }> | undefined
-  /** The time since which requests have been waiting without a break, in milliseconds since 1970. */
-  pendingSince: number | undefined
+  failures = new Failures()
   private lastRow: Row | undefined
   private recent: Array<{ readonly at: number; readonly stats: PoolStats }> = []
 
@@ -73,22 +68,20 @@ export class PoolModel {
   restore(history: History, past: PoolHistory): void {
     this.points = []
     this.lastRow = undefined
-    this.pendingSince = undefined
     for (const values of past.rows) {
       this.addRow(named(history.columns, values))
     }
     this.notices = []
-    this.openFailure = undefined
-    // Failures come first: they reach further back.
-    for (const event of past.failures) this.updateState(event)
     for (const event of past.notices) this.addNotice(event)
-    this.failures = [...past.failures].reverse()
+    this.failures = new Failures(past.failures)
   }
 
   addSnapshot(at: number, snapshot: PoolSnapshot, keepMillis: number): void {
     this.snapshot = snapshot
     this.isClosed = false
-    if (this.lastRow === undefined || at > this.lastRow.at) this.addRow(named(columns, valuesOf(at, snapshot.stats)))
+    if (this.lastRow === undefined || at > this.lastRow.at) {
+      this.addRow(named(columns, valuesOf(at, snapshot.stats, snapshot.recent)))
+    }
     while (this.points.length > 2 && this.points[0]!.at * 1_000 < at - Math.max(keepMillis, 60_000)) this.points.shift()
     this.recent.push({ at, stats: snapshot.stats })
     while (this.recent.length > 2 && this.recent[1]!.at <= at - recentMillis) this.recent.shift()
@@ -97,21 +90,20 @@ export class PoolModel {
   addNotice(event: PoolEvent): void {
     this.notices.unshift(event)
     this.notices.length = Math.min(this.notices.length, maxNotices)
-    this.updateState(event)
-    if (event._tag === "OpenFailed" || event._tag === "Exhausted") {
-      this.failures.unshift(event)
-      this.failures.length = Math.min(this.failures.length, maxFailures)
-    }
+    if (isFailure(event)) this.failures.add(event)
+    if (event._tag === "Draining") this.isDraining = true
+    if (event._tag === "PoolClosed") this.isClosed = true
+  }
+
+  /** The time that the recent counts cover, in milliseconds; at most about 10 seconds. */
+  get recentSpan(): number {
+    return (this.recent.at(-1)?.at ?? 0) - (this.recent[0]?.at ?? 0)
   }
 
   /** Returns the rate per second of a count over the last 10 seconds; null before the second snapshot. */
   recentRate(of: (stats: PoolStats) => number): number | null {
     const increase = this.recentCount(of)
-    const first = this.recent[0]
-    const last = this.recent.at(-1)
-    return increase === null || first === undefined || last === undefined
-      ? null
-      : increase / (last.at - first.at) * 1_000
+    return increase === null ? null : increase / this.recentSpan * 1_000
   }
 
   /** Returns the increase of a count over the last 10 seconds; null before the second snapshot. */
@@ -127,17 +119,8 @@ export class PoolModel {
     return times > 0 ? this.recentCount((stats) => of(stats).totalMillis)! / times : null
   }
 
-  private updateState(event: PoolEvent): void {
-    if (event._tag === "OpenFailed") this.openFailure = event
-    if (event._tag === "Opened") this.openFailure = undefined
-    if (event._tag === "Draining") this.isDraining = true
-    if (event._tag === "PoolClosed") this.isClosed = true
-  }
-
   private addRow(row: Row): void {
     this.points.push(pointOf(row, this.lastRow))
     this.lastRow = row
-    if (row.pending > 0) this.pendingSince ??= row.at
-    else this.pendingSince = undefined
   }
 }

@@ -12,8 +12,8 @@ export class Operate {
   private readonly hint = el("p", { class: "note" })
 
   constructor(private readonly pool: PoolModel) {
-    const min = el("input", { id: "resize-min", type: "number", min: 0, inputmode: "numeric", size: 6 })
-    const max = el("input", { id: "resize-max", type: "number", min: 1, inputmode: "numeric", size: 6 })
+    const min = el("input", { id: "resize-min", type: "number", min: 0, max: 1_000_000, inputmode: "numeric", size: 6 })
+    const max = el("input", { id: "resize-max", type: "number", min: 1, max: 1_000_000, inputmode: "numeric", size: 6 })
     this.size = { min, max }
     const form = el(
       "form",
@@ -54,24 +54,19 @@ export class Operate {
     void this.run(act(this.pool.id, "drop", { connectionId }), `Connection ${connectionId} was dropped.`)
   }
 
-  show(access: { readonly actions: boolean; readonly hasToken: boolean }): void {
-    const { stats } = this.pool
+  show(mayAct: boolean): void {
+    const { isClosed, stats } = this.pool
     // Fills the fields once, so that it does not overwrite the operator's input.
     if (!this.isFilled && stats !== undefined) {
       this.isFilled = true
       this.size.min.value = String(stats.minConnections)
       this.size.max.value = String(stats.maxConnections)
     }
-    const mayAct = access.actions && access.hasToken && !this.pool.isClosed
-    setHidden(this.controls, !mayAct)
-    setHidden(this.hint, mayAct)
+    setHidden(this.controls, !mayAct || isClosed)
+    setHidden(this.hint, mayAct && !isClosed)
     setText(
       this.hint,
-      this.pool.isClosed ?
-        "The pool is closed." :
-        access.actions ?
-        "Enter the token at the top of the page to drop, clear and resize." :
-        "Start the dashboard with a token to drop, clear and resize from here."
+      isClosed ? "The pool is closed." : "Start the dashboard with a token to drop, clear and resize from here."
     )
   }
 

@@ -5,8 +5,8 @@ import { Detail } from "./detail.js"
 import { setHidden, setText } from "./dom.js"
 import { time } from "./format.js"
 import { type History, type Notice, PoolModel } from "./model.js"
-import { Overview } from "./overview.js"
-import { type Connection, Source, token } from "./source.js"
+import { Overview, worstFirst } from "./overview.js"
+import { type Connection, Source } from "./source.js"
 
 /** The most closed pools that stay on the page. */
 const maxClosed = 20
@@ -75,29 +75,28 @@ const statusText = (): string => {
   }
 }
 
-const selectedPool = (): PoolModel | undefined => {
+/** The pool that the address names, or else the one that was the worst when the first was shown. */
+const selectedPool = (worst: PoolModel | undefined): PoolModel | undefined => {
   const [, id] = /^#pool-(\d+)$/.exec(location.hash) ?? []
-  const all = [...pools.values()]
-  return pools.get(Number(id)) ?? all.find(({ isClosed }) => !isClosed) ?? all[0]
+  const shown = detail?.pool
+  return pools.get(Number(id)) ?? (shown === undefined || shown.isClosed ? worst : pools.get(shown.id) ?? worst)
 }
 
 const show = (): void => {
-  const now = seenAt ?? Date.now()
   setText(status, statusText())
   document.body.dataset["connection"] = connection.state
   const isRejected = connection.state === "unauthorized"
-  access.show(isRejected || history?.actions === true, isRejected)
-  const selected = selectedPool()
-  // Running pools come first; both kinds are in the order of their numbers.
-  const all = [...pools.values()].sort((a, b) => Number(a.isClosed) - Number(b.isClosed) || a.id - b.id)
-  overview.show(all, selected?.id, now)
+  access.show(isRejected)
+  const judged = worstFirst(pools.values())
+  const selected = selectedPool(judged[0]?.pool)
+  overview.show(judged, selected?.id)
   setHidden(empty, selected !== undefined || seenAt === undefined)
   if (detail?.pool !== selected) {
     detail?.destroy()
     detail = selected === undefined ? undefined : new Detail(selected)
     if (detail !== undefined) main.append(detail.element)
   }
-  detail?.show({ actions: history?.actions === true, hasToken: token.get() !== null }, now)
+  detail?.show(history?.actions === true)
   document.title = selected === undefined ? "socketpool" : `${selected.name} – socketpool`
 }
 

@@ -30,6 +30,9 @@ export interface Listener {
   readonly onConnection: (connection: Connection) => void
 }
 
+/** The longest time of a timer, in milliseconds. A browser takes a longer one for 0. */
+const maxTimerMillis = 2 ** 31 - 1
+
 class Unauthorized extends Error {}
 
 const get = async (path: string, signal: AbortSignal): Promise<Response> => {
@@ -90,7 +93,7 @@ export class Source {
     const history: History = await (await get("api/history", signal)).json()
     this.listener.onHistory(history)
     // A dead connection may report no error; then the snapshots stop.
-    const silenceMillis = Math.max(5_000, 4 * history.intervalMillis)
+    const silenceMillis = Math.min(maxTimerMillis, Math.max(5_000, 4 * history.intervalMillis))
     let silenceTimer: ReturnType<typeof setTimeout> | undefined
     const restartTimer = () => {
       clearTimeout(silenceTimer)

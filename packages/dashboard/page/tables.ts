@@ -1,4 +1,5 @@
-/** The tables of counts: requests by outcome, connections opened and closed, and the last errors. */
+/** The tables of counts: requests by outcome, connections opened and closed, and errors by kind. */
+import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import { total } from "../src/internal/row.js"
 import { el, setHidden, setText, setValue, table } from "./dom.js"
 import { count, millis, percent, rate, time } from "./format.js"
@@ -103,41 +104,46 @@ export const outcomeCounts = () => new Counts("Requests by outcome", "Outcome", 
 
 export const lifecycleCounts = () => new Counts("Connections opened and closed", "Event", lifecycle, false)
 
-/** The table of the last failed opens and requests. */
-export class Failures {
+const textOf = (event: PoolEvent): string => {
+  if (event._tag === "OpenFailed") return event.error
+  return event._tag === "Exhausted" ? `${event.reason}, after ${millis(event.waitedMillis)}` : ""
+}
+
+/** The table of failed opens and requests, one row for each kind, the latest first. */
+export class FailureTable {
   readonly box: HTMLElement
   private readonly body: HTMLElement
-  private shown: unknown = undefined
+  private shown: string | undefined
 
   constructor() {
-    const { body, box } = table("Last errors", ["Time", "Error", "Details"], { class: "failures" })
+    const { body, box } = table("Errors by kind, latest first", ["Last", "Count", "Error", "Details"], {
+      class: "failures"
+    })
     this.box = box
     this.body = body
   }
 
   show({ failures }: PoolModel): void {
-    const newest = `${failures.length} ${failures[0]?.at} ${failures[0]?._tag}`
-    if (newest === this.shown) return
-    this.shown = newest
-    const rows = failures.map((event) =>
+    const groups = [...failures.toArray()].reverse()
+    const state = groups.map((group) => `${group.count} ${group.at}`).join()
+    if (state === this.shown) return
+    this.shown = state
+    const rows = groups.map((group) =>
       el(
         "tr",
-        { "data-failure": event._tag },
-        el("td", { class: "time" }, time(event.at)),
-        el("td", {}, event._tag === "OpenFailed" ? "open failed" : "exhausted"),
+        { "data-failure": group._tag },
+        el("td", { class: "time" }, time(group.at)),
         el(
           "td",
-          { class: "long" },
-          event._tag === "OpenFailed" ?
-            `connection ${event.connectionId}: ${event.error}` :
-            event._tag === "Exhausted" ?
-            `${event.reason}, after ${millis(event.waitedMillis)}` :
-            ""
-        )
+          { class: "number", "data-times": group.count, title: `since ${time(group.firstAt)}` },
+          `${count(group.count)} ×`
+        ),
+        el("td", {}, group._tag === "OpenFailed" ? "open failed" : "exhausted"),
+        el("td", { class: "long" }, textOf(group))
       )
     )
     this.body.replaceChildren(
-      ...(rows.length > 0 ? rows : [el("tr", {}, el("td", { colspan: 3, class: "nothing" }, "None so far."))])
+      ...(rows.length > 0 ? rows : [el("tr", {}, el("td", { colspan: 4, class: "nothing" }, "None so far."))])
     )
   }
 }

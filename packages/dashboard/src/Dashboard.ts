@@ -11,11 +11,13 @@ import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import { actionRoutes } from "./internal/actionRoutes.js"
+import { guards } from "./internal/auth.js"
 import * as Listen from "./internal/listen.js"
 import { resolve, type Resolved } from "./internal/options.js"
 import { readRoutes } from "./internal/readRoutes.js"
 import { errorResponse } from "./internal/responses.js"
 import { watch } from "./internal/watch.js"
+import type * as Prometheus from "./Prometheus.js"
 
 /**
  * The options of `serve`, `router` and `layer`. A wrong value is a defect (`RangeError`) that names the option, the
@@ -28,9 +30,10 @@ export interface Options {
   /**
    * Sets the address to listen on. Default: 127.0.0.1, which only this machine can reach.
    *
-   * On a loopback address everyone on the machine can read, and requests under names other than localhost, 127.0.0.1
-   * and [::1] are refused. On any other address a `token` is required, for reading too. With `router`, set the address
-   * that your server listens on.
+   * While it is a loopback address, the dashboard answers only to requests from this machine, by the address of the
+   * socket, and under the names localhost, 127.0.0.1 and [::1]. Without a `token` everyone on the machine can read then,
+   * and a request that a proxy passed on is refused. On any other address a `token` is required. With `router`, set the
+   * address that your server listens on.
    */
   readonly host?: string
 
@@ -38,14 +41,16 @@ export interface Options {
   readonly port?: number
 
   /**
-   * Sets the bearer token that drop, clear and resize require, as `Authorization: Bearer …`. It is never logged or
-   * returned. Use at least 32 random characters. Default: none, and then the dashboard is read-only.
+   * Sets the bearer token that reading, drop, clear and resize require, as `Authorization: Bearer …`. Only the page
+   * itself, which holds no data, needs none. It has at least 16 visible ASCII characters; use 32 random ones. It is
+   * never logged or returned. Wrong tokens are answered ever more slowly, and logged. Default: none, and then the
+   * dashboard is read-only.
    */
   readonly token?: Redacted.Redacted<string>
 
   /**
-   * Sets how often the dashboard samples the pools and sends a snapshot to each reader. At least 50 milliseconds.
-   * Default: 1 second.
+   * Sets how often the dashboard samples the pools and sends a snapshot to each reader, from 50 to 2,147,483,647
+   * milliseconds (25 days). Default: 1 second.
    */
   readonly interval?: Duration.DurationInput
 
@@ -55,15 +60,22 @@ export interface Options {
    * minutes.
    */
   readonly history?: Duration.DurationInput
+
+  /** Chooses the pools and the buckets of `GET /metrics`, as `Prometheus.route` does. Default: all of both. */
+  readonly metrics?: Prometheus.Options
 }
 
 const routes = (options: Resolved) =>
-  Effect.map(watch(options), (watch) => HttpRouter.concat(readRoutes(options, watch), actionRoutes(options, watch)))
+  Effect.map(watch(options), (watch) => {
+    const access = guards(options)
+    return HttpRouter.concat(readRoutes(access, watch, options.metrics), actionRoutes(access, watch))
+  })
 
 /**
  * Makes the dashboard as a router, to mount in a server of your own under any prefix. It watches the pools until the
  * scope closes. Set `host` to the address that your server listens on: while it is a loopback address, the dashboard
- * refuses requests under other names.
+ * refuses requests from other machines and under other names, so without options it shows nothing to a network. Limit
+ * the connections and the times of your server yourself, as `serve` does.
  *
  * @example
  * ```ts
@@ -86,8 +98,9 @@ export const router = (options: Options = {}): Effect.Effect<HttpRouter.HttpRout
 const notFound = errorResponse(404, "RouteNotFound", "Nothing is at this path; the page is at /.")
 
 /**
- * Serves the dashboard until the scope closes. It does not keep the process alive. Closing ends the streams of readers
- * and does not wait for them. Fails with `ServeError` when it cannot listen, for example because the port is taken.
+ * Serves the dashboard until the scope closes. It does not keep the process alive. It takes at most 128 connections,
+ * and waits 5 seconds for the head of a request and 10 seconds for all of it. Closing ends the streams of readers and
+ * does not wait for them. Fails with `ServeError` when it cannot listen, for example because the port is taken.
  *
  * @example
  * ```ts
@@ -109,7 +122,7 @@ export const serve = (options: Options = {}): Effect.Effect<{ readonly url: stri
   Effect.gen(function*() {
     const resolved = yield* Effect.sync(() => resolve(options))
     // The server comes before the watch: finalizers run in reverse, and the server closes once the streams have ended.
-    const server = yield* Listen.server
+    const server = yield* Listen.server(resolved)
     const router = yield* routes(resolved)
     const app = Effect.catchTag(router, "RouteNotFound", () => Effect.succeed(notFound))
     return { url: yield* Listen.listen(server, resolved, app) }

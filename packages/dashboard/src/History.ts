@@ -8,14 +8,33 @@ import * as Schema from "effect/Schema"
 import { columns } from "./internal/row.js"
 
 /**
- * The names of the figures in a row of `PoolHistory`, in order. `at` is in milliseconds since 1970, `wait…` and `use…`
- * are in milliseconds, and `waitCount` and `useCount` count them. `failed` is the sum over all reasons. The others are
- * as in `PoolStats`.
+ * The names of the figures in a row of `PoolHistory`, in order. `at` is in milliseconds since 1970, `wait…`, `use…` and
+ * `oldestWait` are in milliseconds, and `waitCount` and `useCount` count them. The percentiles are those of the minute
+ * before, and 0 if nothing was measured in it. `failed` is the sum over all reasons. The others are as in
+ * `PoolStats`.
  *
  * @since 0.1.0
  * @category models
  */
 export const historyColumns: ReadonlyArray<string> = columns
+
+/**
+ * The failures of one kind: the last of them, their number, and the time of the first in milliseconds since 1970. Failed
+ * opens are of one kind if their errors differ in numbers alone, exhausted requests if they have one reason.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const FailureGroup = Schema.extend(
+  PoolEvent,
+  Schema.Struct({ count: Schema.Number, firstAt: Schema.Number })
+)
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type FailureGroup = typeof FailureGroup.Type
 
 /**
  * The past of one pool.
@@ -31,8 +50,8 @@ export const PoolHistory = Schema.Struct({
   rows: Schema.Array(Schema.Array(Schema.Number)),
   /** The last 200 notices, oldest first. */
   notices: Schema.Array(PoolEvent),
-  /** The last 20 `OpenFailed` and `Exhausted` notices, oldest first; other notices do not push them out. */
-  failures: Schema.Array(PoolEvent)
+  /** The last 20 kinds of `OpenFailed` and `Exhausted` notices, the latest last. */
+  failures: Schema.Array(FailureGroup)
 })
 
 /**

@@ -13,6 +13,17 @@ import * as Effect from "effect/Effect"
 const contentType = "text/plain; version=0.0.4; charset=utf-8"
 
 /**
+ * The options of `responseWith` and `route`: `pools`, a function that chooses pools by name, and `buckets`, the bounds of
+ * histograms in seconds. Use them when the text of many pools is too long: a pool has about 95 lines, 60 of them buckets.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type Options = PoolMetrics.PrometheusOptions
+
+const respond = (body: string): HttpServerResponse.HttpServerResponse => HttpServerResponse.text(body, { contentType })
+
+/**
  * Responds with the metrics of all pools of the process at this moment, in Prometheus' text format. Never fails.
  *
  * @example
@@ -28,27 +39,50 @@ const contentType = "text/plain; version=0.0.4; charset=utf-8"
  */
 export const response: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.map(
   PoolMetrics.prometheus,
-  (body) => HttpServerResponse.text(body, { contentType })
+  respond
 )
 
 /**
- * Adds a route with the metrics of all pools to a router. It requires no token: everyone who can reach the server can
- * read the pools' names and figures.
+ * Responds as `response` does, for some pools or with fewer buckets. A wrong option throws a `RangeError` that names the
+ * option, the value and the rule.
+ *
+ * @example
+ * ```ts
+ * import { HttpRouter } from "@effect/platform"
+ * import { Prometheus } from "@socketpool/dashboard"
+ *
+ * export const app = HttpRouter.get(HttpRouter.empty, "/metrics", Prometheus.responseWith({ buckets: [0.01, 0.1, 1] }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category responses
+ */
+export const responseWith = (options: Options): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
+  Effect.map(PoolMetrics.prometheusWith(options), respond)
+
+/**
+ * Adds a route with the metrics of all pools to a router, or of those that the options choose. It requires no token:
+ * everyone who can reach the server can read the pools' names and figures.
  *
  * @example
  * ```ts
  * import { HttpRouter, HttpServer } from "@effect/platform"
  * import { Prometheus } from "@socketpool/dashboard"
  *
- * export const app = HttpRouter.empty.pipe(Prometheus.route(), HttpServer.serve())
+ * export const app = HttpRouter.empty.pipe(
+ *   Prometheus.route("/metrics", { pools: (name) => !name.startsWith("tenant-"), buckets: [0.001, 0.01, 0.1, 1, 10] }),
+ *   HttpServer.serve()
+ * )
  * ```
  *
  * @since 0.1.0
  * @category routes
  */
-export const route =
-  (path: HttpRouter.PathInput = "/metrics") => <E, R>(self: HttpRouter.HttpRouter<E, R>): HttpRouter.HttpRouter<E, R> =>
-    HttpRouter.get(self, argument("Prometheus.route", "path", pathRule, path), response)
+export const route = (path: HttpRouter.PathInput = "/metrics", options: Options = {}) => {
+  const at = argument("Prometheus.route", "path", pathRule, path)
+  const answer = responseWith(options)
+  return <E, R>(self: HttpRouter.HttpRouter<E, R>): HttpRouter.HttpRouter<E, R> => HttpRouter.get(self, at, answer)
+}
 
 const pathRule = rules.that<HttpRouter.PathInput>(
   (value) => typeof value === "string" && /^(\*|\/[\x21-\x7e]*)$/.test(value),

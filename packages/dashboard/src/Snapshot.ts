@@ -5,8 +5,40 @@
  */
 import * as PoolAdvice from "@socketpool/core/PoolAdvice"
 import { PoolLease } from "@socketpool/core/PoolLease"
-import { PoolStats } from "@socketpool/core/PoolStats"
+import { BorrowFailure, PoolStats, TimeSummary } from "@socketpool/core/PoolStats"
 import * as Schema from "effect/Schema"
+
+/**
+ * What a pool has counted and measured in the last minute, while `PoolStats` covers its whole life. It is a little more
+ * than a minute, and less while the pool is younger or the dashboard has not known it for that long.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const Recent = Schema.Struct({
+  /** The time that is covered, in milliseconds. */
+  millis: Schema.Number,
+  /** Leases given. */
+  acquired: Schema.Number,
+  /** Of those leases, how many had to wait. */
+  waited: Schema.Number,
+  /** Borrowers that an interrupt ended while they waited. */
+  cancelled: Schema.Number,
+  opened: Schema.Number,
+  openFailed: Schema.Number,
+  /** Requests that got no connection, by reason. */
+  failed: Schema.Record({ key: BorrowFailure, value: Schema.Number }),
+  /** The maxima are upper bounds, like the percentiles. */
+  waitTime: TimeSummary,
+  useTime: TimeSummary,
+  openTime: TimeSummary
+})
+
+/**
+ * @since 0.2.0
+ * @category models
+ */
+export type Recent = typeof Recent.Type
 
 /**
  * One pool at one moment.
@@ -19,6 +51,10 @@ export const PoolSnapshot = Schema.Struct({
   id: Schema.Number,
   name: Schema.String,
   stats: PoolStats,
+  /** The last minute; absent in snapshots of version 0.1. */
+  recent: Schema.optionalWith(Recent, { exact: true }),
+  /** The last failed open, unless one has succeeded since. The error is shortened, and shows no password of a URL. */
+  openFailure: Schema.optionalWith(Schema.Struct({ at: Schema.Number, error: Schema.String }), { exact: true }),
   /** The 200 longest leases, longest first; `stats.leased` counts all of them. */
   leases: Schema.Array(PoolLease),
   advice: PoolAdvice.PoolAdvice

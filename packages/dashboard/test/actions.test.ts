@@ -6,12 +6,12 @@ import { Backend } from "./fixtures/backend.js"
 import { ask } from "./fixtures/http.js"
 
 const json = "application/json"
-const right = { authorization: "Bearer right-token", "content-type": json }
+const right = { authorization: "Bearer the-right-token-1", "content-type": json }
 
 const setup = Effect.gen(function*() {
-  const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", token: Redacted.make("right-token") })
+  const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", token: Redacted.make("the-right-token-1") })
   const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3, minConnections: 1 })
-  const { json: { pools: [{ id }] } } = yield* ask(`${url}api/pools`)
+  const { json: { pools: [{ id }] } } = yield* ask(`${url}api/pools`, { headers: right })
   const post = (action: string, body: unknown, headers: Record<string, string> = right, of: unknown = id) =>
     ask(`${url}api/pools/${of}/${action}`, { method: "POST", headers, body })
   return { pool, post, url }
@@ -60,6 +60,28 @@ describe("clear and resize", () => {
       expect(yield* pool.stats).toMatchObject({ maxConnections: 9, minConnections: 2 })
     }))
 
+  const tooLarge = [["9007199254740993", "9007199254740992"], ["1000001", "1000001"], ["1e300", "1e+300"], [
+    "1e999",
+    "Infinity"
+  ]] as const
+
+  it.scopedLive.each(tooLarge)(
+    "a size of %s answers 400 and changes nothing",
+    ([text, value]) =>
+      Effect.gen(function*() {
+        const { pool, post } = yield* setup
+        for (const option of ["min", "max"]) {
+          const body = `{"${option}": ${text}}`
+          const answer = yield* post("resize", body)
+          expect([answer.status, answer.json]).toEqual([400, {
+            _tag: "RangeError",
+            message: `${option} must be at most 1000000, but is ${value}`
+          }])
+        }
+        expect(yield* pool.stats).toMatchObject({ maxConnections: 3, minConnections: 1 })
+      })
+  )
+
   it.scopedLive("an invalid size answers 400 with the pool's message and changes nothing", () =>
     Effect.gen(function*() {
       const { pool, post } = yield* setup
@@ -91,11 +113,11 @@ describe("refuses", () => {
       const { pool, post } = yield* setup
       for (const [action, body] of actions) {
         for (
-          const authorization of ["Bearer wrong", "Bearer right-toke", "Bearer right-token2", "Basic right-token", ""]
+          const authorization of ["Bearer the-right-token-", "Bearer the-right-token-11", "Basic the-right-token-1", ""]
         ) {
           const answer = yield* post(action, body, { "content-type": json, authorization })
           expect([action, authorization, answer.status]).toEqual([action, authorization, 401])
-          expect(answer.text).not.toContain("right-token")
+          expect(answer.text).not.toContain("the-right-token-1")
         }
         expect((yield* post(action, body, { "content-type": json })).status).toBe(401)
       }

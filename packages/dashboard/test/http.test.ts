@@ -98,6 +98,7 @@ describe("the read routes", () => {
         inUse: 1,
         opening: 0,
         pending: 0,
+        oldestWait: 0,
         maxConnections: 3,
         acquired: 2,
         failed: 0,
@@ -142,6 +143,16 @@ describe("the read routes", () => {
       expect(text).toContain("db_client_connection_max{pool_name=\"measured\"} 200")
     }))
 
+  it.scopedLive("the metrics cover the pools and have the buckets that the option chooses", () =>
+    Effect.gen(function*() {
+      const { url } = yield* start({ metrics: { pools: (name) => name === "one", buckets: [0.01, 1] } })
+      for (const name of ["one", "two"]) yield* new Backend().pool({ name })
+      const { text } = yield* ask(`${url}metrics`)
+      expect(text).not.toContain("two")
+      const buckets = text.match(/use_time_seconds_bucket.*le="(.*)"/g)?.map((line) => /le="(.*)"/.exec(line)![1])
+      expect(buckets).toEqual(["0.01", "1", "+Inf"])
+    }))
+
   it.scopedLive("any other path answers 404 without a stack trace", () =>
     Effect.gen(function*() {
       const { url } = yield* start()
@@ -162,7 +173,9 @@ describe("the page", () => {
       expect(headers["content-security-policy"]).toMatch(
         /^default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-/
       )
-      expect(headers["content-security-policy"]).toContain("frame-ancestors 'none'")
+      for (const rule of ["frame-ancestors 'none'", "require-trusted-types-for 'script'", "trusted-types 'none'"]) {
+        expect(String(headers["content-security-policy"]).split("; ")).toContain(rule)
+      }
       expect(headers).toMatchObject({
         "x-content-type-options": "nosniff",
         "referrer-policy": "no-referrer",
@@ -196,16 +209,22 @@ describe("access to the read routes", () => {
 
   it.scopedLive("any other address requires the token, except for the page, which holds no data", () =>
     Effect.gen(function*() {
-      const { url } = yield* start({ host: "0.0.0.0", token: Redacted.make("right") })
+      const { url } = yield* start({ host: "0.0.0.0", token: Redacted.make("the-right-token-1") })
       const local = `http://127.0.0.1:${portOf(url)}/`
       expect((yield* ask(local)).status).toBe(200)
       for (const path of reads.slice(1)) {
-        for (const authorization of ["Bearer wrong", "Bearer right right", "Basic right", "right", "Bearer "]) {
+        for (
+          const authorization of [
+            "Bearer the-wrong-token-1",
+            "Bearer the-right-token-1 right",
+            "Basic the-right-token-1"
+          ]
+        ) {
           const { headers, json, status } = yield* ask(local + path, { headers: { authorization } })
           expect([path, status, json._tag, headers["www-authenticate"]]).toEqual([path, 401, "Unauthorized", "Bearer"])
         }
         expect((yield* ask(local + path)).status).toBe(401)
-        const headers = { authorization: "Bearer right", host: "pools.example" }
+        const headers = { authorization: "Bearer the-right-token-1", host: "pools.example" }
         expect((yield* ask(local + path, { headers })).status).toBe(200)
       }
       expect((yield* ask(`${local}api/stream`)).status).toBe(401)
@@ -218,6 +237,7 @@ describe("mounted in another server", () => {
       const dashboard = yield* Dashboard.router({ interval: "50 millis" })
       const App = HttpRouter.empty.pipe(
         Prometheus.route("/prom"),
+        Prometheus.route("/some", { pools: () => false }),
         HttpRouter.mount("/ops/pools", dashboard),
         HttpServer.serve()
       )
@@ -225,7 +245,9 @@ describe("mounted in another server", () => {
         Layer.provideMerge(App, NodeHttpServer.layerServer(() => http.createServer(), { port: 0, host: "127.0.0.1" }))
       )
       const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server)
-      for (const path of ["/ops/pools", "/ops/pools/", "/ops/pools/api/pools", "/ops/pools/metrics", "/prom"]) {
+      for (
+        const path of ["/ops/pools", "/ops/pools/", "/ops/pools/api/pools", "/ops/pools/metrics", "/prom", "/some"]
+      ) {
         expect([path, (yield* ask(url + path)).status]).toEqual([path, 200])
       }
       expect((yield* ask(`${url}/api/pools`)).status).toBe(404)

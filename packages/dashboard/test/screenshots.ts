@@ -15,7 +15,7 @@ const borrower = (pool: Effect.Effect.Success<ReturnType<Backend["pool"]>>, hold
     yield* Effect.sleep((yield* Random.next) * rest)
     const millis = hold * (0.3 + (yield* Random.next) * 1.7)
     yield* Effect.ignore(pool.use(() => Effect.sleep(millis)))
-  })).pipe(Effect.withSpan("GET /orders/:id"), Effect.forkScoped)
+  })).pipe(Effect.withSpan("http.server GET", { attributes: { "http.route": "/orders/:id" } }), Effect.forkScoped)
 
 const program = Effect.scoped(Effect.gen(function*() {
   const orders = new Backend()
@@ -29,22 +29,8 @@ const program = Effect.scoped(Effect.gen(function*() {
     idleTimeout: "2 seconds",
     leakThreshold: "4 seconds"
   })
-  const users = yield* new Backend().pool({ name: "users", maxConnections: 8 })
-  yield* (yield* new Backend().pool({ name: "reports", maxConnections: 4 })).use(() => Effect.void)
-  const { url } = yield* Dashboard.serve({
-    port: 0,
-    interval: "250 millis",
-    token: Redacted.make(token)
-  })
+  const { url } = yield* Dashboard.serve({ port: 0, interval: "250 millis", token: Redacted.make(token) })
   const chromium = yield* browser
-  for (let i = 0; i < 9; i++) yield* borrower(pool, 70, 60)
-  for (let i = 0; i < 3; i++) yield* borrower(users, 20, 200)
-  yield* Effect.forkScoped(
-    Effect.withSpan(pool.use(() => Effect.sleep("1 hour")), "nightly export")
-  )
-  yield* Effect.sleep("12 seconds")
-  for (let i = 0; i < 5; i++) yield* borrower(pool, 80, 40)
-  yield* Effect.sleep("10 seconds")
   const shoot = (name: string, width: number, height: number, colorScheme: "dark" | "light", isWhole = false) =>
     Effect.scoped(Effect.gen(function*() {
       const { page } = yield* visit(chromium, url, { viewport: { width, height }, colorScheme })
@@ -56,22 +42,46 @@ const program = Effect.scoped(Effect.gen(function*() {
         await page.screenshot({ path: path.join(folder, `${name}.png`), fullPage: isWhole })
       })
     }))
-  fs.mkdirSync(folder, { recursive: true })
   const isDraft = process.argv[2] !== undefined
-  yield* Effect.all([
-    shoot("load-light", 1280, 900, "light"),
-    ...(isDraft ?
-      [shoot("whole-light", 1280, 900, "light", true), shoot("phone-light", 390, 844, "light", true)] :
-      [])
-  ], { concurrency: 3 })
+  /** With a folder of one's own, takes pictures to look at: in both widths and schemes, of the whole page. */
+  const draft = (name: string) =>
+    isDraft ?
+      Effect.forEach([1440, 390], (width) =>
+        Effect.forEach(["light", "dark"] as const, (scheme) =>
+          shoot(`${name}-${width}-${scheme}`, width, width === 390 ? 844 : 900, scheme, true)), {
+        concurrency: 2
+      }) :
+      Effect.void
+  fs.mkdirSync(folder, { recursive: true })
+
+  for (let i = 0; i < 9; i++) yield* borrower(pool, 70, 60)
+  yield* Effect.forkScoped(Effect.withSpan(pool.use(() => Effect.sleep("1 hour")), "nightly export"))
+  yield* Effect.sleep("5 seconds")
+  yield* draft("1-pool")
+  const users = yield* new Backend().pool({ name: "users", maxConnections: 8 })
+  yield* (yield* new Backend().pool({ name: "reports", maxConnections: 4 })).use(() => Effect.void)
+  for (let i = 0; i < 3; i++) yield* borrower(users, 20, 200)
+  yield* Effect.sleep("7 seconds")
+  for (let i = 0; i < 5; i++) yield* borrower(pool, 80, 40)
+  yield* Effect.sleep("10 seconds")
+  yield* draft("3-pools")
+  yield* shoot("load-light", 1280, 900, "light")
   orders.isUp = false
   yield* pool.clear
   yield* Effect.sleep("3 seconds")
-  yield* Effect.all([
-    shoot("outage-dark", 1280, 900, "dark"),
-    shoot("phone-dark", 390, 844, "dark"),
-    ...(isDraft ? [shoot("phone-whole-dark", 390, 844, "dark", true)] : [])
-  ], { concurrency: 3 })
+  yield* Effect.all([shoot("outage-dark", 1280, 900, "dark"), shoot("phone-dark", 390, 844, "dark")], {
+    concurrency: 2
+  })
+  yield* draft("outage")
+  const tenants = yield* Effect.forEach(
+    Array.from({ length: 48 }, (_, i) => `tcp://orders-replica-${i}.eu-central-1.internal.example:5432`),
+    (name) => new Backend().pool({ name, maxConnections: 5, acquireTimeout: "1 minute" })
+  )
+  for (const tenant of tenants) yield* borrower(tenant, 20, 400)
+  for (let i = 0; i < 9; i++) yield* Effect.forkScoped(Effect.exit(tenants[30]!.use(() => Effect.never)))
+  yield* Effect.sleep("6 seconds")
+  yield* shoot("many-light", 1280, 900, "light")
+  yield* draft("51-pools")
 }))
 
 await Effect.runPromise(program)

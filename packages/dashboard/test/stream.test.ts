@@ -118,8 +118,8 @@ describe("a slow reader", () => {
     Effect.gen(function*() {
       const outbox = new Outbox()
       for (let i = 0; i < 10_000; i++) {
-        outbox.putNotice(`notice ${i}\n`)
-        outbox.putSnapshot(`snapshot ${i}\n`)
+        outbox.putNotice(`notice ${i}\n`, i)
+        outbox.putSnapshot(`snapshot ${i}\n`, i)
       }
       const first = yield* outbox.frames.pipe(Stream.take(1), Stream.decodeText(), Stream.mkString)
       const lines = first.trimEnd().split("\n")

@@ -543,7 +543,7 @@ export const mutants = [
   {
     file: "histogram.ts",
     why: "percentiles are one bucket too low",
-    before: "if (seen >= rank) return Math.min(bounds[bucket]!, this.max)",
+    before: "if (seen >= rank) return Math.min(bounds[bucket]!, maxMillis)",
     after: "if (seen >= rank) return bounds[Math.max(0, bucket - 1)]!"
   },
   {
@@ -953,8 +953,8 @@ export const mutants = [
     file: "metrics/source.ts",
     why: "what a closed pool has counted is forgotten while others of its name run",
     first: ["/metrics-closed.test.ts"],
-    before: "this.past.set(line.key, (this.past.get(line.key) ?? 0) + line.read(state))",
-    after: "line.read(state)"
+    before: "this.past.set(line.key, line.join(this.past.get(line.key) ?? 0, line.read(state, now())))",
+    after: "line.read(state, now())"
   },
   {
     file: "metrics/source.ts",

@@ -14,6 +14,7 @@ import {
 import type { PoolEvent } from "../PoolEvent.js"
 import type { PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
+import type { PoolTimes } from "../PoolTimes.js"
 import * as Borrow from "./borrow.js"
 import { withFiber } from "./effect/fiber.js"
 import { format, PoolBase } from "./effect/tag.js"
@@ -21,7 +22,7 @@ import type { DurationInput } from "./effect/value.js"
 import type { Engine } from "./engine.js"
 import * as Operations from "./operations.js"
 import { callTimeout } from "./options.js"
-import { leases, snapshot } from "./snapshot.js"
+import { leases, snapshot, times } from "./snapshot.js"
 
 export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> implements ConnectionPool<C, E> {
   readonly [TypeId]: TypeId = TypeId
@@ -35,6 +36,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
   readonly close: Effect.Effect<void>
   readonly size: Effect.Effect<number>
   readonly stats: Effect.Effect<PoolStats>
+  readonly times: Effect.Effect<PoolTimes>
   readonly events: Stream.Stream<PoolEvent>
   readonly notices: Stream.Stream<PoolEvent>
   readonly leases: Effect.Effect<ReadonlyArray<PoolLease>>
@@ -54,6 +56,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     this.close = close
     this.size = Effect.sync(() => engine.state.open)
     this.stats = Effect.sync(() => snapshot(engine.state, engine.now()))
+    this.times = Effect.sync(() => times(engine.state))
     this.events = engine.events.events
     this.notices = engine.events.notices
     this.leases = Effect.sync(() => leases(engine.state, engine.now()))

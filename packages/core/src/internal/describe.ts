@@ -8,6 +8,7 @@ import * as Cause from "effect/Cause"
 import * as Redacted from "effect/Redacted"
 import type { LeaseHolder } from "../PoolLease.js"
 import { fiberNumber, mapErrors } from "./effect/fiber.js"
+import { spanLabel } from "./spanLabel.js"
 import type { Lease } from "./state.js"
 import { clip, line, quoted } from "./text.js"
 
@@ -148,7 +149,7 @@ export const printableCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown
 /** Returns the holder of a lease and the time held so far. */
 export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => ({
   fiber: `#${fiberNumber(lease.holder)}`,
-  ...(lease.span?._tag === "Span" ? { span: lease.span.name } : {}),
+  ...(lease.span?._tag === "Span" ? { span: spanLabel(lease.span) } : {}),
   heldMillis: Math.round(now - lease.since)
 })
 

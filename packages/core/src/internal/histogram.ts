@@ -8,7 +8,7 @@
  * eighth of the way to the next. A table holds the first bucket for each such eighth, as in HdrHistogram (which is
  * linear within powers of two).
  */
-import type { TimeSummary } from "../PoolStats.js"
+import type { TimeBuckets, TimeSummary } from "../PoolStats.js"
 
 const mantissas = [1, 1.1, 1.2, 1.4, 1.6, 1.8, 2, 2.25, 2.5, 2.75, 3, 3.5, 4, 4.5, 5, 5.5, 6, 7, 7.5, 8.5]
 /**
@@ -90,26 +90,52 @@ export class Histogram {
     })
   }
 
-  /** Returns the upper bound of the given fraction of the durations. */
-  private percentile(fraction: number): number {
-    if (this.counts === undefined) return 0
-    const rank = Math.ceil(this.count * fraction)
-    let seen = 0
-    for (let bucket = 0; bucket < bounds.length; bucket++) {
-      seen += this.counts[bucket]!
-      if (seen >= rank) return Math.min(bounds[bucket]!, this.max)
-    }
-    return this.max
-  }
-
-  get summary(): TimeSummary {
+  /** Returns the counts so far, as plain numbers. */
+  get buckets(): TimeBuckets {
     return {
       count: this.count,
       totalMillis: this.total,
       maxMillis: this.max,
-      p50Millis: this.percentile(0.5),
-      p95Millis: this.percentile(0.95),
-      p99Millis: this.percentile(0.99)
+      counts: this.counts === undefined ? [] : Array.from(this.counts)
     }
   }
+
+  get summary(): TimeSummary {
+    return summarize(this.count, this.total, this.max, this.counts ?? [])
+  }
+}
+
+const summarize = (count: number, totalMillis: number, maxMillis: number, counts: ArrayLike<number>): TimeSummary => {
+  /** Returns the upper bound of the given fraction of the durations. */
+  const percentile = (fraction: number): number => {
+    const rank = Math.ceil(count * fraction)
+    let seen = 0
+    for (let bucket = 0; bucket < counts.length; bucket++) {
+      seen += counts[bucket]!
+      if (seen >= rank) return Math.min(bounds[bucket]!, maxMillis)
+    }
+    return maxMillis
+  }
+  return {
+    count,
+    totalMillis,
+    maxMillis,
+    p50Millis: percentile(0.5),
+    p95Millis: percentile(0.95),
+    p99Millis: percentile(0.99)
+  }
+}
+
+/** Summarizes the durations that were recorded after `earlier` and up to `later`. */
+export const summaryBetween = (earlier: TimeBuckets, later: TimeBuckets): TimeSummary => {
+  const counts = later.counts.map((count, bucket) => count - (earlier.counts[bucket] ?? 0))
+  let longest = counts.length - 1
+  while (longest >= 0 && counts[longest] === 0) longest--
+  return summarize(
+    later.count - earlier.count,
+    later.totalMillis - earlier.totalMillis,
+    // The exact maximum of a part is not known.
+    longest < 0 ? 0 : Math.min(bounds[longest]!, later.maxMillis),
+    counts
+  )
 }

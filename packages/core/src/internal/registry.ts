@@ -31,9 +31,14 @@ const sourceOf = (name: string, tags: Source["tags"]): Source => {
   return source
 }
 
-export const enter = (pool: ConnectionPool<any, any>, state: State<any>, tags: Source["tags"]): void => {
+export const enter = (
+  pool: ConnectionPool<any, any>,
+  state: State<any>,
+  now: () => number,
+  tags: Source["tags"]
+): void => {
   const source = sourceOf(pool.name, tags)
-  source.enter(state)
+  source.enter(state, now)
   running.set(state, { pool, source })
 }
 

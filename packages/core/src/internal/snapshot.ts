@@ -1,8 +1,21 @@
 /** Statistics and leases, computed from the state. */
 import type { LeaseHolder, PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
+import type { PoolTimes } from "../PoolTimes.js"
 import { holderOf } from "./describe.js"
 import type { Holder, State } from "./state.js"
+
+/** Returns the time that the longest-waiting borrower has been waiting; each queue is in the order of arrival. */
+export const oldestWait = (state: State<any>, now: number): number => {
+  const since = Math.min(state.waiters.head?.since ?? now, state.reconnecting.head?.since ?? now)
+  return now - since
+}
+
+export const times = (state: State<any>): PoolTimes => ({
+  waitTime: state.waitTime.buckets,
+  useTime: state.useTime.buckets,
+  openTime: state.openTime.buckets
+})
 
 export const snapshot = <C>(state: State<C>, now: number): PoolStats => ({
   ageMillis: now - state.since,
@@ -16,6 +29,7 @@ export const snapshot = <C>(state: State<C>, now: number): PoolStats => ({
   leased: state.leased,
   pending: state.waiters.length,
   reconnecting: state.reconnecting.length,
+  oldestWaitMillis: oldestWait(state, now),
   opened: state.opened,
   openFailed: state.openFailed,
   closed: { ...state.closed },

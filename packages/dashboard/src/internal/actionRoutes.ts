@@ -9,8 +9,7 @@ import { ConnectionNotFoundError } from "@socketpool/core/PoolError"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import { maxBodyBytes, requireOperator } from "./auth.js"
-import type { Resolved } from "./options.js"
+import { type Guards, maxBodyBytes } from "./auth.js"
 import { errorResponse, noContent } from "./responses.js"
 import type { Watch } from "./watch.js"
 
@@ -18,8 +17,8 @@ type Response = HttpServerResponse.HttpServerResponse
 type AnyPool = ConnectionPool<any, unknown>
 
 /** Runs an action on the pool whose number is in the path. */
-const onPool = <R>(options: Resolved, watch: Watch, act: (pool: AnyPool) => Effect.Effect<Response, never, R>) =>
-  requireOperator(options)(Effect.gen(function*() {
+const onPool = <R>(guards: Guards, watch: Watch, act: (pool: AnyPool) => Effect.Effect<Response, never, R>) =>
+  guards.operator(Effect.gen(function*() {
     const { id = "" } = yield* HttpRouter.params
     const pool = yield* watch.pool(id)
     return pool === undefined ?
@@ -62,6 +61,9 @@ const drop = (pool: AnyPool) =>
 
 const clear = (pool: AnyPool) => Effect.as(pool.clear, noContent)
 
+/** The highest limit that `resize` takes from an operator. No process has more descriptors; more is a typing mistake. */
+const maxSize = 1_000_000
+
 const Resize = Schema.Struct({
   min: Schema.optionalWith(Schema.Number, { exact: true }),
   max: Schema.optionalWith(Schema.Number, { exact: true })
@@ -69,7 +71,12 @@ const Resize = Schema.Struct({
 
 const resize = (pool: AnyPool) =>
   withBody(Resize, "{\"min\": a number, \"max\": a number}, or one of them", (size) =>
-    pool.resize(size).pipe(
+    Effect.suspend(() => {
+      for (const [option, value] of Object.entries(size)) {
+        if (value > maxSize) throw new RangeError(`${option} must be at most ${maxSize}, but is ${value}`)
+      }
+      return pool.resize(size)
+    }).pipe(
       Effect.as(noContent),
       Effect.catchSomeDefect((defect) =>
         defect instanceof RangeError ?
@@ -78,9 +85,9 @@ const resize = (pool: AnyPool) =>
       )
     ))
 
-export const actionRoutes = (options: Resolved, watch: Watch) =>
+export const actionRoutes = (guards: Guards, watch: Watch) =>
   HttpRouter.empty.pipe(
-    HttpRouter.post("/api/pools/:id/drop", onPool(options, watch, drop)),
-    HttpRouter.post("/api/pools/:id/clear", onPool(options, watch, clear)),
-    HttpRouter.post("/api/pools/:id/resize", onPool(options, watch, resize))
+    HttpRouter.post("/api/pools/:id/drop", onPool(guards, watch, drop)),
+    HttpRouter.post("/api/pools/:id/clear", onPool(guards, watch, clear)),
+    HttpRouter.post("/api/pools/:id/resize", onPool(guards, watch, resize))
   )

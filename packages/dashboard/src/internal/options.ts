@@ -1,7 +1,10 @@
 /** The defaults and the checks of the options. */
 import { type Rows, type Rule, rules, Table } from "@socketpool/core/Checks"
 import * as Redacted from "effect/Redacted"
+import * as Net from "node:net"
 import type { Options } from "../Dashboard.js"
+import type * as Prometheus from "../Prometheus.js"
+import { maxTimerMillis } from "./timer.js"
 
 export const defaults = {
   host: "127.0.0.1",
@@ -9,6 +12,9 @@ export const defaults = {
   interval: "1 second",
   history: "10 minutes"
 } as const
+
+/** The fewest characters of a token. Sixteen random ones take longer to guess than the universe lasts. */
+const minTokenLength = 16
 
 /** The options after the check: all set, durations in milliseconds. */
 export interface Resolved {
@@ -18,29 +24,39 @@ export interface Resolved {
   readonly token: Redacted.Redacted<string> | undefined
   readonly interval: number
   readonly history: number
+  readonly metrics: Prometheus.Options
 }
 
-/** True for an address that only this machine can reach, and for a name in a Host header that stands for one. */
+const loopback = new Net.BlockList()
+loopback.addSubnet("127.0.0.0", 8)
+loopback.addAddress("::1", "ipv6")
+
+/** True for an address that only this machine has, in any notation. */
+export const isLoopbackAddress = (address: string): boolean =>
+  Net.isIP(address) !== 0 && loopback.check(address, Net.isIPv6(address) ? "ipv6" : "ipv4")
+
+/** True for a loopback address, and for a name in a Host header that stands for one. */
 export const isLoopback = (host: string): boolean =>
-  /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\]|::ffff:127(\.\d{1,3}){3})$/i.test(host)
+  host.toLowerCase() === "localhost" || isLoopbackAddress(host.replace(/^\[(.*)\]$/, "$1"))
 
 const token: Rule<Redacted.Redacted<string>> = rules.secret((value, at) => {
   if (!Redacted.isRedacted(value)) return at.refuse(value, "a Redacted")
   const secret = Redacted.value(value)
-  return typeof secret === "string" && /^[\x21-\x7e]+$/.test(secret) ?
+  return typeof secret === "string" && secret.length >= minTokenLength && /^[\x21-\x7e]+$/.test(secret) ?
     value as Redacted.Redacted<string> :
-    at.refuse(value, "one or more visible ASCII characters without spaces")
+    at.refuse(value, `at least ${minTokenLength} visible ASCII characters without spaces`)
 })
 
-/** The longest that a timer of Node can run. */
-const longest = 2 ** 31 - 1
-
 const interval: Rule<number> = (value, at) => {
-  const rule = "a finite duration of at least 50 milliseconds"
-  const millis = rules.duration("0 or more", rule, Number.MAX_SAFE_INTEGER)(value, at)
-  if (millis < 50) at.refuse(value, rule)
-  return millis > longest ? at.refuse(value, "less than 25 days") : millis
+  const rule = `a duration from 50 to ${maxTimerMillis} milliseconds`
+  const millis = rules.duration("0 or more", rule, maxTimerMillis)(value, at)
+  return millis < 50 ? at.refuse(value, rule) : millis
 }
+
+const metrics = rules.that<Prometheus.Options>(
+  (value) => typeof value === "object" && value !== null,
+  "an object of options for the metrics"
+)
 
 const dashboardOptions = new Table(
   {
@@ -48,6 +64,8 @@ const dashboardOptions = new Table(
     port: rules.orElse(rules.count(0, 65_535), defaults.port),
     token: rules.optional(token),
     interval: rules.orElse(interval, defaults.interval),
+    // Checked in full where the text is made.
+    metrics: rules.orElse(metrics, {}),
     history: rules.orElse(
       rules.duration("0 or more", "a finite duration of 0 or more", Number.MAX_SAFE_INTEGER),
       defaults.history
@@ -64,5 +82,10 @@ const dashboardOptions = new Table(
 /** Checks the caller's options and fills in the defaults. Throws a `RangeError` that names option, value and rule. */
 export const resolve = (given: Options = {}): Resolved => {
   const options = dashboardOptions.read("Dashboard", given)
-  return { ...options, isLoopback: isLoopback(options.host) }
+  return {
+    ...options,
+    // Node resolves an IPv6 address in brackets as a name.
+    host: options.host.replace(/^\[(.*)\]$/, "$1"),
+    isLoopback: isLoopback(options.host)
+  }
 }

@@ -12,15 +12,19 @@ export class Outbox {
   private snapshot: string | undefined
   private notices: Array<string> = []
   private hasEnded = false
+  /** The time of the oldest unread frame, in milliseconds since 1970; `undefined` if the reader has read all. */
+  unreadSince: number | undefined = undefined
   private readonly filled = Effect.unsafeMakeLatch(false)
 
   /** Adds a snapshot, in place of one that has not been read. */
-  putSnapshot(frame: string): void {
+  putSnapshot(frame: string, at: number): void {
+    this.unreadSince ??= at
     this.snapshot = frame
     this.filled.unsafeOpen()
   }
 
-  putNotice(frame: string): void {
+  putNotice(frame: string, at: number): void {
+    this.unreadSince ??= at
     if (this.notices.length === maxNotices) this.notices.shift()
     this.notices.push(frame)
     this.filled.unsafeOpen()
@@ -37,6 +41,7 @@ export class Outbox {
     const frames = (this.notices.join("")) + (this.snapshot ?? "")
     this.notices = []
     this.snapshot = undefined
+    this.unreadSince = undefined
     this.filled.unsafeClose()
     return Effect.succeed(frames)
   })

@@ -2,7 +2,12 @@
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import type { PoolStats } from "@socketpool/core/PoolStats"
+import * as Effect from "effect/Effect"
 import type { PoolHistory } from "../History.js"
+import type { PoolSnapshot, Recent } from "../Snapshot.js"
+import { errorText } from "./errorText.js"
+import { Failures, isFailure } from "./failures.js"
+import { RecentCounts } from "./recent.js"
 import { valuesOf } from "./row.js"
 
 /** Keeps the last `capacity` items. */
@@ -25,35 +30,43 @@ class RingBuffer<A> {
   }
 }
 
-/** The longest error text that is kept, in characters: a connector's message has no limit of its own. */
-const maxErrorLength = 2_000
-
-const truncated = (event: PoolEvent): PoolEvent =>
-  event._tag === "OpenFailed" && event.error.length > maxErrorLength ?
-    { ...event, error: `${event.error.slice(0, maxErrorLength)}…` } :
-    event
+const readable = (event: PoolEvent): PoolEvent =>
+  event._tag === "OpenFailed" ? { ...event, error: errorText(event.error) } : event
 
 export class PoolRecord {
   /** The time of the last row, in milliseconds since 1970. */
   lastAt = -Infinity
+  /** The last failed open, unless one has succeeded since. */
+  openFailure: PoolSnapshot["openFailure"]
   private readonly rows: RingBuffer<ReadonlyArray<number>> | undefined
   private readonly notices = new RingBuffer<PoolEvent>(200)
-  private readonly failures = new RingBuffer<PoolEvent>(20)
+  private readonly failures = new Failures()
+  private readonly recentCounts = new RecentCounts()
 
   constructor(readonly id: number, readonly pool: ConnectionPool<any, unknown>, maxRows: number) {
     this.rows = maxRows > 0 ? new RingBuffer(maxRows) : undefined
   }
 
-  addRow(at: number, stats: PoolStats): void {
+  addRow(at: number, stats: PoolStats, recent: Recent): void {
     this.lastAt = at
-    this.rows?.push(valuesOf(at, stats))
+    this.rows?.push(valuesOf(at, stats, recent))
+  }
+
+  /** The statistics now, and those of the last minute. */
+  get figures(): Effect.Effect<{ readonly stats: PoolStats; readonly recent: Recent }> {
+    return Effect.map(
+      Effect.all([this.pool.stats, this.pool.times]),
+      ([stats, times]) => ({ stats, recent: this.recentCounts.at(stats, times) })
+    )
   }
 
   /** Keeps a notice and returns it as the stream sends it. */
   addNotice(event: PoolEvent): PoolEvent & { readonly id: number } {
-    const notice = truncated(event)
+    const notice = readable(event)
     this.notices.push(notice)
-    if (notice._tag === "OpenFailed" || notice._tag === "Exhausted") this.failures.push(notice)
+    if (isFailure(notice)) this.failures.add(notice)
+    if (notice._tag === "OpenFailed") this.openFailure = { at: notice.at, error: notice.error }
+    if (notice._tag === "Opened") this.openFailure = undefined
     return { id: this.id, ...notice }
   }
 

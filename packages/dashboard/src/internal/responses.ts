@@ -21,7 +21,8 @@ const contentSecurityPolicy = [
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",
-  "require-trusted-types-for 'script'"
+  "require-trusted-types-for 'script'",
+  "trusted-types 'none'"
 ].join("; ")
 
 type Response = HttpServerResponse.HttpServerResponse

@@ -15,6 +15,7 @@ import type { Resolved } from "./options.js"
 import { Outbox } from "./outbox.js"
 import { PoolRecord } from "./record.js"
 import { columns } from "./row.js"
+import { pause } from "./timer.js"
 
 /** The most leases of a pool in a snapshot. */
 const maxLeases = 200
@@ -26,33 +27,44 @@ const maxClosed = 50
 const discoveryMillis = 250
 /** The most readers that can follow the stream at once. */
 export const maxReaders = 64
+/** A reader whose frame lies unread for this long, in milliseconds and in intervals, makes room for another one. */
+const stuckMillis = 1_000
+const stuckIntervals = 2
+/** So does the reader of longest standing after this time, in milliseconds; a page connects again by itself. */
+const termMillis = 60_000
 
-/** Sleeps on a timer that does not keep the process alive. */
-const pause = (millis: number): Effect.Effect<void> =>
-  Effect.async((resume) => {
-    const timer = setTimeout(() => resume(Effect.void), millis).unref()
-    return Effect.sync(() => clearTimeout(timer))
-  })
+/** One reader of the stream. */
+interface Reader {
+  readonly outbox: Outbox
+  readonly since: number
+  /** Cuts the connection: a reader that reads nothing does not see the end of its stream. */
+  readonly cut: () => void
+}
 
 type AnyPool = ConnectionPool<any, unknown>
 
 const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 
-const snapshotOf = ({ id, pool }: PoolRecord): Effect.Effect<PoolSnapshot> =>
-  Effect.map(
-    Effect.all([pool.stats, pool.leases]),
-    ([stats, leases]) => ({
+const snapshotOf = (record: PoolRecord): Effect.Effect<PoolSnapshot> => {
+  const { figures, id, pool } = record
+  return Effect.map(
+    Effect.all([figures, pool.leases]),
+    ([{ recent, stats }, leases]) => ({
       id,
       name: pool.name,
       stats,
+      recent,
+      ...(record.openFailure === undefined ? {} : { openFailure: record.openFailure }),
       leases: leases.slice(0, maxLeases),
       advice: PoolAdvice.advise({ stats, concurrency: pool.concurrency })
     })
   )
+}
 
 export class Watch {
   private readonly records = new Map<AnyPool, PoolRecord>()
-  private readonly readers = new Set<Outbox>()
+  /** The readers, the one of longest standing first. */
+  private readonly readers = new Set<Reader>()
   private running: ReadonlyArray<AnyPool> = []
   private lastId = 0
   private startedAt = 0
@@ -77,8 +89,9 @@ export class Watch {
         Stream.runForEach(
           pool.notices,
           (event) =>
-            Effect.sync(() =>
-              this.broadcast((outbox, text) => outbox.putNotice(text), "notice", record.addNotice(event))
+            Effect.map(
+              Clock.currentTimeMillis,
+              (at) => this.broadcast((outbox, text) => outbox.putNotice(text, at), "notice", record.addNotice(event))
             )
         )
       )
@@ -94,7 +107,7 @@ export class Watch {
   private broadcast(put: (outbox: Outbox, text: string) => void, event: string, data: unknown): void {
     if (this.readers.size === 0) return
     const text = frame(event, data)
-    for (const outbox of this.readers) put(outbox, text)
+    for (const { outbox } of this.readers) put(outbox, text)
   }
 
   private readonly sample = Effect.gen(this, function*() {
@@ -104,11 +117,12 @@ export class Watch {
       const record = this.records.get(pool)
       // Timers fire late now and then; without half an interval of tolerance every second row would be skipped.
       if (record === undefined || at - record.lastAt < this.rowMillis - this.options.interval / 2) continue
-      record.addRow(at, yield* pool.stats)
+      const { recent, stats } = yield* record.figures
+      record.addRow(at, stats, recent)
     }
     // Builds no snapshot without a reader.
     if (this.readers.size === 0) return
-    this.broadcast((outbox, text) => outbox.putSnapshot(text), "pools", yield* this.snapshot)
+    this.broadcast((outbox, text) => outbox.putSnapshot(text, at), "pools", yield* this.snapshot)
   })
 
   /** Starts the watch, which ends with the scope. */
@@ -124,7 +138,7 @@ export class Watch {
 
   private end(): void {
     this.hasEnded = true
-    for (const outbox of this.readers) outbox.end()
+    for (const { outbox } of this.readers) outbox.end()
   }
 
   readonly snapshot: Effect.Effect<Snapshot> = Effect.gen(this, function*() {
@@ -147,23 +161,47 @@ export class Watch {
     }
   })
 
+  /** Returns the reader that has to make room for another one: the one that has read nothing for longest, if any. */
+  private victim(now: number): Reader | undefined {
+    const stuckSince = now - Math.max(stuckMillis, stuckIntervals * this.options.interval)
+    const unread = ({ outbox }: Reader) => outbox.unreadSince ?? Infinity
+    const all = [...this.readers]
+    const stuck = all.filter((reader) => unread(reader) <= stuckSince).sort((a, b) => unread(a) - unread(b))
+    // The system buffers what is sent, so a reader that reads nothing can look as if it read for an hour.
+    return stuck[0] ?? all.find(({ since }) => since <= now - termMillis)
+  }
+
+  /** Makes room for a reader. Returns false if there is none. */
+  private makeRoom(now: number): boolean {
+    if (this.readers.size < maxReaders) return true
+    const victim = this.victim(now)
+    if (victim === undefined) return false
+    this.readers.delete(victim)
+    victim.outbox.end()
+    victim.cut()
+    return true
+  }
+
   /**
    * Adds a reader and returns its frames, which end with the reader or the watch; `undefined` if there are too many.
+   * `cut` cuts the reader's connection.
    */
-  readonly subscribe: Effect.Effect<Stream.Stream<Uint8Array> | undefined> = Effect.sync(() => {
-    if (this.readers.size >= maxReaders) return undefined
-    const subscription = Effect.acquireRelease(
-      Effect.gen(this, function*() {
-        const outbox = new Outbox()
-        outbox.putSnapshot(frame("pools", yield* this.snapshot))
-        if (this.hasEnded) outbox.end()
-        this.readers.add(outbox)
-        return outbox
-      }),
-      (outbox) => Effect.sync(() => this.readers.delete(outbox))
-    )
-    return Stream.unwrapScoped(Effect.map(subscription, (outbox) => outbox.frames))
-  })
+  readonly subscribe = (cut: () => void): Effect.Effect<Stream.Stream<Uint8Array> | undefined> =>
+    Effect.map(Clock.currentTimeMillis, (since) => {
+      if (!this.makeRoom(since)) return undefined
+      const subscription = Effect.acquireRelease(
+        Effect.gen(this, function*() {
+          const reader: Reader = { outbox: new Outbox(), since, cut }
+          reader.outbox.putSnapshot(frame("pools", yield* this.snapshot), since)
+          // Others may have come since there was room.
+          if (this.hasEnded || !this.makeRoom(since)) reader.outbox.end()
+          else this.readers.add(reader)
+          return reader
+        }),
+        (reader) => Effect.sync(() => this.readers.delete(reader))
+      )
+      return Stream.unwrapScoped(Effect.map(subscription, ({ outbox }) => outbox.frames))
+    })
 
   /** Finds the running pool with a number. */
   pool(id: string): Effect.Effect<AnyPool | undefined> {

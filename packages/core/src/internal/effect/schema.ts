@@ -13,6 +13,10 @@ export const optionalKey = <A, I, R>(
   schema: Schema.Schema<A, I, R>
 ): Schema.optionalWith<typeof schema, { exact: true }> => Schema.optionalWith(schema, { exact: true })
 
+/** A number that an older version of a program does not send: it reads as 0. */
+export const numberOrZero: Schema.optionalWith<typeof Schema.Number, { exact: true; default: () => number }> = Schema
+  .optionalWith(Schema.Number, { exact: true, default: () => 0 })
+
 export const record = <K extends Schema.Schema.All, V extends Schema.Schema.All>(
   key: K,
   value: V

@@ -6,7 +6,7 @@
  * up-down counter. It takes the unit from a tag of that name.
  */
 import { counter, histogram, type HistogramReading, type Options } from "../effect/metrics.js"
-import { bounds, counts, type Dimension, type Times, timings } from "./instruments.js"
+import { bounds, boundsInSeconds, counts, type Dimension, type Times, timings } from "./instruments.js"
 import type { Source } from "./source.js"
 
 const attribute: { readonly [D in Dimension]: string } = {
@@ -14,8 +14,6 @@ const attribute: { readonly [D in Dimension]: string } = {
   reason: "socketpool.close.reason",
   outcome: "socketpool.acquire.outcome"
 }
-
-const boundsInSeconds = bounds.map((millis) => millis / 1_000)
 
 const attributesOf = (
   source: Source,

@@ -6,6 +6,7 @@
  */
 import { BorrowFailure, CloseReason } from "../../PoolStats.js"
 import type { Histogram } from "../histogram.js"
+import { oldestWait } from "../snapshot.js"
 import type { State } from "../state.js"
 
 /** A dimension in addition to the pool's name. */
@@ -16,7 +17,9 @@ export interface Series {
   /** The same in every copy of this module. */
   readonly key: string
   readonly labels: { readonly [D in Dimension]?: string }
-  readonly read: (state: State<any>) => number
+  readonly read: (state: State<any>, now: number) => number
+  /** Joins the values of pools of one name: their sum, or the highest. */
+  readonly join: (a: number, b: number) => number
 }
 
 export interface Count {
@@ -42,6 +45,8 @@ export interface Times {
 
 export type Instrument = Count | Times
 
+const sum = (a: number, b: number): number => a + b
+
 const count = (
   kind: Count["kind"],
   name: string,
@@ -53,7 +58,7 @@ const count = (
   name,
   unit,
   description,
-  series: (typeof lines === "function" ? [{ labels: {}, read: lines }] : lines).map((line) => ({
+  series: (typeof lines === "function" ? [{ labels: {}, read: lines, join: sum }] : lines).map((line) => ({
     ...line,
     key: [name, ...Object.values(line.labels)].join(" ")
   }))
@@ -71,8 +76,8 @@ const idle = (state: State<any>): number => state.idle.length + state.expiring.l
 
 export const counts: ReadonlyArray<Count> = [
   count("UpDownCounter", "db.client.connection.count", "{connection}", "Open connections, idle and in use.", [
-    { labels: { state: "idle" }, read: idle },
-    { labels: { state: "used" }, read: (state) => state.inUse }
+    { labels: { state: "idle" }, read: idle, join: sum },
+    { labels: { state: "used" }, read: (state) => state.inUse, join: sum }
   ]),
   count(
     "UpDownCounter",
@@ -101,6 +106,13 @@ export const counts: ReadonlyArray<Count> = [
     "{request}",
     "Requests that wait for a connection.",
     (state) => state.pending
+  ),
+  count(
+    "UpDownCounter",
+    "socketpool.pending.oldest_age",
+    "s",
+    "The time that the longest-waiting request has been waiting; the longest of pools of one name.",
+    [{ labels: {}, read: (state, now) => oldestWait(state, now) / 1_000, join: Math.max }]
   ),
   count(
     "Counter",
@@ -143,16 +155,17 @@ export const counts: ReadonlyArray<Count> = [
     "socketpool.connection.closed",
     "{connection}",
     "Connections closed, by reason.",
-    CloseReason.literals.map((reason) => ({ labels: { reason }, read: (state) => state.closed[reason] }))
+    CloseReason.literals.map((reason) => ({ labels: { reason }, read: (state) => state.closed[reason], join: sum }))
   ),
   count("Counter", "socketpool.acquire", "{request}", "Requests for a connection that have ended, by outcome.", [
-    { labels: { outcome: "Immediate" }, read: (state) => state.acquired - state.waited },
-    { labels: { outcome: "Waited" }, read: (state) => state.waited },
+    { labels: { outcome: "Immediate" }, read: (state) => state.acquired - state.waited, join: sum },
+    { labels: { outcome: "Waited" }, read: (state) => state.waited, join: sum },
     ...BorrowFailure.literals.map((outcome) => ({
       labels: { outcome },
-      read: (state: State<any>) => state.failed[outcome]
+      read: (state: State<any>) => state.failed[outcome],
+      join: sum
     })),
-    { labels: { outcome: "Cancelled" }, read: (state) => state.cancelled }
+    { labels: { outcome: "Cancelled" }, read: (state) => state.cancelled, join: sum }
   ]),
   count("UpDownCounter", "socketpool.lease.held", "{lease}", "Leases that are held.", (state) => state.leased),
   count(
@@ -200,3 +213,5 @@ export const bounds: ReadonlyArray<number> = [
   5_000,
   10_000
 ]
+
+export const boundsInSeconds: ReadonlyArray<number> = bounds.map((millis) => millis / 1_000)

@@ -4,7 +4,8 @@ import type { State } from "../state.js"
 import { counts, type Series, type Times, timings } from "./instruments.js"
 
 export class Source {
-  private readonly states = new Set<State<any>>()
+  /** The states of running pools, each with the pool's clock. */
+  private readonly states = new Map<State<any>, () => number>()
   /**
    * The counts of pools that have closed while others of the name run on: a sum must not fall. By key, because the next
    * copy of this module has instruments of its own.
@@ -18,17 +19,21 @@ export class Source {
     readonly tags: ReadonlyArray<readonly [key: string, value: string]>
   ) {}
 
-  enter(state: State<any>): void {
-    this.states.add(state)
+  enter(state: State<any>, now: () => number): void {
+    this.states.set(state, now)
   }
 
   /** Returns whether other pools of the name still run. */
   leave(state: State<any>): boolean {
-    if (!this.states.delete(state)) return true
+    const now = this.states.get(state)
+    if (now === undefined) return true
+    this.states.delete(state)
     if (this.states.size === 0) return false
     for (const { kind, series } of counts) {
       if (kind !== "Counter") continue
-      for (const line of series) this.past.set(line.key, (this.past.get(line.key) ?? 0) + line.read(state))
+      for (const line of series) {
+        this.past.set(line.key, line.join(this.past.get(line.key) ?? 0, line.read(state, now())))
+      }
     }
     for (const timing of timings) {
       const sum = this.pastTimes.get(timing.name) ?? new Histogram()
@@ -39,16 +44,16 @@ export class Source {
   }
 
   count(series: Series): number {
-    let sum = this.past.get(series.key) ?? 0
-    for (const state of this.states) sum += series.read(state)
-    return sum
+    let value = this.past.get(series.key) ?? 0
+    for (const [state, now] of this.states) value = series.join(value, series.read(state, now()))
+    return value
   }
 
   times(timing: Times): Histogram {
     const past = this.pastTimes.get(timing.name)
     const sum = new Histogram()
     if (past !== undefined) sum.add(past)
-    for (const state of this.states) sum.add(timing.read(state))
+    for (const state of this.states.keys()) sum.add(timing.read(state))
     return sum
   }
 }
