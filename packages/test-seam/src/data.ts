@@ -1,5 +1,5 @@
 /** Streams, schemas, tags, configuration and generated data. */
-import { Config, ConfigProvider, Context, Effect, Layer, type Redacted, Schema, Stream } from "effect"
+import { Config, ConfigProvider, Context, Effect, Inspectable, Layer, type Redacted, Schema, Stream } from "effect"
 
 export { FastCheck } from "effect"
 
@@ -36,3 +36,6 @@ export const config: {
 /** Configuration that has these values. */
 export const configured = (values: Readonly<Record<string, string>>): Layer.Layer<never> =>
   Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
+
+/** What a value shows of itself in JSON. */
+export const toJson: (value: unknown) => unknown = Inspectable.toJSON

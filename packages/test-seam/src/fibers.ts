@@ -34,6 +34,12 @@ export const async: <A, E = never>(
 
 export const yieldNow: Effect.Effect<void> = Effect.yieldNow()
 
+/** Runs an effect once, and then this many times more. (`Effect.repeat` of Effect 3 takes `times: 0` for no limit.) */
+export const repeatN: {
+  (times: number): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  <A, E, R>(effect: Effect.Effect<A, E, R>, times: number): Effect.Effect<A, E, R>
+} = Effect.repeatN
+
 /** Whether the fiber may be interrupted here. */
 export const isInterruptible: Effect.Effect<boolean> = Effect.map(Effect.getRuntimeFlags, RuntimeFlags.interruptible)
 

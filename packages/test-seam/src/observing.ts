@@ -1,5 +1,6 @@
 /** What a program shows of itself: logs, spans and metrics. */
-import { Effect, Exit, FiberRef, HashMap, Layer, Logger, LogLevel, Metric, Tracer } from "effect"
+import type { Exit } from "effect"
+import { Effect, FiberRef, HashMap, Layer, Logger, LogLevel, Metric, Tracer } from "effect"
 
 // --- Logs -----------------------------------------------------------------------------------------------------------
 
@@ -102,7 +103,7 @@ export interface Figure {
 }
 
 /** Every metric of the process. */
-export const figures = (): ReadonlyArray<Figure> =>
+export const metricFigures = (): ReadonlyArray<Figure> =>
   Metric.unsafeSnapshot().map(({ metricKey, metricState }) => ({
     name: metricKey.name,
     tags: Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value])),

@@ -58,6 +58,17 @@ export const withClock: {
   <A, E, R>(effect: Effect.Effect<A, E, R>, clock: Clock.Clock): Effect.Effect<A, E, R>
 } = Effect.withClock
 
+/** Fails with an error of one's own if the effect has not ended within a time. */
+export const timeoutFail: {
+  <E1>(options: { readonly duration: DurationInput; readonly onTimeout: () => E1 }): <A, E, R>(
+    effect: Effect.Effect<A, E, R>
+  ) => Effect.Effect<A, E | E1, R>
+  <A, E, R, E1>(
+    effect: Effect.Effect<A, E, R>,
+    options: { readonly duration: DurationInput; readonly onTimeout: () => E1 }
+  ): Effect.Effect<A, E | E1, R>
+} = Effect.timeoutFail
+
 // --- Chance ---------------------------------------------------------------------------------------------------------
 
 type Around = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>

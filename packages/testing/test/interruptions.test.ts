@@ -1,4 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
+import { yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Interruptions } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 
@@ -6,7 +7,7 @@ import { Effect, Fiber } from "effect"
 const flawed = (tokens: { left: number }) =>
   Effect.flatMap(
     Effect.sync(() => tokens.left--),
-    () => Effect.ensuring(Effect.yieldNow(), Effect.sync(() => tokens.left++))
+    () => Effect.ensuring(yieldNow, Effect.sync(() => tokens.left++))
   )
 
 const sound = (tokens: { left: number }) => Effect.uninterruptible(flawed(tokens))
@@ -49,7 +50,7 @@ describe("explorePairs", () => {
     Interruptions.explorePairs((forkFirst, forkSecond) =>
       Effect.gen(function*() {
         let mended = false
-        const mending = Effect.zipRight(Effect.yieldNow(), Effect.sync(() => mended = true))
+        const mending = Effect.andThen(yieldNow, Effect.sync(() => mended = true))
         const first = yield* forkFirst(mending)
         const second = yield* forkSecond(mending)
         yield* Fiber.await(first)
