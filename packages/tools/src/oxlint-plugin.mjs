@@ -121,6 +121,7 @@ const DIFFERENT = {
     "intoDeferred",
     "locally",
     "logWithLevel",
+    "makeSemaphore",
     "mapInputContext",
     "repeatN",
     "runtime",
