@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolAdvice, type PoolStats } from "@socketpool/core"
+import { decode, encode, repeatN, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
-import { Effect, Fiber, Schema, TestClock } from "effect"
+import { Effect, Fiber } from "effect"
 import { forkSettled, id, setup, warmUp } from "./setup.js"
 
 /** The statistics of a pool that was asked so often a second, for leases so long, for so many seconds. */
@@ -136,7 +137,7 @@ describe("advice", () => {
       const first = yield* pool.advise
       assert.deepInclude(first, { isFounded: false, maxConnections: 7, minConnections: 2 })
       assert.match(first.reasons.join("\n"), /Only 0 requests were measured/)
-      yield* Effect.repeatN(pool.use(id), 98)
+      yield* repeatN(pool.use(id), 98)
       assert.isFalse((yield* pool.advise).isFounded)
     }))
 
@@ -153,7 +154,7 @@ describe("advice", () => {
       assert.approximately(found.load, 1, 0.01)
       assert.approximately(found.utilization, 1 / 8, 0.01)
       assert.strictEqual(found.maxConnections, 3)
-      const encoded = yield* Schema.encode(PoolAdvice.PoolAdvice)(found)
-      assert.deepStrictEqual(yield* Schema.decode(PoolAdvice.PoolAdvice)(encoded), found)
+      const encoded = yield* encode(PoolAdvice.PoolAdvice, found)
+      assert.deepStrictEqual(yield* decode(PoolAdvice.PoolAdvice, encoded), found)
     }))
 })

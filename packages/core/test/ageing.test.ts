@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect, FastCheck, Fiber, Schedule, TestClock } from "effect"
+import { FastCheck, fork, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Clock, Duration, Effect, Fiber, Schedule } from "effect"
 import { id, settled, setup, warmUp } from "./setup.js"
 
 const everySecond = Schedule.spaced("1 second")
@@ -138,7 +139,7 @@ describe("connectionTTL", { timeout: 20_000 }, () => {
         { open: () => ({ slow: "50 millis" }) }
       )
       const load = Effect.forever(pool.use(() => Effect.sleep("100 millis")))
-      const borrowers = yield* Effect.forEach(Array.from({ length: 10 }), () => Effect.fork(load))
+      const borrowers = yield* Effect.forEach(Array.from({ length: 10 }), () => fork(load))
       yield* TestClock.adjust("1 second")
       assert.strictEqual(connector.opened, 10)
       const old = Array.from({ length: 10 }, (_, n) => connector.connection(n + 1))
@@ -193,11 +194,11 @@ describe("connectionTTL", { timeout: 20_000 }, () => {
   ) =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ connectionTTL: ttl, ttlJitter, reapExpired: false })
-      let born = yield* TestClock.currentTimeMillis
+      let born = yield* Clock.currentTimeMillis
       let last = yield* pool.use(id)
       for (const pause of pauses) {
         yield* TestClock.adjust(pause)
-        const now = yield* TestClock.currentTimeMillis
+        const now = yield* Clock.currentTimeMillis
         const age = now - born
         const lent = yield* pool.use(id)
         if (age >= ttl) assert.notStrictEqual(lent, last)

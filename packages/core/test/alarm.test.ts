@@ -1,13 +1,14 @@
-import { assert, describe, it } from "@effect/vitest"
-import { type Clock, Duration, Effect, TestClock } from "effect"
+import { clockLike, currentClock, nanos, TestClock, withClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Duration, Effect } from "effect"
 import { Alarm } from "../src/internal/alarm.js"
+import { surroundings } from "../src/internal/effect/fiber.js"
 import { type Linked, List } from "../src/internal/list.js"
 import * as PoolRuntime from "../src/internal/runtime.js"
-import { clockLike } from "./setup.js"
 
 /** An alarm whose deadline the test sets; it notes when it rings, and then has none. */
 const makeAlarm = Effect.gen(function*() {
-  const runtime = PoolRuntime.make("test", yield* Effect.runtime<never>(), yield* Effect.clock, undefined)
+  const runtime = PoolRuntime.make("test", yield* surroundings<never>(), yield* currentClock, undefined)
   const rang: Array<number> = []
   let due: number | undefined
   const alarm = new Alarm(runtime, () => due, (now) => {
@@ -75,14 +76,12 @@ describe("an alarm", () => {
   /** An alarm for a list, on a clock that a stall moves on while something sleeps. */
   const makeStalling = (stalls: ReadonlyArray<number>, meanwhile: (wait: (deadline: number) => void) => void) =>
     Effect.gen(function*() {
-      const clock = yield* Effect.clock
+      const clock = yield* currentClock
       const slept: Array<number> = []
       const rang: Array<readonly [deadline: number, at: number]> = []
       let stalled = 0
-      const nanos = () => clock.unsafeCurrentTimeNanos() + BigInt(stalled * 1e6)
-      const stalling: Clock.Clock = {
-        ...clockLike(clock),
-        unsafeCurrentTimeNanos: nanos,
+      const stalling = clockLike(clock, {
+        nanos: () => nanos(clock) + BigInt(stalled * 1e6),
         sleep: (duration) => {
           const millis = Duration.toMillis(duration)
           slept.push(millis)
@@ -92,8 +91,8 @@ describe("an alarm", () => {
               if (slept.length === 2) meanwhile(wait)
             }))
         }
-      }
-      const context = yield* Effect.withClock(Effect.runtime<never>(), stalling)
+      })
+      const context = yield* withClock(surroundings<never>(), stalling)
       const runtime = PoolRuntime.make("test", context, stalling, undefined)
       const start = runtime.now()
       const list = new List<Entry>()

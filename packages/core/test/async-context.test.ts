@@ -1,8 +1,10 @@
 // AsyncLocalStorage, which tracers, loggers and multi-tenant programs read: nobody sees another's store. (K1)
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { collect, provideScope, type RunningFiber, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer, ScriptedConnector } from "@socketpool/testing"
-import { Chunk, Effect, Exit, Fiber, ManagedRuntime, Scope, Stream } from "effect"
+import type { Scope } from "effect"
+import { Effect, Exit, Fiber, ManagedRuntime, Stream } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
@@ -15,12 +17,12 @@ const storage = new AsyncLocalStorage<string>()
 const store = Effect.sync(() => storage.getStore())
 
 /** Starts a fiber in a store, as a request handler does. */
-const forkAs = <A, E>(name: string, effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> =>
+const forkAs = <A, E>(name: string, effect: Effect.Effect<A, E>): RunningFiber<A, E> =>
   storage.run(name, () => Effect.runFork(effect))
 
 /** Makes a value in a store. */
 const makeAs = <A, E>(name: string, make: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.flatMap(Effect.scope, (scope) => Fiber.join(forkAs(name, Scope.extend(make, scope))))
+  Effect.flatMap(Effect.scope, (scope) => Fiber.join(forkAs(name, provideScope(make, scope))))
 
 describe("a borrower resumes in its own context", () => {
   it.scoped("after a wait, also in a batch", () =>
@@ -40,9 +42,9 @@ describe("a borrower resumes in its own context", () => {
       const connector = ScriptedConnector.make({ open: () => ({ slow: "1 hour" }) })
       const pool = yield* Pool.make({ open: connector.open, minConnections: 1 })
       const waits: ReadonlyArray<Effect.Effect<unknown, unknown>> = [pool.use(() => Effect.void), pool.awaitReady]
-      const fibers = waits.map((wait, i) => forkAs(`borrower ${i}`, Effect.zipRight(Effect.exit(wait), store)))
+      const fibers = waits.map((wait, i) => forkAs(`borrower ${i}`, Effect.andThen(Effect.exit(wait), store)))
       yield* settled
-      const closer = forkAs("closer", Effect.zipRight(pool.close, store))
+      const closer = forkAs("closer", Effect.andThen(pool.close, store))
       assert.deepStrictEqual(yield* Fiber.joinAll(fibers), ["borrower 0", "borrower 1"])
       assert.strictEqual(yield* Fiber.join(closer), "closer")
     }))
@@ -75,10 +77,10 @@ describe("a borrower resumes in its own context", () => {
   it.scoped("after each event that it is told of", () =>
     Effect.gen(function*() {
       const pool = yield* Pool.make({ open: ScriptedConnector.make().open })
-      const seen = forkAs("listener", Stream.runCollect(Stream.mapEffect(Stream.take(pool.events, 3), () => store)))
+      const seen = forkAs("listener", collect(Stream.mapEffect(Stream.take(pool.events, 3), () => store)))
       yield* settled
       yield* Fiber.join(forkAs("alice", pool.use(() => Effect.void)))
-      assert.deepStrictEqual(Chunk.toArray(yield* Fiber.join(seen)), ["listener", "listener", "listener"])
+      assert.deepStrictEqual(yield* Fiber.join(seen), ["listener", "listener", "listener"])
     }))
 
   it("when a ManagedRuntime builds the pool for the first request", async () => {
@@ -90,7 +92,7 @@ describe("a borrower resumes in its own context", () => {
         name,
         () =>
           runtime.runPromise(
-            Slow.use(() => Effect.zipRight(Effect.sleep(1), store))
+            Slow.use(() => Effect.andThen(Effect.sleep(1), store))
           )
       )
     assert.deepStrictEqual(await Promise.all(["alice", "bob", "carol"].map(request)), ["alice", "bob", "carol"])
@@ -105,19 +107,19 @@ describe("the hooks of a pool run in the context that it was made in", () => {
       const note = (hook: string) => void (seen[hook] ??= new Set()).add(storage.getStore())
       const noted = <A>(hook: string, value: A) => Effect.sync(() => (note(hook), value))
       const make = Pool.make({
-        open: Effect.acquireRelease(Effect.zipRight(Effect.yieldNow(), noted("open", {})), () => noted("close", {})),
+        open: Effect.acquireRelease(Effect.andThen(yieldNow, noted("open", {})), () => noted("close", {})),
         isConnected: () => (note("isConnected"), true),
         isExpired: () => (note("isExpired"), false),
-        closed: () => Effect.zipRight(noted("closed", undefined), Effect.never),
+        closed: () => Effect.andThen(noted("closed", undefined), Effect.never),
         lease: (connection) => (note("lease"), connection),
         validate: () => noted("validate", true),
         validateAfterIdle: 0,
-        onRelease: () => (note("onRelease"), Effect.zipRight(Effect.yieldNow(), noted("onRelease", "keep" as const))),
+        onRelease: () => (note("onRelease"), Effect.andThen(yieldNow, noted("onRelease", "keep" as const))),
         maxConnections: 2
       })
       const pool = yield* makeAs("maker", make)
       for (let round = 0; round < 3; round++) {
-        const fibers = ["alice", "bob", "carol"].map((name) => forkAs(name, pool.use(() => Effect.yieldNow())))
+        const fibers = ["alice", "bob", "carol"].map((name) => forkAs(name, pool.use(() => yieldNow)))
         yield* Fiber.joinAll(fibers)
         yield* settled
       }

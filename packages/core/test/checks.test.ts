@@ -1,5 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Checks } from "@socketpool/core"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Data, Duration, Effect, Redacted, Schema } from "effect"
 import * as vm from "node:vm"
 import { show } from "../src/internal/show.js"

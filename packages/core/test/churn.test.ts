@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schedule, TestClock } from "effect"
+import { exitOf, fork, TestClock, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber, Schedule } from "effect"
 import { type Connection, type Options, setup, type TestPool } from "./setup.js"
 
 /** What may happen to a connection under its holder. */
@@ -10,7 +11,7 @@ const accidents: ReadonlyArray<(pool: TestPool, connection: Connection) => Effec
   (pool, connection) => pool.reconnect(connection),
   (pool) => pool.clear,
   (pool) => pool.dropExpired,
-  (pool, connection) => Effect.andThen(Effect.yieldNow(), pool.release(connection)),
+  (pool, connection) => Effect.andThen(yieldNow, pool.release(connection)),
   () => Effect.die("defect"),
   () => Effect.sleep("30 millis")
 ]
@@ -67,10 +68,10 @@ describe("while connections are invalidated, dropped, replaced, cleared and lost
               yield* look
             })
           ))
-        const borrowers = yield* Effect.fork(
+        const borrowers = yield* fork(
           Effect.forEach(Array.from({ length: 60 }, (_, n) => n), borrower, { concurrency: 20, discard: true })
         )
-        for (let turn = 0; turn < 500 && borrowers.unsafePoll() === null; turn++) {
+        for (let turn = 0; turn < 500 && exitOf(borrowers) === undefined; turn++) {
           yield* TestClock.adjust(1)
           yield* look
         }

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { exitOf, fork, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Deferred, Effect, Fiber, Schedule, TestClock } from "effect"
+import { Deferred, Effect, Fiber, Schedule } from "effect"
 import { audited, forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
 describe("clear", () => {
@@ -73,7 +74,7 @@ describe("clear", () => {
       const borrower = yield* forkSettled(pool.use(id))
       yield* pool.clear
       yield* settled
-      assert.isNotNull(borrower.unsafePoll())
+      assert.isDefined(exitOf(borrower))
       yield* Fiber.join(borrower)
       yield* TestClock.adjust("1 second")
     }))
@@ -107,11 +108,11 @@ describe("clear", () => {
       const connector = ScriptedConnector.make()
       const pool = yield* audited(
         connector,
-        Pool.make({ open: Effect.zipRight(Deferred.await(gate), connector.open), maxConnections: 1 })
+        Pool.make({ open: Effect.andThen(Deferred.await(gate), connector.open), maxConnections: 1 })
       )
       const borrower = yield* forkSettled(pool.use(id))
       // The opener goes on first, then this, then the borrower.
-      yield* forkSettled(Effect.zipRight(Deferred.await(gate), pool.clear))
+      yield* forkSettled(Effect.andThen(Deferred.await(gate), pool.clear))
       yield* Deferred.succeed(gate, void 0)
       assert.strictEqual(yield* Fiber.join(borrower), 2)
       yield* settled
@@ -187,7 +188,7 @@ describe("clear", () => {
       })
       yield* warmUp(pool, 2)
       const clearing = yield* forkSettled(pool.clear)
-      assert.isNotNull(clearing.unsafePoll())
+      assert.isDefined(exitOf(clearing))
       const borrower = yield* forkSettled(pool.use(id))
       assert.deepStrictEqual([connector.attempts, (yield* pool.stats).closing], [2, 2])
       yield* TestClock.adjust("3 seconds")
@@ -242,13 +243,13 @@ describe("clear", () => {
         open: (attempt) => ({ slow: attempt % 3 }),
         close: (n) => ({ slow: n % 4 })
       })
-      const borrowers = yield* Effect.fork(Effect.forEach(
+      const borrowers = yield* fork(Effect.forEach(
         Array.from({ length: 60 }, (_, n) => n),
         (n) => pool.use(() => Effect.sleep(n % 5)),
         { concurrency: 12 }
       ))
       const cleared: Array<string> = []
-      for (let i = 0; i < 200 && borrowers.unsafePoll() === null; i++) {
+      for (let i = 0; i < 200 && exitOf(borrowers) === undefined; i++) {
         if (i % 5 === 0) yield* pool.clear
         yield* TestClock.adjust(1)
         cleared.push(...connector.audit(yield* pool.stats))

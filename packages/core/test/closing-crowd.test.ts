@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { Effect, Logger, LogLevel } from "effect"
+import { fork, unlogged } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect } from "effect"
 import { type Options } from "./setup.js"
 
 describe("very many connections that close at once", () => {
@@ -43,7 +44,7 @@ describe("very many connections that close at once", () => {
     ([, options, close]) =>
       Effect.gen(function*() {
         const { count, pool } = yield* crowded(options)
-        yield* Effect.fork(close(pool))
+        yield* fork(close(pool))
         yield* allClosed(count)
         assert.isAtMost(count.mostInTurn, 500)
         yield* pool.close
@@ -59,5 +60,5 @@ describe("very many connections that close at once", () => {
       yield* allClosed(count)
       yield* nextTurn
       assert.strictEqual(count.closed, many)
-    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)))
+    }).pipe(unlogged))
 })

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, TestClock } from "effect"
+import { exitOf, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Fiber } from "effect"
 import { assertEndsAfter, forkSettled, type Options, type Script, settled, setup } from "./setup.js"
 
 describe("close", () => {
@@ -16,7 +17,7 @@ describe("close", () => {
       Effect.gen(function*() {
         const { closing, connection, connector, pool } = yield* setupLeased()
         yield* TestClock.adjust("9 seconds")
-        assert.deepStrictEqual([closing.unsafePoll(), connector.live], [null, 1])
+        assert.deepStrictEqual([exitOf(closing), connector.live], [undefined, 1])
         yield* pool.release(connection)
         yield* Fiber.join(closing)
         assert.deepStrictEqual([connector.closed, (yield* pool.stats).closed.PoolClosed], [1, 1])
@@ -53,7 +54,7 @@ describe("close", () => {
       Effect.gen(function*() {
         const { closing, connector } = yield* setupLeased({ drainTimeout: 0 })
         yield* settled
-        assert.deepStrictEqual([closing.unsafePoll(), connector.live], [Exit.void, 0])
+        assert.deepStrictEqual([exitOf(closing), connector.live], [Exit.void, 0])
       }))
 
     // F48, G2: finalizer hangs

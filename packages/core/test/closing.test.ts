@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolClosedError } from "@socketpool/core"
+import { exitOf, fork, provideScope, TestClock, wasInterrupted } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { assertEndsAfter, audited, forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
 describe("close", () => {
@@ -19,7 +20,7 @@ describe("close", () => {
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()
       const scope = yield* Scope.make()
-      const pool = yield* audited(connector, Scope.extend(Pool.make({ open: connector.open }), scope))
+      const pool = yield* audited(connector, provideScope(Pool.make({ open: connector.open }), scope))
       yield* pool.use(id)
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual(connector.live, 0)
@@ -97,11 +98,11 @@ describe("close", () => {
         const connection = yield* pool.acquire
         const waiters = yield* Effect.forEach(
           Array.from({ length: 10 }),
-          () => Effect.fork(Effect.flip(Effect.scoped(pool.get)))
+          () => fork(Effect.flip(Effect.scoped(pool.get)))
         )
         yield* settled
         const closing = yield* forkSettled(pool.close)
-        assert.isNull(closing.unsafePoll())
+        assert.isUndefined(exitOf(closing))
         const errors = yield* Fiber.joinAll(waiters)
         assert.isTrue(errors.every((error) => error instanceof PoolClosedError))
         yield* pool.release(connection)
@@ -152,7 +153,7 @@ describe("close", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({}, { close: () => ({ slow: "1 second" }) })
       yield* warmUp(pool, 2)
-      const closings = yield* Effect.forEach([1, 2, 3], () => Effect.fork(pool.close))
+      const closings = yield* Effect.forEach([1, 2, 3], () => fork(pool.close))
       yield* settled
       yield* TestClock.adjust("1 second")
       yield* Fiber.joinAll(closings)
@@ -178,8 +179,9 @@ describe("close", () => {
       const connection = yield* pool.acquire
       yield* Effect.scoped(pool.get)
       const closing = yield* forkSettled(pool.close)
-      const exit = yield* Fiber.interrupt(closing)
-      assert.isTrue(Exit.isInterrupted(exit))
+      yield* Fiber.interrupt(closing)
+      const exit = exitOf(closing)!
+      assert.isTrue(wasInterrupted(exit))
       assert.instanceOf(yield* Effect.flip(pool.acquire), PoolClosedError)
       yield* pool.release(connection)
       yield* settled
@@ -205,7 +207,7 @@ describe("close", () => {
           connector,
           Pool.make({
             minConnections: 1,
-            open: Effect.uninterruptible(Effect.zipRight(connector.open, Effect.fail("failed")))
+            open: Effect.uninterruptible(Effect.andThen(connector.open, Effect.fail("failed")))
           })
         )
         yield* settled

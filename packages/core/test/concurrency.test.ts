@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { exitOf, fork, result, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Deferred, Effect, Exit, Fiber, Pool as EffectPool, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Pool as EffectPool } from "effect"
 import { audited, forkSettled, id, lineUp, settled, setup, type TestPool } from "./setup.js"
 
 /** Leases so many times, one after the other; which connections were lent. */
@@ -31,8 +32,8 @@ describe("concurrency", () => {
         Effect.gen(function*() {
           let [held, most] = [0, 0]
           const enter = Effect.sync(() => most = Math.max(most, ++held))
-          const hold = Effect.scoped(Effect.zipRight(get, Effect.zipRight(enter, Effect.sleep("1 second"))))
-          const all = yield* Effect.fork(
+          const hold = Effect.scoped(Effect.andThen(get, Effect.andThen(enter, Effect.sleep("1 second"))))
+          const all = yield* fork(
             Effect.forEach(Array.from({ length: 20 }), () => Effect.ensuring(hold, Effect.sync(() => held--)), {
               concurrency: "unbounded"
             })
@@ -89,7 +90,7 @@ describe("concurrency", () => {
       const gate = yield* Deferred.make<void>()
       const served: Array<number> = []
       const hold = (n: number) =>
-        pool.use(() => Effect.zipRight(Effect.sync(() => served.push(n)), Deferred.await(gate)))
+        pool.use(() => Effect.andThen(Effect.sync(() => served.push(n)), Deferred.await(gate)))
       const borrowers = yield* Effect.forEach([1, 2, 3, 4], (n) => forkSettled(hold(n)))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual([served, (yield* pool.stats).pending], [[1, 2, 3], 1])
@@ -101,9 +102,15 @@ describe("concurrency", () => {
   it.scoped("has an open that fails fail one of those who wait, and the others go on", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ concurrency: 5 }, { open: (attempt) => attempt === 1 ? "fail" : "ok" })
-      const borrowers = yield* Effect.forEach([1, 2, 3, 4, 5], () => Effect.fork(Effect.either(pool.use(id))))
+      const borrowers = yield* Effect.forEach([1, 2, 3, 4, 5], () => fork(result(pool.use(id))))
       const outcomes = yield* Fiber.joinAll(borrowers)
-      assert.deepStrictEqual(outcomes.map((outcome) => outcome._tag), ["Left", "Right", "Right", "Right", "Right"])
+      assert.deepStrictEqual(outcomes.map((outcome) => outcome._tag), [
+        "Failure",
+        "Success",
+        "Success",
+        "Success",
+        "Success"
+      ])
       assert.strictEqual(connector.attempts, 2)
     }))
 
@@ -111,17 +118,17 @@ describe("concurrency", () => {
   it.scoped("has the others not wait for what a failed open has left behind, where there is room", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make({ open: (attempt) => attempt === 1 ? "fail" : "ok" })
-      const open = Effect.zipRight(
+      const open = Effect.andThen(
         Effect.addFinalizer((exit) =>
           Exit.isFailure(exit) || connector.attempts === 1 ? Effect.sleep("3 seconds") : Effect.void
         ),
         connector.open
       )
       const pool = yield* audited(connector, Pool.make({ open, concurrency: 2, ttlJitter: 0 }))
-      const failing = yield* Effect.fork(Effect.either(pool.use(id)))
+      const failing = yield* fork(result(pool.use(id)))
       const other = yield* forkSettled(pool.use(id))
-      assert.strictEqual((yield* Fiber.join(failing))._tag, "Left")
-      assert.isNotNull(other.unsafePoll())
+      assert.strictEqual((yield* Fiber.join(failing))._tag, "Failure")
+      assert.isDefined(exitOf(other))
       assert.strictEqual(yield* Fiber.join(other), 1)
       yield* TestClock.adjust("3 seconds")
     }))
@@ -213,7 +220,7 @@ describe("a connection with several leases", () => {
       const closing = yield* forkSettled(made.pool.close)
       yield* giveBack(made, [1])
       yield* TestClock.adjust("9999 millis")
-      assert.isNull(closing.unsafePoll())
+      assert.isUndefined(exitOf(closing))
       yield* TestClock.adjust("1 millis")
       yield* Fiber.join(closing)
       assert.deepStrictEqual([made.connector.closed, (yield* made.pool.stats).leased], [1, 0])
@@ -226,7 +233,7 @@ describe("a connection with several leases", () => {
       assert.strictEqual(made.connector.attempts, 2)
       yield* TestClock.adjust("1 second")
       yield* Fiber.joinAll(borrowers)
-      const others = yield* Effect.fork(lend(made.pool, 3))
+      const others = yield* fork(lend(made.pool, 3))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(others), [2, 3, 3])
       yield* giveBack(made, [2, 3, 3])
@@ -239,7 +246,7 @@ describe("a connection with several leases", () => {
       let asked = 0
       const made = yield* setup({
         concurrency: 2,
-        onRelease: () => Effect.as(Effect.zipRight(Effect.sync(() => asked++), Effect.sleep("1 second")), "keep")
+        onRelease: () => Effect.as(Effect.andThen(Effect.sync(() => asked++), Effect.sleep("1 second")), "keep")
       })
       yield* lend(made.pool, 2)
       yield* giveBack(made, [1, 1])

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, type PoolEvent } from "@socketpool/core"
+import { fork, provideScope, repeatN, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Deferred, Effect, Exit, Fiber, Scope, Stream, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { forkSettled, id, type Options, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 /** A promise that is rejected, now or some turns later. */
@@ -22,7 +23,7 @@ const unhandled = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
       process.on("unhandledRejection", note).on("uncaughtException", note)
       return { note, seen }
     }),
-    ({ seen }) => Effect.as(Effect.andThen(effect, Effect.repeatN(turn, 5)), seen),
+    ({ seen }) => Effect.as(Effect.andThen(effect, repeatN(turn, 5)), seen),
     ({ note }) => Effect.sync(() => process.off("unhandledRejection", note).off("uncaughtException", note))
   )
 
@@ -39,9 +40,9 @@ describe("no rejection goes unhandled", () => {
         const { pool } = yield* setup(options(turns))
         const seen = yield* unhandled(Effect.gen(function*() {
           yield* Effect.exit(pool.use(id))
-          yield* Effect.repeatN(turn, 5)
+          yield* repeatN(turn, 5)
           yield* Effect.exit(pool.use(id))
-          yield* Effect.repeatN(turn, 5)
+          yield* repeatN(turn, 5)
         }))
         assert.deepStrictEqual(seen, [])
       }))
@@ -59,11 +60,11 @@ describe("no rejection goes unhandled", () => {
         const seen = yield* unhandled(Effect.scoped(Effect.gen(function*() {
           const pool = yield* Pool.make({ open, minConnections: 2, maxConnections: 3 })
           for (let round = 0; round < 5; round++) {
-            yield* Effect.repeatN(turn, 10)
+            yield* repeatN(turn, 10)
             yield* TestClock.adjust("10 seconds")
           }
-          const waiter = yield* Effect.fork(Effect.exit(pool.use((connection) => pool.drop(connection))))
-          yield* Effect.repeatN(turn, 10)
+          const waiter = yield* fork(Effect.exit(pool.use((connection) => pool.drop(connection))))
+          yield* repeatN(turn, 10)
           yield* Fiber.interrupt(waiter)
           yield* pool.close
         })))
@@ -80,7 +81,7 @@ describe("a finalizer that throws", () => {
       let thrown = 0
       const connector = ScriptedConnector.make()
       const scope = yield* Scope.make()
-      const pool = yield* Scope.extend(
+      const pool = yield* provideScope(
         Pool.make({
           maxConnections: 1,
           open: Effect.tap(connector.open, () =>
@@ -129,7 +130,7 @@ describe("options", () => {
         const prototype = Object.prototype as Record<string, unknown>
         try {
           Object.assign(prototype, polluted)
-          return Effect.runSync(Scope.extend(Pool.make({ open: connector.open }), scope))
+          return Effect.runSync(provideScope(Pool.make({ open: connector.open }), scope))
         } finally {
           for (const option of Object.keys(polluted)) delete prototype[option]
         }
@@ -155,9 +156,9 @@ describe("the events of a pool", () => {
       const gate = yield* Deferred.make<void>()
       const events: Array<PoolEvent> = []
       const subscriber = yield* forkSettled(
-        Stream.runForEach(pool.events, (event) => Effect.andThen(Deferred.await(gate), () => void events.push(event)))
+        Stream.runForEach(pool.events, (event) => Effect.map(Deferred.await(gate), () => void events.push(event)))
       )
-      yield* Effect.repeatN(pool.use(id), 9999)
+      yield* repeatN(pool.use(id), 9999)
       yield* Deferred.succeed(gate, undefined)
       yield* settled
       // Beside those there is what the subscriber had in hand, which is at most as much again.

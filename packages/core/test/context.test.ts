@@ -1,20 +1,21 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { addLogger, inherited, logAnnotations, logSpans, tag, TestClock, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Context, Effect, Fiber, FiberRef, HashMap, type Layer, Logger, LogLevel, Option, TestClock } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { audited, forkSettled, id, settled, setup } from "./setup.js"
 
-class Tenant extends Context.Tag("test/Tenant")<Tenant, string>() {}
+class Tenant extends tag<Tenant, string>()("test/Tenant") {}
 
-const request = FiberRef.unsafeMake("none")
+const request = inherited("none")
 
 /** What a fiber of the pool's sees of its surroundings. */
 const surroundings = Effect.gen(function*() {
   const span = yield* Effect.option(Effect.currentSpan)
   return {
-    request: yield* FiberRef.get(request),
-    annotations: Object.fromEntries(HashMap.toEntries(yield* FiberRef.get(FiberRef.currentLogAnnotations))),
-    logSpans: [...yield* FiberRef.get(FiberRef.currentLogSpan)].map((logSpan) => logSpan.label),
+    request: yield* request.get,
+    annotations: yield* logAnnotations,
+    logSpans: yield* logSpans,
     span: Option.getOrUndefined(Option.map(span, (span) => span.name)),
     tenant: Option.getOrUndefined(yield* Effect.serviceOption(Tenant))
   }
@@ -23,7 +24,7 @@ const surroundings = Effect.gen(function*() {
 /** Gives an effect surroundings that the pool must not take on. */
 const within = (name: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   effect.pipe(
-    Effect.locally(request, name),
+    request.with(name),
     Effect.annotateLogs("request", name),
     Effect.withLogSpan(name),
     Effect.withSpan(name),
@@ -55,7 +56,7 @@ const setupObserved = Effect.gen(function*() {
         return yield* connector.open
       }),
       closed: (connection) => Effect.andThen(look("closed"), connection.closed),
-      onRelease: () => Effect.as(Effect.andThen(Effect.yieldNow(), look("onRelease")), "keep")
+      onRelease: () => Effect.as(Effect.andThen(yieldNow, look("onRelease")), "keep")
     }))
   )
   return { connector, pool, seen }
@@ -114,9 +115,7 @@ describe("what nobody else hears of is logged as a warning that names the pool:"
   /** Collects the messages of warnings. */
   const collect = () => {
     const warnings: Array<string> = []
-    const layer: Layer.Layer<never> = Logger.add(Logger.make(({ logLevel, message }) => {
-      if (LogLevel.greaterThanEqual(logLevel, LogLevel.Warning)) warnings.push(String(message))
-    }))
+    const layer = addLogger("warning", ({ message }) => warnings.push(String(message)))
     return { layer, warnings }
   }
 

@@ -3,7 +3,7 @@
  *
  * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_SEARCH=full` makes 10^7 steps instead of 10^6, `deep` 10^9.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Driver } from "./core/driver.js"
 import { core } from "./core/engine.js"
 import { bySearch, seeds } from "./search.js"

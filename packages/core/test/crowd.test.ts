@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { PoolExhaustedError } from "@socketpool/core"
-import { Effect, Fiber, TestClock } from "effect"
+import { exitOf, fork, repeatN, TestClock, withoutYields, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { bySearch } from "./search.js"
 import { forkSettled, id, setup } from "./setup.js"
 
@@ -20,14 +21,14 @@ describe("a crowd of borrowers", () => {
           const place = ++came
           return pool.use(() => {
             if (place !== ++served) overtakes++
-            return Effect.yieldNow()
+            return yieldNow
           })
         })
-        yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.repeatN(lease, leases / 50 - 1), {
+        yield* Effect.forEach(Array.from({ length: 50 }), () => repeatN(lease, leases / 50 - 1), {
           concurrency: "unbounded",
           discard: true
           // A fiber that stepped aside between taking its place and getting in line would be overtaken rightly.
-        }).pipe(Effect.withMaxOpsBeforeYield(Number.MAX_SAFE_INTEGER))
+        }).pipe(withoutYields)
         assert.deepStrictEqual([served, overtakes], [leases, 0])
       })
   )
@@ -43,9 +44,9 @@ describe("a crowd of borrowers", () => {
             const connection = yield* pool.acquire
             const waiters = yield* Effect.forEach(
               Array.from({ length: borrowers }),
-              () => Effect.fork(pool.use(() => Effect.void))
+              () => fork(pool.use(() => Effect.void))
             )
-            yield* Effect.yieldNow()
+            yield* yieldNow
             assert.strictEqual((yield* pool.stats).pending, borrowers)
             // Of the process's own time: what else the machine does must not count.
             const start = process.cpuUsage()
@@ -69,11 +70,11 @@ describe("a crowd of borrowers", () => {
         const { pool } = yield* setup({ maxConnections: 1, maxPending: 100 }, { open: () => "never" })
         const borrowers = yield* Effect.forEach(
           Array.from({ length: 10_000 }),
-          () => Effect.fork(Effect.flip(pool.use(id)))
+          () => fork(Effect.flip(pool.use(id)))
         )
-        yield* Effect.yieldNow()
+        yield* yieldNow
         const errors = borrowers.flatMap((borrower) => {
-          const exit = borrower.unsafePoll()
+          const exit = exitOf(borrower)
           return exit?._tag === "Success" && exit.value instanceof PoolExhaustedError ? [exit.value] : []
         })
         assert.strictEqual(errors.length, 9900)
@@ -100,7 +101,7 @@ it.scoped("a waiter that loses one connection after another waits no longer than
       yield* pool.drop(connection)
     }
     yield* TestClock.adjust("199 millis")
-    assert.isNull(waiter.unsafePoll())
+    assert.isUndefined(exitOf(waiter))
     yield* TestClock.adjust("1 millis")
     const error = yield* Fiber.join(waiter)
     assert.instanceOf(error, PoolExhaustedError)

@@ -1,30 +1,39 @@
 // How operations on connections end in time, and what that costs when they do: nearly nothing.
-import { describe, expect, it } from "@effect/vitest"
 import { ConnectionError } from "@socketpool/core"
 import type * as Transport from "@socketpool/core/Transport"
 import * as TransportSession from "@socketpool/core/TransportSession"
+import {
+  clockLike,
+  currentClock,
+  type DurationInput,
+  exitOf,
+  fork,
+  repeatN,
+  TestClock,
+  withClock,
+  withFiber,
+  yieldNow
+} from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Clock, Duration, Effect, Fiber, TestClock } from "effect"
+import { Clock, Duration, Effect, Fiber } from "effect"
 import { sessionOf } from "../src/internal/transport/access.js"
 import { Deadlines, type Timed } from "../src/internal/transport/deadlines.js"
-import { clockLike } from "./setup.js"
 
 const silent = MemoryServer.make(() => Effect.never)
 
 /** Lets every fiber run until it waits. */
-const settle = Effect.repeatN(Effect.yieldNow(), 20)
+const settle = repeatN(yieldNow, 20)
 
 /** A clock like another, but for what `sleep` does besides, or instead. */
-const clockOf = (clock: Clock.Clock, onSleep: (millis: number) => Effect.Effect<void> | void): Clock.Clock => ({
-  ...clockLike(clock),
-  sleep: (duration) => onSleep(Duration.toMillis(duration)) ?? clock.sleep(duration)
-})
+const clockOf = (clock: Clock.Clock, onSleep: (millis: number) => Effect.Effect<void> | void): Clock.Clock =>
+  clockLike(clock, { sleep: (duration) => onSleep(Duration.toMillis(duration)) ?? clock.sleep(duration) })
 
 describe("the timeouts of many operations", () => {
   it.scoped("take one sleeping fiber for all of the same length, and none when all have ended", () =>
     Effect.gen(function*() {
       const asleep = new Set<object>()
-      const clock = clockOf(yield* Effect.clock, (millis) =>
+      const clock = clockOf(yield* currentClock, (millis) =>
         Effect.suspend(() => {
           const sleep = { millis }
           asleep.add(sleep)
@@ -32,11 +41,10 @@ describe("the timeouts of many operations", () => {
         }))
       const server = yield* silent
       const connections = yield* Effect.all(Array.from({ length: 50 }, () => server.connect({ timeout: "1 minute" })))
-      const read = (timeout?: Duration.DurationInput) =>
+      const read = (timeout?: DurationInput) =>
         Effect.forEach(
           connections,
-          (connection) =>
-            Effect.fork(Effect.withClock(connection.recv(1, timeout === undefined ? {} : { timeout }), clock))
+          (connection) => fork(withClock(connection.recv(1, timeout === undefined ? {} : { timeout }), clock))
         )
       const readers = yield* read()
       const hasty = yield* read("1 second")
@@ -57,11 +65,11 @@ describe("the timeouts of many operations", () => {
       )
       const connection = yield* server.connect({ timeout: "1 minute" })
       const slept: Array<number> = []
-      const clock = clockOf(yield* Effect.clock, (millis) => void slept.push(millis))
-      const exchange = Effect.zipRight(connection.send("ping"), connection.recvExactly(4))
-      const client = yield* Effect.fork(Effect.withClock(Effect.repeatN(exchange, 29), clock))
+      const clock = clockOf(yield* currentClock, (millis) => void slept.push(millis))
+      const exchange = Effect.andThen(connection.send("ping"), connection.recvExactly(4))
+      const client = yield* fork(withClock(repeatN(exchange, 29), clock))
       yield* TestClock.adjust("29 seconds")
-      expect(client.unsafePoll()).toBe(null)
+      expect(exitOf(client)).toBeUndefined()
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(client)
       expect(slept).toEqual([60_000])
@@ -82,7 +90,7 @@ describe("the timeouts of many operations", () => {
               ends[name] = now - start
             })
           ),
-          Effect.fork
+          fork
         )
       yield* reader(300)
       yield* reader(100)
@@ -99,7 +107,7 @@ describe("the timeouts of many operations", () => {
   it.scoped("end an operation that cannot be interrupted, too", () =>
     Effect.gen(function*() {
       const connection = yield* (yield* silent).connect({ timeout: "1 second" })
-      const reader = yield* Effect.fork(Effect.uninterruptible(Effect.flip(connection.recv())))
+      const reader = yield* fork(Effect.uninterruptible(Effect.flip(connection.recv())))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Timeout" })
     }))
@@ -108,22 +116,22 @@ describe("the timeouts of many operations", () => {
     Effect.gen(function*() {
       const connection = yield* (yield* silent).connect({ timeout: "1 second" })
       const slept: Array<number> = []
-      const other = clockOf(yield* Effect.clock, (millis) => {
+      const other = clockOf(yield* currentClock, (millis) => {
         slept.push(millis)
         return Effect.never
       })
-      const reader = yield* Effect.fork(Effect.withClock(Effect.flip(connection.recv()), other))
-      const usual = yield* Effect.fork(Effect.flip(connection.recv()))
+      const reader = yield* fork(withClock(Effect.flip(connection.recv()), other))
+      const usual = yield* fork(Effect.flip(connection.recv()))
       yield* settle
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(usual)).toMatchObject({ reason: "Timeout" })
-      expect(reader.unsafePoll()).toBe(null)
+      expect(exitOf(reader)).toBeUndefined()
       expect(slept).toEqual([1_000])
       yield* Fiber.interrupt(reader)
     }))
 
   it.scoped("keep their object for the next operation, but no more than a few that nobody uses", () =>
-    Effect.withFiberRuntime((fiber) =>
+    withFiber((fiber) =>
       Effect.gen(function*() {
         const timed = (): Timed => ({
           prev: undefined,
@@ -203,11 +211,11 @@ describe("an operation whose time is over", () => {
   const overdue = Effect.gen(function*() {
     const script = scripted()
     const connection = yield* TransportSession.connection({ transport: script.transport, timeout: "1 second" })
-    const reader = yield* Effect.fork(Effect.exit(connection.recvExactly(4)))
+    const reader = yield* fork(Effect.exit(connection.recvExactly(4)))
     yield* settle
     yield* TestClock.adjust("1 second")
     expect(script.waiting.size).toBe(1)
-    expect(reader.unsafePoll()).toBe(null)
+    expect(exitOf(reader)).toBeUndefined()
     return { ...script, connection, reader }
   })
 

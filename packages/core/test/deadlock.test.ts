@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { PoolExhaustedError } from "@socketpool/core"
-import { Effect, Fiber, TestClock } from "effect"
+import { disconnect, exitOf, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { forkSettled, id, settled, setup, type TestPool } from "./setup.js"
 
 const verbs: ReadonlyArray<readonly [string, (pool: TestPool) => Effect.Effect<unknown, unknown>]> = [
@@ -33,7 +34,7 @@ describe("a fiber that holds all there is", () => {
   it.scoped.each(verbs)("by get, and wants another by %s, fails at once", ([_, verb]) =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
-      yield* Effect.scoped(Effect.zipRight(pool.get, assertDeadlocked(verb(pool))))
+      yield* Effect.scoped(Effect.andThen(pool.get, assertDeadlocked(verb(pool))))
     }))
 
   // F15
@@ -69,7 +70,7 @@ describe("a fiber that holds all there is", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
       const waiter = yield* pool.use(() =>
-        Effect.tap(forkSettled(Effect.disconnect(pool.use(id))), () => assertDeadlocked(pool.use(id)))
+        Effect.tap(forkSettled(disconnect(pool.use(id))), () => assertDeadlocked(pool.use(id)))
       )
       assert.strictEqual(yield* Fiber.join(waiter), 1)
     }))
@@ -90,7 +91,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
         return error
       }))
       yield* TestClock.adjust("9999 millis")
-      assert.isNull(fiber.unsafePoll())
+      assert.isUndefined(exitOf(fiber))
       yield* TestClock.adjust("1 millis")
       const error = yield* Fiber.join(fiber)
       assert.instanceOf(error, PoolExhaustedError)
@@ -100,7 +101,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
   it.scoped("one whose lease another fiber releases", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxConnections: 1 })
-      const fiber = yield* forkSettled(Effect.zipRight(pool.acquire, pool.use(id)))
+      const fiber = yield* forkSettled(Effect.andThen(pool.acquire, pool.use(id)))
       yield* pool.release(connector.connection(1))
       assert.strictEqual(yield* Fiber.join(fiber), 1)
     }))
@@ -110,7 +111,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
       const { pool } = yield* setup({ maxConnections: 2 }, { open: () => ({ slow: "1 second" }) })
       const fiber = yield* nested(pool)
       yield* TestClock.adjust("1 second")
-      assert.isNull(fiber.unsafePoll())
+      assert.isUndefined(exitOf(fiber))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(fiber), [1, 2])
     }))
@@ -121,7 +122,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
       yield* pool.use((connection) => pool.drop(connection))
       yield* pool.use(id)
       const fiber = yield* nested(pool)
-      assert.isNull(fiber.unsafePoll())
+      assert.isUndefined(exitOf(fiber))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(fiber), [2, 3])
     }))
@@ -134,7 +135,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
           connection.id === 2 ? Effect.as(Effect.sleep("1 second"), "keep") : Effect.succeed("keep")
       })
       const fiber = yield* forkSettled(pool.use(() => Effect.zip(pool.use(id), pool.use(id))))
-      assert.isNull(fiber.unsafePoll())
+      assert.isUndefined(exitOf(fiber))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(fiber), [2, 2])
       yield* TestClock.adjust("1 second")
@@ -151,7 +152,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
       yield* pool.release(second)
       yield* TestClock.adjust("1 second")
       const fiber = yield* nested(pool)
-      assert.isNull(fiber.unsafePoll())
+      assert.isUndefined(exitOf(fiber))
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual(yield* Fiber.join(fiber), [2, 1])
     }))
@@ -161,7 +162,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
       const { pool } = yield* setup({ maxConnections: 2 })
       const theirs = yield* pool.acquire
       const fiber = yield* nested(pool)
-      assert.isNull(fiber.unsafePoll())
+      assert.isUndefined(exitOf(fiber))
       yield* pool.release(theirs)
       assert.deepStrictEqual(yield* Fiber.join(fiber), [2, 1])
     }))
@@ -171,7 +172,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
       const { pool } = yield* setup({ maxConnections: 1, concurrency: 2 })
       const theirs = yield* pool.acquire
       const fiber = yield* nested(pool)
-      assert.isNull(fiber.unsafePoll())
+      assert.isUndefined(exitOf(fiber))
       yield* pool.release(theirs)
       assert.deepStrictEqual(yield* Fiber.join(fiber), [1, 1])
     }))
@@ -179,7 +180,7 @@ describe("a fiber that may yet be served waits, for instance", () => {
   it.scoped("one that was forked by who holds all", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
-      const child = yield* pool.use(() => forkSettled(Effect.disconnect(pool.use(id))).pipe(Effect.map(Fiber.join)))
+      const child = yield* pool.use(() => forkSettled(disconnect(pool.use(id))).pipe(Effect.map(Fiber.join)))
       assert.strictEqual(yield* child, 1)
     }))
 })

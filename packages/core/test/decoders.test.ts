@@ -1,5 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
 import { type Decoder, TooLarge } from "@socketpool/core/Decoder"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { ByteQueue } from "../src/internal/byteQueue.js"
 import { atMost, exactly, until } from "../src/internal/decoders.js"
 import { bySearch, seeds } from "./search.js"

@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { ConnectionNotFoundError } from "@socketpool/core"
-import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { exitOf, provideScope, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { type Connection, forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 /** Asserts that an operation finds no connection, and changes none of the pool's numbers. */
@@ -69,7 +70,7 @@ describe("drop", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup()
       const scope = yield* Scope.make()
-      const connection = yield* Scope.extend(pool.get, scope)
+      const connection = yield* provideScope(pool.get, scope)
       yield* pool.drop(connection)
       yield* settled
       const before = yield* pool.stats
@@ -92,7 +93,7 @@ describe("drop", () => {
       yield* pool.use((connection) => pool.drop(connection))
       const borrower = yield* forkSettled(pool.use(id))
       yield* TestClock.adjust("999 millis")
-      assert.isNull(borrower.unsafePoll())
+      assert.isUndefined(exitOf(borrower))
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* Fiber.join(borrower), 2)
     }))
@@ -147,7 +148,7 @@ describe("release", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup()
       const scope = yield* Scope.make()
-      yield* pool.release(yield* Scope.extend(pool.get, scope))
+      yield* pool.release(yield* provideScope(pool.get, scope))
       const next = yield* pool.acquire
       yield* Scope.close(scope, Exit.void)
       // Leased anew by somebody else, it was not for that scope to give back.

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { exitOf, hasFailed, provideScope, result, TestClock, wasInterrupted } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Either, Exit, Fiber, Pool as EffectPool, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Pool as EffectPool, Scope } from "effect"
 import { audited, forkSettled, lineUp, settled, setup } from "./setup.js"
 
 describe("on purpose, unlike effect's own, a pool of ours", () => {
@@ -48,7 +49,7 @@ describe("on purpose, unlike effect's own, a pool of ours", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({}, { open: () => "stuck" })
       const borrower = yield* forkSettled(Effect.scoped(EffectPool.get(pool)))
-      assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(borrower)))
+      assert.isTrue(wasInterrupted(yield* Effect.andThen(Fiber.interrupt(borrower), Fiber.await(borrower))))
       yield* TestClock.adjust("10 seconds")
     }))
 
@@ -57,10 +58,10 @@ describe("on purpose, unlike effect's own, a pool of ours", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 }, { open: (attempt) => attempt === 1 ? "fail" : "ok" })
       const results = yield* Effect.all(
-        Array.from({ length: 5 }, () => Effect.either(Effect.scoped(EffectPool.get(pool)))),
+        Array.from({ length: 5 }, () => result(Effect.scoped(EffectPool.get(pool)))),
         { concurrency: "unbounded" }
       )
-      assert.deepStrictEqual(results.map(Either.isRight), [false, true, true, true, true])
+      assert.deepStrictEqual(results.map(hasFailed), [true, false, false, false, false])
     }))
 
   it.scoped("keeps to itself what went wrong in the background: a borrower has an open of its own", () =>
@@ -77,7 +78,7 @@ describe("on purpose, unlike effect's own, a pool of ours", () => {
       const connection = yield* pool.acquire
       yield* EffectPool.invalidate(pool, connection)
       const waiter = yield* forkSettled(Effect.scoped(EffectPool.get(pool)))
-      assert.deepStrictEqual([waiter.unsafePoll(), connector.live], [null, 1])
+      assert.deepStrictEqual([exitOf(waiter), connector.live], [undefined, 1])
       yield* pool.release(connection)
       yield* Fiber.join(waiter)
       assert.strictEqual(connector.peak, 1)
@@ -100,11 +101,11 @@ describe("on purpose, unlike effect's own, a pool of ours", () => {
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()
       const scope = yield* Scope.make()
-      const pool = yield* audited(connector, Scope.extend(Pool.make({ open: connector.open }), scope))
+      const pool = yield* audited(connector, provideScope(Pool.make({ open: connector.open }), scope))
       const holder = yield* forkSettled(Effect.scoped(Effect.andThen(EffectPool.get(pool), Effect.never)))
       const closing = yield* forkSettled(Scope.close(scope, Exit.void))
       yield* TestClock.adjust("10 seconds")
-      assert.deepStrictEqual([closing.unsafePoll(), connector.live], [Exit.void, 0])
+      assert.deepStrictEqual([exitOf(closing), connector.live], [Exit.void, 0])
       yield* Fiber.interrupt(holder)
     }))
 })

@@ -1,19 +1,18 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { ScriptedConnector } from "@socketpool/testing"
 import {
-  Deferred,
-  type Duration,
-  Effect,
-  Exit,
-  Fiber,
-  Inspectable,
-  pipe,
-  Pool as EffectPool,
-  Schedule,
-  Scope,
-  TestClock
-} from "effect"
+  type DurationInput,
+  exitOf,
+  fork,
+  forkDaemon,
+  provideScope,
+  repeatN,
+  TestClock,
+  toJson,
+  wasInterrupted
+} from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Deferred, Effect, Exit, Fiber, pipe, Pool as EffectPool, Schedule, Scope } from "effect"
 import { type Connection, forkSettled, id, settled, setup } from "./setup.js"
 
 type Item = EffectPool.Pool<Connection, unknown>
@@ -24,7 +23,7 @@ interface Settings {
   readonly max: number
   readonly concurrency?: number
   /** How long an item may be idle, or how old it may become. */
-  readonly timeToLive?: Duration.DurationInput
+  readonly timeToLive?: DurationInput
   readonly timeToLiveStrategy?: "creation" | "usage"
 }
 
@@ -72,11 +71,11 @@ describe.each<[string, Make]>([
       const connector = ScriptedConnector.make(script)
       yield* Effect.addFinalizer(() => Effect.sync(() => assert.strictEqual(connector.live, 0)))
       const scope = yield* Scope.make()
-      const pool = yield* Scope.extend(make(connector.open, settings), scope)
+      const pool = yield* provideScope(make(connector.open, settings), scope)
       const close = Scope.close(scope, Exit.void)
       yield* Effect.addFinalizer(() => close)
       // What a test leaves lent when it fails must not keep the close waiting for a clock that stands still.
-      yield* Effect.addFinalizer(() => Effect.forkDaemon(TestClock.adjust("1 minute")))
+      yield* Effect.addFinalizer(() => forkDaemon(TestClock.adjust("1 minute")))
       yield* settled
       return { close, connector, pool }
     })
@@ -104,9 +103,9 @@ describe.each<[string, Make]>([
     Effect.gen(function*() {
       const { pool } = yield* prepare(size(1))
       const scope = yield* Scope.make()
-      yield* Scope.extend(EffectPool.get(pool), scope)
+      yield* provideScope(EffectPool.get(pool), scope)
       const waiter = yield* forkSettled(Effect.scoped(EffectPool.get(pool)))
-      assert.isNull(waiter.unsafePoll())
+      assert.isUndefined(exitOf(waiter))
       yield* Scope.close(scope, Exit.void)
       assert.strictEqual((yield* Fiber.join(waiter)).id, 1)
     }))
@@ -130,7 +129,7 @@ describe.each<[string, Make]>([
   it.scoped("lends what came back, and opens no more for it", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* prepare(size(10))
-      yield* Effect.repeatN(Effect.scoped(EffectPool.get(pool)), 99)
+      yield* repeatN(Effect.scoped(EffectPool.get(pool)), 99)
       assert.strictEqual(connector.attempts, 10)
     }))
 
@@ -140,8 +139,8 @@ describe.each<[string, Make]>([
       yield* Effect.scoped(Effect.gen(function*() {
         yield* get10(pool)
         const waiter = yield* forkSettled(Effect.scoped(EffectPool.get(pool)))
-        assert.isNull(waiter.unsafePoll())
-        assert.isTrue(Exit.isInterrupted(yield* Fiber.interrupt(waiter)))
+        assert.isUndefined(exitOf(waiter))
+        assert.isTrue(wasInterrupted(yield* Effect.andThen(Fiber.interrupt(waiter), Fiber.await(waiter))))
       }))
       yield* Effect.scoped(get10(pool))
     }))
@@ -151,7 +150,7 @@ describe.each<[string, Make]>([
       const { connector, pool } = yield* prepare({ min: 10, max: 15 })
       const gate = yield* Deferred.make<void>()
       const borrower = Effect.scoped(Effect.andThen(EffectPool.get(pool), Deferred.await(gate)))
-      const borrowers = yield* Effect.forEach(Array.from({ length: 20 }), () => Effect.fork(borrower))
+      const borrowers = yield* Effect.forEach(Array.from({ length: 20 }), () => fork(borrower))
       yield* settled
       assert.deepStrictEqual([connector.live, connector.peak], [15, 15])
       yield* Deferred.succeed(gate, undefined)
@@ -199,7 +198,7 @@ describe.each<[string, Make]>([
         ids.push(item.id)
         return Deferred.await(gate)
       }))
-      const borrowers = yield* Effect.forEach(Array.from({ length: 7 }), () => Effect.fork(borrower))
+      const borrowers = yield* Effect.forEach(Array.from({ length: 7 }), () => fork(borrower))
       yield* settled
       assert.deepStrictEqual([ids.length, connector.attempts], [6, 2])
       assert.strictEqual(ids.filter((id) => id === 1).length, 3)
@@ -268,9 +267,9 @@ describe.each<[string, Make]>([
     Effect.gen(function*() {
       const { close, connector, pool } = yield* prepare(size(2))
       const scope = yield* Scope.make()
-      yield* Scope.extend(EffectPool.get(pool), scope)
+      yield* provideScope(EffectPool.get(pool), scope)
       const closing = yield* forkSettled(close)
-      assert.deepStrictEqual([closing.unsafePoll(), connector.live], [null, 1])
+      assert.deepStrictEqual([exitOf(closing), connector.live], [undefined, 1])
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.join(closing)
       assert.strictEqual(connector.live, 0)
@@ -280,7 +279,7 @@ describe.each<[string, Make]>([
     Effect.gen(function*() {
       const { close, connector, pool } = yield* prepare(size(10))
       const borrowers = yield* Effect.forEach(Array.from({ length: 100 }), () =>
-        Effect.fork(Effect.scoped(EffectPool.get(pool))))
+        fork(Effect.scoped(EffectPool.get(pool))))
       yield* close
       yield* Fiber.awaitAll(borrowers)
       assert.deepStrictEqual([connector.live, connector.closed], [0, connector.opened])
@@ -294,5 +293,5 @@ it.scoped("a pool shows its name and its numbers", () =>
     const shown = { _id: "@socketpool/core/Pool", name: "orders", stats: yield* pool.stats }
     assert.deepStrictEqual(JSON.parse(JSON.stringify(pool)), shown)
     assert.deepStrictEqual(JSON.parse(String(pool)), shown)
-    assert.deepStrictEqual(Inspectable.toJSON(pool), shown)
+    assert.deepStrictEqual(toJson(pool), shown)
   }))

@@ -1,4 +1,3 @@
-import { assert, describe, it } from "@effect/vitest"
 import {
   ConnectError,
   ConnectionError,
@@ -10,8 +9,19 @@ import {
   PoolExhaustedError,
   type PoolStats
 } from "@socketpool/core"
+import {
+  type Codec,
+  decode,
+  encode,
+  fiberNumber,
+  fork,
+  type RunningFiber,
+  TestClock,
+  union
+} from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Data, Effect, Fiber, Schema, TestClock } from "effect"
+import { Data, Effect, Fiber } from "effect"
 import { audited, forkSettled, id, lineUp, setup } from "./setup.js"
 
 /** The error of a borrower that waited until its time was up. */
@@ -93,21 +103,21 @@ describe("PoolExhaustedError", () => {
   it.scoped("names who has held connections for longest, longest first, and at most three", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 5 })
-      const holders: Array<Fiber.RuntimeFiber<unknown, unknown>> = []
+      const holders: Array<RunningFiber<unknown, unknown>> = []
       for (const name of ["first", "second", "third", "fourth", "fifth"]) {
-        holders.push(yield* Effect.fork(Effect.withSpan(pool.use(() => Effect.never), name)))
+        holders.push(yield* fork(Effect.withSpan(pool.use(() => Effect.never), name)))
         yield* TestClock.adjust("1 second")
       }
       const error = yield* timeOut(pool)
       assert.deepStrictEqual(
         error.longestHolders,
         ["first", "second", "third"].map((span, i) => ({
-          fiber: `#${holders[i]!.id().id}`,
+          fiber: `#${fiberNumber(holders[i]!)}`,
           span,
           heldMillis: 8000 - 1000 * i
         }))
       )
-      assert.include(error.message, `fiber #${holders[0]!.id().id} in span "first" for 8000 ms`)
+      assert.include(error.message, `fiber #${fiberNumber(holders[0]!)} in span "first" for 8000 ms`)
       yield* Fiber.interruptAll(holders)
     }))
 
@@ -252,12 +262,12 @@ describe("every other error says what happened, to which pool, and what to try",
 })
 
 describe("an error that crosses a wire", () => {
-  const throughJson = <A, I>(schema: Schema.Schema<A, I>, error: A) =>
+  const throughJson = <A, I>(schema: Codec<A, I>, error: A) =>
     Effect.gen(function*() {
-      const wire = JSON.stringify(yield* Schema.encode(schema)(error))
-      return yield* Schema.decodeUnknown(schema)(JSON.parse(wire))
+      const wire = JSON.stringify(yield* encode(schema, error))
+      return yield* decode(schema, JSON.parse(wire))
     })
-  const Any = Schema.Union(
+  const Any = union(
     PoolExhaustedError,
     ConnectionNotFoundError,
     ConnectTimeoutError,

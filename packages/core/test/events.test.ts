@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolEvent } from "@socketpool/core"
+import { decode, encode, exitOf, fiberNumber, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Fiber, Schema, TestClock } from "effect"
+import { Effect, Fiber } from "effect"
 import { listen, tags } from "./events.js"
 import { audited, forkSettled, id, type Options, type Script, settled, setup, warmUp } from "./setup.js"
 
@@ -17,11 +18,11 @@ describe("events", () => {
     Effect.gen(function*() {
       const { events, pool } = yield* setupHeard({}, { open: () => ({ slow: "200 millis" }) })
       const holder = yield* forkSettled(
-        Effect.withSpan(pool.use((c) => Effect.zipRight(Effect.sleep("3 seconds"), pool.drop(c))), "checkout")
+        Effect.withSpan(pool.use((c) => Effect.andThen(Effect.sleep("3 seconds"), pool.drop(c))), "checkout")
       )
       yield* TestClock.adjust("1 minute")
       yield* Fiber.join(holder)
-      const fiber = `#${holder.id().id}`
+      const fiber = `#${fiberNumber(holder)}`
       const common = { pool: "orders", connectionId: 1 }
       assert.deepStrictEqual(events, [
         { _tag: "Opened", ...common, at: 200, tookMillis: 200 },
@@ -152,7 +153,7 @@ describe("events", () => {
       const connection = yield* pool.acquire
       const closing = yield* forkSettled(pool.close)
       assert.deepStrictEqual(tags(events), ["Opened", "Borrowed", "Draining"])
-      assert.isNull(listener.unsafePoll())
+      assert.isUndefined(exitOf(listener))
       yield* pool.release(connection)
       yield* Fiber.join(closing)
       yield* Fiber.join(listener)
@@ -184,7 +185,7 @@ describe("events", () => {
       const secret = "hunter2"
       const error = Object.assign(new Error("refused"), { password: secret })
       const connector = ScriptedConnector.make()
-      const open = Effect.zipRight(
+      const open = Effect.andThen(
         Effect.suspend(() => connector.attempts === 2 ? Effect.fail(error) : Effect.void),
         Effect.map(connector.open, (connection) => Object.assign(connection, { secret }))
       )
@@ -204,8 +205,8 @@ describe("events", () => {
       yield* pool.close
       yield* Fiber.join(listener)
       for (const event of events) {
-        const wire = JSON.stringify(yield* Schema.encode(PoolEvent)(event))
-        assert.deepStrictEqual(yield* Schema.decodeUnknown(PoolEvent)(JSON.parse(wire)), event)
+        const wire = JSON.stringify(yield* encode(PoolEvent, event))
+        assert.deepStrictEqual(yield* decode(PoolEvent, JSON.parse(wire)), event)
         assert.notInclude(wire, secret)
       }
       assert.isAtLeast(new Set(tags(events)).size, 10)

@@ -1,4 +1,5 @@
 import type { ConnectionPool, PoolEvent } from "@socketpool/core"
+import { fork } from "@socketpool/test-seam"
 import { Effect, Stream } from "effect"
 import { settled } from "./setup.js"
 
@@ -6,7 +7,7 @@ import { settled } from "./setup.js"
 export const listen = <C, E>(pool: ConnectionPool<C, E>) =>
   Effect.gen(function*() {
     const events: Array<PoolEvent> = []
-    const listener = yield* Effect.fork(
+    const listener = yield* fork(
       Stream.runForEach(pool.events, (event) => Effect.sync(() => events.push(event)))
     )
     yield* settled

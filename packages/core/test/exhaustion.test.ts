@@ -1,15 +1,16 @@
-import { assert, describe, it } from "@effect/vitest"
 import { PoolExhaustedError } from "@socketpool/core"
-import { Duration, Effect, Either, Fiber, TestClock } from "effect"
+import { exitOf, fork, hasFailed, result, type RunningFiber, TestClock, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Clock, Duration, Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 const reasonOf = (error: unknown) => error instanceof PoolExhaustedError ? error.reason : error
 
 /** Asserts that a borrower that has come to wait fails exactly so much later. */
-const assertTimesOutAfter = (borrower: Fiber.RuntimeFiber<unknown, unknown>, millis: number) =>
+const assertTimesOutAfter = (borrower: RunningFiber<unknown, unknown>, millis: number) =>
   Effect.gen(function*() {
     yield* TestClock.adjust(millis - 1)
-    assert.isNull(borrower.unsafePoll())
+    assert.isUndefined(exitOf(borrower))
     yield* TestClock.adjust(1)
     const error = yield* Effect.flip(Fiber.join(borrower))
     assert.instanceOf(error, PoolExhaustedError)
@@ -81,7 +82,7 @@ describe("exhaustion", () => {
         const connection = yield* pool.acquire
         const waiter = yield* forkSettled(pool.use(id))
         yield* TestClock.adjust("1 hour")
-        assert.isNull(waiter.unsafePoll())
+        assert.isUndefined(exitOf(waiter))
         yield* pool.release(connection)
         yield* Fiber.join(waiter)
       }))
@@ -94,7 +95,7 @@ describe("exhaustion", () => {
           Effect.flatMap(pool.acquireWith({ timeout: Duration.infinity }), (c) => pool.release(c))
         )
         yield* TestClock.adjust("1 hour")
-        assert.isNull(waiter.unsafePoll())
+        assert.isUndefined(exitOf(waiter))
         yield* pool.release(connection)
         yield* Fiber.join(waiter)
       }))
@@ -130,9 +131,9 @@ describe("exhaustion", () => {
           pool,
           Effect.gen(function*() {
             for (let i = 0; i < 3; i++) {
-              yield* Effect.fork(Effect.ensuring(
+              yield* fork(Effect.ensuring(
                 pool.acquire,
-                Effect.map(TestClock.currentTimeMillis, (now) => ends.push(now))
+                Effect.map(Clock.currentTimeMillis, (now) => ends.push(now))
               ))
               yield* TestClock.adjust("300 millis")
             }
@@ -147,9 +148,9 @@ describe("exhaustion", () => {
         const { pool } = yield* setup({ maxConnections: 1, acquireTimeout: "1 second" })
         const ends: Array<string> = []
         const wait = (name: string, borrow: Effect.Effect<unknown, unknown>) =>
-          Effect.fork(Effect.ensuring(
+          fork(Effect.ensuring(
             borrow,
-            Effect.map(TestClock.currentTimeMillis, (now) => ends.push(`${name} at ${now}`))
+            Effect.map(Clock.currentTimeMillis, (now) => ends.push(`${name} at ${now}`))
           ))
         yield* whileExhausted(
           pool,
@@ -184,16 +185,13 @@ describe("exhaustion", () => {
         const reasons = yield* whileExhausted(
           pool,
           Effect.gen(function*() {
-            const waiters = yield* Effect.forEach(Array.from({ length: 100 }), () =>
-              Effect.fork(Effect.flip(pool.acquire)))
+            const waiters = yield* Effect.forEach(Array.from({ length: 100 }), () => fork(Effect.flip(pool.acquire)))
             yield* TestClock.adjust("10 seconds")
             return yield* Fiber.joinAll(waiters)
           })
         )
         assert.strictEqual(
-          reasons.filter((error) =>
-            reasonOf(error) === "Timeout"
-          ).length,
+          reasons.filter((error) => reasonOf(error) === "Timeout").length,
           100
         )
         assert.strictEqual((yield* pool.stats).exhausted, 100)
@@ -296,10 +294,10 @@ describe("exhaustion", () => {
           Effect.gen(function*() {
             const waiters = yield* Effect.forEach(
               Array.from({ length: 10_100 }),
-              () => Effect.fork(Effect.flip(pool.acquire))
+              () => fork(Effect.flip(pool.acquire))
             )
-            yield* Effect.yieldNow()
-            const refused = waiters.filter((waiter) => waiter.unsafePoll() !== null).length
+            yield* yieldNow
+            const refused = waiters.filter((waiter) => exitOf(waiter) !== undefined).length
             assert.strictEqual((yield* pool.stats).pending, 10_000)
             yield* Fiber.interruptAll(waiters)
             return refused
@@ -314,8 +312,8 @@ describe("exhaustion", () => {
         yield* whileExhausted(
           pool,
           Effect.gen(function*() {
-            const waiters = yield* Effect.forEach(Array.from({ length: 10_001 }), () => Effect.fork(pool.acquire))
-            yield* Effect.yieldNow()
+            const waiters = yield* Effect.forEach(Array.from({ length: 10_001 }), () => fork(pool.acquire))
+            yield* yieldNow
             assert.strictEqual((yield* pool.stats).pending, 10_001)
             yield* Fiber.interruptAll(waiters)
           })
@@ -328,10 +326,10 @@ describe("exhaustion", () => {
       const { pool } = yield* setup({ maxConnections: 2, acquireTimeout: "1 second" })
       const leased = [yield* pool.acquire, yield* pool.acquire]
       const waiters = yield* forkSettled(
-        Effect.all(Array.from({ length: 5 }, () => Effect.either(pool.acquire)), { concurrency: "unbounded" })
+        Effect.all(Array.from({ length: 5 }, () => result(pool.acquire)), { concurrency: "unbounded" })
       )
       yield* TestClock.adjust("1 second")
-      assert.isTrue((yield* Fiber.join(waiters)).every(Either.isLeft))
+      assert.isTrue((yield* Fiber.join(waiters)).every(hasFailed))
       yield* Effect.forEach(leased, (connection) => pool.release(connection))
       yield* warmUp(pool, 2)
       assert.strictEqual((yield* pool.stats).idle, 2)

@@ -1,6 +1,7 @@
 // Scenarios for a pool whose user is interrupted at every runtime step.
-import { expect } from "@effect/vitest"
 import { type ConnectionPool, Pool } from "@socketpool/core"
+import { exitOf, fork, provideScope, type RunningFiber, yieldNow } from "@socketpool/test-seam"
+import { expect } from "@socketpool/test-seam/vitest"
 import { Interruptions, ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 
@@ -25,7 +26,7 @@ export const makeWorld = (
     const connector = ScriptedConnector.make(script)
     // Nothing closes this scope: `examine` closes the pool, and also has to end if the pool has lost a connection.
     const scope = yield* Scope.make()
-    const pool = yield* Scope.extend(Pool.make({ open: connector.open, maxConnections }), scope)
+    const pool = yield* provideScope(Pool.make({ open: connector.open, maxConnections }), scope)
     const problems: Array<string> = []
     return {
       connector,
@@ -38,7 +39,7 @@ export const makeWorld = (
             if (!connection.alive) problems.push(`connection ${connection.id} was lent although it is closed`)
             connection.held = true
           }),
-          () => Effect.as(Effect.yieldNow(), connection.id),
+          () => Effect.as(yieldNow, connection.id),
           () => Effect.sync(() => connection.held = false)
         )
     }
@@ -73,8 +74,8 @@ const examine = (world: World) =>
         // A scripted failure that the subject did not live to see is met here.
         () => Effect.exit(Effect.retry(pool.acquireWith({ timeout: "1 second" }), { times: 1 })),
         { concurrency: "unbounded" }
-      ).pipe(Effect.fork)
-      if (!(yield* settle(() => again.unsafePoll() !== null))) {
+      ).pipe(fork)
+      if (!(yield* settle(() => exitOf(again) !== undefined))) {
         problems.push(`it cannot lend ${stats.maxConnections} again: ${JSON.stringify(yield* pool.stats)}`)
         yield* Fiber.interrupt(again)
       } else {
@@ -84,8 +85,8 @@ const examine = (world: World) =>
         }
       }
     }
-    const closing = yield* Effect.fork(pool.close)
-    if (!(yield* settle(() => closing.unsafePoll() !== null))) problems.push("it does not close")
+    const closing = yield* fork(pool.close)
+    if (!(yield* settle(() => exitOf(closing) !== undefined))) problems.push("it does not close")
     if (connector.live !== 0) problems.push(`${connector.live} connections are still open after the close`)
     if (connector.closed !== connector.opened) {
       problems.push(`${connector.opened} were opened, ${connector.closed} closed`)
@@ -108,7 +109,7 @@ export const explored = (
       const { afterwards, meanwhile, subject } = yield* scenario(here)
       const fiber = yield* forkSubject(subject)
       if (meanwhile !== undefined) yield* meanwhile
-      if (!(yield* settle(() => fiber.unsafePoll() !== null))) here.problems.push("the subject never ends")
+      if (!(yield* settle(() => exitOf(fiber) !== undefined))) here.problems.push("the subject never ends")
       if (afterwards !== undefined) yield* afterwards
       return yield* examine(here)
     })
@@ -126,22 +127,22 @@ export const warm = (world: World) => Effect.orDie(world.pool.use(() => Effect.v
 export const busy = (world: World) =>
   Effect.gen(function*() {
     const go = yield* Deferred.make<void>()
-    const holder = yield* Effect.fork(
+    const holder = yield* fork(
       world.pool.use((connection) => Effect.andThen(Deferred.await(go), world.hold(connection)))
     )
     yield* settle(() => statsOf(world).inUse === 1)
-    const behind: Array<Fiber.RuntimeFiber<number, unknown>> = []
+    const behind: Array<RunningFiber<number, unknown>> = []
     return {
       meanwhile: Effect.gen(function*() {
-        yield* Effect.yieldNow()
-        behind.push(yield* Effect.fork(world.pool.use(world.hold)))
+        yield* yieldNow
+        behind.push(yield* fork(world.pool.use(world.hold)))
         yield* settle(() => statsOf(world).pending > 0)
         yield* Deferred.succeed(go, undefined)
       }),
       afterwards: Effect.gen(function*() {
         yield* Fiber.await(holder)
         for (const fiber of behind) {
-          if (!(yield* settle(() => fiber.unsafePoll() !== null))) {
+          if (!(yield* settle(() => exitOf(fiber) !== undefined))) {
             world.problems.push("the waiter behind the subject was never served")
             yield* Fiber.interrupt(fiber)
           }

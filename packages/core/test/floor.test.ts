@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
+import { bothSchedules, hasFailed, result, tapInput, tapStep, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import type { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Either, Exit, Fiber, Schedule, TestClock } from "effect"
+import { Effect, Exit, Fiber, Schedule } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
 const everySecond = Schedule.spaced("1 second")
@@ -181,7 +182,7 @@ describe("retry", () => {
       const seen: Array<number> = []
       yield* setup({
         minConnections: 1,
-        retry: Schedule.tapInput(
+        retry: tapInput(
           everySecond,
           (error: ScriptedConnector.ScriptedOpenError) => Effect.sync(() => seen.push(error.attempt))
         )
@@ -196,7 +197,7 @@ describe("retry", () => {
       const { connector, pool } = yield* setup({
         minConnections: 2,
         maxConnecting: 1,
-        retry: Schedule.intersect(everySecond, Schedule.recurs(3))
+        retry: bothSchedules(everySecond, Schedule.recurs(3))
       }, { open: () => up ? "ok" : "fail" })
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(connector.attempts, 4)
@@ -212,7 +213,7 @@ describe("retry", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({
         minConnections: 1,
-        retry: Schedule.mapEffect(everySecond, () => Effect.die("defect"))
+        retry: tapStep(everySecond, Effect.die("defect"))
       }, { open: (attempt) => attempt === 1 ? "fail" : "ok" })
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(connector.attempts, 1)
@@ -223,7 +224,7 @@ describe("retry", () => {
     Effect.gen(function*() {
       const { connector } = yield* setup({
         minConnections: 1,
-        retry: Schedule.intersect(Schedule.spaced("2 minutes"), Schedule.recurs(3))
+        retry: bothSchedules(Schedule.spaced("2 minutes"), Schedule.recurs(3))
       }, { open: () => "fail" })
       yield* TestClock.adjust("1 hour")
       assert.strictEqual(connector.attempts, 4)
@@ -299,11 +300,11 @@ describe("retry", () => {
     Effect.gen(function*() {
       let asked = 0
       const { connector, pool } = yield* setup({
-        retry: Schedule.tapInput(everySecond, () => Effect.sync(() => asked++))
+        retry: tapInput(everySecond, () => Effect.sync(() => asked++))
       }, { open: () => "fail" })
-      const results = yield* Effect.all(Array.from({ length: 5 }, () => Effect.either(pool.use(id))))
+      const results = yield* Effect.all(Array.from({ length: 5 }, () => result(pool.use(id))))
       yield* TestClock.adjust("1 hour")
-      assert.isTrue(results.every(Either.isLeft))
+      assert.isTrue(results.every(hasFailed))
       assert.deepStrictEqual([asked, connector.attempts], [0, 5])
     }))
 })

@@ -1,8 +1,9 @@
 // H6: foreign values within errors
-import { assert, describe, it } from "@effect/vitest"
 import { ConnectError, ConnectionError, Pool, PoolClosedError, PoolExhaustedError } from "@socketpool/core"
+import { type Codec, onlyLogger, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Cause, Data, Effect, Fiber, Logger, Redacted, Schema, Stream, TestClock } from "effect"
+import { Cause, Data, Effect, Fiber, Redacted, Schema, Stream } from "effect"
 import * as util from "node:util"
 import { audited, forkSettled, setup } from "./setup.js"
 
@@ -100,13 +101,13 @@ const isFit = (text: string, said: ReadonlyArray<string>) => {
   assert.isBelow(text.length, 1_500)
 }
 
-const throughWire = <A, I>(schema: Schema.Schema<A, I>, error: A) => {
+const throughWire = <A, I>(schema: Codec<A, I>, error: A) => {
   const encoded = Schema.encodeSync(schema)(error)
   const decoded = Schema.decodeUnknownSync(schema)(JSON.parse(JSON.stringify(encoded)))
   return { encoded, decoded }
 }
 
-const shows = <A extends Error, I>(schema: Schema.Schema<A, I>, error: A, said: ReadonlyArray<string>) => {
+const shows = <A extends Error, I>(schema: Codec<A, I>, error: A, said: ReadonlyArray<string>) => {
   isFit(error.message, said)
   assert.notMatch(error.message, bad)
   assert.strictEqual(String(error), `${error.name}: ${error.message}`)
@@ -139,7 +140,7 @@ describe("an error says what the user's code failed with, and can be shown in ev
   it.scoped.each(values)("an event and a line of the log: %s", ([_, value, said]) =>
     Effect.gen(function*() {
       const lines: Array<string> = []
-      const log = Logger.replace(Logger.defaultLogger, Logger.map(Logger.stringLogger, (text) => void lines.push(text)))
+      const log = onlyLogger(({ written }) => void lines.push(written()[0]!))
       const event = yield* Effect.scoped(Effect.gen(function*() {
         const failing = Effect.delay(fails(value), "1 second")
         const pool = yield* Pool.make({ open: failing, minConnections: 1 })
@@ -180,7 +181,7 @@ describe("names are quoted where they enter a line", () => {
   it.scoped("of pools and spans, in the log", () =>
     Effect.gen(function*() {
       const lines: Array<string> = []
-      const log = Logger.replace(Logger.defaultLogger, Logger.map(Logger.stringLogger, (text) => void lines.push(text)))
+      const log = onlyLogger(({ written }) => void lines.push(written()[0]!))
       yield* Effect.scoped(Effect.gen(function*() {
         const { pool } = yield* setup({ name, leakThreshold: "1 second", maxConnections: 1 })
         const holder = yield* forkSettled(Effect.withSpan(pool.use(() => Effect.never), name))

@@ -1,8 +1,17 @@
-import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, type Fiber, FiberId, FiberRef, Request, RequestResolver } from "effect"
+import {
+  fork,
+  hasInterrupts,
+  type RunningFiber,
+  stop,
+  wasInterrupted,
+  withFiber,
+  yieldNow
+} from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Cause, Effect, Exit, FiberId, FiberRef, Request, RequestResolver } from "effect"
 import { Continuation, type Guard, guarded, inMask, isAsGood } from "../src/internal/interruption.js"
 
-type Fibre = Fiber.RuntimeFiber<any, any>
+type Fibre = RunningFiber<any, any>
 
 /** Notes what it hears, and lets it pass. */
 class Note extends Continuation<unknown, unknown, unknown, unknown, never> {
@@ -35,23 +44,23 @@ class GoOn extends Note {
 
 /** Effects that end in every way there is, and leave the fiber in every state that there is. */
 const struck = Effect.as(FiberRef.set(FiberRef.interruptedCause, Cause.interrupt(FiberId.none)), "as if nothing had")
-const interrupted = Effect.withFiberRuntime<string>((fiber) => {
-  fiber.unsafeInterruptAsFork(FiberId.none)
+const interrupted = withFiber<string>((fiber) => {
+  stop(fiber)
   return Effect.succeed("not any more")
 })
 const endings: Record<string, Effect.Effect<unknown, unknown>> = {
   "a success": Effect.succeed(1),
-  "a success, later": Effect.as(Effect.yieldNow(), 1),
+  "a success, later": Effect.as(yieldNow, 1),
   "a failure": Effect.fail("no"),
   "a defect": Effect.die("oh"),
   "nothing that is an effect": 5 as never,
   "an interruption": interrupted,
   "an interruption of itself": Effect.interruptWith(FiberId.none),
   "an interruption that it hears of late": Effect.uninterruptible(interrupted),
-  "a failure after an interruption": Effect.uninterruptible(Effect.zipRight(interrupted, Effect.fail("no"))),
-  "a defect after an interruption": Effect.uninterruptible(Effect.zipRight(interrupted, Effect.die("oh"))),
+  "a failure after an interruption": Effect.uninterruptible(Effect.andThen(interrupted, Effect.fail("no"))),
+  "a defect after an interruption": Effect.uninterruptible(Effect.andThen(interrupted, Effect.die("oh"))),
   "an interruption that no message told of": struck,
-  "a failure after that": Effect.zipRight(struck, Effect.fail("no")),
+  "a failure after that": Effect.andThen(struck, Effect.fail("no")),
   "fiber refs of its own": Effect.withLogSpan(interrupted, "span")
 }
 
@@ -60,7 +69,7 @@ const surroundings: Record<string, (effect: Effect.Effect<unknown, unknown>) => 
   "where it may not": Effect.uninterruptible,
   "in a region that is open again": (effect) => Effect.uninterruptible(Effect.interruptible(effect)),
   "in a step": (effect) => Effect.flatMap(Effect.step(effect), (exit) => exit as Exit.Exit<unknown, unknown>),
-  "after another": (effect) => Effect.zipRight(guardedWith([])(Effect.void), effect),
+  "after another": (effect) => Effect.andThen(guardedWith([])(Effect.void), effect),
   "within another": (effect) => guardedWith([])(effect)
 }
 
@@ -83,7 +92,7 @@ describe("a guarded effect", () => {
 
   const outcome = (way: Way, make: typeof twoGuarded, { around, effect }: Case) => {
     const heard: Array<unknown> = []
-    return Effect.fork(around(make(heard, way)(effect))).pipe(
+    return fork(around(make(heard, way)(effect))).pipe(
       Effect.flatMap((fiber) => fiber.await),
       Effect.map((exit) => ({ exit, heard }))
     )
@@ -133,8 +142,7 @@ describe("a guarded effect", () => {
         batches.push(requests.length)
         return Effect.forEach(requests, answer, { discard: true })
       })
-      const call = (n: number) =>
-        guardedWith(heard)(Effect.zipLeft(Effect.request(new Double({ n }), resolver), andThen))
+      const call = (n: number) => guardedWith(heard)(Effect.tap(Effect.request(new Double({ n }), resolver), andThen))
       const all = Effect.forEach([1, 2, 3], call, { batching: true, concurrency: "unbounded" })
       return { all, batches, heard }
     }
@@ -150,8 +158,8 @@ describe("a guarded effect", () => {
     it.effect("is heard of if it is interrupted after the answer, in another fiber by then", () =>
       Effect.gen(function*() {
         const { all, heard } = batch((request) => Request.succeed(request, request.n * 2), interrupted)
-        expect(Exit.isInterrupted(yield* Effect.exit(all))).toBe(true)
-        expect(heard.map((cause) => Cause.isCause(cause) && Cause.isInterrupted(cause))).toEqual([true, true, true])
+        expect(wasInterrupted(yield* Effect.exit(all))).toBe(true)
+        expect(heard.map((cause) => Cause.isCause(cause) && hasInterrupts(cause))).toEqual([true, true, true])
       }))
   })
 })

@@ -1,7 +1,8 @@
-import { assert, describe, expect, it } from "@effect/vitest"
 import { type ByteBuffer, Framing } from "@socketpool/core"
+import { collect, fork, fromJson, result, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer, Rng } from "@socketpool/testing"
-import { Cause, Chunk, Effect, Exit, Fiber, Schema, Stream } from "effect"
+import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { ByteQueue } from "../src/internal/byteQueue.js"
 import { bySearch, seeds } from "./search.js"
 
@@ -255,7 +256,7 @@ describe("wrong options", () => {
 })
 
 describe("frames over a connection", () => {
-  const Point = Schema.parseJson(Schema.Struct({ x: Schema.Number }))
+  const Point = fromJson(Schema.Struct({ x: Schema.Number }))
 
   it.scoped("are asked for and answered", () =>
     Effect.gen(function*() {
@@ -280,10 +281,10 @@ describe("frames over a connection", () => {
       )
       const connection = yield* server.connect()
       const { recv } = Framing.over(connection, Framing.lengthPrefixed({ prefix: 1 }))
-      const readers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(recv))
-      yield* Effect.yieldNow()
+      const readers = yield* Effect.forEach([1, 2, 3], () => fork(recv))
+      yield* yieldNow
       yield* connection.send("!")
-      expect((yield* Fiber.join(Fiber.all(readers))).map(text)).toEqual(["one", "two", ""])
+      expect((yield* Fiber.joinAll(readers)).map(text)).toEqual(["one", "two", ""])
     }))
 
   it.scoped("that do not fit a schema are errors, and the connection works on", () =>
@@ -318,12 +319,12 @@ describe("frames over a connection", () => {
       const linesOf = (all: string) =>
         Effect.gen(function*() {
           const connection = yield* (yield* sending(all)).connect()
-          return yield* Effect.either(Stream.runCollect(Framing.over(connection, Framing.lines()).stream))
+          return yield* result(collect(Framing.over(connection, Framing.lines()).stream))
         })
       const whole = yield* linesOf("one\ntwo\n")
-      expect(whole._tag === "Right" && Chunk.toReadonlyArray(whole.right).map(text)).toEqual(["one", "two"])
+      expect(whole._tag === "Success" && whole.success.map(text)).toEqual(["one", "two"])
       const cut = yield* linesOf("one\ntw")
-      expect(cut._tag === "Left" && cut.left).toMatchObject({ reason: "EndOfStream", bytesIntoFrame: 2 })
+      expect(cut._tag === "Failure" && cut.failure).toMatchObject({ reason: "EndOfStream", bytesIntoFrame: 2 })
     }))
 
   it.scoped("that are too large fail the read, and the connection is not lent again", () =>
@@ -335,7 +336,7 @@ describe("frames over a connection", () => {
         return Effect.andThen(line.send("?"), Effect.flip(line.recv))
       })
       expect(error).toMatchObject({ _tag: "ConnectionError", reason: "TooLarge" })
-      yield* Effect.yieldNow()
+      yield* yieldNow
       expect((yield* pool.stats).closed).toMatchObject({ Discarded: 1 })
     }))
 
@@ -353,7 +354,7 @@ describe("frames over a connection", () => {
         Effect.andThen(connection.send("?"), Effect.exit(connection.recvFrame(decoder)))
       )
       expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("the decoder's")
-      yield* Effect.yieldNow()
+      yield* yieldNow
       expect((yield* pool.stats).closed).toMatchObject({ Discarded: 1 })
     }))
 })

@@ -1,5 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import { FastCheck } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Histogram } from "../src/internal/histogram.js"
 import { bounds } from "../src/internal/metrics/instruments.js"
 import { seeds } from "./search.js"

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { fork, repeatN, stop, TestClock, withClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Duration, Effect, Fiber, FiberId, TestClock } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import {
   audited,
   countingClock,
@@ -16,7 +17,7 @@ import {
 
 /** One borrower a second, for so many seconds. */
 const trickle = (pool: TestPool, seconds: number) =>
-  Effect.forEach(Array.from({ length: seconds }), () => Effect.zipRight(pool.use(id), TestClock.adjust("1 second")), {
+  Effect.forEach(Array.from({ length: seconds }), () => Effect.andThen(pool.use(id), TestClock.adjust("1 second")), {
     discard: true
   })
 
@@ -181,7 +182,7 @@ describe("idleTimeout", () => {
       const connector = ScriptedConnector.make()
       const { asleep, clock } = yield* countingClock
       const make = Pool.make({ open: connector.open, connectionTTL: Duration.infinity, ...options })
-      return { asleep, connector, pool: yield* audited(connector, Effect.withClock(make, clock)) }
+      return { asleep, connector, pool: yield* audited(connector, withClock(make, clock)) }
     })
 
   it.scoped("runs one timer while a connection can become stale, and none otherwise", () =>
@@ -213,7 +214,7 @@ describe("maxUses", () => {
   it.scoped("of 1 gives each borrower a connection of his own, also those who wait", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxUses: 1, maxConnections: 1 })
-      const borrowers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(pool.use(id)))
+      const borrowers = yield* Effect.forEach([1, 2, 3], () => fork(pool.use(id)))
       assert.deepStrictEqual(yield* Fiber.joinAll(borrowers), [1, 2, 3])
       yield* settled
       assert.deepStrictEqual([connector.live, connector.peak], [0, 1])
@@ -225,7 +226,7 @@ describe("maxUses", () => {
       const connection = yield* pool.acquire
       const waiter = yield* forkSettled(pool.use(id))
       yield* pool.release(connection)
-      yield* Fiber.interruptAsFork(waiter, FiberId.none)
+      yield* Effect.sync(() => stop(waiter))
       yield* Fiber.await(waiter)
       assert.strictEqual(yield* pool.use(id), 1)
     }))
@@ -233,7 +234,7 @@ describe("maxUses", () => {
   it.scoped("is not set unless told otherwise", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setup()
-      yield* Effect.repeatN(pool.use(id), 999)
+      yield* repeatN(pool.use(id), 999)
       assert.strictEqual(connector.attempts, 1)
     }))
 })

@@ -1,7 +1,17 @@
-import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import {
+  fork,
+  provideScope,
+  reasonOf,
+  stop,
+  toldScheduler,
+  withFiber,
+  withScheduler,
+  yieldNow
+} from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
-import { Deferred, Effect, Exit, Fiber, Scheduler, Scope } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import {
   busy,
   type Connection,
@@ -82,7 +92,7 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
       const report = yield* explored(makeWorld(2), (world) =>
         Effect.gen(function*() {
           const go = yield* Deferred.make<void>()
-          const holder = yield* Effect.fork(world.pool.use(() => Deferred.await(go)))
+          const holder = yield* fork(world.pool.use(() => Deferred.await(go)))
           yield* settle(() => statsOf(world).inUse === 1)
           return {
             subject: world.pool.close,
@@ -101,7 +111,7 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
       const report = yield* explored(makeWorld(1), (world) =>
         Effect.map(busy(world), (stage) => ({
           subject: Effect.exit(world.pool.use(world.hold)),
-          meanwhile: Effect.andThen(Effect.fork(world.pool.close), stage.meanwhile),
+          meanwhile: Effect.andThen(fork(world.pool.close), stage.meanwhile),
           afterwards: stage.afterwards
         })))
       expectHarmless(report, 8)
@@ -151,7 +161,7 @@ describe("a close at any runtime step of an open", { timeout: 60_000 }, () => {
         let struck = false
         let strike = () => {}
         const connector = ScriptedConnector.make()
-        const open = Effect.withFiberRuntime<Connection, ScriptedConnector.ScriptedOpenError, Scope.Scope>((fiber) => {
+        const open = withFiber<Connection, ScriptedConnector.ScriptedOpenError, Scope.Scope>((fiber) => {
           scheduler.watch(fiber, {
             at,
             strike: () => {
@@ -162,9 +172,9 @@ describe("a close at any runtime step of an open", { timeout: 60_000 }, () => {
           return connector.open
         })
         const scope = yield* Scope.make()
-        const pool = yield* Pool.make({ open }).pipe(Scope.extend(scope), Effect.withScheduler(scheduler))
+        const pool = yield* Pool.make({ open }).pipe(provideScope(scope), withScheduler(scheduler))
         strike = () => void Effect.runFork(pool.close)
-        const borrower = yield* Effect.fork(pool.use(() => Effect.void))
+        const borrower = yield* fork(pool.use(() => Effect.void))
         yield* Fiber.await(borrower)
         yield* pool.close
         expect(yield* settle(() => connector.live === 0)).toBe(true)
@@ -180,27 +190,20 @@ describe("a close at any runtime step of an open", { timeout: 60_000 }, () => {
 })
 
 describe("an open that a stranger interrupts", () => {
-  /** Interrupts the first fiber that is to run after it was armed, before that fiber's first step. */
-  class Assassin extends Scheduler.MixedScheduler {
-    armed = false
-
-    override scheduleTask(task: Scheduler.Task, priority: number, fiber?: Fiber.RuntimeFiber<unknown, unknown>): void {
-      if (this.armed && fiber !== undefined) {
-        this.armed = false
-        fiber.unsafeInterruptAsFork(fiber.id())
-      }
-      super.scheduleTask(task, priority, fiber)
-    }
-  }
-
   it.scoped("before it has begun fails its borrower, and the pool goes on", () =>
     Effect.gen(function*() {
-      const assassin = new Assassin(2048)
+      // Interrupts the first fiber that is to run after it was armed, before that fiber's first step.
+      let armed = false
+      const assassin = toldScheduler((fiber) => {
+        if (!armed) return
+        armed = false
+        stop(fiber)
+      })
       const connector = ScriptedConnector.make()
-      const pool = yield* Effect.withScheduler(Pool.make({ open: connector.open, maxConnections: 1 }), assassin)
-      assassin.armed = true
+      const pool = yield* withScheduler(Pool.make({ open: connector.open, maxConnections: 1 }), assassin)
+      armed = true
       const exit = yield* Effect.exit(pool.use(() => Effect.void))
-      expect(Exit.isFailure(exit) && exit.cause._tag).toBe("Die")
+      expect(Exit.isFailure(exit) && reasonOf(exit.cause)).toBe("Die")
       expect(connector.log).toEqual([])
       yield* pool.use(() => Effect.void)
       expect(connector.log).toEqual(["open 1"])
@@ -211,10 +214,10 @@ describe("a pool that is made by a fiber that has been interrupted", () => {
   it.effect("opens connections all the same, where its maker may go on", () =>
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()
-      const maker = yield* Effect.fork(Effect.uninterruptible(Effect.scoped(Effect.gen(function*() {
-        yield* Effect.withFiberRuntime<void>((fiber) => {
-          fiber.unsafeInterruptAsFork(fiber.id())
-          return Effect.yieldNow()
+      const maker = yield* fork(Effect.uninterruptible(Effect.scoped(Effect.gen(function*() {
+        yield* withFiber<void>((fiber) => {
+          stop(fiber)
+          return yieldNow
         })
         const pool = yield* Pool.make({ open: connector.open })
         yield* pool.use(() => Effect.void)

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Logger, LogLevel, Stream, TestClock } from "effect"
+import { addLogger, exitOf, fiberNumber, fork, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber, Stream } from "effect"
 import { forkSettled, settled, setup } from "./setup.js"
 
 /** Collects the warnings that name a suspected leak. */
@@ -7,9 +8,7 @@ const listening = <A, E, R>(effect: (warnings: ReadonlyArray<string>) => Effect.
   const warnings: Array<string> = []
   return Effect.provide(
     effect(warnings),
-    Logger.add(Logger.make(({ logLevel, message }) => {
-      if (LogLevel.greaterThanEqual(logLevel, LogLevel.Warning)) warnings.push(String(message))
-    }))
+    addLogger("warning", ({ message }) => warnings.push(String(message)))
   )
 }
 
@@ -23,17 +22,17 @@ describe("a lease that never comes back", () => {
           leakThreshold: "1 minute",
           drainTimeout: "1 second"
         })
-        const leak = yield* Effect.fork(Effect.withSpan(Effect.andThen(pool.acquire, Effect.never), "forgetful"))
+        const leak = yield* fork(Effect.withSpan(Effect.andThen(pool.acquire, Effect.never), "forgetful"))
         yield* TestClock.adjust(59_999)
         assert.deepStrictEqual(warnings, [])
         yield* TestClock.adjust(1)
         assert.strictEqual(warnings.length, 1)
-        for (const word of [`Pool "orders"`, `span "forgetful"`, `#${leak.id().id}`, "60000 ms"]) {
+        for (const word of [`Pool "orders"`, `span "forgetful"`, `#${fiberNumber(leak)}`, "60000 ms"]) {
           assert.include(warnings[0], word)
         }
         const closing = yield* forkSettled(pool.close)
         yield* TestClock.adjust(999)
-        assert.isNull(closing.unsafePoll())
+        assert.isUndefined(exitOf(closing))
         yield* TestClock.adjust(1)
         yield* Fiber.join(closing)
         assert.strictEqual(connector.live, 0)

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Effect, Option, Tracer } from "effect"
 import { setup } from "./setup.js"
 
@@ -35,7 +35,7 @@ describe("the label of a lease", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup()
       const found = yield* pool.use(() =>
-        Effect.zipRight(Effect.annotateCurrentSpan("http.route", "/orders/:id"), pool.leases)
+        Effect.andThen(Effect.annotateCurrentSpan("http.route", "/orders/:id"), pool.leases)
       ).pipe(Effect.withSpan("http.server GET"))
       assert.strictEqual(found[0]!.holder.span, "http.server GET /orders/:id")
     }))

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { fork, hasDies, provideScope, TestClock, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
 describe("lending", () => {
@@ -18,7 +19,7 @@ describe("lending", () => {
         const connection = yield* pool.get
         assert.isFalse(connection.held)
         connection.held = true
-        yield* Effect.yieldNow()
+        yield* yieldNow
         connection.held = false
       }))
       yield* Effect.all(Array.from({ length: 20 }, () => hold), { concurrency: "unbounded" })
@@ -32,8 +33,8 @@ describe("lending", () => {
         { maxConnections: 7, maxConnecting: 7, acquireTimeout: "1 hour" },
         { open: (attempt) => ({ slow: (attempt * 37) % 50 + 1 }) }
       )
-      const borrowers = yield* Effect.fork(
-        Effect.forEach(Array.from({ length: 1000 }), () => pool.use(() => Effect.yieldNow()), {
+      const borrowers = yield* fork(
+        Effect.forEach(Array.from({ length: 1000 }), () => pool.use(() => yieldNow), {
           concurrency: "unbounded",
           discard: true
         })
@@ -117,7 +118,7 @@ describe("lending", () => {
         const exit = yield* Effect.exit(pool.use((): Effect.Effect<void> => {
           throw new Error("thrown")
         }))
-        assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+        assert.isTrue(Exit.isFailure(exit) && hasDies(exit.cause))
         yield* settled
         assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
       }))
@@ -157,7 +158,7 @@ describe("lending", () => {
       Effect.gen(function*() {
         const { pool } = yield* setup()
         const scope = yield* Scope.make()
-        yield* Scope.extend(pool.get, scope)
+        yield* provideScope(pool.get, scope)
         assert.strictEqual((yield* pool.stats).inUse, 1)
         yield* Scope.close(scope, Exit.void)
         const after = yield* pool.stats
@@ -205,7 +206,7 @@ describe("lending", () => {
         const { pool } = yield* setup()
         const scope = yield* Scope.make()
         yield* Scope.close(scope, Exit.void)
-        yield* Scope.extend(pool.get, scope)
+        yield* provideScope(pool.get, scope)
         const after = yield* pool.stats
         assert.deepStrictEqual([after.inUse, after.idle], [0, 1])
       }))
@@ -225,7 +226,7 @@ describe("lending", () => {
     it.scoped("can be released by another fiber than the one that took it", () =>
       Effect.gen(function*() {
         const { pool } = yield* setup()
-        const connection = yield* Fiber.join(yield* Effect.fork(pool.acquire))
+        const connection = yield* Fiber.join(yield* fork(pool.acquire))
         yield* pool.release(connection)
         assert.strictEqual((yield* pool.stats).idle, 1)
       }))

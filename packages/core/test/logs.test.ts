@@ -1,22 +1,16 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, HashMap, Logger, LogLevel, TestClock } from "effect"
+import { type LogEntry, onlyLogger, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { forkSettled, settled, setup, warmUp } from "./setup.js"
 
 /** Everything that is logged by a pool that is made in an effect, and while it runs. */
 const logged = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.suspend(() => {
-    const lines: Array<{ level: string; annotations: Record<string, unknown>; message: string }> = []
-    const logger = Logger.make(({ annotations, logLevel, message }) => {
-      lines.push({
-        level: logLevel.label,
-        annotations: Object.fromEntries(HashMap.toEntries(annotations)),
-        message: String(message)
-      })
-    })
-    return Effect.as(effect, lines).pipe(
-      Effect.provide(Logger.replace(Logger.defaultLogger, logger)),
-      Logger.withMinimumLogLevel(LogLevel.All)
+    const lines: Array<{ level: string; annotations: LogEntry["annotations"]; message: string }> = []
+    const logger = onlyLogger(({ annotations, level, message }) =>
+      lines.push({ level, annotations, message: String(message) })
     )
+    return Effect.provide(Effect.as(effect, lines), logger)
   })
 
 describe("the log of a pool", () => {

@@ -1,5 +1,4 @@
 /** The manual in docs/ names everything that exists, and the links in messages lead to its sections. */
-import { assert, describe, it } from "@effect/vitest"
 import {
   BorrowFailure,
   CloseReason,
@@ -15,6 +14,7 @@ import {
   PoolStats,
   TimeSummary
 } from "@socketpool/core"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import * as fs from "node:fs"
 import { describeError } from "../src/internal/describe.js"
 

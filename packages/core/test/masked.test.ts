@@ -1,6 +1,7 @@
 // Where a frame of the pool's own cannot be trusted, `use` has Effect's public interface alone: the same proofs for that.
-import { describe, expect, it } from "@effect/vitest"
-import { Effect, RuntimeFlags } from "effect"
+import { isInterruptible } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect } from "effect"
 import { vi } from "vitest"
 import type * as Guard from "../src/internal/interruption.js"
 import { guarded } from "../src/internal/interruption.js"
@@ -15,7 +16,7 @@ describe("by the public interface", async () => {
   it.effect("is how everything is guarded here", () =>
     Effect.gen(function*() {
       const isOpen = guarded(
-        () => Effect.map(Effect.getRuntimeFlags, RuntimeFlags.interruptible),
+        () => isInterruptible,
         undefined,
         undefined,
         undefined

@@ -1,11 +1,11 @@
 // F59: a closed pool's metrics
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolMetrics } from "@socketpool/core"
-import { Effect, Exit, Metric, Scope } from "effect"
+import { metricFigures, provideScope, repeatN, tagMetrics } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Scope } from "effect"
 import { id, setup } from "./setup.js"
 
-const series = () =>
-  Metric.unsafeSnapshot().map(({ metricKey }) => `${metricKey.name} ${metricKey.tags.map(({ value }) => value)}`)
+const series = () => metricFigures().map(({ name, tags }) => `${name} ${Object.values(tags)}`)
 
 /** The lines of Prometheus about pools of this name. */
 const exposed = (name: string) =>
@@ -23,7 +23,7 @@ describe("a closed pool", () => {
       yield* Effect.scoped(make("the first of all"))
       const before = series()
       yield* Effect.forEach(Array.from({ length: 300 }), (_, i) =>
-        Effect.scoped(make(`tenant-${i}`)).pipe(Effect.tagMetrics("tenant", `tag-${i}`)))
+        tagMetrics({ tenant: `tag-${i}` })(Effect.scoped(make(`tenant-${i}`))))
       assert.deepStrictEqual(series(), before)
       assert.notInclude(yield* PoolMetrics.prometheus, "tenant-")
       assert.deepStrictEqual(
@@ -38,7 +38,7 @@ describe("a closed pool", () => {
     Effect.gen(function*() {
       const scope = yield* Scope.make()
       const size = () => (scope as unknown as { state: { finalizers?: Map<unknown, unknown> } }).state.finalizers?.size
-      const pools = yield* Effect.forEach(["a", "b", "c"], (name) => Scope.extend(make(name), scope))
+      const pools = yield* Effect.forEach(["a", "b", "c"], (name) => provideScope(make(name), scope))
       assert.strictEqual(size(), 3)
       yield* pools[1]!.close
       assert.strictEqual(size(), 2)
@@ -52,7 +52,7 @@ describe("a closed pool", () => {
       const name = "two of a name"
       const { pool } = yield* setup({ name })
       yield* pool.use(id)
-      yield* Effect.scoped(Effect.flatMap(setup({ name }), ({ pool }) => Effect.repeatN(pool.use(id), 2)))
+      yield* Effect.scoped(Effect.flatMap(setup({ name }), ({ pool }) => repeatN(pool.use(id), 2)))
       const lines = yield* exposed(name)
       assert.includeMembers(lines, [
         `db_client_connections{pool_name="${name}",state="idle"} 1`,
@@ -70,7 +70,7 @@ describe("a closed pool", () => {
       const name = "tagged"
       yield* setup({ name })
       const before = yield* exposed(name)
-      yield* Effect.scoped(Effect.tagMetrics(setup({ name }), "tenant", "acme"))
+      yield* Effect.scoped(tagMetrics({ tenant: "acme" })(setup({ name })))
       assert.deepStrictEqual(yield* exposed(name), before)
     }))
 
@@ -86,7 +86,7 @@ describe("a closed pool", () => {
   it.effect("begins anew when it is made again", () =>
     Effect.gen(function*() {
       const name = "reopened"
-      const opened = Effect.scoped(Effect.zipRight(make(name), exposed(name)))
+      const opened = Effect.scoped(Effect.andThen(make(name), exposed(name)))
       assert.deepStrictEqual(yield* opened, yield* opened)
     }))
 })

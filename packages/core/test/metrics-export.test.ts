@@ -1,5 +1,4 @@
 import { Metrics, Resource } from "@effect/opentelemetry"
-import { assert, describe, it } from "@effect/vitest"
 import {
   AggregationTemporality,
   type DataPoint,
@@ -8,7 +7,9 @@ import {
   PeriodicExportingMetricReader
 } from "@opentelemetry/sdk-metrics"
 import { PoolMetrics } from "@socketpool/core"
-import { Effect, Fiber, Layer, TestClock } from "effect"
+import { tagMetrics, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber, Layer } from "effect"
 import { forkSettled, id, setup, warmUp } from "./setup.js"
 
 let pools = 0
@@ -148,8 +149,7 @@ describe("in Prometheus' text format", () => {
     Effect.gen(function*() {
       const name = freshName()
       const tags = setup({ name: `${name} "quoted" \\` }).pipe(
-        Effect.tagMetrics("pool.name", "mine"),
-        Effect.tagMetrics("1st-label", "yours\n")
+        tagMetrics({ "pool.name": "mine", "1st-label": "yours\n" })
       )
       yield* tags
       const text = yield* PoolMetrics.prometheus

@@ -1,7 +1,18 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, type PoolStats } from "@socketpool/core"
+import {
+  fork,
+  metricFigures,
+  provideScope,
+  repeatN,
+  type RunningFiber,
+  tagMetrics,
+  TestClock,
+  unlogged,
+  yieldNow
+} from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Rng, ScriptedConnector } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Logger, LogLevel, Metric, Schedule, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Schedule, Scope } from "effect"
 import { bySearch, seeds } from "./search.js"
 import { forkSettled, setup, warmUp } from "./setup.js"
 
@@ -15,12 +26,10 @@ const freshName = () => `metrics-${++pools}`
 /** Everything that Effect's metrics say of pools of this name, by name and attributes; the unit left out. */
 const collected = (name: string) => {
   const found: Record<string, number> = {}
-  for (const { metricKey, metricState } of Metric.unsafeSnapshot()) {
-    const tags = Object.fromEntries(metricKey.tags.map(({ key, value }) => [key, value]))
+  for (const { count, name: metric, tags } of metricFigures()) {
     if (tags["db.client.connection.pool.name"] !== name) continue
     const { "db.client.connection.pool.name": _name, unit: _unit, ...rest } = tags
-    const line = [metricKey.name, ...Object.values(rest)].join(" ")
-    const { count } = metricState as unknown as { count: number }
+    const line = [metric, ...Object.values(rest)].join(" ")
     assert.isUndefined(found[line], `${line} is there twice`)
     found[line] = count
   }
@@ -126,12 +135,12 @@ describe("the metrics of a pool", () => {
       })
       const scope = yield* Scope.make()
       const isExpired = () => rng.chance(0.05)
-      const pool = yield* Scope.extend(
+      const pool = yield* provideScope(
         Pool.make({ open: connector.open, name, maxConnections: 5, maxPending: 3, isExpired }),
         scope
       )
       const held: Array<ScriptedConnector.ScriptedConnection> = []
-      const waiting = new Set<Fiber.RuntimeFiber<void>>()
+      const waiting = new Set<RunningFiber<void>>()
       const borrow = Effect.matchEffect(pool.acquire, {
         onSuccess: (connection) =>
           Effect.sync(() => {
@@ -184,7 +193,7 @@ describe("the metrics of a pool", () => {
         )
       }
       // Nobody sleeps, so that a few turns bring everything to rest.
-      const calm = Effect.repeatN(Effect.yieldNow(), 30)
+      const calm = repeatN(yieldNow, 30)
       const end = (how: (connection: ScriptedConnector.ScriptedConnection) => Effect.Effect<void, unknown>) =>
         Effect.suspend(() => {
           const [connection] = held.splice(rng.between(0, held.length - 1), 1)
@@ -194,7 +203,7 @@ describe("the metrics of a pool", () => {
       for (let step = 1; step <= operations; step++) {
         const dice = rng.next()
         if (dice < 0.5) {
-          const fiber = yield* Effect.fork(borrow)
+          const fiber = yield* fork(borrow)
           waiting.add(fiber)
           fiber.addObserver(() => waiting.delete(fiber))
         } else if (dice < 0.9 && held.length > 0) {
@@ -221,7 +230,7 @@ describe("the metrics of a pool", () => {
       assert.strictEqual(connector.live, 0)
       assert.isAbove(books.failed, operations / 1_000)
       assert.isAbove(books.cancelled, operations / 1_000)
-    }).pipe(Logger.withMinimumLogLevel(LogLevel.None)), { timeout: 600_000 })
+    }).pipe(unlogged), { timeout: 600_000 })
 
   // F59
   it.scoped("of several pools stay apart; those of one name are added up", () =>
@@ -240,7 +249,7 @@ describe("the metrics of a pool", () => {
   it.scoped("carry the tags of where the pool was made, which keep pools of one name apart", () =>
     Effect.gen(function*() {
       const name = freshName()
-      const { pool } = yield* Effect.tagMetrics(setup({ name }), "tenant", "acme")
+      const { pool } = yield* tagMetrics({ tenant: "acme" })(setup({ name }))
       yield* setup({ name })
       yield* warmUp(pool, 2)
       const { "socketpool.connection.opened": without, "socketpool.connection.opened acme": tagged } = collected(name)

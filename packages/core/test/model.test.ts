@@ -1,5 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
-import { FastCheck as fc } from "effect"
+import { FastCheck as fc } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { show, type Step, steps } from "./model/commands.js"
 import { plants } from "./model/plants.js"
 import { regressions } from "./model/regressions.js"

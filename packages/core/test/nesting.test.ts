@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { PoolExhaustedError } from "@socketpool/core"
-import { Deferred, Effect, Fiber, TestClock } from "effect"
+import { exitOf, fork, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Deferred, Effect, Fiber } from "effect"
 import { forkSettled, id, settled, setup, type TestPool } from "./setup.js"
 
 /** Whatever a borrow comes to, it must be that the pool was exhausted. */
@@ -64,7 +65,7 @@ describe("a fiber that borrows while it holds a connection", () => {
           return yield* exhaustion(pool.use(id))
         })
       )
-      const borrowers = yield* Effect.forEach([1, 2], () => Effect.fork(borrower))
+      const borrowers = yield* Effect.forEach([1, 2], () => fork(borrower))
       yield* settled
       yield* TestClock.adjust("1 second")
       const errors = yield* Fiber.joinAll(borrowers)
@@ -82,7 +83,7 @@ describe("a fiber that borrows while it holds a connection", () => {
       const gate = yield* Deferred.make<void>()
       const other = yield* forkSettled(pool.use(() => Deferred.await(gate)))
       const nested = yield* forkSettled(pool.use(() => pool.use(id)))
-      assert.isNull(nested.unsafePoll())
+      assert.isUndefined(exitOf(nested))
       yield* Deferred.succeed(gate, undefined)
       yield* Fiber.join(other)
       yield* Fiber.join(nested)
@@ -93,7 +94,7 @@ describe("a fiber that borrows while it holds a connection", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({ maxConnections: 1 })
       const borrower = yield* forkSettled(Effect.andThen(pool.acquire, pool.use(id)))
-      assert.isNull(borrower.unsafePoll())
+      assert.isUndefined(exitOf(borrower))
       yield* pool.release(connector.connection(1))
       assert.strictEqual(yield* Fiber.join(borrower), 1)
     }))

@@ -1,15 +1,18 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { hasDies, hasFailed, hasInterrupts, type Result, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Cause, Effect, Either, Exit, Fiber, TestClock } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { audited, crowd, id, settled, setup } from "./setup.js"
 
 /** A connector whose opens fail at the very end, with the connection in hand. */
 const failLate = (connector: ScriptedConnector.ScriptedConnector) =>
   Effect.tap(connector.open, ({ id }) => Effect.fail(new ScriptedConnector.ScriptedOpenError({ attempt: id })))
 
-const attemptOf = (result: Either.Either<unknown, unknown>): unknown =>
-  Either.isLeft(result) && result.left instanceof ScriptedConnector.ScriptedOpenError ? result.left.attempt : result
+const attemptOf = (outcome: Result<unknown, unknown>): unknown =>
+  outcome._tag === "Failure" && outcome.failure instanceof ScriptedConnector.ScriptedOpenError
+    ? outcome.failure.attempt
+    : outcome
 
 describe("opening", () => {
   describe("a failed open", () => {
@@ -21,7 +24,7 @@ describe("opening", () => {
         const borrowers = yield* crowd(pool, 3)
         const [first, ...rest] = yield* Fiber.join(borrowers)
         assert.strictEqual(attemptOf(first!), 1)
-        assert.deepStrictEqual(rest, [Either.right(1), Either.right(1)])
+        assert.deepStrictEqual(rest, [{ _tag: "Success", success: 1 }, { _tag: "Success", success: 1 }])
         assert.strictEqual(connector.attempts, 2)
       }))
 
@@ -36,7 +39,7 @@ describe("opening", () => {
           })
           const results = yield* crowd(pool, 10)
           yield* TestClock.adjust("1 second")
-          assert.strictEqual((yield* Fiber.join(results)).filter(Either.isLeft).length, failing)
+          assert.strictEqual((yield* Fiber.join(results)).filter(hasFailed).length, failing)
           assert.strictEqual((yield* pool.stats).openFailed, failing)
         })
     )
@@ -65,7 +68,7 @@ describe("opening", () => {
       Effect.gen(function*() {
         const { pool } = yield* setup({}, { open: (attempt) => attempt === 1 ? "die" : "ok" })
         const exit = yield* Effect.exit(pool.use(id))
-        assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+        assert.isTrue(Exit.isFailure(exit) && hasDies(exit.cause))
         assert.strictEqual(yield* pool.use(id), 1)
       }))
 
@@ -84,7 +87,7 @@ describe("opening", () => {
           })
         )
         const exit = yield* Effect.exit(pool.use(id))
-        assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+        assert.isTrue(Exit.isFailure(exit) && hasDies(exit.cause))
         assert.strictEqual(yield* pool.use(id), 1)
       }))
 
@@ -92,7 +95,7 @@ describe("opening", () => {
       Effect.gen(function*() {
         const pool = yield* audited(ScriptedConnector.make(), Pool.make({ open: Effect.interrupt }))
         const exit = yield* Effect.exit(pool.use(() => Effect.void))
-        assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause) && !Cause.isInterrupted(exit.cause))
+        assert.isTrue(Exit.isFailure(exit) && hasDies(exit.cause) && !hasInterrupts(exit.cause))
       }))
 
     it.scoped("closes what it had already opened", () =>

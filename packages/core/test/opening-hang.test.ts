@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { ConnectTimeoutError, Pool } from "@socketpool/core"
+import { exitOf, hasFailed, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Either, Fiber, TestClock } from "effect"
+import { Effect, Fiber } from "effect"
 import { audited, crowd, forkSettled, id, lineUp, setup } from "./setup.js"
 
 describe("opening", () => {
@@ -12,7 +13,7 @@ describe("opening", () => {
         const { pool } = yield* setup({ connectTimeout: "1 second" }, { open: () => "never" })
         const borrower = yield* forkSettled(Effect.flip(pool.use(id)))
         yield* TestClock.adjust("999 millis")
-        assert.isNull(borrower.unsafePoll())
+        assert.isUndefined(exitOf(borrower))
         yield* TestClock.adjust("1 millis")
         const error = yield* Fiber.join(borrower)
         assert.instanceOf(error, ConnectTimeoutError)
@@ -24,7 +25,7 @@ describe("opening", () => {
         const { pool } = yield* setup({}, { open: () => "never" })
         const borrower = yield* forkSettled(Effect.flip(pool.use(id)))
         yield* TestClock.adjust(4999)
-        assert.isNull(borrower.unsafePoll())
+        assert.isUndefined(exitOf(borrower))
         yield* TestClock.adjust(1)
         assert.strictEqual((yield* Fiber.join(borrower))._tag, "ConnectTimeoutError")
       }))
@@ -104,7 +105,7 @@ describe("opening", () => {
         })
         const borrowers = yield* crowd(pool, 10)
         yield* TestClock.adjust("10 seconds")
-        assert.isTrue((yield* Fiber.join(borrowers)).every(Either.isLeft))
+        assert.isTrue((yield* Fiber.join(borrowers)).every(hasFailed))
       }))
   })
 })

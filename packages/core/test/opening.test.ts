@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { exitOf, TestClock, wasInterrupted, withScheduler } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Option, TestClock } from "effect"
+import { Effect, Fiber, Option } from "effect"
 import { audited, crowd, forkSettled, id, settled, setup } from "./setup.js"
 
 /** A connector whose opens fail at the very end, with the connection in hand. */
@@ -61,8 +62,9 @@ describe("opening", () => {
       Effect.gen(function*() {
         const { connector, pool } = yield* setup({}, { open: () => ({ slow: "1 second" }) })
         const borrower = yield* forkSettled(pool.use(id))
-        const exit = yield* Fiber.interrupt(borrower)
-        assert.isTrue(Exit.isInterrupted(exit))
+        yield* Fiber.interrupt(borrower)
+        const exit = exitOf(borrower)!
+        assert.isTrue(wasInterrupted(exit))
         assert.strictEqual((yield* pool.stats).opening, 1)
         yield* TestClock.adjust("1 second")
         assert.strictEqual((yield* pool.stats).idle, 1)
@@ -186,7 +188,7 @@ describe("a connection that ends between its open and its borrower's next step",
           const { connector, pool } = yield* setup({ maxConnections: 1, closed: () => Effect.succeed(reason) })
           const scheduler = SteppingScheduler.make()
           const watch = scheduler.watch("all", { at, aside: (goOn) => void turns(200).then(goOn) })
-          const lent = yield* Effect.withScheduler(pool.use((connection) => Effect.succeed(connection.id)), scheduler)
+          const lent = yield* withScheduler(pool.use((connection) => Effect.succeed(connection.id)), scheduler)
           yield* settled
           assert.deepStrictEqual([at, lent, connector.attempts], [at, 1, 1])
           assert.strictEqual((yield* pool.stats).closed[reason], 1)

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { exitOf, fork, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector, Spans } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Schedule, TestClock } from "effect"
+import { Effect, Exit, Fiber, Schedule } from "effect"
 import { forkSettled, id, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 interface World {
@@ -25,7 +26,7 @@ const lentTwice = ({ pool }: World) => Effect.all([pool.use(id), pool.use(id)])
 
 /** The same, so much time after a first one. */
 const lentLater = (millis: number) => ({ pool }: World) =>
-  Effect.zipRight(Effect.zipRight(pool.use(id), TestClock.adjust(millis)), pool.use(id))
+  Effect.andThen(Effect.andThen(pool.use(id), TestClock.adjust(millis)), pool.use(id))
 
 /** How many connections are open, so much time after so many were. */
 const liveLater = (connections: number, millis: number) => ({ connector, pool }: World) =>
@@ -40,7 +41,7 @@ const crowded = (borrowers: number, see: (world: World) => Effect.Effect<unknown
   Effect.gen(function*() {
     const crowd = yield* Effect.forEach(
       Array.from({ length: borrowers }),
-      () => Effect.fork(Effect.exit(world.pool.use(() => Effect.never)))
+      () => fork(Effect.exit(world.pool.use(() => Effect.never)))
     )
     yield* settled
     const seen = yield* see(world)
@@ -86,7 +87,7 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     set: { maxPending: 1 },
     given: { maxConnections: 1, initialConnections: 1 },
     see: (world) =>
-      Effect.zipRight(settled, crowded(4, ({ pool }) => Effect.map(pool.stats, (stats) => stats.pending))(world)),
+      Effect.andThen(settled, crowded(4, ({ pool }) => Effect.map(pool.stats, (stats) => stats.pending))(world)),
     without: 3,
     with: 1
   },
@@ -95,7 +96,7 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     given: { maxConnections: 1 },
     see: crowded(
       2,
-      ({ pool }) => Effect.zipRight(TestClock.adjust("1 second"), Effect.map(pool.stats, (stats) => stats.pending))
+      ({ pool }) => Effect.andThen(TestClock.adjust("1 second"), Effect.map(pool.stats, (stats) => stats.pending))
     ),
     without: 1,
     with: 0
@@ -105,7 +106,7 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     script: { open: () => "never" },
     see: crowded(
       1,
-      ({ pool }) => Effect.zipRight(TestClock.adjust("1 second"), Effect.map(pool.stats, (stats) => stats.openFailed))
+      ({ pool }) => Effect.andThen(TestClock.adjust("1 second"), Effect.map(pool.stats, (stats) => stats.openFailed))
     ),
     without: 0,
     with: 1
@@ -163,7 +164,7 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
         yield* TestClock.adjust("1 second")
         const borrower = yield* forkSettled(pool.use(id))
         yield* TestClock.adjust("1 second")
-        const served = borrower.unsafePoll() !== null
+        const served = exitOf(borrower) !== undefined
         yield* TestClock.adjust("1 second")
         yield* Fiber.join(borrower)
         return served
@@ -238,7 +239,7 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     set: { leakThreshold: "1 second" },
     see: ({ pool }) =>
       pool.use(() =>
-        Effect.zipRight(TestClock.adjust("1 second"), Effect.map(pool.stats, (stats) => stats.leaksSuspected))
+        Effect.andThen(TestClock.adjust("1 second"), Effect.map(pool.stats, (stats) => stats.leaksSuspected))
       ),
     without: 0,
     with: 1

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { type DurationInput, hasDies } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Cause, Duration, Effect } from "effect"
 import { defaults } from "../src/internal/options.js"
@@ -76,7 +77,7 @@ const wrong: ReadonlyArray<readonly [option: string, rule: string, values: Reado
 const complaint = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.sandbox(effect).pipe(Effect.flip), (cause) => {
     const defect = Cause.squash(cause)
-    assert.isTrue(Cause.isDie(cause))
+    assert.isTrue(hasDies(cause))
     assert.instanceOf(defect, RangeError)
     return defect.message
   })
@@ -202,7 +203,7 @@ describe("acquireWith", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup()
       for (const [value, shown] of noDuration) {
-        const message = yield* complaint(pool.acquireWith({ timeout: value as Duration.DurationInput }))
+        const message = yield* complaint(pool.acquireWith({ timeout: value as DurationInput }))
         assert.include(message, `timeout must be a duration of 0 or more, but is ${shown}`)
         // It was not the options of the pool that were wrong.
         assert.notInclude(message, "Pool.make")

@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { ConnectTimeoutError } from "@socketpool/core"
-import { Effect, Either, Exit, Fiber, Schedule, TestClock } from "effect"
+import { exitOf, fork, hasFailed, type Result, result, type RunningFiber, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Fiber, Schedule } from "effect"
 import { type Connection, forkSettled, id, type Options, settled, setup, warmUp } from "./setup.js"
 
 const isAlive = (connection: Connection): boolean => connection.alive
@@ -54,7 +55,7 @@ describe("awaitReady", () => {
       })
       const ready = yield* forkSettled(pool.awaitReady)
       yield* TestClock.adjust(2999)
-      assert.isNull(ready.unsafePoll())
+      assert.isUndefined(exitOf(ready))
       yield* TestClock.adjust(1)
       yield* Fiber.join(ready)
       assert.strictEqual(connector.live, 3)
@@ -68,7 +69,7 @@ describe("awaitReady", () => {
       assert.strictEqual((yield* Effect.flip(pool.awaitReady))._tag, "ScriptedOpenError")
       const ready = yield* forkSettled(Effect.retry(pool.awaitReady, Schedule.spaced("1 second")))
       yield* TestClock.adjust("1 minute")
-      assert.isNull(ready.unsafePoll())
+      assert.isUndefined(exitOf(ready))
       up = true
       yield* TestClock.adjust("25 seconds")
       yield* Fiber.join(ready)
@@ -142,7 +143,7 @@ describe("validate", () => {
       down = true
       const borrower = yield* forkSettled(pool.use(id))
       yield* TestClock.adjust(1999)
-      assert.isNull(borrower.unsafePoll())
+      assert.isUndefined(exitOf(borrower))
       yield* TestClock.adjust(1)
       assert.strictEqual(yield* Fiber.join(borrower), 11)
       // None of the others is left to cost another.
@@ -236,11 +237,11 @@ describe("while opens fail", () => {
       })
       yield* settled
       const borrowers = yield* forkSettled(
-        Effect.all(Array.from({ length: 50 }, () => Effect.either(pool.use(id))), { concurrency: "unbounded" })
+        Effect.all(Array.from({ length: 50 }, () => result(pool.use(id))), { concurrency: "unbounded" })
       )
       yield* TestClock.adjust("5 seconds")
       const results = yield* Fiber.join(borrowers)
-      assert.isTrue(results.every(Either.isLeft))
+      assert.isTrue(results.every(hasFailed))
       yield* TestClock.adjust("1 hour")
       assert.isAtMost(connector.attempts, 1 + 50 + 60)
     }))
@@ -251,15 +252,15 @@ describe("while opens fail", () => {
       const { pool } = yield* setup({ maxConnections: 2 }, {
         open: (attempt) => attempt <= 3 ? "fail" : { slow: "100 millis" }
       })
-      const borrowers: Array<Fiber.RuntimeFiber<Either.Either<number, unknown>>> = []
+      const borrowers: Array<RunningFiber<Result<number, unknown>>> = []
       for (let n = 0; n < 10; n++) {
-        borrowers.push(yield* Effect.fork(Effect.either(pool.use(id))))
+        borrowers.push(yield* fork(result(pool.use(id))))
         yield* TestClock.adjust("10 millis")
       }
       yield* TestClock.adjust("100 millis")
-      assert.isTrue(borrowers.every((borrower) => borrower.unsafePoll() !== null))
+      assert.isTrue(borrowers.every((borrower) => exitOf(borrower) !== undefined))
       const results = yield* Fiber.joinAll(borrowers)
-      assert.strictEqual(results.filter(Either.isLeft).length, 3)
+      assert.strictEqual(results.filter(hasFailed).length, 3)
     }))
 })
 

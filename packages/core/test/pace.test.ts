@@ -1,8 +1,18 @@
 // Opens while they keep failing: ten at once and then one each 100 ms, whoever asks, until a connection works.
-import { assert, describe, it } from "@effect/vitest"
 import { PoolExhaustedError } from "@socketpool/core"
+import {
+  currentClock,
+  exitOf,
+  fork,
+  hasFailed,
+  result,
+  type RunningFiber,
+  TestClock,
+  wallMillis
+} from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Either, Fiber, Schedule, TestClock } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { bySearch } from "./search.js"
 import { forkSettled, id, type Options, settled, setup, type TestPool } from "./setup.js"
 
@@ -15,12 +25,12 @@ const down = (
   close: ScriptedConnector.Behaviour = "ok"
 ) =>
   Effect.gen(function*() {
-    const clock = yield* Effect.clock
+    const clock = yield* currentClock
     const begun: Array<number> = []
     const server = { isUp: false }
     const { connector, pool } = yield* setup(options, {
       open: () => {
-        begun.push(clock.unsafeCurrentTimeMillis())
+        begun.push(wallMillis(clock))
         return server.isUp ? "ok" : behaviour
       },
       close: () => close
@@ -36,10 +46,10 @@ const crowd = (
   pool: TestPool,
   borrowers: number,
   borrow: Effect.Effect<unknown, unknown> = pool.use(() => Effect.void)
-) => Effect.forEach(Array.from({ length: borrowers }), () => Effect.fork(Effect.either(borrow)))
+) => Effect.forEach(Array.from({ length: borrowers }), () => fork(result(borrow)))
 
-const ended = <A, E>(fibers: ReadonlyArray<Fiber.RuntimeFiber<A, E>>): number =>
-  fibers.filter((fiber) => fiber.unsafePoll() !== null).length
+const ended = <A, E>(fibers: ReadonlyArray<RunningFiber<A, E>>): number =>
+  fibers.filter((fiber) => exitOf(fiber) !== undefined).length
 
 const ticks = (count: number, millis: number) =>
   Effect.forEach(Array.from({ length: count }), () => TestClock.adjust(millis), { discard: true })
@@ -60,7 +70,7 @@ describe("while the server is down", () => {
       yield* TestClock.adjust(100)
       assert.strictEqual(ended(borrowers), many)
       const results = yield* Fiber.joinAll(borrowers)
-      assert.strictEqual(results.filter(Either.isLeft).length, before)
+      assert.strictEqual(results.filter(hasFailed).length, before)
       assert.strictEqual((yield* pool.stats).openFailed, before)
     }))
 
@@ -212,7 +222,7 @@ describe("who is held back because opens fail", () => {
     }))
 
   /** Takes a connection and holds it for longer than its trial. */
-  const provenConnection = (pool: TestPool) => Effect.zipLeft(pool.acquire, TestClock.adjust("1 second"))
+  const provenConnection = (pool: TestPool) => Effect.tap(pool.acquire, TestClock.adjust("1 second"))
 
   /** As many as may fail at once. */
   const exhaust = (pool: TestPool) =>
@@ -226,7 +236,7 @@ describe("who is held back because opens fail", () => {
       server.isUp = true
       const late = yield* forkSettled(pool.use(id))
       yield* TestClock.adjust(69)
-      assert.isNull(late.unsafePoll())
+      assert.isUndefined(exitOf(late))
       yield* TestClock.adjust(1)
       assert.deepStrictEqual([yield* Fiber.join(late), begun.at(-1)], [1, 100])
     }))
@@ -280,7 +290,7 @@ describe("who is held back because opens fail", () => {
       server.isUp = false
       yield* exhaust(pool)
       const waiter = yield* forkSettled(pool.use(id))
-      assert.isNull(waiter.unsafePoll())
+      assert.isUndefined(exitOf(waiter))
       yield* pool.release(held)
       yield* settled
       assert.strictEqual(yield* Fiber.join(waiter), 1)
@@ -302,7 +312,7 @@ describe("who is held back because opens fail", () => {
           : pool.acquireWith({ timeout: 50 })
         const waiter = yield* forkSettled(Effect.flip(borrow))
         yield* TestClock.adjust(49)
-        assert.isNull(waiter.unsafePoll())
+        assert.isUndefined(exitOf(waiter))
         yield* TestClock.adjust(1)
         const { attempts } = connector
         assert.deepStrictEqual(
@@ -373,12 +383,12 @@ describe("a new connection", () => {
     [
       "its first holder fails and invalidates it",
       {},
-      (pool) => pool.use((connection) => Effect.zipRight(pool.invalidate(connection), Effect.fail("no")))
+      (pool) => pool.use((connection) => Effect.andThen(pool.invalidate(connection), Effect.fail("no")))
     ],
     [
       "its first holder reconnects",
       {},
-      (pool) => Effect.scoped(Effect.zipRight(Effect.flatMap(pool.get, (c) => pool.reconnect(c)), Effect.interrupt))
+      (pool) => Effect.scoped(Effect.andThen(Effect.flatMap(pool.get, (c) => pool.reconnect(c)), Effect.interrupt))
     ]
   ]
   it.scoped.each(losses)("counts as a failed open if %s", ([, options, lose]) =>
@@ -392,7 +402,7 @@ describe("a new connection", () => {
     ["its holder drops it", {}, (pool) => Effect.flatMap(pool.acquire, (connection) => pool.drop(connection))],
     ["it is discarded after a success", discards, (pool) => pool.use(() => Effect.void)],
     ["its holder fails and it is used up", { maxUses: 1 }, (pool) => pool.use(() => Effect.fail("no"))],
-    ["the pool is cleared", {}, (pool) => Effect.zipRight(Effect.exit(pool.use(() => Effect.fail("no"))), pool.clear)]
+    ["the pool is cleared", {}, (pool) => Effect.andThen(Effect.exit(pool.use(() => Effect.fail("no"))), pool.clear)]
   ]
   it.scoped.each(neutral)("does not count if %s", ([, options, lose]) =>
     Effect.gen(function*() {
@@ -419,7 +429,7 @@ describe("a new connection", () => {
       server.isUp = true
       const error = { why: "max clients reached" }
       for (let i = 0; i < 10; i++) {
-        yield* Effect.exit(pool.use((c) => Effect.zipRight(pool.invalidate(c), Effect.fail(error))))
+        yield* Effect.exit(pool.use((c) => Effect.andThen(pool.invalidate(c), Effect.fail(error))))
       }
       const waiter = yield* forkSettled(Effect.flip(pool.use(id)))
       yield* TestClock.adjust(50)

@@ -1,9 +1,9 @@
 // Two fibers of one pool, both interrupted, at any pair of runtime steps and with small budgets of steps. On the live
 // clock: where fibers yield every few steps, sleeps that are interrupted can keep a TestClock from shutting down.
-import { describe, expect, it } from "@effect/vitest"
 import { type ConnectionPool, Pool } from "@socketpool/core"
+import { exitOf, fork, forkDaemon, provideScope, type RunningFiber, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Interruptions, ScriptedConnector } from "@socketpool/testing"
-import type { Fiber } from "effect"
 import { Effect, Exit, Scope } from "effect"
 import { bySearch, isLong, seeds } from "./search.js"
 
@@ -33,14 +33,14 @@ interface Situation {
 /** Runs the two, and asks afterwards whether the pool is as good as new, and closes. */
 const examined = (
   options: Situation,
-  fork: (world: World) => Effect.Effect<ReadonlyArray<Fiber.RuntimeFiber<unknown, unknown>>>
+  begin: (world: World) => Effect.Effect<ReadonlyArray<RunningFiber<unknown, unknown>>>
 ): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function*() {
     const { maxConnections, warm, ...others } = options
     const problems: Array<string> = []
     const connector = ScriptedConnector.make()
     const scope = yield* Scope.make()
-    const pool = yield* Scope.extend(Pool.make({ open: connector.open, maxConnections, ...others }), scope)
+    const pool = yield* provideScope(Pool.make({ open: connector.open, maxConnections, ...others }), scope)
     if (warm) yield* Effect.ignore(pool.use(() => Effect.void))
     const hold = (connection: Connection) =>
       Effect.acquireUseRelease(
@@ -48,12 +48,12 @@ const examined = (
           if (connection.held) problems.push(`connection ${connection.id} has two holders`)
           connection.held = true
         }),
-        () => Effect.yieldNow(),
+        () => yieldNow,
         () => Effect.sync(() => connection.held = false)
       )
 
-    const fibers = yield* fork({ pool, hold })
-    if (!(yield* settle(() => fibers.every((fiber) => fiber.unsafePoll() !== null)))) problems.push("one never ends")
+    const fibers = yield* begin({ pool, hold })
+    if (!(yield* settle(() => fibers.every((fiber) => exitOf(fiber) !== undefined)))) problems.push("one never ends")
     const isQuiet = () => {
       const { closing, inUse, opening, pending } = Effect.runSync(pool.stats)
       return opening + inUse + closing + pending === 0
@@ -61,15 +61,15 @@ const examined = (
     if (!(yield* settle(isQuiet))) problems.push(`it does not come to rest: ${JSON.stringify(yield* pool.stats)}`)
     problems.push(...connector.audit(yield* pool.stats))
 
-    const again = yield* Effect.fork(
+    const again = yield* fork(
       Effect.all(Array.from({ length: maxConnections }, () => pool.acquire), { concurrency: "unbounded" })
     )
-    if (!(yield* settle(() => again.unsafePoll() !== null))) problems.push(`it cannot lend ${maxConnections} again`)
-    const lent = again.unsafePoll()
+    if (!(yield* settle(() => exitOf(again) !== undefined))) problems.push(`it cannot lend ${maxConnections} again`)
+    const lent = exitOf(again)
     if (lent?._tag === "Success") yield* Effect.forEach(lent.value, (one) => Effect.ignore(pool.release(one)))
     // One that hangs must not keep the test waiting for the end of the drain.
-    const closing = yield* Effect.forkDaemon(Scope.close(scope, Exit.void))
-    if (!(yield* settle(() => closing.unsafePoll() !== null))) problems.push("it does not close")
+    const closing = yield* forkDaemon(Scope.close(scope, Exit.void))
+    if (!(yield* settle(() => exitOf(closing) !== undefined))) problems.push("it does not close")
     if (connector.live !== 0 || connector.closed !== connector.opened) {
       problems.push(`${connector.opened} were opened, ${connector.closed} closed`)
     }
@@ -102,7 +102,7 @@ const situations: Record<string, Situation> = {
   "a connection that must be asked first": {
     maxConnections: 1,
     warm: true,
-    validate: () => Effect.as(Effect.yieldNow(), true),
+    validate: () => Effect.as(yieldNow, true),
     validateAfterIdle: 0
   }
 }
@@ -146,7 +146,7 @@ describe("an interruption at any step, with any budget of steps", { timeout: 600
     for (const [situation, options] of Object.entries(situations)) {
       it.live(`loses nothing with ${name} on ${situation}`, () =>
         Effect.gen(function*() {
-          const run = (forkSubject: Interruptions.ForkSubject, forkIdle: Interruptions.ForkSubject = Effect.fork) =>
+          const run = (forkSubject: Interruptions.ForkSubject, forkIdle: Interruptions.ForkSubject = fork) =>
             examined(options, (world) => Effect.all([forkSubject(borrows[name]!(world)), forkIdle(Effect.void)]))
           // All steps are too many for a short run, so some are drawn.
           const report = isLong
@@ -164,9 +164,9 @@ describe("an interruption at any step, with any budget of steps", { timeout: 600
           (forkSubject) =>
             examined({ maxConnections: 1, warm: false }, (world) =>
               Effect.all([
-                Effect.fork(Effect.exit(borrows["use"]!(world))),
+                fork(Effect.exit(borrows["use"]!(world))),
                 forkSubject(verbs[name]!(world)),
-                Effect.fork(Effect.exit(borrows["get"]!(world)))
+                fork(Effect.exit(borrows["get"]!(world)))
               ])),
           { budgets: [4, 33, 2048] }
         )

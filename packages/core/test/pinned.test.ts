@@ -1,6 +1,7 @@
 // H8: kept frames keep the chunks alive that they came in
-import { assert, describe, it } from "@effect/vitest"
 import { ByteBuffer, Framing } from "@socketpool/core"
+import { fork } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { MemoryConnection } from "@socketpool/testing"
 import { Effect } from "effect"
 
@@ -62,7 +63,7 @@ describe("frames that a program keeps", () => {
       const line = Framing.over(client, Framing.lines())
       const reads = [client.recv(9), client.recvExactly(9), client.recvUntil("\n"), line.recv]
       const kept: Array<Uint8Array> = []
-      yield* Effect.fork(server.send("12345678\n".repeat(1_000)))
+      yield* fork(server.send("12345678\n".repeat(1_000)))
       for (const read of Array.from({ length: 25 }, () => reads).flat()) kept.push(yield* read)
       assert.isAtMost(pinned(kept), 4 * size(kept))
       yield* client.recvExactly(8_100)

@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolMetrics } from "@socketpool/core"
-import { Effect, TestClock } from "effect"
+import { fork, tagMetrics, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect } from "effect"
 import { forkSettled, id, setup, warmUp } from "./setup.js"
 
 let pools = 0
@@ -50,7 +51,7 @@ describe("Prometheus' text", () => {
   it.scoped.each(keys)("takes a tag with the key %j as the label %s", ([key, label]) =>
     Effect.gen(function*() {
       const name = freshName()
-      yield* Effect.tagMetrics(Pool.make({ open: Effect.void, name, maxConnections: 7 }), key, "x")
+      yield* tagMetrics({ [key]: "x" })(Pool.make({ open: Effect.void, name, maxConnections: 7 }))
       assert.deepStrictEqual(yield* maxOf(name), [
         [`db_client_connection_max{pool_name="${name}",${label}="x"}`, 7]
       ])
@@ -60,8 +61,8 @@ describe("Prometheus' text", () => {
     Effect.gen(function*() {
       const name = freshName()
       const make = Pool.make({ open: Effect.void, name, maxConnections: 7 })
-      yield* make.pipe(Effect.tagMetrics("a-b", "1"), Effect.tagMetrics("c", "2"))
-      yield* make.pipe(Effect.tagMetrics("c", "2"), Effect.tagMetrics("a.b", "1"))
+      yield* make.pipe(tagMetrics({ "a-b": "1" }), tagMetrics({ c: "2" }))
+      yield* make.pipe(tagMetrics({ c: "2" }), tagMetrics({ "a.b": "1" }))
       assert.deepStrictEqual((yield* maxOf(name)).map(([, value]) => value), [14])
     }))
 
@@ -89,7 +90,7 @@ describe("prometheusWith", () => {
       yield* setup({ name: theirs })
       yield* warmUp(pool, 2)
       yield* pool.use(() => Effect.sleep("20 millis"))
-        .pipe(Effect.fork, Effect.tap(() => TestClock.adjust("20 millis")))
+        .pipe(fork, Effect.tap(() => TestClock.adjust("20 millis")))
       const all = parse(yield* PoolMetrics.prometheus)
       const buckets = [0.001, 0.01, 0.1]
       const some = parse(yield* PoolMetrics.prometheusWith({ pools: (name) => name === ours, buckets }))
@@ -108,15 +109,15 @@ describe("prometheusWith", () => {
     }))
 
   const wrong: ReadonlyArray<readonly [options: object, message: RegExp]> = [
-    [{ buckets: [3] }, /each of buckets must be one of 0\.00001, .*, 10, but is 3$/],
-    [{ buckets: [0.1, NaN] }, /each of buckets must be one of .*, but is NaN$/],
-    [{ buckets: [Infinity] }, /each of buckets must be one of .*, but is Infinity$/],
-    [{ buckets: ["0.1"] }, /each of buckets must be one of .*, but is 0\.1$/],
-    [{ buckets: [1, 0.1] }, /buckets must be ascending, but is 1,0\.1$/],
-    [{ buckets: [0.1, 0.1] }, /buckets must be ascending, but is 0\.1,0\.1$/],
+    [{ buckets: [3] }, /buckets\[0\] must be one of 0\.00001, .*, 10, but is 3$/],
+    [{ buckets: [0.1, NaN] }, /buckets\[1\] must be one of .*, but is NaN$/],
+    [{ buckets: [Infinity] }, /buckets\[0\] must be one of .*, but is Infinity$/],
+    [{ buckets: ["0.1"] }, /buckets\[0\] must be one of .*, but is "0\.1"$/],
+    [{ buckets: [1, 0.1] }, /buckets must be ascending, but is/],
+    [{ buckets: [0.1, 0.1] }, /buckets must be ascending, but is/],
     [{ buckets: null }, /buckets must be an array of seconds, but is null$/],
-    [{ pools: "orders" }, /pools must be a function of a pool's name, but is orders$/],
-    [{ bucket: [1] }, /there is no option "bucket"$/]
+    [{ pools: "orders" }, /pools must be a function, but is "orders"$/],
+    [{ bucket: [1] }, /bucket is not an option: did you mean buckets\?$/]
   ]
 
   it.each(wrong)("refuses %j and names the option, the value and the rule", (options, message) => {

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, FiberId, TestClock } from "effect"
+import { exitOf, fork, stop, TestClock, wasInterrupted, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Deferred, Effect, Fiber } from "effect"
 import { type Connection, forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 const names = ["a", "b", "c", "d", "e"] as const
@@ -31,12 +32,12 @@ describe("the queue", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
       const leases: Array<string> = []
-      const hot = yield* Effect.fork(
+      const hot = yield* fork(
         Effect.forEach(Array.from({ length: 10 }), () =>
-          pool.use(() => Effect.andThen(Effect.sync(() => leases.push("hot")), Effect.yieldNow())))
+          pool.use(() => Effect.andThen(Effect.sync(() => leases.push("hot")), yieldNow)))
       )
-      yield* Effect.yieldNow()
-      const waiter = yield* Effect.fork(pool.use(() =>
+      yield* yieldNow
+      const waiter = yield* fork(pool.use(() =>
         Effect.sync(() => leases.push("waiter"))
       ))
       yield* Fiber.join(waiter)
@@ -111,7 +112,7 @@ describe("the queue", () => {
         const connection = yield* pool.acquire
         const { borrowers, served } = yield* lineUp(pool, ["interrupted", "next"])
         yield* pool.release(connection)
-        yield* Fiber.interruptAsFork(borrowers[0]!, FiberId.none)
+        yield* Effect.sync(() => stop(borrowers[0]!))
         yield* Fiber.awaitAll(borrowers)
         assert.deepStrictEqual(served, ["next"])
         assert.deepStrictEqual(connector.log, ["open 1"])
@@ -124,7 +125,7 @@ describe("the queue", () => {
         const connection = yield* pool.acquire
         const { borrowers } = yield* lineUp(pool, ["interrupted"])
         yield* pool.release(connection)
-        yield* Fiber.interruptAsFork(borrowers[0]!, FiberId.none)
+        yield* Effect.sync(() => stop(borrowers[0]!))
         yield* Fiber.await(borrowers[0]!)
         const stats = yield* pool.stats
         assert.deepStrictEqual([stats.idle, stats.inUse], [1, 0])
@@ -136,7 +137,7 @@ describe("the queue", () => {
         const connection = yield* pool.acquire
         const { borrowers } = yield* lineUp(pool, names)
         const exits = yield* Effect.forEach(borrowers, Fiber.interrupt)
-        assert.isTrue(exits.every(Exit.isInterrupted))
+        assert.isTrue(exits.every(wasInterrupted))
         assert.strictEqual((yield* pool.stats).pending, 0)
         yield* pool.release(connection)
         assert.strictEqual(yield* pool.use(id), 1)
@@ -229,7 +230,7 @@ describe("the queue", () => {
         yield* pool.release(connection)
         yield* pool.drop(connection)
         yield* TestClock.adjust("99 millis")
-        assert.strictEqual(waiter.unsafePoll(), null)
+        assert.strictEqual(exitOf(waiter), undefined)
         yield* TestClock.adjust("1 millis")
         const error = yield* Fiber.join(waiter)
         assert.strictEqual(error._tag === "PoolExhaustedError" && error.waitedMillis, 1000)
@@ -259,7 +260,7 @@ describe("the queue", () => {
         () =>
           pool.use(() =>
             Effect.andThen(
-              Effect.yieldNow(),
+              yieldNow,
               Effect.map(pool.stats, ({ idle, pending }) => seen.push(idle > 0 && pending > 0))
             )
           ),
@@ -279,6 +280,6 @@ describe("the queue", () => {
       yield* pool.drop(first)
       yield* pool.release(second)
       yield* settled
-      assert.strictEqual(waiter.unsafePoll()?._tag, "Success")
+      assert.strictEqual(exitOf(waiter)?._tag, "Success")
     }))
 })

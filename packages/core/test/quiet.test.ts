@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { fork, TestClock, withClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Duration, Effect, Fiber, Schedule, TestClock } from "effect"
+import { Duration, Effect, Fiber, Schedule } from "effect"
 import { audited, countingClock, forkSettled, id, type Options, type Script, settled, warmUp } from "./setup.js"
 
 /** A pool that tells how many of its own fibers sleep on the clock. */
@@ -9,7 +10,7 @@ const setupWithSleepers = (options: Options = {}, script: Script = {}) =>
   Effect.gen(function*() {
     const connector = ScriptedConnector.make(script)
     const { asleep, clock } = yield* countingClock
-    const pool = yield* audited(connector, Effect.withClock(Pool.make({ open: connector.open, ...options }), clock))
+    const pool = yield* audited(connector, withClock(Pool.make({ open: connector.open, ...options }), clock))
     return { asleep, connector, pool }
   })
 
@@ -74,7 +75,7 @@ describe("no timer of a pool runs", () => {
         pool.acquireWith({ timeout: "100 millis" }),
         Effect.timeout(pool.use(id), "200 millis")
       ]
-      const borrowers = yield* Effect.forEach(borrows, (borrow) => Effect.fork(Effect.exit(borrow)))
+      const borrowers = yield* Effect.forEach(borrows, (borrow) => fork(Effect.exit(borrow)))
       yield* TestClock.adjust("10 seconds")
       yield* Fiber.joinAll(borrowers)
       yield* settled

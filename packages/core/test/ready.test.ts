@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Exit, Fiber, Schedule, TestClock } from "effect"
+import { exitOf, reasonOf, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Fiber, Schedule } from "effect"
 import { forkSettled, id, settled, setup } from "./setup.js"
 
 const everySecond = Schedule.spaced("1 second")
@@ -11,7 +12,7 @@ describe("awaitReady", () => {
       const { pool } = yield* setup({ minConnections: 3, maxConnecting: 2 }, { open: () => ({ slow: "1 second" }) })
       const waiting = yield* forkSettled(pool.awaitReady)
       yield* TestClock.adjust("1999 millis")
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* TestClock.adjust("1 millis")
       yield* Fiber.join(waiting)
       assert.strictEqual(yield* pool.size, 3)
@@ -24,7 +25,7 @@ describe("awaitReady", () => {
       })
       const waiting = yield* forkSettled(pool.awaitReady)
       yield* TestClock.adjust("1999 millis")
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* TestClock.adjust("1 millis")
       yield* Fiber.join(waiting)
     }))
@@ -53,7 +54,7 @@ describe("awaitReady", () => {
       yield* pool.awaitReady
       yield* pool.use((connection) => pool.drop(connection))
       const waiting = yield* forkSettled(pool.awaitReady)
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(waiting)
     }))
@@ -63,7 +64,7 @@ describe("awaitReady", () => {
       const { pool } = yield* setup({}, { open: () => ({ slow: "1 second" }) })
       yield* pool.resize({ min: 1 })
       const waiting = yield* forkSettled(pool.awaitReady)
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(waiting)
     }))
@@ -72,10 +73,10 @@ describe("awaitReady", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ minConnections: 2 }, { open: (attempt) => attempt === 1 ? "ok" : "never" })
       const waiting = yield* forkSettled(pool.awaitReady)
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* pool.resize({ min: 1 })
       yield* settled
-      assert.isNotNull(waiting.unsafePoll())
+      assert.isDefined(exitOf(waiting))
       yield* Fiber.join(waiting)
     }))
 
@@ -87,7 +88,7 @@ describe("awaitReady", () => {
       const waiting = yield* forkSettled(pool.awaitReady)
       yield* pool.clear
       yield* settled
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* TestClock.adjust("1 second")
       yield* Fiber.join(waiting)
       assert.deepStrictEqual([connector.attempts, yield* pool.size], [2, 1])
@@ -140,7 +141,7 @@ describe("awaitReady fails", () => {
       const { pool } = yield* setup({ minConnections: 1 }, { open: (attempt) => attempt === 1 ? "never" : "ok" })
       const waiting = yield* forkSettled(Effect.flip(pool.awaitReady))
       yield* TestClock.adjust("4999 millis")
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* TestClock.adjust("1 millis")
       assert.strictEqual((yield* Fiber.join(waiting))._tag, "ConnectTimeoutError")
       yield* TestClock.adjust("1 second")
@@ -150,7 +151,7 @@ describe("awaitReady fails", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ minConnections: 1 }, { open: (attempt) => attempt === 1 ? "die" : "ok" })
       const exit = yield* Effect.exit(pool.awaitReady)
-      assert.isTrue(Exit.isFailure(exit) && exit.cause._tag === "Die")
+      assert.isTrue(Exit.isFailure(exit) && reasonOf(exit.cause) === "Die")
       yield* TestClock.adjust("1 second")
     }))
 
@@ -180,7 +181,7 @@ describe("awaitReady fails", () => {
       })
       yield* TestClock.adjust("1500 millis")
       const waiting = yield* forkSettled(pool.awaitReady)
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       yield* TestClock.adjust("500 millis")
       yield* Fiber.join(waiting)
     }))
@@ -203,7 +204,7 @@ describe("awaitReady fails", () => {
       const { pool } = yield* setup({ minConnections: 3 }, { open: () => up ? "ok" : "fail" })
       const waiting = yield* forkSettled(Effect.retry(pool.awaitReady, everySecond))
       yield* TestClock.adjust("10 seconds")
-      assert.isNull(waiting.unsafePoll())
+      assert.isUndefined(exitOf(waiting))
       up = true
       yield* TestClock.adjust("25 seconds")
       yield* Fiber.join(waiting)

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { bothSchedules, tapStep, TestClock, withClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Duration, Effect, Fiber, Schedule, TestClock } from "effect"
+import { Duration, Effect, Fiber, Schedule } from "effect"
 import { audited, forkSettled, id, jumpingClock, settled, setup, warmUp } from "./setup.js"
 
 const everySecond = Schedule.spaced("1 second")
@@ -166,7 +167,7 @@ describe("the reaper", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({
         connectionTTL: "3 seconds",
-        reapSchedule: Schedule.intersect(everySecond, Schedule.recurs(2))
+        reapSchedule: bothSchedules(everySecond, Schedule.recurs(2))
       })
       yield* pool.use(id)
       yield* TestClock.adjust("2 seconds")
@@ -179,7 +180,7 @@ describe("the reaper", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup({
         connectionTTL: "1 minute",
-        reapSchedule: Schedule.mapEffect(everySecond, () => Effect.die("defect"))
+        reapSchedule: tapStep(everySecond, Effect.die("defect"))
       })
       yield* pool.use(id)
       yield* TestClock.adjust("59 seconds")
@@ -232,7 +233,7 @@ describe("an expired connection", () => {
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()
       const { clock, jump } = yield* jumpingClock
-      const pool = yield* audited(connector, Effect.withClock(Pool.make({ open: connector.open }), clock))
+      const pool = yield* audited(connector, withClock(Pool.make({ open: connector.open }), clock))
       yield* pool.use(id)
       jump(3_600_000)
       assert.strictEqual(yield* pool.use(id), 1)

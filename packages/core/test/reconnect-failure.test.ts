@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { type ConnectionPool, PoolExhaustedError } from "@socketpool/core"
-import { Effect, Exit, Fiber, FiberId, Scope, TestClock } from "effect"
+import { exitOf, provideScope, stop, TestClock, wasInterrupted } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { type Connection, forkSettled, id, lineUp, type Options, type Script, settled, setup } from "./setup.js"
 
 /** A pool with room for one connection, which is leased by hand. */
@@ -79,7 +80,7 @@ describe("a reconnect", () => {
       )
       const moving = yield* forkSettled(Effect.flip(pool.reconnect(old)))
       yield* TestClock.adjust("1999 millis")
-      assert.isNull(moving.unsafePoll())
+      assert.isUndefined(exitOf(moving))
       yield* TestClock.adjust("1 millis")
       const error = yield* Fiber.join(moving)
       assert.instanceOf(error, PoolExhaustedError)
@@ -123,9 +124,9 @@ describe("a reconnect", () => {
       })
       const moving = yield* forkSettled(pool.reconnect(old))
       // The opener's sleep ends first, then this one, then the fiber goes on that is served.
-      yield* forkSettled(Effect.zipRight(Effect.sleep("1 second"), Fiber.interruptAsFork(moving, FiberId.none)))
+      yield* forkSettled(Effect.andThen(Effect.sleep("1 second"), Effect.sync(() => stop(moving))))
       yield* TestClock.adjust("1 second")
-      assert.isTrue(Exit.isInterrupted(yield* Fiber.await(moving)))
+      assert.isTrue(wasInterrupted(yield* Fiber.await(moving)))
       assert.deepStrictEqual([connector.live, (yield* pool.stats).leased], [1, 0])
     }))
 
@@ -152,10 +153,10 @@ describe("a reconnect", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup()
       const scope = yield* Scope.make()
-      const old = yield* Scope.extend(pool.get, scope)
+      const old = yield* provideScope(pool.get, scope)
       const closing = yield* forkSettled(pool.close)
       yield* Effect.flip(pool.reconnect(old))
-      assert.isNull(closing.unsafePoll())
+      assert.isUndefined(exitOf(closing))
       yield* Scope.close(scope, Exit.void)
       yield* Fiber.join(closing)
     }))

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { exitOf, provideScope, result, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Deferred, Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { audited, type Connection, forkSettled, id, lineUp, settled, setup } from "./setup.js"
 
 describe("reconnect", () => {
@@ -58,7 +59,7 @@ describe("reconnect", () => {
       const { connector, pool } = yield* setup()
       yield* pool.use((old) => pool.reconnect(old))
       assert.deepStrictEqual([(yield* pool.stats).idle, connector.live], [1, 1])
-      yield* Effect.exit(pool.use((old) => Effect.zipRight(pool.reconnect(old), Effect.die("defect"))))
+      yield* Effect.exit(pool.use((old) => Effect.andThen(pool.reconnect(old), Effect.die("defect"))))
       yield* settled
       assert.deepStrictEqual([connector.log, (yield* pool.stats).closed.Discarded], [
         ["open 1", "open 2", "close 1", "open 3", "close 2", "close 3"].sort((a, b) =>
@@ -130,12 +131,12 @@ describe("reconnect", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setup()
       const old = yield* pool.acquire
-      const both = yield* Effect.all([Effect.either(pool.reconnect(old)), Effect.either(pool.reconnect(old))], {
+      const both = yield* Effect.all([result(pool.reconnect(old)), result(pool.reconnect(old))], {
         concurrency: "unbounded"
       })
-      assert.deepStrictEqual(both.map((either) => either._tag).sort(), ["Left", "Right"])
+      assert.deepStrictEqual(both.map((outcome) => outcome._tag).sort(), ["Failure", "Success"])
       assert.strictEqual(connector.attempts, 2)
-      yield* Effect.forEach(both, (either) => either._tag === "Right" ? pool.release(either.right) : Effect.void)
+      yield* Effect.forEach(both, (outcome) => outcome._tag === "Success" ? pool.release(outcome.success) : Effect.void)
     }))
 })
 
@@ -157,7 +158,7 @@ describe("while it reconnects", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 2 }, { close: (n) => n === 1 ? { slow: "2 seconds" } : "ok" })
       const moving = yield* forkSettled(pool.reconnect(yield* pool.acquire))
-      assert.isNotNull(moving.unsafePoll())
+      assert.isDefined(exitOf(moving))
       yield* pool.release(yield* Fiber.join(moving))
       yield* TestClock.adjust("2 seconds")
     }))
@@ -184,7 +185,7 @@ describe("while it reconnects", () => {
       const waiter = yield* forkSettled(pool.use(id))
       yield* pool.release(other)
       assert.strictEqual(yield* Fiber.join(waiter), 2)
-      assert.isNull(moving.unsafePoll())
+      assert.isUndefined(exitOf(moving))
       yield* TestClock.adjust("1 second")
       const fresh = yield* Fiber.join(moving)
       assert.strictEqual(fresh.id, 3)
@@ -240,10 +241,10 @@ describe("a lease that reconnects", () => {
       const gate = yield* Deferred.make<void>()
       const connector = ScriptedConnector.make()
       const wait = Effect.suspend(() => connector.attempts === 1 ? Deferred.await(gate) : Effect.void)
-      const pool = yield* audited(connector, Pool.make({ open: Effect.zipRight(wait, connector.open) }))
+      const pool = yield* audited(connector, Pool.make({ open: Effect.andThen(wait, connector.open) }))
       const moving = yield* forkSettled(pool.reconnect(yield* pool.acquire))
       // The opener goes on first, then this, then the one who reconnects.
-      yield* forkSettled(Effect.zipRight(Deferred.await(gate), pool.clear))
+      yield* forkSettled(Effect.andThen(Deferred.await(gate), pool.clear))
       yield* Deferred.succeed(gate, void 0)
       const fresh = yield* Fiber.join(moving)
       assert.strictEqual(fresh.id, 3)
@@ -258,7 +259,7 @@ describe("a lease whose scope closes while it reconnects", () => {
         open: (attempt) => attempt === 2 ? { slow: "1 second" } : "ok"
       })
       const scope = yield* Scope.make()
-      const old = yield* Scope.extend(pool.get, scope)
+      const old = yield* provideScope(pool.get, scope)
       const moving = yield* forkSettled(Effect.flip(pool.reconnect(old)))
       yield* Scope.close(scope, Exit.void)
       assert.deepInclude(yield* Fiber.join(moving), { _tag: "ConnectionNotFoundError", operation: "reconnect" })

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Fiber, Schedule, TestClock } from "effect"
+import { exitOf, fork, hasDies, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Cause, Effect, Fiber, Schedule } from "effect"
 import { forkSettled, id, lineUp, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 /**
@@ -34,7 +35,7 @@ describe("resize to more", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setupSized({ maxConnections: 2, maxConnecting: 4 })
       const leased = yield* leaseAll(pool, 2)
-      const waiters = yield* Effect.forEach([1, 2, 3], () => Effect.fork(pool.acquire))
+      const waiters = yield* Effect.forEach([1, 2, 3], () => fork(pool.acquire))
       yield* settled
       yield* pool.resize({ max: 4 })
       yield* settled
@@ -210,7 +211,7 @@ describe("resize to less", () => {
       const { pool } = yield* setupSized({ maxConnections: 2 }, { close: () => ({ slow: "3 seconds" }) })
       yield* warmUp(pool, 2)
       const resizing = yield* forkSettled(pool.resize({ max: 1 }))
-      assert.isNotNull(resizing.unsafePoll())
+      assert.isDefined(exitOf(resizing))
       assert.strictEqual((yield* pool.stats).closing, 1)
       yield* TestClock.adjust("3 seconds")
     }))
@@ -240,7 +241,7 @@ describe("resize to a wrong size", () => {
         yield* settled
         const before = yield* pool.stats
         const cause = yield* Effect.flip(Effect.sandbox(pool.resize(size)))
-        assert.isTrue(Cause.isDie(cause))
+        assert.isTrue(hasDies(cause))
         const defect = Cause.squash(cause)
         assert.instanceOf(defect, RangeError)
         assert.strictEqual(defect.message, `Pool.resize: ${complaint}`)

@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Schedule, TestClock } from "effect"
+import { fork, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber, Schedule } from "effect"
 import { forkSettled, id, type Options, type Script, settled, setup } from "./setup.js"
 
 /** A pool whose connections expire after ten seconds, and whose reaper comes every second. */
@@ -115,7 +116,7 @@ describe("an expired connection that minConnections needs", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setupRotating({ minConnections: 2, maxConnections: 3 }, slowAfter(2))
       yield* TestClock.adjust("10 seconds")
-      const borrowers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(pool.acquire))
+      const borrowers = yield* Effect.forEach([1, 2, 3], () => fork(pool.acquire))
       yield* TestClock.adjust("2 seconds")
       assert.deepStrictEqual([(yield* pool.stats).leased, connector.peak], [3, 3])
       const leased = yield* Fiber.joinAll(borrowers)
@@ -198,7 +199,7 @@ describe("rotation", () => {
       assert.strictEqual(connector.live, 4)
       let on = true
       const use = pool.use(() => Effect.sleep("500 millis"))
-      const load = yield* Effect.fork(Effect.all([1, 2, 3].map(() => Effect.repeat(use, { while: () => on })), {
+      const load = yield* fork(Effect.all([1, 2, 3].map(() => Effect.repeat(use, { while: () => on })), {
         concurrency: "unbounded"
       }))
       yield* TestClock.adjust("12 seconds")

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { type ConnectError, type Connection as Socket, type ConnectionPool, Pool } from "@socketpool/core"
+import { collect, fork, tag, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Cause, Context, Effect, Exit, Fiber, type Layer, Option, type Scope, Stream, TestClock } from "effect"
+import { Cause, Effect, Exit, Fiber, type Layer, Option, type Scope, Stream } from "effect"
 import { audited, forkSettled, id, settled, setup } from "./setup.js"
 
 class Cache
@@ -96,7 +97,7 @@ describe("a tag made by Pool.Service", () => {
 
   it.scoped("tells what happens with events", () =>
     withCache(Effect.gen(function*() {
-      const listener = yield* forkSettled(Stream.runCollect(Cache.events))
+      const listener = yield* forkSettled(collect(Cache.events))
       yield* Cache.use(id)
       yield* Cache.close
       const events = yield* Fiber.join(listener)
@@ -112,7 +113,7 @@ describe("a tag made by Pool.Service", () => {
 
   it.scoped("says who has what with leases, drops by number with dropById, and tells that with notices", () =>
     withCache(Effect.gen(function*() {
-      const notices = yield* Effect.fork(Stream.runHead(Stream.filter(Cache.notices, ({ _tag }) => _tag === "Closed")))
+      const notices = yield* fork(Stream.runHead(Stream.filter(Cache.notices, ({ _tag }) => _tag === "Closed")))
       yield* settled
       yield* Cache.acquire
       const [lease] = yield* Cache.leases
@@ -142,7 +143,7 @@ describe("a tag made by Pool.Service", () => {
 
   it.effect("gives `open` what the layer's surroundings provide", () =>
     Effect.gen(function*() {
-      class Url extends Context.Tag("test/Url")<Url, string>() {}
+      class Url extends tag<Url, string>()("test/Url") {}
       class Clients extends Pool.Service<Clients, string>()("test/Clients") {}
       const layer: Layer.Layer<Clients, never, Url> = Clients.layer({ open: Url })
       const program = Clients.use((client) => Effect.succeed(client))
@@ -164,7 +165,7 @@ describe("a tag made by Pool.Service", () => {
       const cache = yield* setup()
       const queue = yield* setup()
       const program = Effect.zip(
-        Cache.use((connection) => Effect.andThen(Queue.stats, (stats) => [connection.id, stats.inUse])),
+        Cache.use((connection) => Effect.map(Queue.stats, (stats) => [connection.id, stats.inUse])),
         Queue.use(id)
       )
       const lent = yield* program.pipe(
@@ -227,7 +228,7 @@ it.scoped("a pool made in a region that cannot be interrupted interrupts its ope
     )
     const borrower = yield* forkSettled(Effect.flip(pool.use(id)))
     yield* TestClock.adjust("1 second")
-    assert.strictEqual((yield* borrower)._tag, "ConnectTimeoutError")
+    assert.strictEqual((yield* Fiber.join(borrower))._tag, "ConnectTimeoutError")
     assert.strictEqual((yield* pool.stats).opening, 0)
     assert.strictEqual(yield* pool.use(id), 1)
   }))

@@ -1,7 +1,19 @@
-import { assert } from "@effect/vitest"
 import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
+import {
+  clockLike,
+  currentClock,
+  exitOf,
+  fork,
+  forkDaemon,
+  nanos,
+  result,
+  type RunningFiber,
+  TestClock,
+  wallMillis
+} from "@socketpool/test-seam"
+import { assert } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Clock, Effect, Exit, type Fiber, TestClock } from "effect"
+import { Effect, Exit } from "effect"
 
 export type Connection = ScriptedConnector.ScriptedConnection
 type OpenError = ScriptedConnector.ScriptedOpenError
@@ -15,15 +27,15 @@ export const settled = TestClock.adjust(0)
 /** Forks an effect and lets it run until it ends or waits for something. */
 export const forkSettled = <A, E, R>(
   effect: Effect.Effect<A, E, R>
-): Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R> => Effect.tap(Effect.fork(effect), () => settled)
+): Effect.Effect<RunningFiber<A, E>, never, R> => Effect.tap(fork(effect), () => settled)
 
 /** Asserts that a fiber that has come to wait ends exactly so much later. */
-export const assertEndsAfter = (fiber: Fiber.RuntimeFiber<unknown, unknown>, millis: number) =>
+export const assertEndsAfter = (fiber: RunningFiber<unknown, unknown>, millis: number) =>
   Effect.gen(function*() {
     yield* TestClock.adjust(millis - 1)
-    assert.isNull(fiber.unsafePoll())
+    assert.isUndefined(exitOf(fiber))
     yield* TestClock.adjust(1)
-    assert.deepStrictEqual(fiber.unsafePoll(), Exit.void)
+    assert.deepStrictEqual(exitOf(fiber), Exit.void)
   })
 
 const quiescent = (stats: PoolStats): ReadonlyArray<string> => [
@@ -51,7 +63,7 @@ export const audited = <C, E, R>(
     yield* Effect.addFinalizer(() => Effect.sync(() => assertNothingLeft(connector)))
     const pool = yield* make
     // What a test leaves under way must not keep the close of its pool waiting for a clock that stands still.
-    yield* Effect.addFinalizer(() => Effect.forkDaemon(TestClock.adjust("1 minute")))
+    yield* Effect.addFinalizer(() => forkDaemon(TestClock.adjust("1 minute")))
     yield* Effect.addFinalizer(() => Effect.map(pool.stats, (stats) => assertConserved(connector, stats)))
     return pool
   })
@@ -79,8 +91,8 @@ export const warmUp = (pool: TestPool, connections: number) =>
 
 /** Forks this many borrowers at once. Returns the results of all of them. */
 export const crowd = (pool: TestPool, borrowers: number) =>
-  Effect.fork(
-    Effect.all(Array.from({ length: borrowers }, () => Effect.either(pool.use(id))), { concurrency: "unbounded" })
+  fork(
+    Effect.all(Array.from({ length: borrowers }, () => result(pool.use(id))), { concurrency: "unbounded" })
   )
 
 /** Forks borrowers that wait in the order of their names, and notes in what order they were served. */
@@ -88,7 +100,7 @@ export const lineUp = <N extends string>(pool: TestPool, names: ReadonlyArray<N>
   Effect.gen(function*() {
     const served: Array<string> = []
     const borrowers = yield* Effect.forEach(names, (name) =>
-      Effect.fork(pool.use((connection) =>
+      fork(pool.use((connection) =>
         Effect.sync(() => {
           served.push(name)
           return connection.id
@@ -98,61 +110,32 @@ export const lineUp = <N extends string>(pool: TestPool, names: ReadonlyArray<N>
     return { served, borrowers }
   })
 
-type ClockMembers = Omit<Clock.Clock, typeof Clock.ClockTypeId>
-
-/** The test's clock with some members of its own. */
-const clockWith = (members: (clock: ClockMembers) => Partial<ClockMembers>): Effect.Effect<Clock.Clock> =>
-  Effect.map(Effect.clock, (clock) => ({
-    [Clock.ClockTypeId]: Clock.ClockTypeId,
-    currentTimeMillis: clock.currentTimeMillis,
-    currentTimeNanos: clock.currentTimeNanos,
-    unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
-    unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-    sleep: (duration) => clock.sleep(duration),
-    ...members(clock)
-  }))
-
 /** The test's clock, which also counts how many sleep on it now. */
-export const countingClock = Effect.suspend(() => {
+export const countingClock = Effect.map(currentClock, (clock) => {
   let asleep = 0
-  const clock = clockWith((clock) => ({
+  const counting = clockLike(clock, {
     sleep: (duration) =>
       Effect.suspend(() => {
         asleep++
         return Effect.ensuring(clock.sleep(duration), Effect.sync(() => asleep--))
       })
-  }))
-  return Effect.map(clock, (clock) => ({ clock, asleep: () => asleep }))
+  })
+  return { clock: counting, asleep: () => asleep }
 })
 
 /** The test's clock, whose wall time can also be set forward and back. */
-export const jumpingClock = Effect.suspend(() => {
+export const jumpingClock = Effect.map(currentClock, (clock) => {
   let ahead = 0
-  const clock = clockWith((clock) => ({
-    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + ahead),
-    unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + ahead
-  }))
-  return Effect.map(clock, (clock) => ({ clock, jump: (millis: number) => ahead += millis }))
+  const jumping = clockLike(clock, { wallMillis: () => wallMillis(clock) + ahead })
+  return { clock: jumping, jump: (millis: number) => ahead += millis }
 })
 
 /** The test's clock, whose time of both kinds can go on without any sleeper noticing, as when a machine is suspended. */
-export const suspendedClock = Effect.suspend(() => {
+export const suspendedClock = Effect.map(currentClock, (clock) => {
   let ahead = 0
-  const clock = clockWith((clock) => ({
-    currentTimeMillis: Effect.map(clock.currentTimeMillis, (now) => now + ahead),
-    unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis() + ahead,
-    currentTimeNanos: Effect.map(clock.currentTimeNanos, (now) => now + BigInt(ahead) * 1_000_000n),
-    unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos() + BigInt(ahead) * 1_000_000n
-  }))
-  return Effect.map(clock, (clock) => ({ clock, suspend: (millis: number) => ahead += millis }))
-})
-
-/** Another clock with the same time. */
-export const clockLike = (clock: Clock.Clock): Clock.Clock => ({
-  [Clock.ClockTypeId]: Clock.ClockTypeId,
-  unsafeCurrentTimeMillis: () => clock.unsafeCurrentTimeMillis(),
-  unsafeCurrentTimeNanos: () => clock.unsafeCurrentTimeNanos(),
-  currentTimeMillis: clock.currentTimeMillis,
-  currentTimeNanos: clock.currentTimeNanos,
-  sleep: (duration) => clock.sleep(duration)
+  const suspended = clockLike(clock, {
+    wallMillis: () => wallMillis(clock) + ahead,
+    nanos: () => nanos(clock) + BigInt(ahead) * 1_000_000n
+  })
+  return { clock: suspended, suspend: (millis: number) => ahead += millis }
 })

@@ -4,7 +4,7 @@
 //   SOCKETPOOL_SEARCH=full …                                                    plays 5,000 from a random seed on
 //   SOCKETPOOL_SEARCH=deep …                                                    plays 100,000 from a random seed on
 //   SOCKETPOOL_SEARCH=deep SOCKETPOOL_SEED_BASE=7 …                             plays 100,000 from that seed on
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { bySearch, replayed, seeds } from "./search.js"
 import { explain, play, type targets } from "./simulation/scenario.js"
 

@@ -1,6 +1,7 @@
 // On the real clock: what the virtual one cannot show is that timers fire before the answers that came meanwhile.
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { async, fork, repeatN } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber, type Scope } from "effect"
 import * as fs from "node:fs"
@@ -13,10 +14,10 @@ const stall = Effect.sync(() => {
 })
 
 /** An answer of the operating system's: it comes during the stall, and the event loop reads it after that. */
-const answer = Effect.async<void>((resume) => fs.stat(import.meta.dirname, () => resume(Effect.void)))
+const answer = async<void>((resume) => fs.stat(import.meta.dirname, () => resume(Effect.void)))
 
 /** Lets every fiber run until it waits for the world outside, without a turn of the event loop. */
-const begun = Effect.repeatN(Effect.promise(() => Promise.resolve()), 20)
+const begun = repeatN(Effect.promise(() => Promise.resolve()), 20)
 
 /** A pool of one connection, whose open waits for an answer; its books are audited. */
 const setupLive = (
@@ -33,7 +34,7 @@ const setupLive = (
       })
     )
     // From here the event loop goes on with its timers, and reads what has come only after them.
-    yield* Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+    yield* async<void>((resume) => void setImmediate(() => resume(Effect.void)))
     return { connector, pool }
   })
 
@@ -42,7 +43,7 @@ describe("when the event loop has stood still for longer than a time limit", () 
   it.scopedLive("a waiter whose connection was opened meanwhile gets it", () =>
     Effect.gen(function*() {
       const { pool } = yield* setupLive({ acquireTimeout: "100 millis" }, answer)
-      const waiter = yield* Effect.fork(pool.use(id))
+      const waiter = yield* fork(pool.use(id))
       yield* begun
       yield* stall
       assert.strictEqual(yield* Fiber.join(waiter), 1)
@@ -51,7 +52,7 @@ describe("when the event loop has stood still for longer than a time limit", () 
   it.scopedLive("a waiter with a timeout of its own whose connection was opened meanwhile gets it", () =>
     Effect.gen(function*() {
       const { pool } = yield* setupLive({}, answer)
-      const waiter = yield* Effect.fork(
+      const waiter = yield* fork(
         Effect.flatMap(pool.acquireWith({ timeout: "100 millis" }), (connection) => pool.release(connection))
       )
       yield* begun
@@ -62,9 +63,9 @@ describe("when the event loop has stood still for longer than a time limit", () 
   it.scopedLive("a waiter gets the connection whose holder had its answer meanwhile", () =>
     Effect.gen(function*() {
       const { pool } = yield* setupLive({ acquireTimeout: "100 millis" })
-      const holder = yield* Effect.fork(pool.use(() => answer))
+      const holder = yield* fork(pool.use(() => answer))
       yield* begun
-      const waiter = yield* Effect.fork(pool.use(id))
+      const waiter = yield* fork(pool.use(id))
       yield* begun
       yield* stall
       assert.strictEqual(yield* Fiber.join(waiter), 1)
@@ -74,7 +75,7 @@ describe("when the event loop has stood still for longer than a time limit", () 
   it.scopedLive("an open that was answered meanwhile is not given up", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setupLive({ connectTimeout: "100 millis" }, answer)
-      const waiter = yield* Effect.fork(pool.use(id))
+      const waiter = yield* fork(pool.use(id))
       yield* begun
       yield* stall
       assert.strictEqual(yield* Fiber.join(waiter), 1)
@@ -85,11 +86,11 @@ describe("when the event loop has stood still for longer than a time limit", () 
     Effect.gen(function*() {
       const { connector, pool } = yield* setupLive({ drainTimeout: "100 millis" })
       const seen: Array<boolean> = []
-      const holder = yield* Effect.fork(
+      const holder = yield* fork(
         pool.use((connection) => Effect.map(answer, () => void seen.push(connection.alive)))
       )
       yield* begun
-      const closing = yield* Effect.fork(pool.close)
+      const closing = yield* fork(pool.close)
       yield* begun
       yield* stall
       yield* Fiber.joinAll([holder, closing])
@@ -109,7 +110,7 @@ describe("when the event loop has stood still for longer than a time limit", () 
         validateTimeout: "100 millis"
       })
       yield* pool.use(id)
-      const borrower = yield* Effect.fork(pool.use(id))
+      const borrower = yield* fork(pool.use(id))
       yield* begun
       yield* stall
       assert.strictEqual(yield* Fiber.join(borrower), 1)
@@ -136,7 +137,7 @@ describe("when the event loop has stood still for longer than a time limit", () 
       const { pool } = yield* setupLive({ acquireTimeout: "100 millis" })
       const error = yield* pool.use(() =>
         Effect.gen(function*() {
-          const waiter = yield* Effect.fork(Effect.flip(pool.use(id)))
+          const waiter = yield* fork(Effect.flip(pool.use(id)))
           yield* begun
           yield* stall
           return yield* Fiber.join(waiter)

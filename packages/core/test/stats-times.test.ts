@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { summaryBetween } from "@socketpool/core"
-import { Effect, Fiber, FiberId, TestClock } from "effect"
+import { stop, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
 describe("stats", () => {
@@ -52,7 +53,7 @@ describe("stats", () => {
       const connection = yield* pool.acquire
       const waiter = yield* forkSettled(pool.use(id))
       yield* pool.release(connection)
-      yield* Fiber.interruptAsFork(waiter, FiberId.none)
+      yield* Effect.sync(() => stop(waiter))
       yield* Fiber.await(waiter)
       const { acquired, useTime, waitTime } = yield* pool.stats
       assert.deepStrictEqual([acquired, useTime.count, waitTime.count], [1, 1, 1])

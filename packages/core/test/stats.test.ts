@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { PoolStats } from "@socketpool/core"
-import { Effect, Fiber, FiberId, Schema, TestClock } from "effect"
+import { decode, encode, exitOf, fork, stop, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
 const closedNone = {
@@ -150,7 +151,7 @@ describe("stats", () => {
       const before = yield* pool.stats
       const { borrowers } = yield* lineUp(pool, ["interrupted"])
       yield* pool.release(connection)
-      yield* Fiber.interruptAsFork(borrowers[0]!, FiberId.none)
+      yield* Effect.sync(() => stop(borrowers[0]!))
       yield* Fiber.await(borrowers[0]!)
       const stats = yield* pool.stats
       assert.deepStrictEqual([stats.acquired - before.acquired, stats.waited - before.waited], [0, 0])
@@ -199,8 +200,8 @@ describe("stats", () => {
       const { pool } = yield* setup()
       yield* pool.use(id)
       const stats = yield* pool.stats
-      const wire = JSON.stringify(yield* Schema.encode(PoolStats)(stats))
-      assert.deepStrictEqual(yield* Schema.decodeUnknown(PoolStats)(JSON.parse(wire)), stats)
+      const wire = JSON.stringify(yield* encode(PoolStats, stats))
+      assert.deepStrictEqual(yield* decode(PoolStats, JSON.parse(wire)), stats)
     }))
 
   it.scoped("add up at every moment of a busy life", () =>
@@ -225,10 +226,10 @@ describe("stats", () => {
             yield* look
           })
         ))
-      const borrowers = yield* Effect.fork(
+      const borrowers = yield* fork(
         Effect.forEach(Array.from({ length: 80 }, (_, n) => n), borrower, { concurrency: 20 })
       )
-      for (let i = 0; i < 100 && borrowers.unsafePoll() === null; i++) {
+      for (let i = 0; i < 100 && exitOf(borrowers) === undefined; i++) {
         yield* TestClock.adjust(1)
         yield* look
       }

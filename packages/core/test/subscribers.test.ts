@@ -1,8 +1,9 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, type PoolEvent } from "@socketpool/core"
+import { clockLike, collect, currentClock, exitOf, withClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { listen, tags } from "./events.js"
-import { forkSettled, id, jumpingClock, settled, setup, warmUp } from "./setup.js"
+import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
 describe("a subscriber to events", () => {
   it.scoped("hears of what happens from then on", () =>
@@ -41,7 +42,7 @@ describe("a subscriber to events", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup()
       yield* pool.close
-      assert.lengthOf(yield* Stream.runCollect(pool.events), 0)
+      assert.lengthOf(yield* collect(pool.events), 0)
     }))
 
   it.scoped("of a closing pool hears the rest", () =>
@@ -64,7 +65,7 @@ describe("a subscriber to events", () => {
       const seen: Array<PoolEvent> = []
       const slow = yield* forkSettled(Stream.runForEach(
         pool.events,
-        (event) => Effect.zipRight(Deferred.await(gate), Effect.sync(() => seen.push(event)))
+        (event) => Effect.andThen(Deferred.await(gate), Effect.sync(() => seen.push(event)))
       ))
       yield* pool.resize({ max: 3 })
       yield* settled
@@ -72,7 +73,7 @@ describe("a subscriber to events", () => {
       yield* pool.close
       yield* Deferred.succeed(gate, void 0)
       yield* settled
-      assert.isNotNull(slow.unsafePoll())
+      assert.isDefined(exitOf(slow))
       // The first it had already; the last four are the pool's last words.
       const sizes = seen.flatMap((event) => event._tag === "Resized" ? [event.maxConnections] : [])
       assert.deepStrictEqual(sizes, [3, ...Array.from({ length: 1021 }, (_, i) => 3980 + i)])
@@ -83,17 +84,16 @@ describe("a subscriber to events", () => {
 describe("without a subscriber", () => {
   it.scoped("nothing is put into words: nobody even asks for the time of day", () =>
     Effect.gen(function*() {
-      const { clock } = yield* jumpingClock
       let asked = 0
-      const counting = {
-        ...clock,
-        unsafeCurrentTimeMillis: () => {
+      const counting = clockLike(yield* currentClock, {
+        wallMillis: () => {
           asked++
-          return clock.unsafeCurrentTimeMillis()
+          return 0
         }
-      }
-      const pool = yield* Effect.withClock(Pool.make({ open: Effect.sync(() => ({})) }), counting)
-      const busy = Effect.zipRight(pool.use(() => Effect.void), Effect.exit(pool.use(() => Effect.die("defect"))))
+      })
+      // A schedule asks for the time of day, too.
+      const pool = yield* withClock(Pool.make({ open: Effect.sync(() => ({})), reapExpired: false }), counting)
+      const busy = Effect.andThen(pool.use(() => Effect.void), Effect.exit(pool.use(() => Effect.die("defect"))))
       yield* busy
       const { listener } = yield* listen(pool)
       assert.strictEqual(asked, 0)

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { addLogger, fiberNumber, fork, repeatN, TestClock, withClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Duration, Effect, Fiber, type Layer, Logger, LogLevel, TestClock } from "effect"
+import { Duration, Effect, Fiber } from "effect"
 import { listen } from "./events.js"
 import { audited, countingClock, forkSettled, id, lineUp, type Options, type Script, settled, setup } from "./setup.js"
 
@@ -12,9 +13,7 @@ const suspicious = <A, E, R>(
   script: Script = {}
 ) => {
   const logged: Array<string> = []
-  const layer: Layer.Layer<never> = Logger.add(Logger.make(({ logLevel, message }) => {
-    if (LogLevel.greaterThanEqual(logLevel, LogLevel.Info)) logged.push(String(message))
-  }))
+  const layer = addLogger("info", ({ message }) => logged.push(String(message)))
   return Effect.provide(Effect.flatMap(setupHeard(logged, options, script), test), layer)
 }
 
@@ -35,7 +34,7 @@ describe("a lease held for longer than leakThreshold", () => {
         yield* TestClock.adjust("59999 millis")
         assert.deepStrictEqual([leaks(), logged], [[], []])
         yield* TestClock.adjust("1 millis")
-        const fiber = `#${holder.id().id}`
+        const fiber = `#${fiberNumber(holder)}`
         const expected = {
           _tag: "LeakSuspected",
           pool: "orders",
@@ -180,7 +179,7 @@ describe("no leak is suspected", () => {
   it.scoped("of leases that end in time, however many follow one another", () =>
     suspicious(({ leaks, pool, logged }) =>
       Effect.gen(function*() {
-        const holder = yield* forkSettled(Effect.repeatN(pool.use(() => Effect.sleep("50 seconds")), 3))
+        const holder = yield* forkSettled(repeatN(pool.use(() => Effect.sleep("50 seconds")), 3))
         yield* TestClock.adjust("200 seconds")
         yield* Fiber.join(holder)
         assert.deepStrictEqual([leaks(), logged, (yield* pool.stats).leaksSuspected], [[], [], 0])
@@ -190,7 +189,7 @@ describe("no leak is suspected", () => {
   it.scoped("of a connection that onRelease takes long to look at", () =>
     suspicious(({ leaks, pool }) =>
       Effect.gen(function*() {
-        yield* pool.use(() => Effect.sleep("50 seconds")).pipe(Effect.fork)
+        yield* pool.use(() => Effect.sleep("50 seconds")).pipe(fork)
         yield* TestClock.adjust("120 seconds")
         assert.deepStrictEqual(leaks(), [])
       }), { onRelease: () => Effect.as(Effect.sleep("1 minute"), "keep"), closeTimeout: "2 minutes" }))
@@ -222,7 +221,7 @@ describe("no leak is suspected", () => {
       const connector = ScriptedConnector.make()
       const { asleep, clock } = yield* countingClock
       const make = Pool.make({ open: connector.open, leakThreshold: "1 minute", connectionTTL: Duration.infinity })
-      const pool = yield* audited(connector, Effect.withClock(make, clock))
+      const pool = yield* audited(connector, withClock(make, clock))
       yield* settled
       assert.strictEqual(asleep(), 0)
       const [first, second] = [yield* pool.acquire, yield* pool.acquire]

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolExhaustedError } from "@socketpool/core"
+import { exitOf, TestClock, withClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Effect, Fiber, TestClock } from "effect"
+import { Effect, Fiber } from "effect"
 import {
   audited,
   forkSettled,
@@ -21,7 +22,7 @@ describe("a wall clock that is set forward and back", () => {
     Effect.gen(function*() {
       const connector = ScriptedConnector.make()
       const { clock, jump } = yield* jumpingClock
-      const pool = yield* audited(connector, Effect.withClock(Pool.make({ open: connector.open, ...options }), clock))
+      const pool = yield* audited(connector, withClock(Pool.make({ open: connector.open, ...options }), clock))
       return { connector, jump, pool }
     })
 
@@ -33,7 +34,7 @@ describe("a wall clock that is set forward and back", () => {
       const waiter = yield* forkSettled(Effect.flip(pool.acquire))
       jump(hour)
       yield* TestClock.adjust(9999)
-      assert.isNull(waiter.unsafePoll())
+      assert.isUndefined(exitOf(waiter))
       jump(-2 * hour)
       yield* TestClock.adjust(1)
       const error = yield* Fiber.join(waiter)
@@ -64,7 +65,7 @@ describe("a process that was suspended", () => {
     Effect.gen(function*() {
       const connector = ScriptedConnector.make(script)
       const { clock, suspend } = yield* suspendedClock
-      const pool = yield* audited(connector, Effect.withClock(Pool.make({ open: connector.open, ...options }), clock))
+      const pool = yield* audited(connector, withClock(Pool.make({ open: connector.open, ...options }), clock))
       return { connector, pool, suspend }
     })
 

@@ -1,7 +1,9 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { firstError, isOnlyInterrupted, TestClock, toldTracer, yieldNow } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector, Spans } from "@socketpool/testing"
-import { Cause, Effect, Exit, Fiber, Option, TestClock, Tracer } from "effect"
+import type { Tracer } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
 const named = (spans: ReadonlyArray<Tracer.Span>, name: string) => spans.filter((span) => span.name === name)
@@ -113,7 +115,7 @@ describe("the span Pool.acquire", () => {
       const [acquire] = yield* Fiber.join(waiter)
       const exit = ending(acquire!)
       assert(Exit.isFailure(exit))
-      assert.propertyVal(Option.getOrThrow(Cause.failureOption(exit.cause)), "_tag", "PoolExhaustedError")
+      assert.propertyVal(Option.getOrThrow(firstError(exit.cause)), "_tag", "PoolExhaustedError")
       yield* Fiber.interrupt(holder)
     }))
 
@@ -126,7 +128,7 @@ describe("the span Pool.acquire", () => {
       yield* Fiber.interrupt(waiter)
       const exit = ending(spans[0]!)
       assert(Exit.isFailure(exit))
-      assert.isTrue(Cause.isInterruptedOnly(exit.cause))
+      assert.isTrue(isOnlyInterrupted(exit.cause))
       yield* Fiber.interrupt(holder)
     }))
 
@@ -135,7 +137,7 @@ describe("the span Pool.acquire", () => {
       const { connector, pool } = yield* setup({ maxConnections: 1 })
       const lent = yield* pool.acquire
       const waiter = yield* forkSettled(Spans.during(pool.use(id)))
-      yield* Effect.zipRight(pool.release(lent), pool.drop(lent))
+      yield* Effect.andThen(pool.release(lent), pool.drop(lent))
       yield* settled
       const spans = yield* Fiber.join(waiter)
       assert.deepStrictEqual(spans.map((span) => span.attributes.get("socketpool.connection.id")), [2])
@@ -161,22 +163,16 @@ describe("a tracer that dies", () => {
     it.scoped(`${when} takes no lease with it`, () =>
       Effect.gen(function*() {
         const { pool } = yield* setup({ maxConnections: 1, acquireTimeout: "1 second" })
-        const good = Spans.recorder().tracer
         const die = (): never => {
           throw new Error("the tracer is broken")
         }
-        const tracer = Tracer.make({
-          context: good.context,
-          span: (...args) => {
-            if (when === "when a span begins") die()
-            const span = good.span(...args)
-            return Object.assign(span, when === "when one ends" ? { end: die } : { attribute: die })
-          }
+        const tracer = toldTracer({
+          [{ "when a span begins": "begin", "when one is described": "attribute", "when one ends": "end" }[when]]: die
         })
         const borrower = Effect.withTracer(Effect.exit(pool.use(() => Effect.sleep("800 millis"))), tracer)
         const borrowers = yield* Effect.forEach([1, 2, 3], () => forkSettled(borrower))
         yield* TestClock.adjust("2 seconds")
-        const exits = yield* Fiber.join(Fiber.all(borrowers))
+        const exits = yield* Fiber.joinAll(borrowers)
         assert.deepStrictEqual(exits.map((exit) => Exit.isSuccess(exit)), [true, true, false])
         const interrupted = yield* forkSettled(borrower)
         const late = yield* forkSettled(borrower)
@@ -261,7 +257,7 @@ describe("the span Pool.connect", () => {
       yield* Effect.exit(pool.use(id))
       const exit = ending(named(spans, "Pool.connect")[0]!)
       assert(Exit.isFailure(exit))
-      assert.instanceOf(Option.getOrThrow(Cause.failureOption(exit.cause)), ScriptedConnector.ScriptedOpenError)
+      assert.instanceOf(Option.getOrThrow(firstError(exit.cause)), ScriptedConnector.ScriptedOpenError)
     }))
 
   it.scoped("ends when the open takes too long", () =>
@@ -279,7 +275,7 @@ describe("the spans Pool.validate and Pool.release", () => {
   const hooks = {
     validate: () => Effect.withSpan(Effect.succeed(true), "ping"),
     validateAfterIdle: 0,
-    onRelease: () => Effect.withSpan(Effect.as(Effect.yieldNow(), "keep" as const), "reset")
+    onRelease: () => Effect.withSpan(Effect.as(yieldNow, "keep" as const), "reset")
   }
 
   it.scoped("are roots, with links to the requests that caused them, and not children of the pool's maker", () =>

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
+import { withFiber } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { type Holder, type Limits, State, Waiter } from "../src/internal/state.js"
 import * as Demand from "../src/internal/transitions/demand.js"
@@ -32,7 +33,7 @@ const handed = (holder: Holder, deadline: number) => {
 
 describe("a waiter whose connection is lost before it takes it up", () => {
   it.effect("waits again until its deadline", () =>
-    Effect.withFiberRuntime<void>((fiber) => {
+    withFiber<void>((fiber) => {
       const { slot, state, waiter } = handed(fiber, 10)
       Retiring.retire(state, slot, "Dropped", 9)
       Queue.requeue(state, waiter, 9)
@@ -42,7 +43,7 @@ describe("a waiter whose connection is lost before it takes it up", () => {
     }))
 
   it.effect("is refused at once when its deadline passed meanwhile, as its timer will not ring again", () =>
-    Effect.withFiberRuntime<void>((fiber) => {
+    withFiber<void>((fiber) => {
       const { slot, state, waiter } = handed(fiber, 10)
       Retiring.retire(state, slot, "Dropped", 10)
       expect(Queue.requeue(state, waiter, 10)).toEqual([{ _tag: "Wake", waiter }])
@@ -54,7 +55,7 @@ describe("a waiter whose connection is lost before it takes it up", () => {
 
 describe("waiters that share a timeout", () => {
   it.effect("time out in their order, whoever waits between them, also after one of them has come back", () =>
-    Effect.withFiberRuntime<void>((fiber) => {
+    withFiber<void>((fiber) => {
       const state = new State<string>({ ...limits, max: 0 })
       const join = (deadline: number, own: boolean) => {
         const waiter = new Waiter<string>(fiber, undefined, 0, deadline, own, undefined)
@@ -82,7 +83,7 @@ describe("waiters that share a timeout", () => {
 
 describe("an expired connection that the floor needs", () => {
   it.effect("gives way while somebody waits, as its place is worth more", () =>
-    Effect.withFiberRuntime<void>((fiber) => {
+    withFiber<void>((fiber) => {
       const state = new State<string>({ ...limits, max: 2, min: 2, maxConnecting: 2 })
       for (const command of Demand.demand(state, 0)) {
         if (command._tag === "Open") Opening.opened(state, command.slot, "connection", 10, 0)
@@ -97,7 +98,7 @@ describe("an expired connection that the floor needs", () => {
     }))
 
   it.effect("stays while nobody waits, until another has taken its place", () =>
-    Effect.withFiberRuntime<void>(() => {
+    withFiber<void>(() => {
       const state = new State<string>({ ...limits, max: 2, min: 1 })
       for (const command of Demand.demand(state, 0)) {
         if (command._tag === "Open") Opening.opened(state, command.slot, "connection", 10, 0)

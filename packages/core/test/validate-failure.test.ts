@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, TestClock } from "effect"
+import { exitOf, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Deferred, Effect, Fiber } from "effect"
 import { id, settled, warmUp } from "./setup.js"
 import { borrow, hanging, leaveIdle, setupAsking } from "./validation.js"
 
@@ -72,7 +73,7 @@ describe("a connection about which validate", () => {
       })
       yield* leaveIdle(pool, 1)
       const borrower = yield* borrow(pool)
-      assert.isNotNull(borrower.unsafePoll())
+      assert.isDefined(exitOf(borrower))
       assert.strictEqual(yield* Fiber.join(borrower), 2)
       yield* TestClock.adjust("3 seconds")
     }))
@@ -194,7 +195,7 @@ describe("the first connection that does not answer", () => {
       yield* TestClock.adjust("500 millis")
       yield* pool.release(leased)
       yield* TestClock.adjust("499 millis")
-      assert.deepStrictEqual([asked, borrower.unsafePoll()], [[2, 1], null])
+      assert.deepStrictEqual([asked, exitOf(borrower)], [[2, 1], undefined])
       yield* TestClock.adjust("1 millis")
       assert.strictEqual(yield* Fiber.join(borrower), 1)
     }))

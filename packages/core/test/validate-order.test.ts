@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { type CloseReason, PoolExhaustedError } from "@socketpool/core"
-import { Deferred, Effect, Fiber, TestClock } from "effect"
+import { exitOf, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Deferred, Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled } from "./setup.js"
 import { borrow, hanging, leaveIdle, setupAsking } from "./validation.js"
 
@@ -11,7 +12,7 @@ describe("a borrower whose connection is being asked", () => {
       yield* leaveIdle(pool, 1)
       const borrower = yield* forkSettled(Effect.flip(pool.use(id)))
       yield* TestClock.adjust("9999 millis")
-      assert.isNull(borrower.unsafePoll())
+      assert.isUndefined(exitOf(borrower))
       yield* TestClock.adjust("1 millis")
       const error = yield* Fiber.join(borrower)
       assert.instanceOf(error, PoolExhaustedError)
@@ -27,7 +28,7 @@ describe("a borrower whose connection is being asked", () => {
       yield* pool.release(first)
       yield* TestClock.adjust("1 second")
       const borrower = yield* borrow(pool)
-      assert.deepStrictEqual([borrower.unsafePoll(), (yield* pool.stats).validating], [null, 1])
+      assert.deepStrictEqual([exitOf(borrower), (yield* pool.stats).validating], [undefined, 1])
       yield* pool.release(second)
       assert.strictEqual(yield* Fiber.join(borrower), 2)
       assert.strictEqual(connector.attempts, 2)
@@ -54,7 +55,7 @@ describe("a borrower whose connection is being asked", () => {
       const second = yield* borrow(pool)
       yield* TestClock.adjust("100 millis")
       const connection = yield* Fiber.join(first)
-      assert.deepStrictEqual([connection.id, second.unsafePoll()], [1, null])
+      assert.deepStrictEqual([connection.id, exitOf(second)], [1, undefined])
       yield* TestClock.adjust("100 millis")
       assert.strictEqual(yield* Fiber.join(second), 2)
       yield* pool.release(connection)
@@ -68,7 +69,7 @@ describe("a borrower whose connection is being asked", () => {
       yield* TestClock.adjust("1 second")
       yield* pool.release(second)
       const borrower = yield* borrow(pool)
-      assert.isNotNull(borrower.unsafePoll())
+      assert.isDefined(exitOf(borrower))
       assert.strictEqual(yield* Fiber.join(borrower), 2)
       yield* TestClock.adjust("2 seconds")
     }))
@@ -82,7 +83,7 @@ describe("a borrower whose connection is being asked", () => {
       yield* pool.release(leased[1])
       yield* TestClock.adjust("1 second")
       const borrower = yield* borrow(pool)
-      assert.isNotNull(borrower.unsafePoll())
+      assert.isDefined(exitOf(borrower))
       assert.strictEqual(yield* Fiber.join(borrower), 2)
       yield* pool.release(leased[2])
       yield* TestClock.adjust("2 seconds")
@@ -140,7 +141,7 @@ describe("while a connection is being asked", () => {
         const borrower = yield* borrow(made.pool)
         yield* end(made)
         yield* settled
-        assert.isNotNull(borrower.unsafePoll())
+        assert.isDefined(exitOf(borrower))
         assert.strictEqual(yield* Fiber.join(borrower), 2)
         yield* TestClock.adjust("3 seconds")
       })
@@ -155,7 +156,7 @@ describe("while a connection is being asked", () => {
       )
       yield* leaveIdle(pool, 1)
       const borrower = yield* borrow(pool)
-      assert.isNotNull(borrower.unsafePoll())
+      assert.isDefined(exitOf(borrower))
       assert.strictEqual(yield* Fiber.join(borrower), 2)
       yield* TestClock.adjust("3 seconds")
       assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Disconnected], [1, 1])

@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { fork, inherited, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Deferred, Effect, Fiber, FiberRef, TestClock } from "effect"
+import { Deferred, Effect, Fiber } from "effect"
 import { audited, id, lineUp, settled } from "./setup.js"
 import { borrow, hanging, leaveIdle, setupAsking } from "./validation.js"
 
@@ -150,19 +151,19 @@ describe("validate runs in a fiber of the pool's:", () => {
   // F58
   it.scoped("it sees the surroundings of the pool's builder, not the borrower's", () =>
     Effect.gen(function*() {
-      const tenant = FiberRef.unsafeMake("none")
+      const tenant = inherited("none")
       const seen: Array<unknown> = []
-      const look = Effect.zipWith(FiberRef.get(tenant), Effect.option(Effect.currentSpan), (name, span) => {
+      const look = Effect.zipWith(tenant.get, Effect.option(Effect.currentSpan), (name, span) => {
         seen.push(name, span._tag)
         return true
       })
       const connector = ScriptedConnector.make()
       const pool = yield* audited(
         connector,
-        Effect.locally(Pool.make({ open: connector.open, validate: () => look }), tenant, "builder")
+        tenant.with("builder")(Pool.make({ open: connector.open, validate: () => look }))
       )
       yield* leaveIdle(pool, 1)
-      yield* pool.use(id).pipe(Effect.withSpan("borrower"), Effect.locally(tenant, "borrower"))
+      yield* pool.use(id).pipe(Effect.withSpan("borrower"), tenant.with("borrower"))
       assert.deepStrictEqual(seen, ["builder", "None"])
     }))
 
@@ -189,7 +190,7 @@ describe("validate runs in a fiber of the pool's:", () => {
     Effect.gen(function*() {
       const { connector, pool } = yield* setupAsking(() => Effect.as(Effect.sleep("1 second"), true))
       yield* leaveIdle(pool, 1)
-      const borrower = yield* Effect.fork(Effect.flip(pool.acquireWith({ timeout: "300 millis" })))
+      const borrower = yield* fork(Effect.flip(pool.acquireWith({ timeout: "300 millis" })))
       yield* TestClock.adjust("300 millis")
       assert.strictEqual((yield* Fiber.join(borrower))._tag, "PoolExhaustedError")
       yield* TestClock.adjust("700 millis")

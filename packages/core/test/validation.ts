@@ -1,4 +1,5 @@
-import { Effect, type Fiber, TestClock } from "effect"
+import { fork, type RunningFiber, TestClock } from "@socketpool/test-seam"
+import { Effect } from "effect"
 import { type Connection, id, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 type Answer = Effect.Effect<boolean, unknown>
@@ -26,5 +27,5 @@ export const hanging = (numbers: ReadonlyArray<number>) => (connection: Connecti
   numbers.includes(connection.id) ? Effect.never : Effect.succeed(true)
 
 /** Forks a borrower and lets it run until it is served or waits, for instance for an answer. */
-export const borrow = (pool: TestPool): Effect.Effect<Fiber.RuntimeFiber<number, unknown>> =>
-  Effect.tap(Effect.fork(pool.use(id)), () => settled)
+export const borrow = (pool: TestPool): Effect.Effect<RunningFiber<number, unknown>> =>
+  Effect.tap(fork(pool.use(id)), () => settled)

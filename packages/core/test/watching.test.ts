@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { Chunk, Effect, Either, Fiber, Stream, TestClock } from "effect"
+import { collect, fiberNumber, fork, result, type RunningFiber, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
 describe("leases", () => {
@@ -8,12 +9,12 @@ describe("leases", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ leakThreshold: "4 seconds" })
       assert.deepStrictEqual(yield* pool.leases, [])
-      const holders: Array<Fiber.RuntimeFiber<never, unknown>> = []
+      const holders: Array<RunningFiber<never, unknown>> = []
       for (const name of ["GET /a", "GET /b", "GET /c"]) {
         holders.push(yield* forkSettled(Effect.withSpan(pool.use(() => Effect.never), name)))
         yield* TestClock.adjust("2 seconds")
       }
-      const fiber = (index: number) => `#${holders[index]!.id().id}`
+      const fiber = (index: number) => `#${fiberNumber(holders[index]!)}`
       assert.deepStrictEqual(yield* pool.leases, [
         { connectionId: 1, holder: { fiber: fiber(0), span: "GET /a", heldMillis: 6_000 }, suspected: true },
         { connectionId: 2, holder: { fiber: fiber(1), span: "GET /b", heldMillis: 4_000 }, suspected: true },
@@ -63,8 +64,9 @@ describe("dropById", () => {
       // Number 2 is being opened, and number 1 about to close.
       yield* pool.dropById(1)
       for (const number of [0, 1, 2, 3, -1, NaN]) {
-        const answer = yield* Effect.either(pool.dropById(number))
-        assert.deepInclude(Either.getOrThrow(Either.flip(answer)), {
+        const answer = yield* result(pool.dropById(number))
+        assert(answer._tag === "Failure")
+        assert.deepInclude(answer.failure, {
           _tag: "ConnectionNotFoundError",
           pool: "orders",
           operation: "drop"
@@ -78,15 +80,15 @@ describe("notices", () => {
   it.scoped("are the events that are not about single leases", () =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
-      const notices = yield* Effect.fork(Stream.runCollect(pool.notices))
-      const events = yield* Effect.fork(Stream.runCollect(pool.events))
+      const notices = yield* fork(collect(pool.notices))
+      const events = yield* fork(collect(pool.events))
       yield* settled
       const first = yield* pool.acquire
       yield* Effect.exit(pool.acquireWith({ timeout: 0 }))
       yield* pool.release(first)
       yield* pool.clear
       yield* pool.close
-      const tags = (chunk: Chunk.Chunk<{ readonly _tag: string }>) => Chunk.toArray(chunk).map(({ _tag }) => _tag)
+      const tags = (events: ReadonlyArray<{ readonly _tag: string }>) => events.map(({ _tag }) => _tag)
       const rare = ["Opened", "Exhausted", "Cleared", "Draining", "Closed", "PoolClosed"]
       assert.deepStrictEqual(tags(yield* Fiber.join(notices)), rare)
       assert.sameMembers(tags(yield* Fiber.join(events)), [...rare, "Borrowed", "Released"])
@@ -96,7 +98,7 @@ describe("notices", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup()
       yield* pool.close
-      assert.deepStrictEqual(Chunk.toArray(yield* Stream.runCollect(pool.notices)), [])
+      assert.deepStrictEqual(yield* collect(pool.notices), [])
     }))
 })
 

@@ -30,16 +30,16 @@ const wrong: ReadonlyArray<readonly [options: object, message: unknown]> = [
     "Dashboard: interval must be a duration from 50 to 2147483647 milliseconds, but is 2147483648"
   ],
   [{ interval: null }, "Dashboard: interval must be a duration from 50 to 2147483647 milliseconds, but is null"],
-  [{ host: null }, "Dashboard: host must be a host name or an address, but is null"],
+  [{ host: null }, expect.stringMatching(/^Dashboard: host must be .*, but is null$/)],
   [
     { host: "localhost\0.evil.test" },
-    "Dashboard: host must be a host name or an address, but is \"localhost\\u0000.evil.test\""
+    expect.stringMatching(/^Dashboard: host must be .*, but is "localhost\\u0000.evil.test"$/)
   ],
   [
     { prot: 80 },
-    "Dashboard: there is no option \"prot\"; the options are host, port, interval, history, token, metrics"
+    "Dashboard: prot is not an option: did you mean port?"
   ],
-  [{ metrics: { buckets: [3] } }, expect.stringContaining("buckets must be one of 0.00001")],
+  [{ metrics: { buckets: [3] } }, expect.stringContaining("buckets[0] must be one of 0.00001")],
   [{ history: -5 }, "Dashboard: history must be a finite duration of 0 or more, but is -5"],
   [{ history: "soon" }, "Dashboard: history must be a finite duration of 0 or more, but is \"soon\""],
   [{ history: NaN }, "Dashboard: history must be a finite duration of 0 or more, but is NaN"],

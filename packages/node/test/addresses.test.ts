@@ -1,5 +1,6 @@
-import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool, TlsConnection, TlsPool, UnixConnection, UnixPool } from "@socketpool/node"
+import { hasDies } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit } from "effect"
 import * as fs from "node:fs"
 import * as net from "node:net"
@@ -23,7 +24,7 @@ const ask = (connection: TcpConnection.TcpConnection | UnixConnection.UnixConnec
 
 const complaint = (effect: Effect.Effect<unknown, unknown, never>) =>
   Effect.map(Effect.exit(effect), (exit) => {
-    if (Exit.isSuccess(exit) || !Cause.isDie(exit.cause)) return "nothing"
+    if (Exit.isSuccess(exit) || !hasDies(exit.cause)) return "nothing"
     const defect = Cause.squash(exit.cause)
     return defect instanceof RangeError ? defect.message : `no RangeError: ${defect}`
   })

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { connectError } from "../src/internal/connectError.js"
 
 /** Makes an error as Node raises it. */

@@ -1,8 +1,8 @@
 // What every connection must do, over each transport, on loopback.
 import { NodeSocket } from "@effect/platform-node"
-import { describe, it } from "@effect/vitest"
 import type { Connection } from "@socketpool/core"
 import { PlatformSocket, TcpConnection, TlsConnection, UnixConnection } from "@socketpool/node"
+import { describe, it } from "@socketpool/test-seam/vitest"
 import { ConnectionContract } from "@socketpool/testing"
 import { Effect, type Scope } from "effect"
 import type * as net from "node:net"

@@ -1,7 +1,7 @@
 // H7: two copies of the packages in one program, as with ESM and CommonJS
-import { describe, expect, it, vi } from "@effect/vitest"
 import * as first from "@socketpool/core"
 import * as firstNode from "@socketpool/node"
+import { describe, expect, it, vi } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Schema } from "effect"
 import * as tls from "node:tls"
 import { type Behave, echo, serve } from "./fixtures/server.js"

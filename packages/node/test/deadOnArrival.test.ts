@@ -1,8 +1,9 @@
 // Servers that accept connections and drop them, on the test's clock: to a pool they are down. (K2, S5)
-import { describe, expect, it } from "@effect/vitest"
 import type { ConnectError, ConnectionError, ConnectionPool } from "@socketpool/core"
 import { TcpConnection, TcpPool, TlsPool } from "@socketpool/node"
-import { Effect, Fiber, Schedule, type Scope, TestClock } from "effect"
+import { currentClock, exitOf, fork, TestClock, wallMillis } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber, Schedule, type Scope } from "effect"
 import { spawnSync } from "node:child_process"
 import { directory, freePort, isMissing, run } from "./fixtures/realServer.js"
 import { type Behave, eventually, lines, serve } from "./fixtures/server.js"
@@ -36,8 +37,8 @@ type Make = (target: Target, options: Shared) => Effect.Effect<ConnectionPool<an
 /** Fifty borrowers who insist, and a floor: they cost the server 20 attempts a second, and are served on its return. */
 const isPaced = (port: number, repair: Effect.Effect<unknown, unknown, Scope.Scope>, make: Make) =>
   Effect.gen(function*() {
-    const clock = yield* Effect.clock
-    const now = () => clock.unsafeCurrentTimeMillis()
+    const clock = yield* currentClock
+    const now = () => wallMillis(clock)
     const begun: Array<number> = []
     const lookup = () => Effect.sync(() => (begun.push(now()), ["127.0.0.1"]))
     const pool = yield* make({ host: "dead.internal", port, lookup }, {
@@ -46,22 +47,22 @@ const isPaced = (port: number, repair: Effect.Effect<unknown, unknown, Scope.Sco
       acquireTimeout: "1 minute"
     })
     const borrow = Effect.retry(pool.use(ask), Schedule.spaced("10 millis"))
-    const borrowers = yield* Effect.forEach(Array.from({ length: 50 }), () => Effect.fork(borrow))
+    const borrowers = yield* Effect.forEach(Array.from({ length: 50 }), () => fork(borrow))
     // The sockets are real: what has begun ends before the clock goes on.
     const rests = eventually("nothing is under way", () => {
       const { inUse, opening } = Effect.runSync(pool.stats)
       return opening + inUse === 0
     })
-    const pass = (millis: number) => Effect.zipRight(TestClock.adjust(millis), rests)
+    const pass = (millis: number) => Effect.andThen(TestClock.adjust(millis), rests)
     for (let i = 0; i < 60; i++) yield* pass(50)
     expect(mostInASecond(begun)).toBeLessThanOrEqual(20)
     expect(begun.length).toBeGreaterThan(20)
-    expect(borrowers.filter((fiber) => fiber.unsafePoll() !== null)).toEqual([])
+    expect(borrowers.filter((fiber) => exitOf(fiber) !== undefined)).toEqual([])
     const { closed, idle, opened } = yield* pool.stats
     expect(opened - Object.values(closed).reduce((sum, count) => sum + count, 0)).toBe(idle)
     yield* repair
     for (let i = 0; i < 20; i++) yield* pass(50)
-    yield* eventually("all are served", () => borrowers.every((fiber) => fiber.unsafePoll() !== null))
+    yield* eventually("all are served", () => borrowers.every((fiber) => exitOf(fiber) !== undefined))
     yield* Fiber.joinAll(borrowers)
   })
 

@@ -1,6 +1,7 @@
 // Real sockets on loopback: faults while a connection opens. Linux only.
-import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection } from "@socketpool/node"
+import { fork, result } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy } from "@socketpool/testing"
 import { Data, Effect, Fiber, Schedule } from "effect"
 import { spawn } from "node:child_process"
@@ -49,8 +50,8 @@ describe("a handshake", { timeout: 20_000 }, () => {
       yield* withPool(target, options, (pool) =>
         Effect.gen(function*() {
           yield* proxy.welcome("Ignore")
-          const first = yield* Effect.fork(pool.use((connection) => ask(connection, "first")))
-          yield* Effect.repeat(Effect.zipRight(turn, proxy.accepted), { until: (n) => n === 1 })
+          const first = yield* fork(pool.use((connection) => ask(connection, "first")))
+          yield* Effect.repeat(Effect.andThen(turn, proxy.accepted), { until: (n) => n === 1 })
           yield* proxy.welcome("Accept")
           expect(yield* pool.use((connection) => ask(connection, "second"))).toBe("second")
           expect(yield* Fiber.join(first)).toBe("first")
@@ -167,10 +168,10 @@ describe("a handshake", { timeout: 20_000 }, () => {
                 yield* eventually("everybody knows", () => decided.served + decided.failed === 40)
                 expect(yield* ask(connection, `${line} again`)).toBe(`${line} again`)
               })
-            ).pipe(Effect.tapError(() => Effect.sync(() => decided.failed++)), Effect.either)
+            ).pipe(Effect.tapError(() => Effect.sync(() => decided.failed++)), result)
           const all = Array.from({ length: 40 }, (_, i) => String(i))
           const results = yield* Effect.forEach(all, call, { concurrency: "unbounded" })
-          const errors = results.flatMap((result) => result._tag === "Left" ? [result.left] : [])
+          const errors = results.flatMap((outcome) => outcome._tag === "Failure" ? [outcome.failure] : [])
           expect(errors.length).toBeGreaterThan(0)
           expect(decided.served).toBeGreaterThan(0)
           for (const error of errors) expect(error._tag).toBe("ConnectError")
@@ -188,7 +189,7 @@ describe("a handshake", { timeout: 20_000 }, () => {
       const server = yield* childServer(`serve((socket) => socket.on("data", (data) => console.log(String(data))))`)
       yield* withPool({ port: server.port }, { handshake: hello }, (pool) =>
         Effect.gen(function*() {
-          const borrower = yield* Effect.fork(Effect.flip(pool.use(() => Effect.void)))
+          const borrower = yield* fork(Effect.flip(pool.use(() => Effect.void)))
           yield* eventually("the handshake waits", () => server.output().includes("hello"))
           yield* server.kill
           const error = yield* Fiber.join(borrower)
@@ -286,7 +287,7 @@ describe("an interrupt", { timeout: 20_000 }, () => {
       }, (pool) =>
         Effect.gen(function*() {
           for (let moment = 0; moment < 60; moment++) {
-            const borrower = yield* Effect.fork(pool.use(() => Effect.never))
+            const borrower = yield* fork(pool.use(() => Effect.never))
             const micro = Effect.promise(() => Promise.resolve())
             for (let i = 0; i < moment; i++) yield* moment % 2 === 0 ? micro : turn
             yield* Fiber.interrupt(borrower)
@@ -307,13 +308,13 @@ describe("a stall of the event loop", { timeout: 20_000 }, () => {
       const server = yield* childServer(echoLines)
       for (let i = 0; i < 5; i++) {
         const options = { host, port: server.port, connectTimeout: "100 millis" } as const
-        const opening = yield* Effect.fork(Effect.either(TcpConnection.open(options)))
+        const opening = yield* fork(result(TcpConnection.open(options)))
         for (let turns = 0; turns < 10; turns++) {
           yield* Effect.promise(() => new Promise<void>((next) => process.nextTick(next)))
         }
         // During the stall, the deadline passes and the kernel connects.
         stall(300)
-        expect(yield* Fiber.join(opening)).toMatchObject({ _tag: "Right" })
+        expect(yield* Fiber.join(opening)).toMatchObject({ _tag: "Success" })
       }
     }))
 
@@ -335,8 +336,8 @@ describe("a stall of the event loop", { timeout: 20_000 }, () => {
               void process.nextTick(() =>
                 stall(300)
               )
-            expect(yield* Effect.either(pool.use((connection) => ask(connection, "mine")))).toMatchObject({
-              right: "mine"
+            expect(yield* result(pool.use((connection) => ask(connection, "mine")))).toMatchObject({
+              success: "mine"
             })
             yield* pool.clear
           }

@@ -1,8 +1,9 @@
 // Real sockets on loopback: faults while a connection is idle, and jumps of the clock. Linux only.
-import { describe, expect, it } from "@effect/vitest"
 import type { TcpConnection } from "@socketpool/node"
+import { fork, result, unlogged } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy } from "@socketpool/testing"
-import { Effect, Fiber, Logger, LogLevel, Schedule } from "effect"
+import { Effect, Fiber, Schedule } from "effect"
 import { ask, childServer, echoLines, settled, stall, type TestPool, turn, withPool } from "./fixtures/faults.js"
 import { eventually, lines, serve } from "./fixtures/server.js"
 
@@ -144,7 +145,7 @@ describe("an idle connection", { timeout: 20_000 }, () => {
           const calls = ["a", "b", "c"].map((line) => pool.use((connection) => ask(connection, line)))
           expect(yield* Effect.all(calls, { concurrency: "unbounded" })).toEqual(["a", "b", "c"])
           expect(yield* settled(pool)).toMatchObject({ opened: 6, closed: { Disconnected: 3 } })
-        })).pipe(Logger.withMinimumLogLevel(LogLevel.None))
+        })).pipe(unlogged)
     }))
 })
 
@@ -183,9 +184,9 @@ describe("the wall clock", { timeout: 20_000 }, () => {
                 yield* Effect.all(both, { concurrency: "unbounded" })
                 const holders = yield* Effect.forEach(
                   ["c", "d", "e"],
-                  (line) => Effect.fork(busy.use((connection) => ask(connection, line)))
+                  (line) => fork(busy.use((connection) => ask(connection, line)))
                 )
-                yield* Effect.repeat(Effect.zipRight(turn, busy.stats), {
+                yield* Effect.repeat(Effect.andThen(turn, busy.stats), {
                   until: ({ leased, pending }) => leased === 2 && pending === 1
                 })
                 const { opened } = yield* pool.stats
@@ -195,7 +196,7 @@ describe("the wall clock", { timeout: 20_000 }, () => {
                 expect(yield* pool.use((connection) => ask(connection, "f"))).toBe("f")
                 expect(yield* pool.stats).toMatchObject({ opened, closed: { Expired: 0, Stale: 0, Invalid: 0 } })
                 stalling = false
-                expect(yield* Fiber.join(Fiber.all(holders))).toEqual(["c", "d", "e"])
+                expect(yield* Fiber.joinAll(holders)).toEqual(["c", "d", "e"])
                 expect(yield* busy.stats).toMatchObject({ opened: 2, idle: 2, timedOut: 0, leaksSuspected: 0 })
                 const { useTime } = yield* busy.stats
                 expect(useTime.maxMillis).toBeGreaterThanOrEqual(0)
@@ -231,8 +232,8 @@ describe("a stall of the event loop", { timeout: 20_000 }, () => {
         Effect.gen(function*() {
           for (let i = 0; i < 5; i++) {
             const line = `line ${i}`
-            expect(yield* Effect.either(pool.use((connection) => stalled(connection, line)))).toMatchObject({
-              right: line
+            expect(yield* result(pool.use((connection) => stalled(connection, line)))).toMatchObject({
+              success: line
             })
           }
           const { closed, opened, timedOut } = yield* settled(pool)

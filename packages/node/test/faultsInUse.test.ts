@@ -1,9 +1,10 @@
 // Real sockets on loopback: faults while a connection is leased. Linux only.
-import { describe, expect, it } from "@effect/vitest"
 import { Framing } from "@socketpool/core"
 import { TcpConnection } from "@socketpool/node"
+import { fork, forkDaemon, result, wasInterrupted } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy } from "@socketpool/testing"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Fiber } from "effect"
 import type * as net from "node:net"
 import { socketsTo } from "./fixtures/census.js"
 import { ask, childServer, echoLines, settled, stall, turn, withPool } from "./fixtures/faults.js"
@@ -145,8 +146,8 @@ describe("a changed byte", { timeout: 30_000 }, () => {
         Effect.gen(function*() {
           yield* proxy.set("toClient", { stall: true })
           const error = yield* Effect.flip(pool.use((connection) =>
-            Effect.zipRight(
-              Effect.fork(Effect.repeat(Effect.zipRight(turn, proxy.inject("\u007f\u007f\u007f\u007f")), {
+            Effect.andThen(
+              fork(Effect.repeat(Effect.andThen(turn, proxy.inject("\u007f\u007f\u007f\u007f")), {
                 until: (clients) => clients === 1
               })),
               Tagged.ask(connection, 1)
@@ -190,7 +191,7 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
       yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
         Effect.gen(function*() {
           const error = yield* Effect.flip(
-            pool.use((connection) => Effect.forever(Effect.zipRight(connection.send("x".repeat(1_000)), turn)))
+            pool.use((connection) => Effect.forever(Effect.andThen(connection.send("x".repeat(1_000)), turn)))
           )
           expect(error).toMatchObject({ _tag: "ConnectionError", operation: "write", reason: "Reset" })
           expect(yield* settled(pool)).toMatchObject({ opened: 1, idle: 0, closed: { Disconnected: 1 } })
@@ -239,15 +240,15 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
         const server = yield* deaf
         const writer = yield* Effect.scoped(Effect.gen(function*() {
           const connection = yield* TcpConnection.open({ host, port: server.port })
-          const writer = yield* Effect.forkDaemon(Effect.either(connection.send(new Uint8Array(50_000_000))))
+          const writer = yield* forkDaemon(result(connection.send(new Uint8Array(50_000_000))))
           yield* eventually("the writer waits", () => connection.socket.writableNeedDrain)
           if (whether === "has been interrupted") yield* Fiber.interrupt(writer)
           return writer
         }))
         expect(socketsTo(server.port)).toEqual({})
         const exit = yield* Fiber.await(writer)
-        if (whether === "has been interrupted") expect(Exit.isInterrupted(exit)).toBe(true)
-        else expect(exit).toMatchObject({ value: { left: { operation: "write", reason: "Released" } } })
+        if (whether === "has been interrupted") expect(wasInterrupted(exit)).toBe(true)
+        else expect(exit).toMatchObject({ value: { failure: { operation: "write", reason: "Released" } } })
       }))
   }
 
@@ -262,7 +263,7 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
             socket.current = connection.socket
             return Effect.forever(connection.send(new Uint8Array(1_000_000)))
           })
-          const holder = yield* Effect.fork(Effect.flip(sending))
+          const holder = yield* fork(Effect.flip(sending))
           yield* eventually("the holder waits", () => socket.current?.writableNeedDrain === true)
           yield* pool.close
           expect(yield* Fiber.join(holder)).toMatchObject({ operation: "write", reason: "Released" })

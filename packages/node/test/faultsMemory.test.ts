@@ -1,6 +1,7 @@
 // Real sockets on loopback: the memory that a peer can make this process use. Linux only.
-import { describe, expect, it } from "@effect/vitest"
 import { Framing } from "@socketpool/core"
+import { fork } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber } from "effect"
 import type * as net from "node:net"
 import * as v8 from "node:v8"
@@ -128,7 +129,7 @@ describe("the memory in use", { timeout: 60_000 }, () => {
           const before = inUse()
           let current: net.Socket | undefined
           let made = 0
-          const holder = yield* Effect.fork(pool.use((connection) => {
+          const holder = yield* fork(pool.use((connection) => {
             current = connection.socket
             // Each fiber creates its data only when it is its turn to send.
             const sending = Effect.forever(Effect.suspend(() => {

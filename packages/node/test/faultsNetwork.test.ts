@@ -1,5 +1,6 @@
 // Real sockets in networks of their own, with real faults. Needs Linux and the permission to create networks.
-import { describe, expect, it } from "@effect/vitest"
+import { async } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import * as path from "node:path"
@@ -30,7 +31,7 @@ const run = (what: string) =>
   Effect.flatMap(
     Effect.promise(() => bundled(program)),
     (bundle) =>
-      Effect.async<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resume) => {
+      async<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resume) => {
         const child = spawn("unshare", [...apart, process.execPath, bundle, what])
         let output = ""
         child.stdout.on("data", (data) => output += data)

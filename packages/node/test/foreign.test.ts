@@ -1,7 +1,7 @@
 // H6: what the user's code fails with, within the errors of sockets
 import { Socket } from "@effect/platform"
-import { describe, expect, it } from "@effect/vitest"
 import { PlatformSocket, TcpPool } from "@socketpool/node"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Data, Effect } from "effect"
 import * as util from "node:util"
 import { echo, serve } from "./fixtures/server.js"

@@ -1,7 +1,8 @@
 // Real sockets on loopback, and a server in a process of its own that is killed: 5 times, or 40 with
 // SOCKETPOOL_SEARCH=full, or 200 with `deep`.
-import { describe, expect, it } from "@effect/vitest"
 import { TcpPool } from "@socketpool/node"
+import { result } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Duration, Effect, Schedule } from "effect"
 import { bySearch } from "../../core/test/search.js"
 import { childServer } from "./fixtures/faults.js"
@@ -36,18 +37,18 @@ describe("a server that is killed again and again under load", { timeout: rounds
         let tags = 0
         const call = Effect.suspend(() => {
           const tag = ++tags
-          return Effect.timed(Effect.either(pool.use((connection) => ask(connection, tag)))).pipe(
+          return Effect.timed(result(pool.use((connection) => ask(connection, tag)))).pipe(
             Effect.map(([took, answer]) => {
               count.slowestMillis = Math.max(count.slowestMillis, Math.round(Duration.toMillis(took)))
-              if (answer._tag === "Left") {
+              if (answer._tag === "Failure") {
                 count.failed++
-                if ("reason" in answer.left && answer.left.reason === "Timeout") count.timedOut++
-              } else if (answer.right === tag) count.own++
+                if ("reason" in answer.failure && answer.failure.reason === "Timeout") count.timedOut++
+              } else if (answer.success === tag) count.own++
               else count.foreign++
               return answer._tag
             }),
             // Whoever is refused does not come back at once.
-            Effect.tap((tag) => tag === "Left" ? Effect.sleep("5 millis") : Effect.void)
+            Effect.tap((tag) => tag === "Failure" ? Effect.sleep("5 millis") : Effect.void)
           )
         })
         yield* Effect.forkScoped(
@@ -87,7 +88,7 @@ describe("a server that is killed again and again under load", { timeout: rounds
       })
       const times = bySearch({ short: 2, full: 5 })
       const untilIdle = (wanted: number) =>
-        Effect.repeat(Effect.zipLeft(pool.stats, Effect.sleep("2 millis")), { until: ({ idle }) => idle === wanted })
+        Effect.repeat(Effect.tap(pool.stats, Effect.sleep("2 millis")), { until: ({ idle }) => idle === wanted })
       for (let round = 0; round < times; round++) {
         yield* untilIdle(floor)
         yield* kill

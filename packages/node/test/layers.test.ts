@@ -1,19 +1,10 @@
 // Layers of socket pools: tags of one's own, failFast, and URLs.
-import { describe, expect, expectTypeOf, it } from "@effect/vitest"
 import { type ConnectError, type Connection, type ConnectionPool, Pool } from "@socketpool/core"
 import { type TcpConnection, TcpPool, TcpPoolLive, type TlsConnection, TlsPool, UnixPool } from "@socketpool/node"
+import { config, configured } from "@socketpool/test-seam"
+import { describe, expect, expectTypeOf, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import {
-  Cause,
-  Config,
-  type ConfigError,
-  ConfigProvider,
-  Effect,
-  Exit,
-  Layer,
-  Pool as EffectPool,
-  type Scope
-} from "effect"
+import { Cause, type ConfigError, Effect, Exit, Layer, Pool as EffectPool, type Scope } from "effect"
 import { echo, serve } from "./fixtures/server.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
 import { serveUnix } from "./fixtures/unixServer.js"
@@ -64,7 +55,6 @@ describe("the types", () => {
     expectTypeOf(TcpPool.layerOf(Pool, options)).toEqualTypeOf<Layer.Layer<Pool>>()
     expectTypeOf(TlsPool.layerOf(Tls, options)).toEqualTypeOf<Layer.Layer<Tls>>()
     expectTypeOf(UnixPool.layerOf(Plain, { path: "/p" })).toEqualTypeOf<Layer.Layer<Plain>>()
-    expectTypeOf(Layer.scoped(Plain, TcpPool.make(options))).toEqualTypeOf<Layer.Layer<Plain>>()
     // @ts-expect-error a TcpConnection is no TlsConnection
     TcpPool.layerOf(Tls, options)
     // @ts-expect-error a UnixConnection is no TcpConnection
@@ -75,7 +65,6 @@ describe("the types", () => {
     TcpPool.layerOf(Sure, options)
     const server = (server: MemoryServer.MemoryServer) => {
       expectTypeOf(server.layerOf(Plain)).toEqualTypeOf<Layer.Layer<Plain>>()
-      expectTypeOf(Layer.scoped(Plain, server.pool())).toEqualTypeOf<Layer.Layer<Plain>>()
       // @ts-expect-error a connection in memory has no socket
       return server.layerOf(Tcp)
     }
@@ -92,11 +81,11 @@ describe("the types", () => {
     expectTypeOf(TcpPoolLive("localhost", 1)).toEqualTypeOf<Layer.Layer<Pool>>()
     expectTypeOf(TcpPool.layerOf(Plain, { ...options, failFast: true }))
       .toEqualTypeOf<Layer.Layer<Plain, ConnectError>>()
-    const config = { host: Config.string("HOST"), port: Config.port("PORT") }
-    expectTypeOf(TcpPool.layerConfig(config)).toEqualTypeOf<Layer.Layer<Pool, ConfigError.ConfigError>>()
-    expectTypeOf(TcpPool.layerConfig(config, { failFast: true }))
+    const address = { host: config.string("HOST"), port: config.integer("PORT") }
+    expectTypeOf(TcpPool.layerConfig(address)).toEqualTypeOf<Layer.Layer<Pool, ConfigError.ConfigError>>()
+    expectTypeOf(TcpPool.layerConfig(address, { failFast: true }))
       .toEqualTypeOf<Layer.Layer<Pool, ConfigError.ConfigError | ConnectError>>()
-    expectTypeOf(TcpPool.layerConfigOf(Plain, config)).toEqualTypeOf<Layer.Layer<Plain, ConfigError.ConfigError>>()
+    expectTypeOf(TcpPool.layerConfigOf(Plain, address)).toEqualTypeOf<Layer.Layer<Plain, ConfigError.ConfigError>>()
   })
 })
 
@@ -110,11 +99,9 @@ describe("a tag of one's own is served by", () => {
   it.scopedLive("TcpPool.layerConfigOf", () =>
     Effect.gen(function*() {
       const { port } = yield* serve(echo)
-      const layer = TcpPool.layerConfigOf(Plain, { host: Config.succeed("127.0.0.1"), port: Config.port("PORT") })
-      const provider = ConfigProvider.fromMap(new Map([["PORT", String(port)]]))
-      yield* answered(Layer.provide(layer, Layer.setConfigProvider(provider)))
-      const none = ConfigProvider.fromMap(new Map())
-      const missing = Effect.flip(Layer.build(Layer.provide(layer, Layer.setConfigProvider(none))))
+      const layer = TcpPool.layerConfigOf(Plain, { host: config.string("HOST"), port: config.integer("PORT") })
+      yield* answered(Layer.provide(layer, configured({ HOST: "127.0.0.1", PORT: String(port) })))
+      const missing = Effect.flip(Layer.build(Layer.provide(layer, configured({ HOST: "127.0.0.1" }))))
       expect(yield* missing).toMatchObject({ _op: "MissingData" })
     }))
 
@@ -140,7 +127,7 @@ describe("failFast", () => {
       const layer = TcpPool.layer({ host: "127.0.0.1", port, failFast: true })
       expect(yield* Effect.flip(Layer.build(layer))).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
       const config = { host: Config.succeed("127.0.0.1"), port: Config.succeed(port) }
-      const configured = TcpPool.layerConfig(config, { failFast: true })
+      const configured = TcpPool.layerConfig(address, { failFast: true })
       expect(yield* Effect.flip(Layer.build(configured))).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
       yield* Layer.build(TcpPool.layer({ host: "127.0.0.1", port, failFast: false }))
     }))

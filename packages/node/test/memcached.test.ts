@@ -1,8 +1,9 @@
 // A real server: memcached, on a random loopback port.
-import { describe, expect, it } from "@effect/vitest"
 import { type Connection, type ConnectionError, Framing } from "@socketpool/core"
 import { type TcpConnection, TcpPool } from "@socketpool/node"
-import { Effect, Either, type Scope } from "effect"
+import { result } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, type Scope } from "effect"
 import { spawnSync } from "node:child_process"
 import { freePort, isMissing, patiently, run } from "./fixtures/realServer.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
@@ -42,7 +43,7 @@ const set = (connection: Connection, key: string, value: string): Effect.Effect<
 }
 
 const get = (connection: Connection, key: string) =>
-  Effect.zipRight(overLines(connection).send(`get ${key}`), untilEnd(connection))
+  Effect.andThen(overLines(connection).send(`get ${key}`), untilEnd(connection))
 
 /** Lists the ports of the server's clients, without the client that asks. */
 const clients = (connection: TcpConnection.TcpConnection): Effect.Effect<ReadonlyArray<number>, Failure> =>
@@ -104,10 +105,8 @@ describe.skipIf(isMissing("memcached", installed))("a pool of connections to mem
       yield* pool.use((connection) =>
         Effect.gen(function*() {
           expect(yield* set(connection, "precious", "value")).toBe("STORED")
-          const refused = yield* Effect.either(get(connection, "x\r\nflush_all"))
-          expect(Either.getLeft(refused)).toMatchObject({
-            value: { _tag: "FramingError", reason: "ContainsDelimiter" }
-          })
+          const refused = yield* result(get(connection, "x\r\nflush_all"))
+          expect(refused).toMatchObject({ failure: { _tag: "FramingError", reason: "ContainsDelimiter" } })
           expect(yield* get(connection, "precious")).toEqual(["VALUE precious 0 5", "value"])
         })
       )

@@ -1,11 +1,12 @@
 // Real sockets and WebSockets on loopback.
 import { Socket } from "@effect/platform"
 import { NodeSocket, NodeSocketServer } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
 import { Framing } from "@socketpool/core"
 import { PlatformSocket, TcpConnection, TcpPool } from "@socketpool/node"
+import { collect, exitOf, fork, result, TestClock, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Cause, Chunk, Deferred, Effect, Exit, Fiber, Option, Stream, TestClock } from "effect"
+import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { socketsTo } from "./fixtures/census.js"
 import { echo, eventually, serve } from "./fixtures/server.js"
 
@@ -19,9 +20,9 @@ describe("a connection as a socket", () => {
       const connection = yield* TcpConnection.open({ host: "127.0.0.1", port: server.port })
       const answer = yield* Stream.make("good ", "morning").pipe(
         Stream.pipeThroughChannelOrFail(Socket.toChannel(PlatformSocket.toSocket(connection))),
-        Stream.mapConcat((chunk) => chunk),
+        Stream.flatMap((chunk) => Stream.fromIterable(chunk)),
         Stream.take(12),
-        Stream.runCollect
+        collect
       )
       expect(text(Uint8Array.from(answer))).toBe("good morning")
     }))
@@ -47,11 +48,11 @@ describe("a connection as a socket", () => {
       const socket = PlatformSocket.toSocket(yield* server.connect())
       const busy = yield* Deferred.make<void>()
       let handled = 0
-      yield* Effect.fork(socket.run(() => Effect.andThen(Deferred.await(busy), Effect.sync(() => handled++))))
-      for (let i = 0; i < 50; i++) yield* Effect.yieldNow()
+      yield* fork(socket.run(() => Effect.andThen(Deferred.await(busy), Effect.sync(() => handled++))))
+      for (let i = 0; i < 50; i++) yield* yieldNow
       expect([handled, count.sent <= 4]).toEqual([0, true])
       yield* Deferred.succeed(busy, undefined)
-      while (count.sent < 20) yield* Effect.yieldNow()
+      while (count.sent < 20) yield* yieldNow
     }))
 
   it.scoped("fails with Read when the connection breaks, and with Write from then on", () =>
@@ -59,8 +60,8 @@ describe("a connection as a socket", () => {
       const server = yield* MemoryServer.make(() => Effect.never)
       const socket = PlatformSocket.toSocket(yield* server.connect())
       const write = yield* socket.writer
-      const running = yield* Effect.fork(Effect.flip(socket.run(() => {})))
-      yield* Effect.yieldNow()
+      const running = yield* fork(Effect.flip(socket.run(() => {})))
+      yield* yieldNow
       yield* server.reset
       expect(yield* Fiber.join(running)).toMatchObject({ reason: "Read", cause: { reason: "Reset" } })
       expect(yield* Effect.flip(write("x"))).toMatchObject({ reason: "Write", cause: { reason: "Reset" } })
@@ -82,11 +83,11 @@ describe("a connection as a socket", () => {
       for (const code of [1000, 1011]) {
         const socket = PlatformSocket.toSocket(yield* server.connect())
         const write = yield* socket.writer
-        const running = yield* Effect.fork(Effect.either(socket.run(() => {})))
-        yield* Effect.yieldNow()
+        const running = yield* fork(result(socket.run(() => {})))
+        yield* yieldNow
         yield* write(new Socket.CloseEvent(code, "because"))
         const end = yield* Fiber.join(running)
-        expect(end).toMatchObject(code === 1000 ? { _tag: "Right" } : { left: { reason: "Close", code } })
+        expect(end).toMatchObject(code === 1000 ? { _tag: "Success" } : { failure: { reason: "Close", code } })
         expect(yield* Effect.flip(write("x"))).toMatchObject({ reason: "Write", cause: { reason: "Closed" } })
       }
     }))
@@ -172,9 +173,9 @@ describe("a platform socket as a connection", () => {
     Effect.gen(function*() {
       const never = closed(Effect.never)
       for (const [options, millis] of [[{}, 5000], [{ connectTimeout: "70 millis" }, 70]] as const) {
-        const opening = yield* Effect.fork(Effect.flip(PlatformSocket.fromSocket(never, options)))
+        const opening = yield* fork(Effect.flip(PlatformSocket.fromSocket(never, options)))
         yield* TestClock.adjust(millis - 1)
-        expect(yield* Fiber.poll(opening)).toEqual(Option.none())
+        expect(exitOf(opening)).toBeUndefined()
         yield* TestClock.adjust(1)
         expect(yield* Fiber.join(opening)).toMatchObject({ _tag: "ConnectError", reason: "Timeout" })
       }
@@ -199,9 +200,9 @@ describe("a platform socket as a connection", () => {
     Effect.gen(function*() {
       const taken = yield* Deferred.make<void>()
       const connection = yield* PlatformSocket.fromSocket(stuck(Deferred.await(taken)))
-      const sending = yield* Effect.fork(connection.send(new Uint8Array(100_000)))
+      const sending = yield* fork(connection.send(new Uint8Array(100_000)))
       for (let i = 0; i < 100; i++) yield* turn
-      expect(yield* Fiber.poll(sending)).toEqual(Option.none())
+      expect(exitOf(sending)).toBeUndefined()
       yield* Deferred.succeed(taken, undefined)
       yield* Fiber.join(sending)
     }))
@@ -290,9 +291,9 @@ describe("TcpPool", () => {
         Stream.make("x").pipe(
           Stream.pipeThroughChannelOrFail(Socket.toChannel(PlatformSocket.toSocket(connection))),
           Stream.take(1),
-          Stream.runCollect
+          collect
         )
       )
-      expect(Chunk.toReadonlyArray(answer).map(text)).toEqual(["x"])
+      expect(answer.map(text)).toEqual(["x"])
     }))
 })

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool, TlsConnection } from "@socketpool/node"
+import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { once } from "node:events"
 import { Worker } from "node:worker_threads"

@@ -1,5 +1,6 @@
 // What the pools of all kinds of sockets do, over real ones.
-import { describe, expect, it } from "@effect/vitest"
+import { fork, forkDaemon, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
 import { kinds, type Pool, withPool } from "./fixtures/kinds.js"
 import { type Behave, echo, eventually, lines, silent } from "./fixtures/server.js"
@@ -97,7 +98,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
           yield* filled(pool, 0)
           expect((yield* pool.stats).closed).toMatchObject({ Disconnected: 0, Desync: 2 })
           const answer = yield* pool.use((connection) =>
-            Effect.zipRight(connection.send("mine"), connection.recvExactly(4))
+            Effect.andThen(connection.send("mine"), connection.recvExactly(4))
           )
           expect(text(answer)).toBe("mine")
         })))
@@ -124,7 +125,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
           yield* filled(pool, 0)
           for (let i = 0; i < 8; i++) {
             const answer = yield* pool.use((connection) =>
-              Effect.zipRight(connection.send(`call ${i}`), connection.recvExactly(6))
+              Effect.andThen(connection.send(`call ${i}`), connection.recvExactly(6))
             )
             expect(text(answer)).toBe(`call ${i}`)
           }
@@ -138,7 +139,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
       withPool(kind, echo, { maxConnections: 1 }, (pool) =>
         Effect.gen(function*() {
           for (let i = 0; i < 3; i++) {
-            yield* pool.use((connection) => Effect.zipRight(connection.send("x"), connection.recvExactly(1)))
+            yield* pool.use((connection) => Effect.andThen(connection.send("x"), connection.recvExactly(1)))
           }
           expect(yield* fresh(pool)).toBe(1)
         })))
@@ -173,9 +174,9 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
     it.live("a connection with input that nobody has read is closed", () =>
       withPool(kind, echo, { maxConnections: 1 }, (pool) =>
         Effect.gen(function*() {
-          yield* pool.use((connection) => Effect.zipRight(connection.send("two"), connection.recvExactly(2)))
+          yield* pool.use((connection) => Effect.andThen(connection.send("two"), connection.recvExactly(2)))
           const answer = yield* pool.use((connection) =>
-            Effect.zipRight(connection.send("new"), connection.recvExactly(3))
+            Effect.andThen(connection.send("new"), connection.recvExactly(3))
           )
           expect(text(answer)).toBe("new")
           expect(yield* fresh(pool)).toBe(2)
@@ -236,7 +237,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
             // Fills the kernel's buffers first, so that some of the rest stays in the process.
             yield* pool.use((connection) =>
               Effect.gen(function*() {
-                const writer = yield* Effect.fork(connection.send(new Uint8Array(size)))
+                const writer = yield* fork(connection.send(new Uint8Array(size)))
                 yield* eventually("output waits", () =>
                   server.ready.size === 1 && connection.socket.writableNeedDrain)
                 release()
@@ -270,17 +271,17 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
         maxConnections: 1,
         onRelease: (connection) =>
           connection.send("reset").pipe(
-            Effect.zipRight(connection.recvExactly(5)),
-            Effect.zipRight(connection.send("more")),
-            Effect.zipRight(connection.recvExactly(2)),
+            Effect.andThen(connection.recvExactly(5)),
+            Effect.andThen(connection.send("more")),
+            Effect.andThen(connection.recvExactly(2)),
             Effect.as("keep" as const),
             Effect.orDie
           )
       }, (pool) =>
         Effect.gen(function*() {
-          yield* pool.use((connection) => Effect.zipRight(connection.send("x"), connection.recvExactly(1)))
+          yield* pool.use((connection) => Effect.andThen(connection.send("x"), connection.recvExactly(1)))
           const answer = yield* pool.use((connection) =>
-            Effect.zipRight(connection.send("y"), connection.recvExactly(1))
+            Effect.andThen(connection.send("y"), connection.recvExactly(1))
           )
           expect(text(answer)).toBe("y")
           expect(yield* fresh(pool)).toBe(2)
@@ -311,7 +312,7 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
       withPool(kind, silent, { maxConnections: 1 }, (pool) =>
         Effect.gen(function*() {
           const reader = yield* pool.use((connection) =>
-            Effect.zipLeft(Effect.forkDaemon(Effect.flip(connection.recv())), Effect.yieldNow())
+            Effect.tap(forkDaemon(Effect.flip(connection.recv())), yieldNow)
           )
           expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Released" })
           yield* pool.use(() => Effect.void)
@@ -344,9 +345,9 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
       withPool(kind, silent, { maxConnections: 1, drainTimeout: "50 millis" }, (pool) =>
         Effect.gen(function*() {
           const leased = yield* Deferred.make<void>()
-          const holder = yield* Effect.fork(
+          const holder = yield* fork(
             Effect.flip(
-              pool.use((connection) => Effect.zipRight(Deferred.succeed(leased, undefined), connection.recv()))
+              pool.use((connection) => Effect.andThen(Deferred.succeed(leased, undefined), connection.recv()))
             )
           )
           yield* Deferred.await(leased)

@@ -1,7 +1,8 @@
 // A real server: PostgreSQL, on a random loopback port and a Unix socket.
-import { describe, expect, it } from "@effect/vitest"
 import { type ConnectError, type Connection, type ConnectionPool, Framing } from "@socketpool/core"
 import { type TcpConnection, TcpPool, TlsPool, UnixPool } from "@socketpool/node"
+import { fork, provideScope, repeatN } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { unixSockets } from "./fixtures/census.js"
 import { settled } from "./fixtures/faults.js"
@@ -171,7 +172,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
         (pool) =>
           Effect.gen(function*() {
             const leases = yield* Scope.make()
-            const borrow = Scope.extend(pool.get, leases)
+            const borrow = provideScope(pool.get, leases)
             const held: Array<TcpConnection.TcpConnection> = []
             const refused = yield* Effect.flip(
               Effect.forever(Effect.map(borrow, (connection) => held.push(connection)))
@@ -222,7 +223,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
     leavingNothing("in use", tcp("in use", { maxConnections: 1 }), (pool) =>
       Effect.gen(function*() {
         let first = ""
-        const asleep = yield* Effect.fork(pool.use((connection) =>
+        const asleep = yield* fork(pool.use((connection) =>
           Effect.gen(function*() {
             first = (yield* pid(connection))!
             yield* query(connection, "select pg_sleep(60)")
@@ -246,12 +247,12 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
           const waiting = value(other, "select count(*) from pg_locks where not granted")
           for (const round of [1, 2, 3]) {
             yield* query(other, "select pg_advisory_lock(1)")
-            const late = yield* Effect.fork(
+            const late = yield* fork(
               pool.use((connection) => query(connection, "select 'late', pg_advisory_lock(1)"))
             )
             yield* Effect.repeat(waiting, { until: (count) => count === "1" })
             yield* Fiber.interrupt(late)
-            const next = yield* Effect.fork(pool.use((connection) => query(connection, `select ${round}`)))
+            const next = yield* fork(pool.use((connection) => query(connection, `select ${round}`)))
             yield* query(other, "select pg_advisory_unlock(1)")
             expect(yield* Fiber.join(next)).toEqual([[String(round)]])
           }
@@ -268,11 +269,11 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
           const large = "select repeat('x', 1000) from generate_series(1, 100000)"
           for (const messages of [1, 2, 1_000]) {
             const hasRead = yield* Deferred.make<void>()
-            const reader = yield* Effect.fork(pool.use((connection) =>
+            const reader = yield* fork(pool.use((connection) =>
               Effect.gen(function*() {
                 const { recv, send } = Framing.over(connection, framing)
                 yield* send({ type: "Q", body: Buffer.from(`${large}\0`) })
-                yield* Effect.repeatN(recv, messages - 1)
+                yield* repeatN(recv, messages - 1)
                 yield* Deferred.succeed(hasRead, undefined)
                 return yield* Effect.never
               })

@@ -1,5 +1,5 @@
 // Real sockets on loopback, and processes of their own.
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { spawn } from "node:child_process"
 import * as path from "node:path"

@@ -1,7 +1,8 @@
 // A real server: redis-server, on a random loopback port.
-import { describe, expect, it } from "@effect/vitest"
 import type { ConnectionError } from "@socketpool/core"
 import { TcpPool } from "@socketpool/node"
+import { fork } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Duration, Effect, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as net from "node:net"
@@ -92,7 +93,7 @@ describe("redis-server", () => {
               mostClients = Math.max(mostClients, clients.filter((client) => !client.startsWith(`id=${mine} `)).length)
             })
           )
-          return yield* Effect.forever(Effect.zipRight(count, Effect.sleep("1 millis")))
+          return yield* Effect.forever(Effect.andThen(count, Effect.sleep("1 millis")))
         })
 
         yield* Effect.scoped(Effect.gen(function*() {
@@ -128,12 +129,15 @@ describe("redis-server", () => {
 
           // Under load, so that some connections die in use and some while idle.
           let failed = 0
-          const load = yield* Effect.fork(
+          const load = yield* fork(
             Effect.forEach(
               Array.from({ length: 200 }, (_, i) => i),
               (fiber) =>
                 Effect.forever(
-                  Effect.catchAll(work(fiber, 0), () => Effect.delay(Effect.sync(() => failed++), "20 millis"))
+                  Effect.matchEffect(work(fiber, 0), {
+                    onSuccess: Effect.succeed,
+                    onFailure: () => Effect.delay(Effect.sync(() => failed++), "20 millis")
+                  })
                 ),
               { concurrency: "unbounded", discard: true }
             )

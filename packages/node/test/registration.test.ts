@@ -1,6 +1,7 @@
 // Real sockets on loopback. A fiber may yield between its check of a connection and its entry into the queue.
-import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
+import { fork, forkDaemon, withScheduler } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { SteppingScheduler } from "@socketpool/testing"
 import { Effect, Exit, Fiber } from "effect"
 import { echo, eventually, serve } from "./fixtures/server.js"
@@ -34,8 +35,8 @@ describe("a fiber that yields on its way into the queue", { timeout: 60_000 }, (
           const nextLease = new Promise<void>((resolve) => lentAgain = resolve)
           const { scheduler, watch } = steppingAside(at, () => Promise.race([nextLease, turns(100)]))
           const stale = yield* pool.use((connection) =>
-            Effect.zipLeft(
-              Effect.forkDaemon(Effect.withScheduler(Effect.exit(connection.recv()), scheduler)),
+            Effect.tap(
+              forkDaemon(withScheduler(Effect.exit(connection.recv()), scheduler)),
               Effect.promise(() => turns(2))
             )
           )
@@ -66,13 +67,13 @@ describe("a fiber that yields on its way into the queue", { timeout: 60_000 }, (
             ...(timeout === undefined ? {} : { timeout })
           })
           const size = 8_000_000
-          const first = yield* Effect.fork(connection.send(new Uint8Array(size)))
+          const first = yield* fork(connection.send(new Uint8Array(size)))
           yield* eventually("the buffer is full", () => connection.socket.writableNeedDrain || got > 0)
           const { scheduler, watch } = steppingAside(at, async () => {
             await Effect.runPromise(eventually("the first has been read", () => got >= size))
             await turns(5)
           })
-          const second = yield* Effect.fork(Effect.withScheduler(connection.send(new Uint8Array(10)), scheduler))
+          const second = yield* fork(withScheduler(connection.send(new Uint8Array(10)), scheduler))
           const sent = yield* Fiber.join(second).pipe(Effect.timeoutOption("3 seconds"))
           expect([at, sent._tag]).toEqual([at, "Some"])
           yield* Fiber.join(first)

@@ -1,23 +1,9 @@
 // Real TLS on loopback. Prints everything that a program can print, and searches it for secrets.
-import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { TlsConnection, TlsPool } from "@socketpool/node"
-import {
-  Cause,
-  Config,
-  ConfigProvider,
-  Effect,
-  Exit,
-  Fiber,
-  Layer,
-  Logger,
-  LogLevel,
-  Redacted,
-  Schedule,
-  type Scope,
-  Stream,
-  Tracer
-} from "effect"
+import { config, configured, fork, onlyLogger, reasonOf, toldTracer, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Cause, Config, Effect, Exit, Fiber, Layer, Redacted, Schedule, type Scope, Stream } from "effect"
 import * as util from "node:util"
 import { type Behave, serve, silent } from "./fixtures/server.js"
 import { ca, client, encryptedKey, expired, passphrase, serveTls } from "./fixtures/tlsServer.js"
@@ -53,48 +39,23 @@ const witness = () => {
 type Witness = ReturnType<typeof witness>
 
 const logger = (to: Witness) =>
-  Layer.merge(
-    Logger.replace(
-      Logger.defaultLogger,
-      Logger.make((entry) => {
-        to.seen.push(Logger.logfmtLogger.log(entry), Logger.jsonLogger.log(entry))
-        to.note(entry.message)
-        to.note(entry.cause)
-      })
-    ),
-    Logger.minimumLogLevel(LogLevel.All)
-  )
+  onlyLogger(({ cause, message, written }) => {
+    to.seen.push(...written())
+    to.note(message)
+    to.note(cause)
+  })
 
 /** Records every span: name, attributes, events and exit. */
 const tracer = (to: Witness) =>
-  Tracer.make({
-    context: (run) => run(),
-    span: (name, parent, context, links, startTime, kind) => {
-      const attributes = new Map<string, unknown>()
+  toldTracer({
+    begin: to.note,
+    end: (exit, attributes) => {
+      to.note([...attributes])
+      if (Exit.isFailure(exit)) to.note(exit.cause)
+    },
+    event: (name, attributes) => {
       to.note(name)
-      return {
-        _tag: "Span",
-        name,
-        spanId: name,
-        traceId: "trace",
-        parent,
-        context,
-        status: { _tag: "Started", startTime },
-        attributes,
-        links,
-        sampled: true,
-        kind,
-        end: (_time, exit) => {
-          to.note([...attributes])
-          if (Exit.isFailure(exit)) to.note(exit.cause)
-        },
-        attribute: (key, value) => void attributes.set(key, value),
-        event: (event, _time, values) => {
-          to.note(event)
-          to.note(values)
-        },
-        addLinks: () => {}
-      }
+      to.note(attributes)
     }
   })
 
@@ -150,8 +111,8 @@ const observed = <A, E, R>(program: (to: Witness) => Effect.Effect<A, E, R>) =>
 const usePool = (to: Witness, options: TlsPool.Options) =>
   Effect.scoped(Effect.gen(function*() {
     const pool = yield* TlsPool.make({ ...options, leakThreshold: "1 millis", maxConnections: 1 })
-    const events = yield* Effect.fork(Stream.runForEach(pool.events, (event) => Effect.sync(() => to.note(event))))
-    yield* Effect.yieldNow()
+    const events = yield* fork(Stream.runForEach(pool.events, (event) => Effect.sync(() => to.note(event))))
+    yield* yieldNow
     const use = pool.use((connection) =>
       Effect.gen(function*() {
         to.note(connection)
@@ -199,11 +160,9 @@ describe("no secret is shown", () => {
               yield* connection.recvExactly(1)
               return connection
             })).pipe(
-              Effect.tapBoth({
-                onFailure: (error) => Effect.logError("cannot open", error),
-                onSuccess: (closed) => Effect.sync(() => to.note(closed))
-              }),
-              Effect.tapErrorCause((cause) => Effect.logError("cannot open", cause))
+              Effect.tapError((error) => Effect.logError("cannot open", error)),
+              Effect.tap((closed) => Effect.sync(() => to.note(closed))),
+              Effect.onError((cause) => Effect.logError("cannot open", cause))
             )
           )
           expect(Exit.isSuccess(exit)).toBe(works)
@@ -245,7 +204,7 @@ describe("no secret is shown", () => {
         const made = yield* observed(() => Effect.scoped(TlsPool.make(options)))
         const layered = yield* observed(() => Effect.scoped(Layer.build(TlsPool.layer(options))))
         const exits: ReadonlyArray<Exit.Exit<unknown, unknown>> = [opened.exit, made.exit, layered.exit]
-        expect(exits.map((exit) => Exit.isFailure(exit) && exit.cause._tag)).toEqual(["Die", "Die", "Die"])
+        expect(exits.map((exit) => Exit.isFailure(exit) && reasonOf(exit.cause))).toEqual(["Die", "Die", "Die"])
       }))
   }
 
@@ -256,9 +215,9 @@ describe("no secret is shown", () => {
         host: Config.succeed("127.0.0.1"),
         port: Config.succeed(port),
         ca: Config.succeed(ca),
-        cert: Config.string("CERT"),
-        key: Config.redacted("KEY"),
-        passphrase: Config.redacted("PASSPHRASE")
+        cert: config.string("CERT"),
+        key: config.redacted("KEY"),
+        passphrase: config.redacted("PASSPHRASE")
       })
       const given = [["CERT", client.cert], ["KEY", encryptedKey], ["PASSPHRASE", passphrase]] as const
       for (const [works, values] of [[true, given], [false, given.slice(0, 2)]] as const) {
@@ -270,9 +229,9 @@ describe("no secret is shown", () => {
               to.note(connection)
             })
           ).pipe(
-            Effect.zipRight(Effect.map(Pool, to.note)),
+            Effect.andThen(Effect.map(Pool, to.note)),
             Effect.provide(
-              Layer.provide(PoolConfigured, Layer.setConfigProvider(ConfigProvider.fromMap(new Map(values))))
+              Layer.provide(PoolConfigured, configured(Object.fromEntries(values)))
             )
           )
         )

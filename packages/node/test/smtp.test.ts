@@ -1,5 +1,4 @@
 // A real server: Nodemailer's SMTP server, on a random loopback port.
-import { describe, expect, it } from "@effect/vitest"
 import {
   type ConnectError,
   type Connection,
@@ -8,6 +7,7 @@ import {
   Framing
 } from "@socketpool/core"
 import { TcpPool, TlsPool } from "@socketpool/node"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Data, Effect, type Scope } from "effect"
 import type * as net from "node:net"
 import { SMTPServer, type SMTPServerOptions } from "smtp-server"
@@ -109,18 +109,18 @@ const reply = (connection: Connection, code: number): Effect.Effect<string, Fail
   })
 
 const ask = (connection: Connection, command: string, code = 250) =>
-  Effect.zipRight(Framing.over(connection, Framing.lines()).send(command), reply(connection, code))
+  Effect.andThen(Framing.over(connection, Framing.lines()).send(command), reply(connection, code))
 
 const hello = (connection: Connection) => ask(connection, "EHLO localhost")
 
 /** The server speaks first. */
-const greeted = (connection: Connection) => Effect.zipRight(reply(connection, 220), hello(connection))
+const greeted = (connection: Connection) => Effect.andThen(reply(connection, 220), hello(connection))
 
-const startTls = (connection: Connection) => Effect.zipRight(greeted(connection), ask(connection, "STARTTLS", 220))
+const startTls = (connection: Connection) => Effect.andThen(greeted(connection), ask(connection, "STARTTLS", 220))
 
 const authenticate = (secret: string) => (connection: Connection) => {
   const credentials = Buffer.from(`\0user\0${secret}`).toString("base64")
-  return Effect.zipRight(hello(connection), ask(connection, `AUTH PLAIN ${credentials}`, 235))
+  return Effect.andThen(hello(connection), ask(connection, `AUTH PLAIN ${credentials}`, 235))
 }
 
 const from = (connection: Connection, name: string) => ask(connection, `MAIL FROM:<${name}@example.com>`)
@@ -222,7 +222,7 @@ describe("a pool of connections to an SMTP server", () => {
         Effect.gen(function*() {
           yield* pool.use((connection) => from(connection, "first"))
           yield* pool.use((connection) => mail(connection, "second"))
-          const nested = pool.use((connection) => Effect.zipRight(from(connection, "third"), from(connection, "third")))
+          const nested = pool.use((connection) => Effect.andThen(from(connection, "third"), from(connection, "third")))
           expect(yield* Effect.flip(nested)).toMatchObject({ _tag: "Refused", reply: nestedMail })
           yield* pool.use((connection) => mail(connection, "fourth"))
           expect(server.mails).toEqual([sent("second", false), sent("fourth", false)])

@@ -1,6 +1,7 @@
 // Real sockets on loopback: plain text first, TLS afterwards.
-import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool, TlsConnection, TlsPool } from "@socketpool/node"
+import { fork, provideScope, reasonOf, timeoutFail } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, Scope } from "effect"
 import type * as net from "node:net"
 import * as tls from "node:tls"
@@ -41,7 +42,7 @@ const startTls = (connection: TcpConnection.TcpConnection) =>
   })
 
 const ask = (connection: TlsConnection.TlsConnection, question: string) =>
-  Effect.map(Effect.zipRight(connection.send(question), connection.recvExactly(question.length)), text)
+  Effect.map(Effect.andThen(connection.send(question), connection.recvExactly(question.length)), text)
 
 const options = (port: number) => ({ host: "127.0.0.1", port, ca, startTls })
 
@@ -64,7 +65,7 @@ describe("startTls", () => {
           const pool = yield* TlsPool.make({
             ...options(server.port),
             maxConnections: 2,
-            startTls: (connection) => Effect.zipRight(Effect.sync(() => started++), startTls(connection))
+            startTls: (connection) => Effect.andThen(Effect.sync(() => started++), startTls(connection))
           })
           const answers = yield* Effect.forEach(
             ["a", "b", "c", "d", "e", "f"],
@@ -210,7 +211,7 @@ describe("startTls", () => {
         let heard = false
         const server = yield* serve((socket) => void socket.once("data", () => heard = true))
         const open = TlsConnection.open(options(server.port))
-        const opening = yield* Effect.fork(scope === "closes" ? Effect.scoped(open) : open)
+        const opening = yield* fork(scope === "closes" ? Effect.scoped(open) : open)
         yield* eventually("it has begun", () => heard)
         yield* Fiber.interrupt(opening)
         yield* eventually("no socket is left", () => Object.keys(socketsTo(server.port)).length === 0)
@@ -252,9 +253,9 @@ describe("upgrade", () => {
         const server = yield* serve(startingTls())
         for (const first of ["plain", "secured"]) {
           const scopes = { plain: yield* Scope.make(), secured: yield* Scope.make() }
-          const plain = yield* Scope.extend(plainTo(server.port), scopes.plain)
+          const plain = yield* provideScope(plainTo(server.port), scopes.plain)
           yield* startTls(plain)
-          const connection = yield* Scope.extend(TlsConnection.upgrade(plain, { ca }), scopes.secured)
+          const connection = yield* provideScope(TlsConnection.upgrade(plain, { ca }), scopes.secured)
           expect(yield* ask(connection, "x")).toBe("x")
           yield* Scope.close(first === "plain" ? scopes.plain : scopes.secured, Exit.void)
           yield* connection.closed
@@ -269,15 +270,14 @@ describe("upgrade", () => {
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
       const plain = yield* plainTo(server.port)
-      const closed = yield* Effect.fork(plain.closed)
+      const closed = yield* fork(plain.closed)
       yield* Effect.scoped(Effect.gen(function*() {
         yield* startTls(plain)
         yield* TlsConnection.upgrade(plain, { ca })
       }))
       yield* eventually("the socket is gone", () => Object.keys(socketsTo(server.port)).length === 0)
       const ended = Effect.as(Fiber.join(closed), "closed")
-      expect(yield* Effect.timeoutTo(ended, { duration: "3 seconds", onSuccess: (it) => it, onTimeout: () => "never" }))
-        .toBe("closed")
+      expect(yield* timeoutFail(ended, { duration: "3 seconds", onTimeout: () => "never" })).toBe("closed")
     }))
 
   it.scopedLive("verifies the name that the plain connection was opened with", () =>
@@ -331,7 +331,7 @@ describe("upgrade", () => {
     }))
 
   const notOurs = (exit: Exit.Exit<unknown, unknown>) => {
-    expect(Exit.isFailure(exit) && exit.cause._tag).toBe("Die")
+    expect(Exit.isFailure(exit) && reasonOf(exit.cause)).toBe("Die")
     expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain(
       "connection must be one that TcpConnection.open has given"
     )
@@ -359,11 +359,11 @@ describe("upgrade", () => {
         port: server.port,
         maxConnections: 1,
         handshake: (connection) =>
-          Effect.scoped(Effect.zipRight(startTls(connection), TlsConnection.upgrade(connection, { ca })))
+          Effect.scoped(Effect.andThen(startTls(connection), TlsConnection.upgrade(connection, { ca })))
       })
       notOurs(
         yield* Effect.exit(
-          Effect.timeoutFail(pool.use(() => Effect.void), { duration: "3 seconds", onTimeout: () => "hangs" })
+          timeoutFail(pool.use(() => Effect.void), { duration: "3 seconds", onTimeout: () => "hangs" })
         )
       )
     }))
@@ -383,7 +383,7 @@ describe("upgrade", () => {
     Effect.scoped(Effect.gen(function*() {
       let heard = 0
       const server = yield* serve((socket) => void socket.on("data", () => heard++))
-      const opening = yield* Effect.fork(
+      const opening = yield* fork(
         Effect.scoped(Effect.flatMap(plainTo(server.port), (plain) => TlsConnection.upgrade(plain, { ca })))
       )
       yield* eventually("it has begun", () => heard === 1)

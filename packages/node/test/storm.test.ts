@@ -1,6 +1,17 @@
 // A server on loopback that is down for ten seconds, on the test's clock.
-import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Schedule, TestClock } from "effect"
+import {
+  currentClock,
+  exitOf,
+  fork,
+  hasFailed,
+  repeatN,
+  result,
+  type RunningFiber,
+  TestClock,
+  wallMillis
+} from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber, Schedule } from "effect"
 import { ask, type TestPool, turn, withPool } from "./fixtures/faults.js"
 import { eventually, lines, serve } from "./fixtures/server.js"
 
@@ -10,9 +21,11 @@ const echo = lines((line, reply) => reply(line))
 const mostInASecond = (begun: ReadonlyArray<number>): number =>
   Math.max(...begun.map((start) => begun.filter((time) => time >= start && time < start + 1000).length))
 
+const once: Schedule.Schedule<unknown> = Schedule.recurs(0)
+
 describe("a server that is down for 10 seconds under 1,000 borrowers", () => {
   const borrowers: ReadonlyArray<readonly [string, Schedule.Schedule<unknown>]> = [
-    ["wait until it is back", Schedule.stop],
+    ["wait until it is back", once],
     ["ask again whenever they fail", Schedule.spaced("20 millis")]
   ]
 
@@ -20,8 +33,8 @@ describe("a server that is down for 10 seconds under 1,000 borrowers", () => {
     "is not stormed by those who %s, and serves within a second of its return",
     ([, again]) =>
       Effect.scoped(Effect.gen(function*() {
-        const clock = yield* Effect.clock
-        const now = () => clock.unsafeCurrentTimeMillis()
+        const clock = yield* currentClock
+        const now = () => wallMillis(clock)
         const server = yield* serve(echo)
         yield* Effect.promise(() => server.stop())
 
@@ -45,16 +58,16 @@ describe("a server that is down for 10 seconds under 1,000 borrowers", () => {
               Effect.sync(() => {
                 reply.first = Math.min(reply.first, now())
               }))
-            const calls = Array.from({ length: 1_000 }, () => Effect.fork(Effect.either(Effect.retry(call, again))))
+            const calls = Array.from({ length: 1_000 }, () => fork(result(Effect.retry(call, again))))
             const fibers = yield* Effect.all(calls)
             // The opens are real: what has begun ends before the clock goes on.
             const opensHaveEnded = eventually("the opens have ended", () => Effect.runSync(pool.stats).opening === 0)
             const pass = (millis: number) => Effect.andThen(TestClock.adjust(millis), opensHaveEnded)
-            yield* Effect.repeatN(pass(50), 199)
+            yield* repeatN(pass(50), 199)
             expect((yield* pool.stats).opened).toBe(0)
             yield* Effect.promise(() => server.start())
             const back = now()
-            const hasEnded = (fiber: Fiber.RuntimeFiber<unknown>) => fiber.unsafePoll() !== null
+            const hasEnded = (fiber: RunningFiber<unknown>) => exitOf(fiber) !== undefined
             // The replies are real as well.
             while (reply.first === Infinity && now() < back + 10_000) {
               yield* pass(50)
@@ -68,7 +81,7 @@ describe("a server that is down for 10 seconds under 1,000 borrowers", () => {
             }
             const results = yield* Fiber.joinAll(fibers)
             const attempts = (yield* pool.stats).openFailed
-            return { attempts, toFirst: reply.first - back, failed: results.filter(Either.isLeft).length }
+            return { attempts, toFirst: reply.first - back, failed: results.filter(hasFailed).length }
           })
         const { attempts, failed, toFirst } = yield* withPool(
           { port: server.port, left: () => server.sockets.size },
@@ -81,7 +94,7 @@ describe("a server that is down for 10 seconds under 1,000 borrowers", () => {
         expect(peak).toBeLessThanOrEqual(4)
         expect(toFirst).toBeLessThan(1_000)
         // Each attempt fails the oldest waiter. Only a borrower that does not ask again gets no reply.
-        expect(failed).toBe(again === Schedule.stop ? attempts : 0)
+        expect(failed).toBe(again === once ? attempts : 0)
         expect(server.peak()).toBeLessThanOrEqual(16)
       }))
   )

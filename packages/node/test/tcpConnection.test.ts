@@ -1,7 +1,8 @@
 // Real sockets on loopback.
-import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection } from "@socketpool/node"
-import { Cause, Effect, Either, Exit, Fiber, Scope, TestClock } from "effect"
+import { exitOf, fork, provideScope, reasonOf, result, TestClock, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import { spawn } from "node:child_process"
 import { socketsTo } from "./fixtures/census.js"
 import { echo, eventually, lines, serve, silent } from "./fixtures/server.js"
@@ -81,11 +82,11 @@ describe("reading and writing", () => {
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const connection = yield* open(server.port)
-      const readers = yield* Effect.forEach([3, 5, 2], (size) => Effect.fork(connection.recvExactly(size)))
-      yield* Effect.yieldNow()
+      const readers = yield* Effect.forEach([3, 5, 2], (size) => fork(connection.recvExactly(size)))
+      yield* yieldNow
       yield* connection.send("aaabb")
       yield* connection.send("bbbcc")
-      expect((yield* Fiber.join(Fiber.all(readers))).map(text)).toEqual(["aaa", "bbbbb", "cc"])
+      expect((yield* Fiber.joinAll(readers)).map(text)).toEqual(["aaa", "bbbbb", "cc"])
     }))
 
   it.scopedLive(
@@ -114,14 +115,14 @@ describe("reading and writing", () => {
         const size = 2_000_000
         const writers = yield* Effect.forEach(
           [1, 2, 3, 4, 5, 6, 7, 8],
-          (value) => Effect.fork(connection.send(new Uint8Array(size).fill(value)))
+          (value) => fork(connection.send(new Uint8Array(size).fill(value)))
         )
         yield* eventually("a writer waits", () => connection.socket.writableNeedDrain)
-        expect(writers[7]!.unsafePoll()).toBe(null)
+        expect(exitOf(writers[7]!)).toBeUndefined()
         // Behind the one that is being sent the others have not been handed to the socket.
         expect(connection.socket.writableLength).toBeLessThanOrEqual(size)
         read()
-        yield* Fiber.join(Fiber.all(writers))
+        yield* Fiber.joinAll(writers)
         yield* eventually("all has come", () => received === 8 * size)
         expect(changes).toBe(7)
       }),
@@ -179,7 +180,7 @@ describe("the peer's end", () => {
     Effect.gen(function*() {
       const server = yield* serve((socket) => void socket.pause())
       const connection = yield* open(server.port)
-      const writer = yield* Effect.fork(Effect.flip(connection.send(new Uint8Array(50_000_000))))
+      const writer = yield* fork(Effect.flip(connection.send(new Uint8Array(50_000_000))))
       yield* eventually("the writer waits", () => connection.socket.writableNeedDrain)
       for (const socket of server.sockets) socket.resetAndDestroy()
       expect(yield* Fiber.join(writer)).toMatchObject({ operation: "write", reason: "Reset" })
@@ -191,9 +192,9 @@ describe("the connection's timeout", () => {
     Effect.gen(function*() {
       const server = yield* serve(silent)
       const connection = yield* open(server.port, { timeout: "3 seconds" })
-      const reader = yield* Effect.fork(Effect.flip(connection.recv()))
+      const reader = yield* fork(Effect.flip(connection.recv()))
       yield* TestClock.adjust("2999 millis")
-      expect(reader.unsafePoll()).toBe(null)
+      expect(exitOf(reader)).toBeUndefined()
       yield* TestClock.adjust("1 millis")
       expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Timeout", operation: "read" })
     }))
@@ -205,7 +206,7 @@ describe("the connection's timeout", () => {
       )
       const connection = yield* open(port, { timeout: "100 millis" })
       for (let i = 0; i < 5; i++) {
-        const reader = yield* Effect.fork(connection.recvExactly(4))
+        const reader = yield* fork(connection.recvExactly(4))
         yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
         yield* connection.send("ping")
         yield* Effect.promise(() => new Promise<void>((next) => process.nextTick(next)))
@@ -234,7 +235,7 @@ describe("opening", () => {
     Effect.gen(function*() {
       const server = yield* serve(echo)
       const scope = yield* Scope.make()
-      const connection = yield* Scope.extend(open(server.port), scope)
+      const connection = yield* provideScope(open(server.port), scope)
       yield* connection.send("x")
       yield* Scope.close(scope, Exit.void)
       expect(socketsTo(server.port)).toEqual({})
@@ -310,7 +311,7 @@ describe("opening", () => {
         `require("net").createServer((s)=>s.pipe(s)).listen(0,"127.0.0.1",function(){console.log(this.address().port)})`
       )
       for (let i = 0; i < 5; i++) {
-        const opening = yield* Effect.fork(open(port, { connectTimeout: "100 millis" }))
+        const opening = yield* fork(open(port, { connectTimeout: "100 millis" }))
         // Far enough to have begun, without a look at what the kernel has.
         for (let step = 0; step < 50; step++) yield* Effect.promise(() => Promise.resolve())
         // The kernel connects and the deadline passes while nothing can run here.
@@ -322,7 +323,7 @@ describe("opening", () => {
   it.scopedLive("gives up at once when it is interrupted, and leaves no socket", () =>
     Effect.gen(function*() {
       const port = yield* filled
-      const fiber = yield* Effect.fork(Effect.scoped(open(port)))
+      const fiber = yield* fork(Effect.scoped(open(port)))
       yield* eventually("it is trying", () => socketsTo(port).SYN_SENT === 1)
       yield* Fiber.interrupt(fiber)
       expect(socketsTo(port)).toEqual({ ESTABLISHED: 2 })
@@ -343,7 +344,7 @@ describe("wrong arguments", () => {
       Effect.gen(function*() {
         const exit = yield* Effect.exit(Effect.scoped(open(1, options)))
         const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-        expect(cause._tag).toBe("Die")
+        expect(reasonOf(cause)).toBe("Die")
         expect(Cause.pretty(cause)).toContain(rule)
       }))
   }
@@ -359,7 +360,7 @@ describe("wrong arguments", () => {
         connection.recvUntil("ab", { maxBytes: 1 })
       ]
       const exits = yield* Effect.forEach(reads, Effect.exit)
-      expect(exits.map((exit) => Exit.isFailure(exit) && exit.cause._tag)).toEqual(["Die", "Die", "Die", "Die"])
-      expect(Either.isRight(yield* Effect.either(connection.recvExactly(0)))).toBe(true)
+      expect(exits.map((exit) => Exit.isFailure(exit) && reasonOf(exit.cause))).toEqual(["Die", "Die", "Die", "Die"])
+      expect(yield* result(connection.recvExactly(0))).toMatchObject({ _tag: "Success" })
     }))
 })

@@ -1,6 +1,7 @@
 // Real sockets on loopback: the options of a TCP connection.
-import { describe, expect, it, vi } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
+import { exitOf, fork, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it, vi } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import type * as net from "node:net"
 import { keepAlivesTo, socketsTo } from "./fixtures/census.js"
@@ -215,8 +216,8 @@ describe("shutdown", () => {
         socket.on("end", () => void socket.end(String(size)))
       })
       const connection = yield* open(server.port, {})
-      const sending = yield* Effect.fork(connection.send(new Uint8Array(3_000_000)))
-      yield* Effect.yieldNow()
+      const sending = yield* fork(connection.send(new Uint8Array(3_000_000)))
+      yield* yieldNow
       yield* connection.shutdown
       yield* Fiber.join(sending)
       expect(text(yield* connection.recvExactly(7))).toBe("3000000")
@@ -270,11 +271,11 @@ describe("a send that fills the buffer", () => {
       const connection = yield* open(server.port, {})
       const { socket } = connection
       const data = new Uint8Array(socket.writableHighWaterMark)
-      const sending = yield* Effect.fork(connection.send(data))
+      const sending = yield* fork(connection.send(data))
       // Before the event loop's next turn, in which the socket would report that it has drained.
-      yield* Effect.yieldNow()
+      yield* yieldNow
       expect(socket.writableLength).toBe(0)
-      expect(sending.unsafePoll()).toEqual(Exit.void)
+      expect(exitOf(sending)).toEqual(Exit.void)
       expect(yield* connection.recvExactly(data.length)).toHaveLength(data.length)
     }))
 })
@@ -326,7 +327,7 @@ describe("an interrupted open", () => {
     Effect.gen(function*() {
       const server = yield* serve(echo)
       for (let steps = 0; steps < 30; steps++) {
-        const fiber = yield* Effect.fork(
+        const fiber = yield* fork(
           Effect.scoped(
             Effect.andThen(open(server.port, { lookup: () => Effect.succeed(["127.0.0.1"]) }), Effect.never)
           )

@@ -1,8 +1,9 @@
 // Real sockets on loopback.
-import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { TcpPool, TcpPoolLive } from "@socketpool/node"
-import { Cause, Config, ConfigProvider, Effect, Exit, Layer } from "effect"
+import { config, configured, reasonOf } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Cause, Effect, Exit, Layer } from "effect"
 import { echo, serve } from "./fixtures/server.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
@@ -25,17 +26,15 @@ describe("TcpPoolLive", () => {
     Effect.scoped(Effect.gen(function*() {
       const server = yield* serve(echo)
       const PoolConfigured = TcpPool.layerConfig({
-        host: Config.string("ECHO_HOST"),
-        port: Config.integer("ECHO_PORT"),
-        maxConnections: Config.integer("ECHO_CONNECTIONS")
+        host: config.string("ECHO_HOST"),
+        port: config.integer("ECHO_PORT"),
+        maxConnections: config.integer("ECHO_CONNECTIONS")
       })
-      const provider = ConfigProvider.fromMap(
-        new Map([["ECHO_HOST", "127.0.0.1"], ["ECHO_PORT", String(server.port)], ["ECHO_CONNECTIONS", "3"]])
-      )
-      const stats = yield* Pool.use((connection) => Effect.zipRight(connection.send("x"), connection.recvExactly(1)))
+      const values = { ECHO_HOST: "127.0.0.1", ECHO_PORT: String(server.port), ECHO_CONNECTIONS: "3" }
+      const stats = yield* Pool.use((connection) => Effect.andThen(connection.send("x"), connection.recvExactly(1)))
         .pipe(
-          Effect.zipRight(Pool.stats),
-          Effect.provide(Layer.provide(PoolConfigured, Layer.setConfigProvider(provider)))
+          Effect.andThen(Pool.stats),
+          Effect.provide(Layer.provide(PoolConfigured, configured(values)))
         )
       expect(stats).toMatchObject({ maxConnections: 3, opened: 1, idle: 1 })
     })))
@@ -44,7 +43,7 @@ describe("TcpPoolLive", () => {
     Effect.gen(function*() {
       const exit = yield* Effect.exit(Effect.scoped(Layer.build(TcpPoolLive("localhost", 99_999))))
       const cause = Exit.isFailure(exit) ? exit.cause : Cause.empty
-      expect(cause._tag).toBe("Die")
+      expect(reasonOf(cause)).toBe("Die")
       expect(Cause.pretty(cause)).toContain("port must be a whole number from 1 to 65535, but is 99999")
     }))
 })

@@ -1,13 +1,14 @@
 // Real sockets on loopback.
-import { describe, expect, it } from "@effect/vitest"
 import { TcpPool } from "@socketpool/node"
+import { fork } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit } from "effect"
 import { echo, eventually, lines, serve } from "./fixtures/server.js"
 
 type Connection = Parameters<NonNullable<TcpPool.Options["validate"]>>[0]
 
 const ask = (connection: Connection, line: string) =>
-  Effect.zipRight(connection.send(`${line}\n`), connection.recvUntil("\n")).pipe(
+  Effect.andThen(connection.send(`${line}\n`), connection.recvUntil("\n")).pipe(
     Effect.map((bytes) => new TextDecoder().decode(bytes).trimEnd())
   )
 
@@ -52,7 +53,7 @@ describe("validate", () => {
       )
       const opened = (yield* pool.stats).opened
       silence(true)
-      const borrower = yield* Effect.fork(pool.use(() => Effect.void))
+      const borrower = yield* fork(pool.use(() => Effect.void))
       yield* Effect.exit(borrower)
       const { closed, openTime, validating } = yield* pool.stats
       expect(validating).toBe(0)
@@ -70,10 +71,10 @@ describe("validate", () => {
         port: server.port,
         maxConnections: 1,
         validateAfterIdle: 0,
-        validate: (connection) => Effect.as(Effect.zipRight(connection.send("ab"), connection.recvExactly(1)), true)
+        validate: (connection) => Effect.as(Effect.andThen(connection.send("ab"), connection.recvExactly(1)), true)
       })
       const echoed = (text: string) => (connection: Connection) =>
-        Effect.zipRight(connection.send(text), connection.recvExactly(text.length))
+        Effect.andThen(connection.send(text), connection.recvExactly(text.length))
       yield* pool.use(echoed("one"))
       expect(new TextDecoder().decode(yield* pool.use(echoed("two")))).toBe("two")
       expect(server.accepted()).toBe(2)

@@ -1,6 +1,7 @@
 // Real TLS on loopback.
-import { describe, expect, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, Scheduler } from "effect"
+import { fork, lateScheduler, timeoutFail, withScheduler } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Cause, Effect, Exit, Fiber } from "effect"
 import type * as tls from "node:tls"
 import { socketsTo } from "./fixtures/census.js"
 import { echo, eventually, silent } from "./fixtures/server.js"
@@ -38,7 +39,7 @@ describe("a TLS connection", () => {
       const server = yield* serveTls(echo)
       const connection = yield* open(server.port)
       const data = new Uint8Array(4_000_000).map((_, i) => (i * 31) % 251)
-      const writer = yield* Effect.fork(connection.send(data))
+      const writer = yield* fork(connection.send(data))
       yield* eventually("the server is held back", () => {
         const [peer] = server.secured
         return peer !== undefined && peer.writableNeedDrain
@@ -110,7 +111,7 @@ describe("a TLS connection", () => {
       const server = yield* serveTls(silent)
       for (const how of ["EndOfStream", "Reset"]) {
         const connection = yield* open(server.port)
-        const reader = yield* Effect.fork(Effect.flip(connection.recv()))
+        const reader = yield* fork(Effect.flip(connection.recv()))
         yield* eventually("the server has it", () => server.secured.size === 1)
         const [peer] = server.secured
         if (how === "Reset") { for (const raw of server.sockets) raw.resetAndDestroy() }
@@ -131,8 +132,8 @@ describe("a TLS connection", () => {
         })
         const exit = yield* Effect.exit(Effect.scoped(Effect.gen(function*() {
           const connection = yield* open(server.port)
-          return yield* connection.recv().pipe(Effect.timeoutFail({ duration: "3 seconds", onTimeout: () => "hangs" }))
-        }))).pipe(Effect.withScheduler(Scheduler.timer(50)))
+          return yield* connection.recv().pipe(timeoutFail({ duration: "3 seconds", onTimeout: () => "hangs" }))
+        }))).pipe(withScheduler(lateScheduler(50)))
         expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toMatchObject({ _tag: expect.any(String) })
       }),
     20_000

@@ -1,6 +1,7 @@
 // Real TLS on loopback.
-import { describe, expect, it } from "@effect/vitest"
 import type { TlsConnection } from "@socketpool/node"
+import { fork, provideScope } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Fiber, Option, Schedule, Scope } from "effect"
 import type * as net from "node:net"
 import type * as tls from "node:tls"
@@ -138,7 +139,7 @@ describe("a handshake that fails", () => {
           Scope.make(),
           (serving) =>
             Effect.gen(function*() {
-              const { port } = yield* Scope.extend(serve(), serving)
+              const { port } = yield* provideScope(serve(), serving)
               const pool = yield* make(port, { ...options, maxConnections: 1 })
               expect(yield* Effect.flip(pool.use(() => Effect.void))).toMatchObject(expected)
               expect(yield* Effect.flip(pool.use(() => Effect.void))).toMatchObject(expected)
@@ -180,7 +181,7 @@ describe("a server that stalls in the handshake", () => {
     Effect.gen(function*() {
       let heard = false
       const server = yield* serve((socket) => void socket.once("data", () => heard = true))
-      const opening = yield* Effect.fork(Effect.scoped(open(server.port)))
+      const opening = yield* fork(Effect.scoped(open(server.port)))
       yield* eventually("the handshake has begun", () => heard)
       yield* Fiber.interrupt(opening)
       expect(socketsTo(server.port)).toEqual({})
@@ -191,7 +192,7 @@ describe("a server that stalls in the handshake", () => {
     Effect.gen(function*() {
       let heard = false
       const server = yield* serve((socket) => void socket.once("data", () => heard = true))
-      const opening = yield* Effect.fork(open(server.port))
+      const opening = yield* fork(open(server.port))
       yield* eventually("the handshake has begun", () => heard)
       yield* Fiber.interrupt(opening)
       expect(socketsTo(server.port)).toEqual({})

@@ -1,6 +1,6 @@
 // Real TLS on loopback.
-import { describe, expect, it } from "@effect/vitest"
 import type { TlsConnection, TlsPool } from "@socketpool/node"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import type { Scope } from "effect"
 import { Effect, Schedule } from "effect"
 import type * as tls from "node:tls"
@@ -61,7 +61,7 @@ describe("a session", () => {
     Effect.gen(function*() {
       const server = yield* serveTls(echo)
       const isResumed = (connection: TlsConnection.TlsConnection) =>
-        Effect.zipRight(ask(connection, "x"), Effect.sync(() => connection.isResumed))
+        Effect.andThen(ask(connection, "x"), Effect.sync(() => connection.isResumed))
       for (const pool of [yield* make(server.port), yield* make(server.port)]) {
         expect(yield* pool.use(isResumed)).toBe(false)
       }

@@ -1,6 +1,7 @@
 // Real TLS on loopback.
-import { afterEach, beforeEach, describe, expect, it } from "@effect/vitest"
 import type { TlsConnection } from "@socketpool/node"
+import { reasonOf } from "@socketpool/test-seam"
+import { afterEach, beforeEach, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Redacted, Schedule } from "effect"
 import { socketsTo } from "./fixtures/census.js"
 import { echo } from "./fixtures/server.js"
@@ -20,7 +21,7 @@ import {
 const briefly = Schedule.spaced("1 millis")
 
 const defectOf = <A, E>(exit: Exit.Exit<A, E>): string => {
-  expect(Exit.isFailure(exit) && exit.cause._tag).toBe("Die")
+  expect(Exit.isFailure(exit) && reasonOf(exit.cause)).toBe("Die")
   return Exit.isFailure(exit) ? Cause.pretty(exit.cause) : ""
 }
 

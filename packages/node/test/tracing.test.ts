@@ -1,16 +1,16 @@
 // Real sockets on loopback: the attributes of spans that name a pool's server.
 import type { Socket } from "@effect/platform"
 import { NodeSocket } from "@effect/platform-node"
-import { assert, describe, it } from "@effect/vitest"
 import type { Connection } from "@socketpool/core"
 import { PlatformSocket, TcpPool, TlsPool, UnixPool } from "@socketpool/node"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Spans } from "@socketpool/testing"
 import { Effect, type Scope } from "effect"
 import { echo, serve } from "./fixtures/server.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
 import { serveUnix } from "./fixtures/unixServer.js"
 
-const call = (connection: Connection) => Effect.zipRight(connection.send("x"), connection.recv())
+const call = (connection: Connection) => Effect.andThen(connection.send("x"), connection.recv())
 
 /** Returns the attributes of the first connect's span, without the number of the connection. */
 const attributesOf = (

@@ -1,7 +1,8 @@
 // Real Unix sockets in a directory of their own.
-import { describe, expect, it, vi } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { UnixConnection, UnixPool, UnixPoolLive } from "@socketpool/node"
+import { exitOf, fork, reasonOf } from "@socketpool/test-seam"
+import { describe, expect, it, vi } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, type Scope } from "effect"
 import { spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -177,7 +178,7 @@ describe("opening", () => {
     Effect.gen(function*() {
       for (const effect of [UnixConnection.open({ path: "" }), UnixPool.make({ path: "" })]) {
         const exit = yield* Effect.exit(Effect.scoped(effect as Effect.Effect<unknown, unknown, Scope.Scope>))
-        expect(Exit.isFailure(exit) && exit.cause._tag).toBe("Die")
+        expect(Exit.isFailure(exit) && reasonOf(exit.cause)).toBe("Die")
         expect(Exit.isFailure(exit) && Cause.pretty(exit.cause)).toContain("path must be a string that is not empty")
       }
     }))
@@ -190,9 +191,9 @@ describe("a server whose queue is full", () => {
       const calls = yield* attempts
       yield* UnixConnection.open({ path })
       yield* UnixConnection.open({ path })
-      const third = yield* Effect.fork(UnixConnection.open({ path, connectTimeout: "10 seconds" }))
+      const third = yield* fork(UnixConnection.open({ path, connectTimeout: "10 seconds" }))
       yield* eventually("it has been tried several times", () => calls.mock.calls.length >= 5)
-      expect(third.unsafePoll()).toBe(null)
+      expect(exitOf(third)).toBeUndefined()
       child.kill("SIGCONT")
       const connection = yield* Fiber.join(third)
       yield* connection.send("at last")
@@ -217,7 +218,7 @@ describe("a server whose queue is full", () => {
       yield* UnixConnection.open({ path })
       const before = unixSockets()
       const calls = yield* attempts
-      const third = yield* Effect.fork(UnixConnection.open({ path, connectTimeout: "1 minute" }))
+      const third = yield* fork(UnixConnection.open({ path, connectTimeout: "1 minute" }))
       yield* eventually("it has been tried", () => calls.mock.calls.length >= 2)
       yield* Fiber.interrupt(third)
       expect(unixSockets()).toBe(before)
@@ -236,7 +237,7 @@ describe("a server whose queue is full", () => {
         expect(yield* pool.stats).toMatchObject({ idle: 0, inUse: 0, opened: 0, openFailed: 1 })
         child.kill("SIGCONT")
         const answer = yield* Effect.retry(
-          pool.use((connection) => Effect.zipRight(connection.send("x"), connection.recvExactly(1))),
+          pool.use((connection) => Effect.andThen(connection.send("x"), connection.recvExactly(1))),
           Schedule.recurs(20)
         )
         expect(text(answer)).toBe("x")
@@ -257,7 +258,7 @@ describe("a pool of connections to a Unix socket", () => {
     Effect.gen(function*() {
       const { path } = yield* serveUnix(echo)
       const answer = yield* Pool.use((connection) =>
-        Effect.zipRight(connection.send("hello"), connection.recvExactly(5))
+        Effect.andThen(connection.send("hello"), connection.recvExactly(5))
       ).pipe(Effect.provide(UnixPoolLive(path, { maxConnections: 1 })))
       expect(text(answer)).toBe("hello")
     }))

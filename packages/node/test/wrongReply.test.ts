@@ -1,9 +1,10 @@
 // Real sockets on loopback, through a proxy that does to them what networks do. SOCKETPOOL_SEED replays what is random
 // here, though not the timing of the sockets. SOCKETPOOL_SEARCH=full makes 20 times as many calls, `deep` 200 times.
-import { describe, expect, it } from "@effect/vitest"
 import { TcpConnection, TcpPool } from "@socketpool/node"
+import { fork, reasonOf, repeatN, wasInterrupted } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy, Rng } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Pool as EffectPool, type Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Pool as EffectPool, type Scope } from "effect"
 import { bySearch, seeds } from "../../core/test/search.js"
 import { serve } from "./fixtures/server.js"
 import { type Answer, answering, ask, Foreign } from "./fixtures/tagged.js"
@@ -38,24 +39,25 @@ const load = (
       const tag = ++tags
       const asked = rng.chance(0.05)
         ? Effect.flatMap(
-          Effect.fork(call(tag, within)),
-          (fiber) => Effect.andThen(Effect.sleep(rng.between(0, 40)), Fiber.interrupt(fiber))
+          fork(call(tag, within)),
+          (fiber) =>
+            Effect.sleep(rng.between(0, 40)).pipe(
+              Effect.andThen(Fiber.interrupt(fiber)),
+              Effect.andThen(Fiber.await(fiber))
+            )
         )
         : Effect.exit(call(tag, within))
       return Effect.map(asked, (exit) => {
-        if (Exit.isInterrupted(exit)) return void count.interrupted++
+        if (wasInterrupted(exit)) return void count.interrupted++
         if (Exit.isSuccess(exit)) return void (exit.value === tag ? count.own++ : count.foreign++)
         count.failed++
-        const error = exit.cause._tag === "Fail" ? exit.cause.error as { _tag: string; reason?: string } : exit.cause
+        if (reasonOf(exit.cause) !== "Fail") throw new Error(`a defect: ${String(exit.cause)}`)
+        const error = Cause.squash(exit.cause) as { readonly _tag: string; readonly reason?: string }
         const reason = "reason" in error ? `${error._tag} ${error.reason}` : error._tag
         count.reasons[reason] = (count.reasons[reason] ?? 0) + 1
-        if (exit.cause._tag !== "Fail") throw new Error(`a defect: ${String(exit.cause)}`)
       })
     })
-    const worker = Effect.whenEffect(
-      Effect.forever(Effect.suspend(() => tags < calls ? one : Effect.fail("done"))),
-      Effect.succeed(true)
-    )
+    const worker = Effect.forever(Effect.suspend(() => tags < calls ? one : Effect.fail("done")))
     yield* Effect.forEach(Array.from({ length: fibers }), () => Effect.ignore(worker), { concurrency: "unbounded" })
     return count
   })
@@ -68,7 +70,7 @@ const trouble = (
   Effect.asVoid(
     Effect.forkScoped(
       Effect.forever(
-        Effect.suspend(() => Effect.andThen(rng.pick(faults), Effect.repeatN(Effect.sleep("1 millis"), 39)))
+        Effect.suspend(() => Effect.andThen(rng.pick(faults), repeatN(Effect.sleep("1 millis"), 39)))
       )
     )
   )

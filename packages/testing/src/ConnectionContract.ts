@@ -7,7 +7,6 @@
 import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionError } from "@socketpool/core/ConnectionError"
-import * as Chunk from "effect/Chunk"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
@@ -395,10 +394,12 @@ const all: ReadonlyArray<Named> = [
     name: "sends a stream through its sink and receives it as a stream",
     body: (one, other) =>
       Effect.gen(function*() {
-        const reading = yield* fork(Stream.runCollect(other.stream))
+        const chunks: Array<Uint8Array> = []
+        const read = Stream.runForEach(other.stream, (chunk) => Effect.sync(() => void chunks.push(chunk)))
+        const reading = yield* fork(read)
         yield* Stream.run(Stream.make("one ", "two ", "three"), one.sink)
         yield* one.shutdown
-        const chunks = Chunk.toReadonlyArray(yield* Fiber.join(reading))
+        yield* Fiber.join(reading)
         yield* same("the received text", chunks.map(text).join(""), "one two three")
       })
   }

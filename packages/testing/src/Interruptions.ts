@@ -7,10 +7,9 @@
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
-import { dieMessage, fork, interrupt, withFiber } from "./internal/effect/fiber.js"
-import { runLater, withScheduler } from "./internal/effect/scheduler.js"
+import { dieMessage } from "./internal/effect/fiber.js"
 import { sampled } from "./internal/grid.js"
-import * as SteppingScheduler from "./SteppingScheduler.js"
+import { Run } from "./internal/run.js"
 
 /**
  * The moment of the interrupt, relative to the forced yield. Either the fiber has not yielded yet, so nothing else has
@@ -106,6 +105,12 @@ export interface Options {
    */
   readonly maxSteps?: number
   /**
+   * Limits the real time of one run, in milliseconds. A run that has not ended by then is reported as a violation, is
+   * interrupted, and ends the exploration: so would the next runs. A program hangs if it waits for what an interruption
+   * has lost, such as the permit of a semaphore. Default: 10,000. A limit below that of the test shows the violation.
+   */
+  readonly maxMillis?: number
+  /**
    * Sets after how many steps in a row a fiber yields. The program is explored with each of these budgets in turn.
    * Default: `[2048]`, which is Effect's own.
    *
@@ -137,6 +142,7 @@ export interface PairOptions extends Options {
 const exploring = new Table(
   {
     maxSteps: rules.orElse(rules.limit(1), 2_000),
+    maxMillis: rules.orElse(rules.count(1), 10_000),
     budgets: rules.orElse(rules.list(rules.count(1), "an array of at least one budget", 1), [2_048])
   } satisfies Rows<Options>
 )
@@ -150,64 +156,6 @@ const exploringPairs = exploring.with(
 
 const moments: ReadonlyArray<Moment> = ["before others run", "after others ran"]
 
-/** After this many turns of the scheduler, everything still waiting waits for time or for a peer. */
-const turns = 200
-
-/** One run: a scheduler for all its fibers, and the fibers that it interrupts. */
-class Run {
-  private readonly scheduler: SteppingScheduler.SteppingScheduler
-  private readonly watches: Array<SteppingScheduler.Watch | undefined> = []
-
-  constructor(private readonly budget: number, private readonly moment: Moment) {
-    this.scheduler = SteppingScheduler.make({ budget })
-  }
-
-  /** Returns a `ForkSubject` for the subject with this number, which is interrupted at this step. */
-  fork(subject: number, at: number): ForkSubject {
-    return (effect) =>
-      fork(withFiber((fiber) => {
-        this.watches[subject] = this.scheduler.watch(fiber, { at, ...this.stop() })
-        return effect
-      }))
-  }
-
-  /** Runs the program and returns its problems. */
-  readonly perform = <V, R>(
-    run: Effect.Effect<ReadonlyArray<string>, never, R>,
-    at: V
-  ): Effect.Effect<ReadonlyArray<V & { moment: Moment; budget: number; problem: string }>, never, R> =>
-    Effect.map(
-      withScheduler(run, this.scheduler),
-      (problems) => problems.map((problem) => ({ ...at, moment: this.moment, budget: this.budget, problem }))
-    )
-
-  /** The steps that the subject with this number took. */
-  steps(subject: number): number {
-    return this.watches[subject]?.steps ?? 0
-  }
-
-  /** Whether the subject was still running at its step. */
-  struck(subject: number): boolean {
-    return this.watches[subject]?.reached ?? false
-  }
-
-  private stop(): Omit<SteppingScheduler.Stop, "at"> {
-    if (this.moment === "before others run") return { strike: interrupt }
-    return {
-      aside: (goOn, fiber) =>
-        this.pass(turns, () => {
-          interrupt(fiber)
-          goOn()
-        })
-    }
-  }
-
-  /** Gives the other fibers this many turns. */
-  private pass(left: number, then: () => void): void {
-    runLater(this.scheduler, () => left === 0 ? then() : this.pass(left - 1, then))
-  }
-}
-
 const endless = (maxSteps: number) => dieMessage(`the program has not ended after ${maxSteps} steps`)
 
 /**
@@ -215,7 +163,7 @@ const endless = (maxSteps: number) => dieMessage(`the program has not ended afte
  * that step. `run` returns the problems it finds afterwards; an empty list means that the interruption did no harm.
  *
  * Use it for code that acquires and gives back, or that must repair itself after an interrupt. It never fails: read
- * `violations`. It dies if the program takes more than `maxSteps`.
+ * `violations`. It dies if the program takes more than `maxSteps`. A run that hangs is a violation: see `maxMillis`.
  *
  * The technique: Effect asks its `Scheduler` before every step whether the fiber should yield. A custom scheduler
  * therefore sees every point at which an interrupt can take hold.
@@ -245,7 +193,7 @@ export const explore = <R>(
 ): Effect.Effect<Report, never, R> =>
   Effect.gen(function*() {
     argument("Interruptions.explore", "run", rules.callback, run)
-    const { budgets, maxSteps } = exploring.read("Interruptions.explore", options)
+    const { budgets, maxMillis, maxSteps } = exploring.read("Interruptions.explore", options)
     const violations: Array<Violation> = []
     let steps = 0
     let runs = 0
@@ -253,10 +201,11 @@ export const explore = <R>(
       for (const moment of moments) {
         for (let step = 0;; step++) {
           if (step > maxSteps) return yield* endless(maxSteps)
-          const one = new Run(budget, moment)
+          const one = new Run(budget, moment, maxMillis)
           violations.push(...yield* one.perform(run(one.fork(0, step)), { step }))
           runs++
           steps = Math.max(steps, one.steps(0))
+          if (one.hung) return { steps, runs, violations }
           if (!one.struck(0)) break
         }
       }
@@ -300,7 +249,7 @@ export const explorePairs = <R>(
 ): Effect.Effect<PairReport, never, R> =>
   Effect.gen(function*() {
     argument("Interruptions.explorePairs", "run", rules.callback, run)
-    const { budgets, maxRuns, maxSteps, seed } = exploringPairs.read("Interruptions.explorePairs", options)
+    const { budgets, maxMillis, maxRuns, maxSteps, seed } = exploringPairs.read("Interruptions.explorePairs", options)
     const violations: Array<PairViolation> = []
     const seen: [number, number] = [0, 0]
     let pairs = 0
@@ -309,21 +258,23 @@ export const explorePairs = <R>(
     for (const [index, { budget, moment }] of settings.entries()) {
       const grid = sampled(Math.floor((maxRuns - runs) / (settings.length - index)), seed + index)
       const perform = (steps: readonly [number, number]) => {
-        const one = new Run(budget, moment)
+        const one = new Run(budget, moment, maxMillis)
         return Effect.map(one.perform(run(one.fork(0, steps[0]), one.fork(1, steps[1])), { steps }), (found) => {
           violations.push(...found)
           grid.saw(one.steps(0), one.steps(1))
+          return one.hung
         })
       }
-      yield* perform([Infinity, Infinity])
-      for (let pair = grid.next(); pair !== undefined; pair = grid.next()) {
+      let hangs = yield* perform([Infinity, Infinity])
+      for (let pair = grid.next(); pair !== undefined && !hangs; pair = grid.next()) {
         if (Math.max(...grid.size) > maxSteps) return yield* endless(maxSteps)
-        yield* perform(pair)
+        hangs = yield* perform(pair)
         runs++
       }
       pairs += grid.size[0] * grid.size[1]
       seen[0] = Math.max(seen[0], grid.size[0])
       seen[1] = Math.max(seen[1], grid.size[1])
+      if (hangs) break
     }
     return { steps: seen, pairs, runs, violations }
   })

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "@effect/vitest"
 import { type Connection, ConnectionError } from "@socketpool/core"
+import { exitOf, fork, forkDaemon, timeoutFail, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { ConnectionContract, MemoryConnection } from "@socketpool/testing"
 import { Effect, Exit, Fiber } from "effect"
 
@@ -12,9 +13,9 @@ describe("a pair of connections in memory", () => {
     Effect.gen(function*() {
       const [one, other] = yield* MemoryConnection.pair({ highWaterMark: 1 })
       yield* one.send("hello ")
-      const sending = yield* Effect.fork(one.send("world"))
-      yield* Effect.yieldNow()
-      expect(sending.unsafePoll()).toBeNull()
+      const sending = yield* fork(one.send("world"))
+      yield* yieldNow
+      expect(exitOf(sending)).toBeUndefined()
       yield* other.recvExactly(11)
       yield* Fiber.join(sending)
       const exit = yield* Effect.exit(Effect.scoped(MemoryConnection.pair({ highWaterMark: 0 })))
@@ -45,15 +46,14 @@ describe("the contract", () => {
       recv: (bytes, options) => Effect.interruptible(Effect.delay(recv(bytes, options), 0))
     }),
     "ignores the timeout of an operation": ({ recvExactly }) => ({
-      recvExactly: (bytes) =>
-        Effect.timeoutFail(recvExactly(bytes), { duration: 50, onTimeout: () => failure("Reset") })
+      recvExactly: (bytes) => timeoutFail(recvExactly(bytes), { duration: 50, onTimeout: () => failure("Reset") })
     }),
     "reports an end as a break": ({ recv, recvUntil }) => ({
       recv: (bytes, options) => Effect.mapError(recv(bytes, options), () => failure("Reset")),
       recvUntil: (delimiter, options) => Effect.mapError(recvUntil(delimiter, options), () => failure("Reset"))
     }),
     "accepts everything at once": ({ send }) => ({
-      send: (data, options) => Effect.asVoid(Effect.forkDaemon(Effect.ignore(send(data, options))))
+      send: (data, options) => Effect.asVoid(forkDaemon(Effect.ignore(send(data, options))))
     }),
     "does not end its stream": () => ({ shutdown: Effect.void }),
     "is always connected": () => ({ isConnected: true })

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
+import { provideScope } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy } from "@socketpool/testing"
 import { Cause, Effect, Exit, Scope } from "effect"
 import { dial, meanwhile, numbered, serve, setup, until } from "./fixtures/proxied.js"
@@ -91,8 +92,8 @@ describe("a proxy", () => {
       const resources = () => process.getActiveResourcesInfo().filter((name) => /TCP|Timeout|Immediate/.test(name))
       const before = resources().length
       const scope = yield* Scope.make()
-      const { join, proxy, server } = yield* Scope.extend(setup, scope)
-      const pairs = [yield* Scope.extend(join, scope), yield* Scope.extend(join, scope)]
+      const { join, proxy, server } = yield* provideScope(setup, scope)
+      const pairs = [yield* provideScope(join, scope), yield* provideScope(join, scope)]
       yield* proxy.set("both", { latency: "1 hour", bandwidth: 1 })
       for (const { client, peer } of pairs) {
         client.socket.write("waits")
@@ -100,7 +101,7 @@ describe("a proxy", () => {
       }
       yield* meanwhile
       yield* proxy.welcome("Ignore")
-      const ignored = yield* Scope.extend(dial(proxy.port), scope)
+      const ignored = yield* provideScope(dial(proxy.port), scope)
       yield* until("it is ignored", () => Effect.runSync(proxy.connections) === 3)
       yield* Scope.close(scope, Exit.void)
       const all = [...pairs.flatMap(({ client, peer }) => [client, peer]), ignored]
@@ -115,7 +116,7 @@ describe("a proxy", () => {
     Effect.gen(function*() {
       const server = yield* serve
       const scope = yield* Scope.make()
-      const proxy = yield* Scope.extend(
+      const proxy = yield* provideScope(
         FaultProxy.make({ target: { host: "127.0.0.1", port: server.port } }),
         scope
       )

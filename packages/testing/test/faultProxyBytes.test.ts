@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { dial, meanwhile, numbered, setup, until, writeApart } from "./fixtures/proxied.js"
 

@@ -1,5 +1,6 @@
-import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { exitOf, fork } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import * as net from "node:net"
 import { dial, meanwhile, setup, until } from "./fixtures/proxied.js"
 
@@ -68,11 +69,11 @@ describe("faults of connections", () => {
       yield* proxy.welcome("Refuse")
       const squatter = net.createServer()
       yield* Effect.promise(() => new Promise<void>((done) => squatter.listen(proxy.port, "127.0.0.1", done)))
-      const healed = yield* Effect.fork(proxy.heal)
+      const healed = yield* fork(proxy.heal)
       yield* meanwhile
-      expect(healed.unsafePoll()).toBeNull()
+      expect(exitOf(healed)).toBeUndefined()
       squatter.close()
-      yield* healed
+      yield* Fiber.join(healed)
       yield* join
     }))
 

@@ -1,12 +1,13 @@
-import { describe, expect, it } from "@effect/vitest"
+import { yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Interruptions } from "@socketpool/testing"
-import { Effect, Fiber } from "effect"
+import { Cause, Effect, Exit, Fiber } from "effect"
 
 /** Takes a token and gives it back, with a flaw: an interrupt between the two steps of taking it loses the token. */
 const flawed = (tokens: { left: number }) =>
   Effect.flatMap(
     Effect.sync(() => tokens.left--),
-    () => Effect.ensuring(Effect.yieldNow(), Effect.sync(() => tokens.left++))
+    () => Effect.ensuring(yieldNow, Effect.sync(() => tokens.left++))
   )
 
 const sound = (tokens: { left: number }) => Effect.uninterruptible(flawed(tokens))
@@ -43,13 +44,73 @@ describe("explore", () => {
     }))
 })
 
+describe("a program that waits for what an interruption has lost", () => {
+  const maxMillis = 100
+  const hangs = {
+    violations: [{ moment: "before others run", budget: 2048, problem: "the program has not ended after 100 ms" }]
+  }
+
+  /** Waits for the token, as for the permit of a semaphore that has lost it. */
+  const takenAgain = (tokens: { readonly left: number }) => tokens.left > 0 ? Effect.succeed([]) : Effect.never
+
+  it.effect("is a violation of explore, which ends", () =>
+    Effect.gen(function*() {
+      const report = yield* Interruptions.explore((forkSubject) =>
+        Effect.gen(function*() {
+          const tokens = { left: 1 }
+          yield* Fiber.await(yield* forkSubject(flawed(tokens)))
+          return yield* takenAgain(tokens)
+        }), { maxMillis })
+      expect(report).toMatchObject(hangs)
+      expect(report.violations[0]!.step).toBe(report.runs - 1)
+    }))
+
+  it.effect("is a violation of explorePairs, which ends", () =>
+    Effect.gen(function*() {
+      const report = yield* Interruptions.explorePairs((forkFirst, forkSecond) =>
+        Effect.gen(function*() {
+          const tokens = { left: 1 }
+          yield* Fiber.awaitAll([yield* forkFirst(flawed(tokens)), yield* forkSecond(flawed(tokens))])
+          return yield* takenAgain(tokens)
+        }), { maxMillis })
+      expect(report.violations).toMatchObject([{ problem: "the program has not ended after 100 ms" }])
+      expect(report.runs).toBeLessThan(report.pairs)
+    }))
+
+  it.effect("is left alone, though it cannot be interrupted", () =>
+    Effect.gen(function*() {
+      const report = yield* Interruptions.explore(
+        (forkSubject) => Effect.as(Effect.uninterruptible(Effect.andThen(forkSubject(Effect.void), Effect.never)), []),
+        { maxMillis }
+      )
+      expect(report).toMatchObject({ runs: 1, ...hangs })
+    }))
+
+  it.effect.each([0, -1, 1.5, NaN, Infinity])(
+    "is given a time in whole milliseconds, not %s",
+    (maxMillis) =>
+      Effect.gen(function*() {
+        const explorations: ReadonlyArray<Effect.Effect<unknown>> = [
+          Interruptions.explore(() => Effect.succeed([]), { maxMillis }),
+          Interruptions.explorePairs(() => Effect.succeed([]), { maxMillis })
+        ]
+        for (const exploration of explorations) {
+          const exit = yield* Effect.exit(exploration)
+          expect(Exit.isFailure(exit) && String(Cause.squash(exit.cause))).toContain(
+            `maxMillis must be a whole number of at least 1, but is ${maxMillis}`
+          )
+        }
+      })
+  )
+})
+
 describe("explorePairs", () => {
   /** Harm happens only if both are interrupted, because each can repair it alone. */
   const explored = (options?: Interruptions.PairOptions) =>
     Interruptions.explorePairs((forkFirst, forkSecond) =>
       Effect.gen(function*() {
         let mended = false
-        const mending = Effect.zipRight(Effect.yieldNow(), Effect.sync(() => mended = true))
+        const mending = Effect.andThen(yieldNow, Effect.sync(() => mended = true))
         const first = yield* forkFirst(mending)
         const second = yield* forkSecond(mending)
         yield* Fiber.await(first)

@@ -1,7 +1,8 @@
-import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { fork, TestClock, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Scope, TestClock } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const echo = MemoryServer.make((peer) => Effect.forever(Effect.flatMap(peer.recv(), (data) => peer.send(data))))
@@ -20,11 +21,11 @@ describe("a server in memory", () => {
     Effect.gen(function*() {
       const server = yield* echo
       const program = Effect.gen(function*() {
-        const holder = yield* Effect.fork(Pool.use(() => Effect.never))
-        yield* Effect.yieldNow()
-        const waiting = yield* Effect.fork(Effect.flip(ask("hello")))
+        const holder = yield* fork(Pool.use(() => Effect.never))
+        yield* yieldNow
+        const waiting = yield* fork(Effect.flip(ask("hello")))
         yield* TestClock.adjust("3 seconds")
-        return yield* Effect.zipLeft(Fiber.join(waiting), Fiber.interrupt(holder))
+        return yield* Effect.tap(Fiber.join(waiting), Fiber.interrupt(holder))
       })
       const error = yield* Effect.provide(program, server.layer({ maxConnections: 1, acquireTimeout: "3 seconds" }))
       expect(error).toMatchObject({ _tag: "PoolExhaustedError", reason: "Timeout", waitedMillis: 3000 })
@@ -36,7 +37,7 @@ describe("a server in memory", () => {
       yield* server.welcome("Refuse")
       expect(yield* Effect.flip(server.connect())).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
       yield* server.welcome("Ignore")
-      const ignored = yield* Effect.fork(Effect.flip(server.connect({ connectTimeout: "2 seconds" })))
+      const ignored = yield* fork(Effect.flip(server.connect({ connectTimeout: "2 seconds" })))
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(ignored)).toMatchObject({ _tag: "ConnectError", reason: "Timeout" })
       yield* server.welcome("Accept")
@@ -50,8 +51,8 @@ describe("a server in memory", () => {
       const server = yield* echo
       const pool = yield* server.pool({ initialConnections: 2 })
       yield* pool.awaitReady
-      const holder = yield* Effect.fork(Effect.flip(pool.use((connection) => connection.recv())))
-      yield* Effect.yieldNow()
+      const holder = yield* fork(Effect.flip(pool.use((connection) => connection.recv())))
+      yield* yieldNow
       expect(yield* server.reset).toBe(2)
       expect(yield* Fiber.join(holder)).toMatchObject({ reason: "Reset" })
       expect(yield* Effect.provideService(ask("fresh"), Pool, pool)).toBe("fresh")
@@ -63,10 +64,10 @@ describe("a server in memory", () => {
       const server = yield* echo
       const scope = yield* Scope.make()
       yield* Effect.provideService(server.connect(), Scope.Scope, scope)
-      yield* Effect.yieldNow()
+      yield* yieldNow
       expect(yield* server.connections).toBe(1)
       yield* Scope.close(scope, Exit.void)
-      for (let i = 0; i < 20; i++) yield* Effect.yieldNow()
+      for (let i = 0; i < 20; i++) yield* yieldNow
       expect(yield* server.connections).toBe(0)
     }))
 
@@ -76,8 +77,8 @@ describe("a server in memory", () => {
       const server = yield* Effect.provideService(echo, Scope.Scope, scope)
       yield* Effect.scoped(Effect.gen(function*() {
         const connection = yield* server.connect()
-        const reader = yield* Effect.fork(Effect.flip(connection.recv()))
-        yield* Effect.yieldNow()
+        const reader = yield* fork(Effect.flip(connection.recv()))
+        yield* yieldNow
         yield* Scope.close(scope, Exit.void)
         expect(yield* Fiber.join(reader)).toMatchObject({ _tag: "ConnectionError", reason: "EndOfStream" })
       }))

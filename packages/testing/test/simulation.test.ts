@@ -1,4 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
+import { fork, repeatN, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Rng, Simulation } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Random } from "effect"
 
@@ -8,7 +9,7 @@ const seeds = (count: number) => Array.from({ length: count }, (_, seed) => seed
 const busy = (notes: Array<string>) =>
   Effect.gen(function*() {
     const fibers = yield* Effect.forEach(["a", "b", "c", "d"], (name) =>
-      Effect.fork(Effect.gen(function*() {
+      fork(Effect.gen(function*() {
         for (let i = 0; i < 3; i++) {
           yield* Effect.sleep(yield* Random.nextIntBetween(0, 5))
           notes.push(`${name}${i}`)
@@ -78,7 +79,7 @@ describe("simulate", () => {
     // Otherwise the sleep would end before the loop under some seed.
     const race = Effect.race(
       Effect.as(Effect.sleep(1), "time"),
-      Effect.as(Effect.forEach(seeds(200), () => Effect.yieldNow()), "work")
+      Effect.as(Effect.forEach(seeds(200), () => yieldNow), "work")
     )
     const winners = (haste: number) =>
       new Set(seeds(50).map((seed) => Effect.runSync(Simulation.simulate(seed, race, { haste }).exit!)))
@@ -95,14 +96,14 @@ describe("simulate", () => {
   it("reports a stuck or endless program", () => {
     const deadlock = Effect.flatMap(Deferred.make<void>(), Deferred.await)
     expect(Simulation.simulate(1, deadlock)).toMatchObject({ end: "Stuck", exit: undefined })
-    expect(Simulation.simulate(1, Effect.forever(Effect.yieldNow()), { maxSteps: 100 }))
+    expect(Simulation.simulate(1, Effect.forever(yieldNow), { maxSteps: 100 }))
       .toMatchObject({ end: "Endless", steps: 100 })
   })
 
   it("observes after every task, and ends with the first problem", () => {
     let count = 0
     let looks = 0
-    const program = Effect.repeatN(Effect.zipRight(Effect.yieldNow(), Effect.sync(() => count++)), 100)
+    const program = repeatN(Effect.andThen(yieldNow, Effect.sync(() => count++)), 100)
     const observe = () => {
       looks++
       return count === 7 ? ["seven"] : []

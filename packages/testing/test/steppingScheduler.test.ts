@@ -1,4 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
+import { fork, stop, wasInterrupted, withFiber, withScheduler } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { SteppingScheduler } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber } from "effect"
 
@@ -11,16 +12,16 @@ const steps = (count: number, then: (step: number) => void = () => {}) =>
 /** Forks an effect on the scheduler and watches it from its first step on. */
 const forkWatched = <A, E>(
   scheduler: SteppingScheduler.SteppingScheduler,
-  stop: SteppingScheduler.Stop,
+  at: SteppingScheduler.Stop,
   effect: Effect.Effect<A, E>
 ) =>
   Effect.gen(function*() {
     let watch: SteppingScheduler.Watch | undefined
-    const subject = Effect.withFiberRuntime<A, E>((fiber) => {
-      watch = scheduler.watch(fiber, stop)
+    const subject = withFiber<A, E>((fiber) => {
+      watch = scheduler.watch(fiber, at)
       return effect
     })
-    const fiber = yield* Effect.fork(Effect.withScheduler(subject, scheduler))
+    const fiber = yield* fork(withScheduler(subject, scheduler))
     const exit = yield* Fiber.await(fiber)
     return { exit, watch: watch! }
   })
@@ -31,10 +32,10 @@ describe("SteppingScheduler", () => {
       const done: Array<number> = []
       const { exit, watch } = yield* forkWatched(
         SteppingScheduler.make(),
-        { at: 6, strike: (fiber) => fiber.unsafeInterruptAsFork(fiber.id()) },
+        { at: 6, strike: stop },
         steps(100, (step) => done.push(step))
       )
-      expect(Exit.isInterrupted(exit)).toBe(true)
+      expect(wasInterrupted(exit)).toBe(true)
       expect(watch.reached).toBe(true)
       expect(done.length).toBeGreaterThan(0)
       expect(done.length).toBeLessThan(6)
@@ -50,14 +51,14 @@ describe("SteppingScheduler", () => {
           at: 4,
           aside: (goOn) => {
             notes.push("aside")
-            Effect.runFork(Effect.zipRight(Effect.sync(() => notes.push("other")), Deferred.succeed(other, undefined)))
+            Effect.runFork(Effect.andThen(Effect.sync(() => notes.push("other")), Deferred.succeed(other, undefined)))
             setImmediate(() => {
               notes.push("go on")
               goOn()
             })
           }
         },
-        Effect.zipRight(steps(10), Effect.sync(() => notes.push("end")))
+        Effect.andThen(steps(10), Effect.sync(() => notes.push("end")))
       )
       expect(Exit.isSuccess(exit)).toBe(true)
       expect(notes).toEqual(["aside", "other", "go on", "end"])
@@ -75,7 +76,7 @@ describe("SteppingScheduler", () => {
     Effect.gen(function*() {
       const scheduler = SteppingScheduler.make()
       const all = scheduler.watch("all", { at: Infinity })
-      yield* Effect.withScheduler(Effect.all([steps(10), steps(10)], { concurrency: 2 }), scheduler)
+      yield* withScheduler(Effect.all([steps(10), steps(10)], { concurrency: 2 }), scheduler)
       const before = all.steps
       expect(before).toBeGreaterThan(20)
       yield* forkWatched(scheduler, { at: Infinity }, steps(1_000))
@@ -87,7 +88,7 @@ describe("SteppingScheduler", () => {
       Effect.gen(function*() {
         const order: Array<string> = []
         const scheduler = SteppingScheduler.make({ budget })
-        yield* Effect.withScheduler(
+        yield* withScheduler(
           Effect.all([steps(50, () => order.push("a")), steps(50, () => order.push("b"))], {
             concurrency: 2,
             discard: true

@@ -73,11 +73,13 @@ const noEffectInPlainTest = {
 }
 
 /** Modules of Effect 3 that Effect 4 does not have, or whose content it has elsewhere. */
-const MOVED = new Set(
-  [
+const MOVED = new Set([
+  ...[
     "DateTime",
     "DefaultServices",
     "Effectable",
+    "Either",
+    "FastCheck",
     "FiberId",
     "FiberRef",
     "FiberRefs",
@@ -92,9 +94,14 @@ const MOVED = new Set(
     "Runtime",
     "RuntimeFlags",
     "RuntimeFlagsPatch",
-    "Scheduler"
-  ].map((name) => `effect/${name}`)
-)
+    "Scheduler",
+    "TestAnnotations",
+    "TestClock",
+    "TestContext",
+    "TestServices"
+  ].map((name) => `effect/${name}`),
+  "@effect/vitest"
+])
 
 /** Members that Effect 4 spells or means differently. */
 const DIFFERENT = {
@@ -105,44 +112,70 @@ const DIFFERENT = {
     "catchAllDefect",
     "clock",
     "dieMessage",
+    "disconnect",
     "either",
     "fork",
     "forkDaemon",
+    "getRuntimeFlags",
+    "interruptWith",
+    "intoDeferred",
     "locally",
     "logWithLevel",
+    "makeSemaphore",
     "mapInputContext",
     "repeatN",
     "runtime",
+    "step",
+    "tagMetrics",
+    "tapBoth",
+    "tapErrorCause",
+    "timeoutFail",
+    "timeoutTo",
     "tracer",
+    "whenEffect",
     "withClock",
     "withFiberRuntime",
+    "withMaxOpsBeforeYield",
     "withRandom",
     "withScheduler",
     "yieldNow",
     "zipLeft",
     "zipRight"
   ],
-  Cause: ["failureOption", "isDie", "isFailure", "isInterrupted", "isInterruptedOnly"],
+  Cause: ["failureOption", "isDie", "isFailType", "isFailure", "isInterrupted", "isInterruptedOnly"],
   Channel: ["embedInput", "interruptWhen", "unwrap"],
   Clock: ["ClockTypeId", "make"],
+  Config: ["boolean", "integer", "literal", "number", "redacted", "string"],
+  ConfigProvider: ["fromMap"],
   Context: ["Tag"],
   Duration: ["decodeUnknown"],
-  Inspectable: ["format"],
-  Layer: ["scoped", "unwrapEffect", "unwrapScoped"],
-  Random: ["make"],
-  Schedule: ["driver", "intersect", "union"],
-  Schema: ["Defect", "Literal", "Record", "Union", "decode", "encode", "optionalWith", "parseJson"],
+  Exit: ["isInterrupted"],
+  Fiber: ["all", "interruptAsFork", "interruptFork", "poll"],
+  Inspectable: ["format", "toJSON"],
+  Layer: ["scoped", "setConfigProvider", "unwrapEffect", "unwrapScoped"],
+  Logger: ["add", "minimumLogLevel", "replace", "withMinimumLogLevel"],
+  Random: ["fixed", "make"],
+  Schedule: ["driver", "intersect", "mapEffect", "stop", "tapInput", "union"],
+  Schema: ["Defect", "Literal", "Record", "Union", "decode", "decodeUnknown", "encode", "optionalWith", "parseJson"],
   Scope: ["extend"],
-  Stream: ["fromQueue", "repeatEffectOption", "unwrapScoped"],
+  Stream: ["fromQueue", "mapConcat", "repeatEffectOption", "runCollect", "runFold", "unwrapScoped"],
   Tracer: ["make"]
 }
 
 /** `unsafeDone`, `unsafePoll` …: Effect 4 puts the word at the end of the name. */
 const UNSAFE = /^unsafe[A-Z]/
 
+/** Whether it is `cause._tag`, or the number of a fiber: `fiber.id().id`. */
+const isShape = ({ object, property }) =>
+  property.name === "_tag"
+    ? (object.type === "MemberExpression" ? object.property.name : object.name) === "cause"
+    : property.name === "id" && object.type === "CallExpression" && object.arguments.length === 0 &&
+      object.callee.type === "MemberExpression" && object.callee.property.name === "id"
+
 /**
- * Everything but the seam (`internal/effect`) uses only names that mean the same in Effect 3 and Effect 4, so that one
- * source serves both. Types are free: they follow the edition that compiles them.
+ * Everything but the seams uses only names that mean the same in Effect 3 and Effect 4, so that one source serves both.
+ * The seam of a source is its `internal/effect`, that of all tests is `@socketpool/test-seam`. Types are free: they
+ * follow the edition that compiles them.
  */
 const seam = {
   meta: {
@@ -150,21 +183,29 @@ const seam = {
     docs: { description: "Disallow names of Effect that another major version spells or means differently." },
     schema: [],
     messages: {
-      module: "{{name}} belongs to one major version of Effect: use it in internal/effect only.",
-      member: "{{name}} differs between major versions of Effect: take it from internal/effect."
+      module: "{{name}} belongs to one major version of Effect: only a seam uses it.",
+      member: "{{name}} differs between major versions of Effect: take it from the seam."
     }
   },
   create: (context) => ({
     ImportDeclaration(node) {
-      if (node.importKind === "type" || !MOVED.has(node.source.value)) return
-      context.report({ node, messageId: "module", data: { name: node.source.value } })
+      if (node.importKind === "type") return
+      const from = node.source.value
+      const modules = from !== "effect"
+        ? [from]
+        : node.specifiers
+          .filter((one) => one.type === "ImportSpecifier" && one.importKind !== "type")
+          .map((one) => `effect/${one.imported.name}`)
+      for (const name of modules) {
+        if (MOVED.has(name)) context.report({ node, messageId: "module", data: { name } })
+      }
     },
     MemberExpression(node) {
       if (node.computed) return
       const member = node.property.name
       const of = node.object.type === "Identifier" ? node.object.name : ""
       const isDifferent = Object.hasOwn(DIFFERENT, of) && DIFFERENT[of].includes(member)
-      if (isDifferent || UNSAFE.test(member)) {
+      if (isDifferent || UNSAFE.test(member) || isShape(node)) {
         context.report({ node, messageId: "member", data: { name: `${of}.${member}` } })
       }
     }

@@ -42,6 +42,17 @@ const bad: ReadonlyArray<Bad> = [
     ].flatMap((code) => [inCore(code), inTesting(code)])
   ),
   ...violate(
+    seam,
+    [
+      `import { it } from "@effect/vitest"; export const a = it`,
+      `import { Effect, TestClock } from "effect"; export const a = [Effect, TestClock]`,
+      `import { Effect } from "effect"; export const a = Effect.fork`,
+      `import type { Fiber } from "effect"; export const a = (fiber: Fiber.RuntimeFiber<void>) => fiber.id().id`,
+      `import type { Exit } from "effect"; export const a = (exit: Exit.Failure<void, void>) => exit.cause._tag`,
+      `import type { Cause } from "effect"; export const a = (cause: Cause.Cause<void>) => cause._tag`
+    ].flatMap((code) => ["core", "node", "testing"].map((name) => ({ file: `packages/${name}/test`, code })))
+  ),
+  ...violate(
     plainTest,
     [
       `it("a", () => Effect.void)`,
@@ -131,7 +142,10 @@ const good: ReadonlyArray<Fixture> = [
     `it.layer(live)("a", (it) => { it.effect("b", () => Effect.void) })`,
     `layer(live)("a", (it) => { it.effect("b", () => Effect.void) })`,
     `describe("a", () => { it.effect("b", () => Effect.void) })`,
-    `export const a = /x/.test("x")`
+    `export const a = /x/.test("x")`,
+    `import { fork } from "@socketpool/test-seam"; export const a = fork`,
+    `import { type FiberId, Fiber } from "effect"; export const a: FiberId.FiberId | undefined = void Fiber`,
+    `export const a = (event: { readonly _tag: string; readonly id: () => number }) => [event._tag, event.id()]`
   ].map(inTest),
   ...[
     `import * as Clock from "effect/Clock"; export const now = Clock.currentTimeMillis`,

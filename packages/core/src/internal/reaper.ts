@@ -1,7 +1,7 @@
 /** The sweep that closes expired idle connections, on the user's schedule. */
 import * as Effect from "effect/Effect"
 import type * as Schedule from "effect/Schedule"
-import { type Fiber, steps, stop } from "./effect/fiber.js"
+import { type Fiber, hasDies, hasInterrupts, steps, stop } from "./effect/fiber.js"
 import type { PoolRuntime } from "./runtime.js"
 
 /** Runs quietly while a connection can expire. Otherwise it is parked, without a fiber or a timer. */
@@ -34,7 +34,9 @@ export class Reaper {
       // The schedule has ended or died, and would do so again.
       this.fiber = undefined
       this.ended = true
-      if (exit._tag === "Failure" && exit.cause._tag !== "Fail") this.runtime.warn("the reapSchedule died", exit.cause)
+      if (exit._tag === "Success") return
+      const { cause } = exit
+      if (hasDies(cause) || hasInterrupts(cause)) this.runtime.warn("the reapSchedule died", cause)
     })
   }
 

@@ -1,7 +1,8 @@
 // What every transport's connections do, over one in memory and on the test's clock.
-import { describe, expect, it } from "@effect/vitest"
+import { fork, TestClock, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Effect, Fiber, TestClock } from "effect"
+import { Effect, Fiber } from "effect"
 import { Refused, saying, silent, text } from "./setup.js"
 
 describe("a handshake", () => {
@@ -54,10 +55,10 @@ describe("a handshake", () => {
     Effect.gen(function*() {
       const server = yield* silent
       const pool = yield* server.pool({ connectTimeout: "3 seconds", handshake: (connection) => connection.recv() })
-      const borrower = yield* Effect.fork(Effect.flip(pool.use(() => Effect.void)))
+      const borrower = yield* fork(Effect.flip(pool.use(() => Effect.void)))
       yield* TestClock.adjust("3 seconds")
       expect(yield* Fiber.join(borrower)).toMatchObject({ _tag: "ConnectError", reason: "HandshakeTimeout" })
-      yield* Effect.yieldNow()
+      yield* yieldNow
       expect(yield* server.connections).toBe(0)
     }))
 

@@ -1,8 +1,9 @@
 // What every transport's connections do, over one in memory and on the test's clock.
-import { describe, expect, it } from "@effect/vitest"
 import type { Connection, Framing } from "@socketpool/core"
+import { fork, TestClock, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Effect, Fiber, Schedule, Stream, TestClock } from "effect"
+import { Effect, Fiber, Schedule, Stream } from "effect"
 import { settled } from "../setup.js"
 import { text } from "./setup.js"
 
@@ -31,7 +32,7 @@ describe("a pool", () => {
   it.scoped.each(unclean)("closes one with %s, and its answer is nobody else's", ([, ask]) =>
     Effect.gen(function*() {
       const pool = yield* (yield* lines).pool({ maxConnections: 1 })
-      const first = yield* Effect.fork(Effect.exit(pool.use(ask)))
+      const first = yield* fork(Effect.exit(pool.use(ask)))
       yield* TestClock.adjust(1)
       yield* Fiber.join(first)
       const answer = yield* pool.use((connection) =>
@@ -69,7 +70,7 @@ describe("a pool", () => {
     ([, spoil]) =>
       Effect.gen(function*() {
         const pool = yield* (yield* lines).pool({ maxConnections: 1, onRelease: () => Effect.succeed("keep") })
-        const first = yield* Effect.fork(
+        const first = yield* fork(
           pool.use((connection) => Effect.andThen(connection.send("asked\n"), spoil(connection)))
         )
         yield* TestClock.adjust(1)
@@ -88,7 +89,7 @@ describe("a pool", () => {
       )
       const pool = yield* server.pool({ maxConnections: 1 })
       yield* pool.use((connection) => connection.send("old\n"))
-      const next = yield* Effect.fork(
+      const next = yield* fork(
         pool.use((connection) => Effect.andThen(connection.send("new\n"), connection.recvUntil("\n")))
       )
       yield* TestClock.adjust("5 seconds")
@@ -115,7 +116,7 @@ describe("a pool", () => {
         )
       )
       const pool = yield* server.pool()
-      const sending = yield* Effect.fork(pool.use((connection) => connection.send(new Uint8Array(1_000_000))))
+      const sending = yield* fork(pool.use((connection) => connection.send(new Uint8Array(1_000_000))))
       yield* TestClock.adjust("5 seconds")
       yield* Fiber.interrupt(sending)
       yield* settled
@@ -133,7 +134,7 @@ describe("a pool", () => {
       )
       const pool = yield* server.pool({ onRelease: () => Effect.succeed("keep") })
       for (const log of ["one", "two"]) yield* pool.use((connection) => connection.send(log))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       expect(got).toEqual(["one", "two"])
       expect(yield* pool.stats).toMatchObject({ opened: 1, idle: 1 })
     }))

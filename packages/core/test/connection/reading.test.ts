@@ -1,7 +1,8 @@
 // What every transport's connections do, over one in memory and on the test's clock.
-import { describe, expect, it } from "@effect/vitest"
+import { exitOf, fork, forkDaemon, repeatN, TestClock, withScheduler, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { SteppingScheduler } from "@socketpool/testing"
-import { Duration, Effect, Exit, Fiber, TestClock } from "effect"
+import { Duration, Effect, Exit, Fiber } from "effect"
 import { settled } from "../setup.js"
 import { echo, saying, silent, text } from "./setup.js"
 
@@ -24,8 +25,8 @@ describe("reading", () => {
     Effect.gen(function*() {
       const server = yield* silent
       const connection = yield* server.connect()
-      const reader = yield* Effect.fork(Effect.flip(connection.recv()))
-      yield* Effect.yieldNow()
+      const reader = yield* fork(Effect.flip(connection.recv()))
+      yield* yieldNow
       yield* server.reset
       expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Reset", code: "ECONNRESET" })
       expect(yield* Effect.flip(connection.recv())).toMatchObject({ reason: "Reset" })
@@ -37,10 +38,10 @@ describe("reading", () => {
   it.scoped("serves readers one after another, each whole", () =>
     Effect.gen(function*() {
       const connection = yield* (yield* echo).connect()
-      const readers = yield* Effect.forEach([3, 5, 2], (size) => Effect.fork(connection.recvExactly(size)))
-      yield* Effect.yieldNow()
+      const readers = yield* Effect.forEach([3, 5, 2], (size) => fork(connection.recvExactly(size)))
+      yield* yieldNow
       for (const part of ["aa", "abbb", "bbc", "c"]) yield* connection.send(part)
-      expect((yield* Fiber.join(Fiber.all(readers))).map(text)).toEqual(["aaa", "bbbbb", "cc"])
+      expect((yield* Fiber.joinAll(readers)).map(text)).toEqual(["aaa", "bbbbb", "cc"])
     }))
 })
 
@@ -59,9 +60,9 @@ describe("a fiber that steps aside on its way into the line", () => {
           }
         })
         const stale = yield* pool.use((connection) =>
-          Effect.zipLeft(Effect.forkDaemon(Effect.withScheduler(Effect.exit(connection.recv()), scheduler)), settled)
+          Effect.tap(forkDaemon(withScheduler(Effect.exit(connection.recv()), scheduler)), settled)
         )
-        const answer = yield* Effect.fork(pool.use((connection) =>
+        const answer = yield* fork(pool.use((connection) =>
           Effect.gen(function*() {
             goOn()
             yield* settled
@@ -69,8 +70,8 @@ describe("a fiber that steps aside on its way into the line", () => {
             return text(yield* connection.recvExactly(4))
           })
         ))
-        yield* Effect.repeatN(settled, 3)
-        expect([at, answer.unsafePoll()]).toEqual([at, Exit.succeed("mine")])
+        yield* repeatN(settled, 3)
+        expect([at, exitOf(answer)]).toEqual([at, Exit.succeed("mine")])
         const exit = yield* Fiber.join(stale)
         expect(Exit.isFailure(exit) && String(exit.cause)).toContain("Released")
         if (!watch.reached) break
@@ -83,12 +84,12 @@ describe("a reader that comes later", () => {
     Effect.gen(function*() {
       const server = yield* silent
       const connection = yield* server.connect()
-      const first = yield* Effect.fork(connection.recvExactly(5))
-      yield* Effect.yieldNow()
+      const first = yield* fork(connection.recvExactly(5))
+      yield* yieldNow
       yield* server.push("ab")
-      const second = yield* Effect.fork(connection.recv(1))
-      yield* Effect.yieldNow()
-      expect(second.unsafePoll()).toBe(null)
+      const second = yield* fork(connection.recv(1))
+      yield* yieldNow
+      expect(exitOf(second)).toBeUndefined()
       yield* server.push("cde!")
       expect(text(yield* Fiber.join(first))).toBe("abcde")
       expect(text(yield* Fiber.join(second))).toBe("!")
@@ -100,16 +101,16 @@ describe("a deadline of one operation", () => {
     Effect.gen(function*() {
       const server = yield* silent
       const connection = yield* server.connect({ timeout: "1 minute" })
-      const hasty = yield* Effect.fork(Effect.flip(connection.recv(10, { timeout: "1 second" })))
-      const patient = yield* Effect.fork(connection.recvExactly(1, { timeout: Duration.infinity }))
-      const usual = yield* Effect.fork(Effect.flip(connection.recvUntil("\n")))
+      const hasty = yield* fork(Effect.flip(connection.recv(10, { timeout: "1 second" })))
+      const patient = yield* fork(connection.recvExactly(1, { timeout: Duration.infinity }))
+      const usual = yield* fork(Effect.flip(connection.recvUntil("\n")))
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(hasty)).toMatchObject({ reason: "Timeout" })
-      expect(usual.unsafePoll()).toBe(null)
+      expect(exitOf(usual)).toBeUndefined()
       yield* TestClock.adjust("59 seconds")
       expect(yield* Fiber.join(usual)).toMatchObject({ reason: "Timeout" })
       yield* TestClock.adjust("1 hour")
-      expect(patient.unsafePoll()).toBe(null)
+      expect(exitOf(patient)).toBeUndefined()
       yield* server.push("!")
       expect(text(yield* Fiber.join(patient))).toBe("!")
     }))
@@ -117,11 +118,11 @@ describe("a deadline of one operation", () => {
   it.scoped("holds for a send that has to wait", () =>
     Effect.gen(function*() {
       const connection = yield* (yield* silent).connect()
-      const first = yield* Effect.fork(connection.send(new Uint8Array(100_000)))
-      const second = yield* Effect.fork(Effect.flip(connection.send("x", { timeout: "2 seconds" })))
+      const first = yield* fork(connection.send(new Uint8Array(100_000)))
+      const second = yield* fork(Effect.flip(connection.send("x", { timeout: "2 seconds" })))
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(second)).toMatchObject({ reason: "Timeout", operation: "write" })
-      expect(first.unsafePoll()).toBe(null)
+      expect(exitOf(first)).toBeUndefined()
     }))
 
   it.scoped("is a defect that names it if it is no duration of more than 0", () =>

@@ -1,7 +1,8 @@
 // What every transport's connections do, over one in memory and on the test's clock.
-import { describe, expect, it } from "@effect/vitest"
+import { collect, exitOf, fork, forkDaemon, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Chunk, Deferred, Effect, Fiber, Queue, Stream } from "effect"
+import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { settled } from "../setup.js"
 import { echo, join, saying, silent, text } from "./setup.js"
 
@@ -17,12 +18,12 @@ describe("writing", () => {
         )
       )
       const connection = yield* server.connect()
-      const writers = yield* Effect.forEach([1, 2, 3], () => Effect.fork(connection.send(new Uint8Array(70_000))))
-      yield* Effect.yieldNow()
-      expect(writers.map((fiber) => fiber.unsafePoll())).toEqual([null, null, null])
+      const writers = yield* Effect.forEach([1, 2, 3], () => fork(connection.send(new Uint8Array(70_000))))
+      yield* yieldNow
+      expect(writers.map((fiber) => exitOf(fiber))).toEqual([undefined, undefined, undefined])
       yield* Deferred.succeed(mayRead, undefined)
-      yield* Fiber.join(Fiber.all(writers))
-      yield* Effect.yieldNow()
+      yield* Fiber.joinAll(writers)
+      yield* yieldNow
       expect(got).toBe(210_000)
     }))
 
@@ -33,12 +34,12 @@ describe("writing", () => {
         Effect.forever(Effect.andThen(Queue.take(gate), peer.recvExactly(70_000)))
       )
       const connection = yield* server.connect()
-      const writers = yield* Effect.forEach([1, 2], () => Effect.fork(connection.send(new Uint8Array(70_000))))
+      const writers = yield* Effect.forEach([1, 2], () => fork(connection.send(new Uint8Array(70_000))))
       yield* settled
       yield* Queue.offer(gate, undefined)
       yield* Fiber.join(writers[0]!)
       yield* settled
-      expect(writers[1]!.unsafePoll()).toBe(null)
+      expect(exitOf(writers[1]!)).toBeUndefined()
       yield* Queue.offer(gate, undefined)
       yield* Fiber.join(writers[1]!)
     }))
@@ -48,15 +49,15 @@ describe("stream", () => {
   it.scoped("gives everything until the peer's end", () =>
     Effect.gen(function*() {
       const connection = yield* (yield* saying("one ", "two ", "three")).connect()
-      expect(join(yield* Stream.runCollect(connection.stream))).toBe("one two three")
+      expect(join(yield* collect(connection.stream))).toBe("one two three")
     }))
 
   it.scoped("fails when the connection breaks", () =>
     Effect.gen(function*() {
       const server = yield* silent
       const connection = yield* server.connect()
-      const reader = yield* Effect.fork(Effect.flip(Stream.runDrain(connection.stream)))
-      yield* Effect.yieldNow()
+      const reader = yield* fork(Effect.flip(Stream.runDrain(connection.stream)))
+      yield* yieldNow
       yield* server.reset
       expect(yield* Fiber.join(reader)).toMatchObject({ reason: "Reset" })
     }))
@@ -89,7 +90,7 @@ describe("channel", () => {
       )
       const connection = yield* server.connect()
       const answer = Stream.make("good ", "morning.").pipe(Stream.pipeThroughChannelOrFail(connection.channel()))
-      expect(join(yield* Stream.runCollect(answer))).toBe("GOOD MORNING.")
+      expect(join(yield* collect(answer))).toBe("GOOD MORNING.")
     }))
 
   it.scoped("fails with its input's error", () =>
@@ -118,7 +119,7 @@ describe("shutdown", () => {
   it.scoped("ends the sending half; reading goes on, and the connection does not go back", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) =>
-        Effect.flatMap(Stream.runCollect(peer.stream), (all) => peer.send(Chunk.map(all, text).pipe(Chunk.join(""))))
+        Effect.flatMap(collect(peer.stream), (all) => peer.send(all.map(text).join("")))
       )
       const pool = yield* server.pool()
       const answer = yield* pool.use((connection) =>
@@ -131,7 +132,7 @@ describe("shutdown", () => {
         })
       )
       expect(text(answer)).toBe("all of it")
-      yield* Effect.yieldNow()
+      yield* yieldNow
       expect((yield* pool.stats).idle).toBe(0)
     }))
 
@@ -141,16 +142,18 @@ describe("shutdown", () => {
       const got = yield* Deferred.make<number>()
       const server = yield* MemoryServer.make((peer) =>
         Deferred.await(mayRead).pipe(
-          Effect.andThen(Stream.runFold(peer.stream, 0, (sum, chunk) => sum + chunk.length)),
+          Effect.andThen(
+            Effect.map(collect(peer.stream), (chunks) => chunks.reduce((sum, chunk) => sum + chunk.length, 0))
+          ),
           Effect.flatMap((sum) => Deferred.succeed(got, sum))
         )
       )
       const connection = yield* server.connect()
-      yield* Effect.fork(connection.send(new Uint8Array(70_000)))
-      yield* Effect.fork(connection.send(new Uint8Array(5)))
-      const ending = yield* Effect.fork(connection.shutdown)
-      yield* Effect.yieldNow()
-      expect(ending.unsafePoll()).toBe(null)
+      yield* fork(connection.send(new Uint8Array(70_000)))
+      yield* fork(connection.send(new Uint8Array(5)))
+      const ending = yield* fork(connection.shutdown)
+      yield* yieldNow
+      expect(exitOf(ending)).toBeUndefined()
       yield* Deferred.succeed(mayRead, undefined)
       yield* Fiber.join(ending)
       expect(yield* Deferred.await(got)).toBe(70_005)
@@ -178,8 +181,8 @@ describe("after the lease", () => {
       const pool = yield* server.pool()
       const [connection, reader] = yield* pool.use((connection) =>
         Effect.gen(function*() {
-          const reader = yield* Effect.forkDaemon(Effect.flip(connection.recv()))
-          yield* Effect.yieldNow()
+          const reader = yield* forkDaemon(Effect.flip(connection.recv()))
+          yield* yieldNow
           return [connection, reader] as const
         })
       )

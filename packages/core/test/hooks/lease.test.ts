@@ -1,7 +1,8 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
+import { fork, hasDies } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Cause, Effect, Exit, Fiber } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { audited, type Connection, settled } from "../setup.js"
 
 describe("lease", () => {
@@ -84,7 +85,7 @@ describe("lease", () => {
         }
       })
       const exit = yield* Effect.exit(pool.use(Effect.succeed))
-      assert.isTrue(Exit.isFailure(exit) && Cause.isDie(exit.cause))
+      assert.isTrue(Exit.isFailure(exit) && hasDies(exit.cause))
       yield* settled
       assert.deepStrictEqual([connector.live, (yield* pool.stats).closed.Invalid], [0, 1])
       broken = false
@@ -105,7 +106,7 @@ describe("lease", () => {
         }
       })
       const view = yield* pool.acquire
-      const waiters = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Effect.exit(pool.use(Effect.succeed))))
+      const waiters = yield* Effect.forEach([1, 2, 3], () => fork(Effect.exit(pool.use(Effect.succeed))))
       yield* settled
       throwing = true
       yield* pool.release(view)

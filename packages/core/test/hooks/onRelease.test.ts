@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Cause, Effect, Exit, Fiber, FiberId, TestClock } from "effect"
+import { exitOf, hasDies, reasonOf, stop, TestClock, wasInterrupted } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Fiber } from "effect"
 import { type Connection, forkSettled, id, lineUp, type Options, settled, setup, type TestPool } from "../setup.js"
 import { isAlive, thrower } from "./setup.js"
 
@@ -20,17 +21,17 @@ describe("onRelease", () => {
     [
       "typed failure",
       (pool) => Effect.exit(pool.use(() => Effect.fail("typed"))),
-      (exit) => Exit.isFailure(exit) && Cause.isFailType(exit.cause)
+      (exit) => Exit.isFailure(exit) && reasonOf(exit.cause) === "Fail"
     ],
     [
       "defect",
       (pool) => Effect.exit(pool.use(() => Effect.die("defect"))),
-      (exit) => Exit.isFailure(exit) && Cause.isDie(exit.cause)
+      (exit) => Exit.isFailure(exit) && hasDies(exit.cause)
     ],
     [
       "interruption",
       (pool) => Effect.flatMap(forkSettled(pool.use(() => Effect.never)), Fiber.interrupt),
-      Exit.isInterrupted
+      wasInterrupted
     ],
     [
       "failed scope",
@@ -77,7 +78,7 @@ describe("onRelease", () => {
       assert.strictEqual((yield* pool.stats).inUse, 1)
       const waiter = yield* forkSettled(pool.use(id))
       yield* TestClock.adjust(999)
-      assert.isNull(waiter.unsafePoll())
+      assert.isUndefined(exitOf(waiter))
       yield* TestClock.adjust(1)
       assert.strictEqual(yield* Fiber.join(waiter), 1)
       yield* TestClock.adjust(1000)
@@ -212,7 +213,7 @@ describe("onRelease", () => {
       const connection = yield* pool.acquire
       const { borrowers } = yield* lineUp(pool, ["interrupted"])
       yield* pool.release(connection)
-      yield* Fiber.interruptAsFork(borrowers[0]!, FiberId.none)
+      yield* Effect.sync(() => stop(borrowers[0]!))
       yield* Fiber.await(borrowers[0]!)
       assert.deepStrictEqual([asked, (yield* pool.stats).idle], [1, 1])
     }))

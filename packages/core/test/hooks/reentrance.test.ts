@@ -1,4 +1,5 @@
-import { assert, describe, it } from "@effect/vitest"
+import { fork } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Fiber } from "effect"
 import { type Connection, id, settled, setup, type TestPool, warmUp } from "../setup.js"
 
@@ -61,7 +62,7 @@ describe("a hook that uses the pool", () => {
         const { arm, isConnected } = reentrant(act)
         const { connector, pool } = yield* setup({ maxConnections: 2, isConnected })
         const leased = [yield* pool.acquire, yield* pool.acquire]
-        const waiters = yield* Effect.forEach([1, 2, 3], () => Effect.fork(Effect.exit(pool.use(id))))
+        const waiters = yield* Effect.forEach([1, 2, 3], () => fork(Effect.exit(pool.use(id))))
         yield* settled
         arm(pool)
         yield* Effect.forEach(leased, (connection) => Effect.ignore(pool.release(connection)))
@@ -79,7 +80,10 @@ describe("a hook that uses the pool", () => {
         maxConnections: 2,
         onRelease: (connection) =>
           connection.id === 1 ?
-            Effect.as(Effect.intoDeferred(Effect.orDie(self.pool!.use(id)), borrowed), "keep") :
+            Effect.as(
+              Effect.flatMap(Effect.exit(Effect.orDie(self.pool!.use(id))), (exit) => Deferred.done(borrowed, exit)),
+              "keep"
+            ) :
             Effect.succeed("keep")
       })
       self.pool = pool

@@ -1,4 +1,4 @@
-import { FastCheck as fc } from "effect"
+import { FastCheck as fc } from "@socketpool/test-seam"
 import type { Behaviour, Hook } from "./connector.js"
 
 /** One step of a run. `at` picks one of what it can be done to, when there is a choice. */

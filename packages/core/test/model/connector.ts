@@ -1,4 +1,5 @@
-import { Cause, Data, Deferred, Effect, type Exit, FiberId, Scope } from "effect"
+import { async, hasInterrupts, promise, reasonOf, yieldNow } from "@socketpool/test-seam"
+import { Data, Deferred, Effect, type Exit, Scope } from "effect"
 
 /**
  * What the next call of a hook does. `ok` also stands for the good answer, `no` for the other one (`false`, `discard`);
@@ -54,7 +55,7 @@ const lateness = 900
 class Hanging {
   private readonly waiting = new Set<() => void>()
 
-  readonly forever: Effect.Effect<void> = Effect.async((resume) => {
+  readonly forever: Effect.Effect<void> = async((resume) => {
     const go = () => resume(Effect.void)
     this.waiting.add(go)
     return Effect.sync(() => this.waiting.delete(go))
@@ -95,7 +96,7 @@ const behave = <E>(
 
 const answer = (exit: Exit.Exit<boolean, string>): "good" | "bad" | "interrupted" => {
   if (exit._tag === "Success") return exit.value ? "good" : "bad"
-  return Cause.isInterrupted(exit.cause) ? "interrupted" : "bad"
+  return hasInterrupts(exit.cause) ? "interrupted" : "bad"
 }
 
 /** A connector whose hooks do what `next` says, call by call. */
@@ -125,10 +126,10 @@ export class Connector {
       )
       const wait = stubborn ? work : restore(work)
       return Effect.matchCauseEffect(
-        this.opensEarly ? Effect.zipRight(Scope.addFinalizer(scope, finalizer), wait) : wait,
+        this.opensEarly ? Effect.andThen(Scope.addFinalizer(scope, finalizer), wait) : wait,
         {
           onFailure: (cause) => {
-            const how = cause._tag === "Fail" ? "failed" : cause._tag === "Die" ? "died" : "interrupted"
+            const how = reasonOf(cause) === "Fail" ? "failed" : reasonOf(cause) === "Die" ? "died" : "interrupted"
             this.witness.openEnded(attempt, how)
             if (!this.opensEarly) this.witness.swept(attempt)
             return Effect.failCause(cause)
@@ -138,7 +139,7 @@ export class Connector {
               id: ++this.links,
               alive: true,
               outdated: false,
-              gone: Deferred.unsafeMake(FiberId.none)
+              gone: promise()
             }
             link = opened
             this.witness.connected(attempt, opened)
@@ -187,7 +188,7 @@ export class Connector {
         throw new Error("onRelease throws")
       case "fail":
         // There is no typed failure here: the nearest to it is to say that the connection is no good, after a turn.
-        return this.reset(link, id, Effect.as(Effect.yieldNow(), "discard"))
+        return this.reset(link, id, Effect.as(yieldNow, "discard"))
       default:
         return this.reset(
           link,
@@ -200,7 +201,7 @@ export class Connector {
   private reset(link: Link, id: number, answer: Effect.Effect<Verdict>): Effect.Effect<Verdict> {
     return Effect.onExit(answer, (exit) =>
       Effect.sync(() => {
-        const verdict = exit._tag === "Success" ? exit.value : exit.cause._tag === "Die" ? "died" : "interrupted"
+        const verdict = exit._tag === "Success" ? exit.value : reasonOf(exit.cause) === "Die" ? "died" : "interrupted"
         this.witness.resetEnded(link, id, verdict)
       }))
   }

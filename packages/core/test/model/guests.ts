@@ -1,4 +1,5 @@
-import { type Cause, Effect, Exit, type Fiber, FiberId } from "effect"
+import { async, type RunningFiber, stop } from "@socketpool/test-seam"
+import { type Cause, Effect, Exit } from "effect"
 import type { Link } from "./connector.js"
 import type { Borrower, Kind } from "./facts.js"
 import { refused } from "./outcomes.js"
@@ -11,7 +12,7 @@ type Order =
 
 /** A borrower and his fiber. */
 class Guest {
-  fiber: Fiber.RuntimeFiber<unknown, unknown> | undefined = undefined
+  fiber: RunningFiber<unknown, unknown> | undefined = undefined
   /** Who borrows in the same fiber meanwhile. */
   nested: Guest | undefined = undefined
   order: ((order: Order) => void) | undefined = undefined
@@ -67,10 +68,10 @@ export class Guests extends Stage {
 
   private obey(guest: Guest): Effect.Effect<void, string> {
     return Effect.flatMap(
-      Effect.async<Order>((resume) => {
+      async<Order>((resume) => {
         guest.order = (order) => resume(Effect.succeed(order))
       }),
-      (order) => order._tag === "End" ? order.exit : Effect.zipRight(order.effect, this.obey(guest))
+      (order) => order._tag === "End" ? order.exit : Effect.andThen(order.effect, this.obey(guest))
     )
   }
 
@@ -128,7 +129,7 @@ export class Guests extends Stage {
     guest.order = undefined
     if (guest.nested !== undefined) guest.nested.borrower.interrupted = true
     this.books.leaseEnds(guest.borrower, false, "other")
-    guest.fiber!.unsafeInterruptAsFork(FiberId.none)
+    stop(guest.fiber!)
   }
 
   protected releaseEarly(guest: Guest): void {
@@ -180,7 +181,7 @@ export class Guests extends Stage {
         return Effect.failCause(exit.cause as Cause.Cause<never>)
       })
     const work = Effect.uninterruptibleMask((restore) =>
-      Effect.zipRight(begin, Effect.flatMap(Effect.exit(restore(this.pool.reconnect(link))), ended))
+      Effect.andThen(begin, Effect.flatMap(Effect.exit(restore(this.pool.reconnect(link))), ended))
     )
     if (guest.isManual) {
       guest.fiber = this.timeline.fork(work)

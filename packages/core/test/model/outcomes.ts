@@ -1,3 +1,4 @@
+import { firstError, hasInterrupts } from "@socketpool/test-seam"
 import { Cause, type Exit, Option } from "effect"
 import type { Books } from "./books.js"
 import { OpenDefect } from "./connector.js"
@@ -12,12 +13,12 @@ export const refused = (books: Books, borrower: Borrower, exit: Exit.Exit<unknow
 }
 
 const misjudged = (books: Books, borrower: Borrower, cause: Cause.Cause<unknown>): string | undefined => {
-  if (Cause.isInterrupted(cause)) {
+  if (hasInterrupts(cause)) {
     books.cancelled++
     if (books.crowded) books.seesNothing()
     return borrower.interrupted ? undefined : "was interrupted by nobody"
   }
-  const error = Option.getOrUndefined(Cause.failureOption(cause)) ?? Cause.squash(cause)
+  const error = Option.getOrUndefined(firstError(cause)) ?? Cause.squash(cause)
   const tag = (error as { readonly _tag?: string })._tag
   if (error instanceof OpenDefect) return blamed(books, borrower, (failure) => failure.attempt === error.attempt)
   switch (tag) {

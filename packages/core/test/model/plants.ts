@@ -1,3 +1,4 @@
+import { forkDaemon } from "@socketpool/test-seam"
 import { Deferred, Effect } from "effect"
 import type { Link } from "./connector.js"
 import type { Plant, TestPool } from "./stage.js"
@@ -39,7 +40,7 @@ const servesTheYoungest = (pool: TestPool): TestPool => {
           return youngest === undefined ? Effect.ignore(pool.release(link)) : Deferred.succeed(youngest, link)
         }
       })
-      yield* Effect.forkDaemon(Effect.interruptible(fetch))
+      yield* forkDaemon(Effect.interruptible(fetch))
       return yield* restore(Deferred.await(mine))
     })
   )
@@ -51,8 +52,7 @@ const forgivesDoubleReleases = (pool: TestPool): TestPool =>
   altered(pool, { release: (link) => Effect.ignore(pool.release(link)) as Effect.Effect<void> })
 
 /** A close that does not wait for anything. */
-const closesAtOnce = (pool: TestPool): TestPool =>
-  altered(pool, { close: Effect.asVoid(Effect.forkDaemon(pool.close)) })
+const closesAtOnce = (pool: TestPool): TestPool => altered(pool, { close: Effect.asVoid(forkDaemon(pool.close)) })
 
 /** Asks, and does not listen. */
 export const forgetsRejections: Plant = {

@@ -1,4 +1,5 @@
-import { Deferred, Effect, Exit, type Fiber, FiberId } from "effect"
+import { complete, promise, reasonOf, type RunningFiber } from "@socketpool/test-seam"
+import { Effect, Exit } from "effect"
 import type { Command, Step } from "./commands.js"
 import type { Link } from "./connector.js"
 import type { Line } from "./facts.js"
@@ -7,7 +8,7 @@ import { isTagged, Violation } from "./stage.js"
 
 /** One pool, from its making to its end. */
 export class Run extends Guests {
-  private readonly ready = new Set<Fiber.RuntimeFiber<void, unknown>>()
+  private readonly ready = new Set<RunningFiber<void, unknown>>()
 
   /** Does one step; whether there was something to do. */
   step({ command, hurried }: Step): boolean {
@@ -52,7 +53,7 @@ export class Run extends Guests {
           (link) => this.notFound("release", this.timeline.call(this.pool.release(link)))
         )
       case "ReleaseForeign": {
-        const foreign: Link = { id: 0, alive: true, outdated: false, gone: Deferred.unsafeMake(FiberId.none) }
+        const foreign: Link = { id: 0, alive: true, outdated: false, gone: promise() }
         this.notFound("release", this.timeline.call(this.pool.release(foreign)))
         this.notFound("drop", this.timeline.call(this.pool.drop(foreign)))
         return true
@@ -68,7 +69,7 @@ export class Run extends Guests {
         return this.pick(this.links.filter((link) => link.alive), command.at, (link) => {
           link.alive = false
           this.books.fault(this.books.line(link), "Disconnected")
-          Deferred.unsafeDone(link.gone, Exit.void)
+          complete(link.gone, Exit.void)
         })
       case "Outdate":
         return this.pick(this.links.filter((link) => !link.outdated), command.at, (link) => {
@@ -173,7 +174,7 @@ export class Run extends Guests {
     fiber.addObserver((exit) => {
       this.ready.delete(fiber)
       const told = ["OpenFailure", "ConnectTimeoutError", "PoolClosedError"].some((tag) => isTagged(exit, tag)) ||
-        (exit._tag === "Failure" && exit.cause._tag === "Die")
+        (exit._tag === "Failure" && reasonOf(exit.cause) === "Die")
       if (exit._tag === "Failure" && !told) books.problem(`awaitReady failed: ${String(exit.cause)}`)
       const open = books.openLines().length
       if (exit._tag === "Success" && open < Math.min(min, books.min)) books.problem(`it is ready with ${open}`)

@@ -1,5 +1,6 @@
 import type { Pool } from "@socketpool/core"
-import { Duration, FastCheck as fc, Schedule } from "effect"
+import { FastCheck as fc } from "@socketpool/test-seam"
+import { Duration, Schedule } from "effect"
 import type { Connector, Link, OpenFailure } from "./connector.js"
 
 /** The options of one run; durations in milliseconds, `Infinity` for none. */

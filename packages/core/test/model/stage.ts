@@ -1,5 +1,6 @@
 import { type ConnectionPool, Pool } from "@socketpool/core"
-import { Effect, type Exit, Scope } from "effect"
+import { exitOf, provideScope, reasonOf } from "@socketpool/test-seam"
+import { Cause, Effect, type Exit, Scope } from "effect"
 import { Books } from "./books.js"
 import { type Behaviour, Connector, type Hook, type Link, type OpenFailure } from "./connector.js"
 import { Examiner } from "./promises.js"
@@ -19,8 +20,8 @@ export interface Plant {
 export class Violation extends Error {}
 
 export const isTagged = (exit: Exit.Exit<unknown, unknown>, tag: string): boolean =>
-  exit._tag === "Failure" && exit.cause._tag === "Fail" &&
-  (exit.cause.error as { readonly _tag?: string })._tag === tag
+  exit._tag === "Failure" && reasonOf(exit.cause) === "Fail" &&
+  (Cause.squash(exit.cause) as { readonly _tag?: string })._tag === tag
 
 /** A pool, what surrounds it, and who watches it. */
 export class Stage {
@@ -53,9 +54,9 @@ export class Stage {
     const connector = new Connector((hook) => this.next[hook].shift() ?? this.usual[hook], books, setting.opensEarly)
     const altered = plant.setting?.(setting) ?? setting
     const options = { ...poolOptions(altered, connector), ...plant.options?.(connector) }
-    const made = timeline.fork(Scope.extend(Pool.make(options), this.scope))
+    const made = timeline.fork(provideScope(Pool.make(options), this.scope))
     timeline.settle()
-    const exit = made.unsafePoll()
+    const exit = exitOf(made)
     if (exit?._tag !== "Success") throw new Violation(`the pool was not made: ${String(exit)}`)
     this.timeline = timeline
     this.connector = connector

@@ -1,17 +1,6 @@
-import type { Exit, Fiber } from "effect"
-import {
-  Clock,
-  Context,
-  DefaultServices,
-  Duration,
-  Effect,
-  FiberRef,
-  HashSet,
-  Logger,
-  Random,
-  Runtime,
-  Scheduler
-} from "effect"
+import { async, exitOf, makeClock, type RunningFiber, type TurnRunner, turnRunner } from "@socketpool/test-seam"
+import type { Exit } from "effect"
+import { Duration, Effect } from "effect"
 
 interface Sleeper {
   readonly at: number
@@ -20,17 +9,6 @@ interface Sleeper {
 
 /** More turns than anything that comes to rest takes. */
 const restless = 100_000
-
-/** Effect's controlled scheduler. Fibers can be made to step aside often, which moves them against each other. */
-class Turns extends Scheduler.ControlledScheduler {
-  constructor(private readonly stepsBeforeYield: number) {
-    super()
-  }
-
-  override shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
-    return fiber.currentOpCount > this.stepsBeforeYield ? 0 : false
-  }
-}
 
 /**
  * A scheduler and a clock that are both driven by hand, so that a run takes no real time and goes the same way each
@@ -42,28 +20,20 @@ export class Timeline {
   now = 0
   /** What was logged. */
   readonly log: Array<string> = []
-  private readonly turns: Turns
-  private readonly atOnce: Scheduler.Scheduler = {
-    shouldYield: () => false,
-    scheduleTask: (task, priority) => this.turns.scheduleTask(task, priority)
-  }
+  private readonly runner: TurnRunner
   private readonly sleepers: Array<Sleeper> = []
-  private readonly runtime: Runtime.Runtime<never>
 
   constructor(options: { readonly stepsBeforeYield?: number; readonly seed?: number } = {}) {
-    this.turns = new Turns(options.stepsBeforeYield ?? 2048)
-    const services = DefaultServices.liveServices.pipe(
-      Context.add(Clock.Clock, this.clock()),
-      Context.add(Random.Random, Random.make(options.seed ?? 0))
-    )
-    const logger = Logger.make<unknown, void>(({ cause, message }) => {
-      this.log.push(`${String(message)} ${String(cause)}`)
+    this.runner = turnRunner({
+      clock: makeClock({
+        wallMillis: () => this.now,
+        nanos: () => BigInt(Math.floor(this.now * 1e6)),
+        sleep: (duration) => this.sleep(Duration.toMillis(duration))
+      }),
+      seed: options.seed ?? 0,
+      stepsBeforeYield: options.stepsBeforeYield ?? 2048,
+      log: (message, cause) => void this.log.push(`${message} ${cause}`)
     })
-    this.runtime = Runtime.defaultRuntime.pipe(
-      Runtime.setFiberRef(FiberRef.currentScheduler as FiberRef.FiberRef<Scheduler.Scheduler>, this.turns),
-      Runtime.setFiberRef(DefaultServices.currentServices, services),
-      Runtime.setFiberRef(FiberRef.currentLoggers, HashSet.make(logger))
-    )
   }
 
   /** How many sleep. */
@@ -72,23 +42,22 @@ export class Timeline {
   }
 
   /** Starts a fiber; it runs until it first waits for something. */
-  fork<A, E>(effect: Effect.Effect<A, E>): Fiber.RuntimeFiber<A, E> {
-    return Runtime.runFork(this.runtime, effect, { scheduler: this.turns })
+  fork<A, E>(effect: Effect.Effect<A, E>): RunningFiber<A, E> {
+    return this.runner.fork(effect)
   }
 
   /** Runs an effect that never waits, in one step, before anything else can run. */
   call<A, E>(effect: Effect.Effect<A, E>): Exit.Exit<A, E> {
-    const fiber = Runtime.runFork(this.runtime, effect, { scheduler: this.atOnce })
-    const exit = fiber.unsafePoll()
-    if (exit === null) throw new Error("it waits")
+    const exit = exitOf(this.runner.forkAtOnce(effect))
+    if (exit === undefined) throw new Error("it waits")
     return exit
   }
 
   /** Lets everything run until it waits for time to pass or for somebody. */
   settle(): void {
-    for (let turn = 0; this.turns.tasks.buckets.length > 0; turn++) {
+    for (let turn = 0; !this.runner.isIdle(); turn++) {
       if (turn > restless) throw new Error("it does not come to rest")
-      this.turns.step()
+      this.runner.takeTurn()
     }
   }
 
@@ -110,21 +79,8 @@ export class Timeline {
     look()
   }
 
-  private clock(): Clock.Clock {
-    const now = () => this.now
-    const nanos = () => BigInt(Math.floor(this.now * 1e6))
-    return {
-      [Clock.ClockTypeId]: Clock.ClockTypeId,
-      unsafeCurrentTimeMillis: now,
-      unsafeCurrentTimeNanos: nanos,
-      currentTimeMillis: Effect.sync(now),
-      currentTimeNanos: Effect.sync(nanos),
-      sleep: (duration) => this.sleep(Duration.toMillis(duration))
-    }
-  }
-
   private sleep(millis: number): Effect.Effect<void> {
-    return Effect.async((resume) => {
+    return async((resume) => {
       // Whole milliseconds, as a real timer's.
       const at = Math.ceil(this.now + millis)
       if (!(at > this.now)) return resume(Effect.void)

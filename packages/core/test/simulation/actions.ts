@@ -1,4 +1,5 @@
 /** What can happen to a simulated pool. A new verb of the pool gets its action here. */
+import { reasonOf, wasInterrupted, yieldNow } from "@socketpool/test-seam"
 import type { Rng } from "@socketpool/testing"
 import { Effect, Exit } from "effect"
 import { tick, ticks } from "./options.js"
@@ -19,7 +20,7 @@ type Draw = (world: World, rng: Rng.Rng) => Action
 const drawWork = (rng: Rng.Rng): Effect.Effect<void, string> => {
   const while_ = rng.weighted<Effect.Effect<void>>([
     [1, Effect.void],
-    [1, Effect.yieldNow()],
+    [1, yieldNow],
     [3, Effect.sleep(ticks(rng, 1, 8))]
   ])
   const end = rng.weighted<Effect.Effect<void, string>>([
@@ -53,7 +54,7 @@ const get: Draw = (world, rng) => {
   const work = drawWork(rng)
   const early = rng.chance(0.2)
   const borrow = Effect.gen(function*() {
-    const connection = yield* world.bounded(world.acquireTimeout, (got) => Effect.zipLeft(world.target.get, got))
+    const connection = yield* world.bounded(world.acquireTimeout, (got) => Effect.tap(world.target.get, got))
     yield* world.hold(connection, work)
     if (early && world.target.own !== undefined) yield* Effect.ignore(world.target.own.release(connection))
   })
@@ -70,7 +71,7 @@ const acquire: Draw = (world, rng) => {
     name: `acquire${timeout === undefined ? "" : ` within ${timeout}`}, ${end}`,
     yields: false,
     run: Effect.acquireUseRelease(
-      world.bounded(timeout ?? world.acquireTimeout, (got) => Effect.zipLeft(take, got)),
+      world.bounded(timeout ?? world.acquireTimeout, (got) => Effect.tap(take, got)),
       (connection) => world.hold(connection, work),
       (connection) => {
         if (end === "drop") world.dropped.add(connection)
@@ -106,14 +107,14 @@ const reconnect: Draw = (world, rng) => {
   const [before, after] = [drawWork(rng), drawWork(rng)]
   const anew = (connection: Connection) =>
     Effect.flatMap(
-      world.bounded(world.acquireTimeout, (got) => Effect.zipLeft(own.reconnect(connection), got)),
+      world.bounded(world.acquireTimeout, (got) => Effect.tap(own.reconnect(connection), got)),
       (next) => world.hold(next, after)
     )
   const first = world.bounded(
     world.acquireTimeout,
     (got) =>
       world.target.use((connection) =>
-        Effect.zipRight(Effect.zipRight(got, world.hold(connection, before)), anew(connection))
+        Effect.andThen(Effect.andThen(got, world.hold(connection, before)), anew(connection))
       )
   )
   return { name: "use, and reconnect", yields: true, run: first }
@@ -204,8 +205,8 @@ export const drawPlan = (world: World, rng: Rng.Rng): ReadonlyArray<Planned> => 
 export const misbehaviour = (planned: Planned, exit: Exit.Exit<unknown, unknown>): string | undefined => {
   if (Exit.isSuccess(exit)) return undefined
   const text = String(exit.cause)
-  if (exit.cause._tag === "Die" && !text.includes("scripted defect")) return `${planned.action.name} died: ${text}`
-  if (Exit.isInterrupted(exit) && planned.interruptedAfter === undefined) {
+  if (reasonOf(exit.cause) === "Die" && !text.includes("scripted defect")) return `${planned.action.name} died: ${text}`
+  if (wasInterrupted(exit) && planned.interruptedAfter === undefined) {
     return `${planned.action.name} was interrupted, though nobody had asked for that`
   }
   return undefined

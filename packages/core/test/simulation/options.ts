@@ -1,4 +1,5 @@
 /** Draws a pool's options, and what its connector does. */
+import { async } from "@socketpool/test-seam"
 import type { Rng } from "@socketpool/testing"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Clock, Effect, Schedule } from "effect"
@@ -11,7 +12,7 @@ export const tick = 5
 export const ticks = (rng: Rng.Rng, least: number, most: number) => tick * rng.between(least, most)
 
 /** `Effect.never` sets a timer, which would keep all that an abandoned run has made. */
-const never = Effect.async<never>(() => {})
+const never = async<never>(() => {})
 
 /** Connections answer in different ways, but each time the same. */
 const drawValidate = (rng: Rng.Rng) => {

@@ -1,6 +1,7 @@
 /** A pool's whole life under one seed: borrowers and meddlers at random, then calm, and then the close. */
+import { fork, unlogged } from "@socketpool/test-seam"
 import { Rng, Simulation } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Logger, LogLevel, Schedule } from "effect"
+import { Effect, Exit, Fiber, Schedule } from "effect"
 import { drawPlan, misbehaviour, type Planned } from "./actions.js"
 import { drawConnector, drawOptions } from "./options.js"
 import { effectPool, lendsTwice, losesReleases, socketpool } from "./target.js"
@@ -12,13 +13,13 @@ export const targets = { socketpool, effectPool, losesReleases, lendsTwice }
 const perform = (world: World, planned: Planned) =>
   Effect.gen(function*() {
     const { action, at, interruptedAfter } = planned
-    const fiber = yield* Effect.fork(Effect.delay(action.run, at))
+    const fiber = yield* fork(Effect.delay(action.run, at))
     const strike = Effect.delay(
       timed(Fiber.interrupt(fiber), (took) =>
         world.expect(!action.yields || took === 0, `${action.name} was interrupted and ended only ${took} ms later`)),
       at + (interruptedAfter ?? 0)
     )
-    const striker = interruptedAfter === undefined ? undefined : yield* Effect.fork(strike)
+    const striker = interruptedAfter === undefined ? undefined : yield* fork(strike)
     return Effect.gen(function*() {
       const misbehaved = misbehaviour(planned, yield* Fiber.await(fiber))
       if (misbehaved !== undefined) {
@@ -71,7 +72,7 @@ const story = (seed: number, target: keyof typeof targets) => {
   })
   return {
     simulate: () =>
-      Simulation.simulate(seed, Logger.withMinimumLogLevel(program, LogLevel.None), {
+      Simulation.simulate(seed, unlogged(program), {
         observe: () => world?.observe() ?? [],
         yieldProbability,
         maxMillis: 600_000

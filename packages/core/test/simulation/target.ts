@@ -1,7 +1,8 @@
 /** What the simulated borrowers use: our pool, effect's, or one with a defect planted in it. */
 import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
+import { type DurationInput, provideScope, toJson } from "@socketpool/test-seam"
 import type { ScriptedConnector } from "@socketpool/testing"
-import { Duration, Effect, Exit, Inspectable, Pool as EffectPool, Scope } from "effect"
+import { Duration, Effect, Exit, Pool as EffectPool, Scope } from "effect"
 import type { Options } from "./options.js"
 
 export type Connection = ScriptedConnector.ScriptedConnection
@@ -16,7 +17,7 @@ export interface Target {
   readonly close: Effect.Effect<void>
   readonly own?: {
     readonly acquire: Effect.Effect<Connection, unknown>
-    readonly acquireWith: (options: { readonly timeout: Duration.DurationInput }) => Effect.Effect<Connection, unknown>
+    readonly acquireWith: (options: { readonly timeout: DurationInput }) => Effect.Effect<Connection, unknown>
     readonly release: (connection: Connection) => Effect.Effect<void, unknown>
     readonly drop: (connection: Connection) => Effect.Effect<void, unknown>
     readonly dropExpired: Effect.Effect<number>
@@ -33,12 +34,12 @@ type MakeTarget = (open: Open, options: Options) => Effect.Effect<Target>
 const inScope = <C>(make: Effect.Effect<C, never, Scope.Scope>) =>
   Effect.flatMap(
     Scope.make(),
-    (scope) => Effect.map(Scope.extend(make, scope), (pool) => ({ pool, scope, close: Scope.close(scope, Exit.void) }))
+    (scope) => Effect.map(provideScope(make, scope), (pool) => ({ pool, scope, close: Scope.close(scope, Exit.void) }))
   )
 
 /** The pool's numbers, without a fiber to ask for them. */
 const numbers = (pool: ConnectionPool<Connection, OpenError>): PoolStats =>
-  (Inspectable.toJSON(pool) as { readonly stats: PoolStats }).stats
+  (toJson(pool) as { readonly stats: PoolStats }).stats
 
 export const socketpool: MakeTarget = (open, options) =>
   Effect.map(inScope(Pool.make({ open, ...options.pool })), ({ pool }) => ({
@@ -75,7 +76,7 @@ export const effectPool: MakeTarget = (open, { acquireTimeout, pool: { connectio
       return {
         use: (f) => Effect.scoped(Effect.flatMap(get, f)),
         get,
-        invalidate: (connection) => Scope.extend(EffectPool.invalidate(pool, connection), scope),
+        invalidate: (connection) => provideScope(EffectPool.invalidate(pool, connection), scope),
         close
       }
     }

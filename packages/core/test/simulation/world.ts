@@ -1,7 +1,8 @@
 /** One simulated pool with its connector, and the books that are kept about the two. */
 import type { PoolStats } from "@socketpool/core"
+import { wallMillis, wasInterrupted } from "@socketpool/test-seam"
 import type { ScriptedConnector } from "@socketpool/testing"
-import { Clock, Effect, Exit } from "effect"
+import { Clock, Effect } from "effect"
 import type { Options } from "./options.js"
 import type { Connection, Target } from "./target.js"
 
@@ -89,12 +90,12 @@ export class World {
     borrow: (got: Effect.Effect<void>) => Effect.Effect<A, E, R>
   ): Effect.Effect<A, E, R> {
     return Effect.clockWith((clock) => {
-      const deadline = clock.unsafeCurrentTimeMillis() + millis
+      const deadline = wallMillis(clock) + millis
       let isWaiting = true
       const came = Effect.sync(() => {
         if (!isWaiting) return
         isWaiting = false
-        const late = clock.unsafeCurrentTimeMillis() - deadline
+        const late = wallMillis(clock) - deadline
         // Timers go by whole milliseconds.
         this.expect(late <= 1, `a borrow took ${late} ms longer than its timeout of ${millis} ms`)
       })
@@ -185,6 +186,6 @@ export const timed = <A, E, R>(
     (start) =>
       Effect.onExit(effect, (exit) =>
         Effect.map(Clock.currentTimeMillis, (now) => {
-          if (!Exit.isInterrupted(exit)) then(now - start)
+          if (!wasInterrupted(exit)) then(now - start)
         }))
   )

@@ -23,6 +23,10 @@ export const withFiber: <A, E, R>(f: (fiber: AnyFiber) => Effect.Effect<A, E, R>
 
 export const fork: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber<A, E>, never, R> = Effect.fork
 
+/** Starts a fiber that goes on when the one that started it has ended. */
+export const forkDaemon: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber<A, E>, never, R> =
+  Effect.forkDaemon
+
 /** Interrupts a fiber without waiting for it. */
 export const interrupt = (fiber: AnyFiber): void => fiber.unsafeInterruptAsFork(FiberId.none)
 
