@@ -18,6 +18,8 @@ const run = (target: string, more: Partial<Bench.Options> = {}) =>
         payload: 64,
         send: undefined,
         expect: "echo",
+        answer: undefined,
+        login: undefined,
         json: true,
         ...more
       }),

@@ -76,13 +76,15 @@ const options = (url: string, more: Partial<Top.Options> = {}): Top.Options => (
   ...more
 })
 
+const lines = ({ head, rows }: ReturnType<typeof poolTable>) => [head, ...rows.map(({ text }) => text)]
+
 describe("the table of pools", () => {
   it.effect("shows the statistics", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(poolTable(rowsOf(yield* snapshot), "name"), [
-        "POOL    IN USE  IDLE  OPENING  CLOSING  PENDING  MAX  LEASES/S  FAILED/S  OPENS/S  WAIT P99  USE P50  LONGEST LEASE",
-        "cache        1     3        0        0        0    8        70         0        4      0 ms     0 ms  12 ms #5",
-        "orders       8     0        0        0       12    8     1,235       0.5      0.9    250 ms   4.5 ms  1 min 5 s GET /orders (leak?)"
+      assert.deepStrictEqual(lines(poolTable(rowsOf([yield* snapshot]), "name")), [
+        "POOL    VERDICT   IN USE  IDLE  OPENING  CLOSING  PENDING  MAX  LEASES/S  FAILED/S  OPENS/S  WAIT P99  USE P50  LONGEST LEASE",
+        "cache   healthy        1     3        0        0        0    8        70         0        4      0 ms     0 ms  12 ms #5",
+        "orders  refusing       8     0        0        0       12    8     1,235       0.5      0.9    250 ms   4.5 ms  1 min 5 s GET /orders (leak?)"
       ])
     }))
 
@@ -94,23 +96,23 @@ describe("the table of pools", () => {
         ...orders!,
         stats: { ...orders!.stats, ageMillis: 12_000, acquired: 12_645, failed: { ...orders!.stats.failed, NoWait: 3 } }
       }
-      const [row] = rowsOf({ at: 1, pools: [later] }, before)
+      const [row] = rowsOf([before, { at: 1, pools: [later] }])
       assert.deepInclude(row, { leasesPerSecond: 150, failedPerSecond: 1.5, opensPerSecond: 0 })
     }))
 
   it.effect("can be sorted, and fits a narrow terminal", () =>
     Effect.gen(function*() {
-      const rows = rowsOf(yield* snapshot)
+      const rows = rowsOf([yield* snapshot])
       const names = (order: Parameters<typeof poolTable>[1]) =>
-        poolTable(rows, order).slice(1).map((line) => line.split(" ")[0])
+        lines(poolTable(rows, order)).slice(1).map((line) => line.split(" ")[0])
       assert.deepStrictEqual(names("name"), ["cache", "orders"])
-      for (const order of ["inUse", "pending", "leases", "wait", "longest"] as const) {
+      for (const order of ["worst", "inUse", "pending", "leases", "wait", "longest"] as const) {
         assert.deepStrictEqual(names(order), ["orders", "cache"], order)
       }
       for (const width of [60, 50, 40]) {
-        for (const line of poolTable(rows, "name", width)) assert.isAtMost(line.length, width)
+        for (const line of lines(poolTable(rows, "name", width))) assert.isAtMost(line.length, width)
       }
-      assert.include(poolTable(rows, "name", 50)[0], "PENDING")
+      assert.include(poolTable(rows, "name", 50).head, "PENDING")
     }))
 })
 
@@ -126,8 +128,8 @@ describe("top", () => {
       const { url } = yield* pools
       const { layer, lines } = recorded()
       yield* Effect.provide(Top.run(options(url)), layer)
-      assert.match(lines()[0]!, /^POOL +IN USE +IDLE/)
-      assert.isTrue(lines().some((line) => /^top-of-the-tests +0 +1 /.test(line)))
+      assert.match(lines()[0]!, /^POOL +VERDICT +IN USE +IDLE/)
+      assert.isTrue(lines().some((line) => /^top-of-the-tests +healthy +0 +1 /.test(line)))
     }))
 
   it.scopedLive("prints snapshots as JSON", () =>
@@ -158,10 +160,10 @@ describe("top", () => {
       const pictures = () => text().split("\x1b[H").length - 1
       while (pictures() < 3) yield* Effect.sleep("20 millis")
       yield* Queue.offer(keys, "s")
-      while (!text().includes("sorted by inUse")) yield* Effect.sleep("20 millis")
+      while (!text().includes("sorted by name")) yield* Effect.sleep("20 millis")
       yield* Queue.offer(keys, "q")
       yield* Fiber.join(running)
-      assert.isTrue(text().startsWith("\x1b[?1049h\x1b[?25l"))
+      assert.isTrue(text().startsWith("\x1b[?1049h\x1b[?25l\x1b[?7l"))
       assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))
     }))
 
