@@ -22,13 +22,15 @@ const felt: NonNullable<Demo.Parts["pause"]> = (_, fault, counts) =>
   Effect.suspend(() => {
     const failures = () => [...counts.failed.values()].reduce((sum, { count }) => sum + count, 0)
     const before = { answered: counts.answered, failures: failures(), asked: counts.asked }
-    return until({
-      none: () => counts.answered > before.answered + 100,
-      slow: () => counts.answered > before.answered,
-      lossy: () => failures() > before.failures,
-      stuck: () => counts.asked > before.asked,
-      down: () => failures() > before.failures
-    }[fault])
+    return until(
+      {
+        none: () => counts.answered > before.answered + 100,
+        slow: () => counts.answered > before.answered,
+        lossy: () => failures() > before.failures,
+        stuck: () => counts.asked > before.asked,
+        down: () => failures() > before.failures
+      }[fault]
+    )
   })
 
 const run = (more: Partial<Demo.Options>, screen: ReturnType<typeof recorded>, parts: Demo.Parts = { pause: felt }) =>

@@ -174,7 +174,9 @@ export const advise = (measured: {
   }
   if (waitsForOpens) {
     reasons.push(
-      `Requests waited for connections to open, which takes ${round(past.openMillis)} ms: keep ${minConnections} open ` +
+      `Requests waited for connections to open, which takes ${
+        round(past.openMillis)
+      } ms: keep ${minConnections} open ` +
         "(minConnections)."
     )
   } else if (minConnections > stats.minConnections) {
@@ -208,7 +210,9 @@ const change = (stats: PoolStats, since: PoolStats | undefined) => {
   const failures = total(failed)
   const holds = from(({ useTime }) => useTime.count)
   // Few connections are opened in a short time; then the opens before it tell how long one takes.
-  const opens = from(({ openTime }) => openTime.count) > 0 ? from : (count: (stats: PoolStats) => number) => count(stats)
+  const opens = from(({ openTime }) => openTime.count) > 0
+    ? from
+    : (count: (stats: PoolStats) => number) => count(stats)
   return {
     measuredMillis: from(({ ageMillis }) => ageMillis),
     served,

@@ -116,7 +116,11 @@ describe("advice", () => {
       assert.include(bursts.reasons.join("\n"), "come in bursts, so do not lower maxConnections")
       assert.include(bursts.reasons.join("\n"), "20 % of the served requests waited, on average 40 ms.")
 
-      const opens = yield* advice({ ...figures, opened: 150, openTime: { ...openTime, count: 150, totalMillis: 6_000 } })
+      const opens = yield* advice({
+        ...figures,
+        opened: 150,
+        openTime: { ...openTime, count: 150, totalMillis: 6_000 }
+      })
       assert.deepInclude(opens, { maxConnections: 5, minConnections: 5 })
       assert.include(opens.reasons.join("\n"), "connections to open, which takes 40 ms: keep 5 open (minConnections).")
 
@@ -204,7 +208,11 @@ describe("advice", () => {
         holdMillis: 50,
         load: 2
       })
-      const waits = { ...earlier, waited: 500, waitTime: { ...earlier.waitTime, totalMillis: 500_000, p99Millis: 9_999 } }
+      const waits = {
+        ...earlier,
+        waited: 500,
+        waitTime: { ...earlier.waitTime, totalMillis: 500_000, p99Millis: 9_999 }
+      }
       const { reasons } = PoolAdvice.advise({
         stats: {
           ...later,

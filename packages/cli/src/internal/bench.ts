@@ -88,10 +88,11 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
     )
 }
 
+/** Each caller calls at least once, even if the time is over before its first turn. */
 const closedLoop = (call: (began: number) => Effect.Effect<void>, callers: number, until: number) => {
   const loop: Effect.Effect<void> = Effect.flatMap(
-    nowMillis,
-    (now) => now >= until ? Effect.void : Effect.zipRight(call(now), loop)
+    Effect.zipRight(Effect.flatMap(nowMillis, call), nowMillis),
+    (now) => now >= until ? Effect.void : loop
   )
   return Effect.forEach(Array.from({ length: callers }), () => loop, { concurrency: "unbounded", discard: true })
 }
@@ -103,7 +104,7 @@ const openLoop = (call: (began: number) => Effect.Effect<void>, rate: number, fr
   Effect.gen(function*() {
     // The set forgets a call that has ended.
     const calls = yield* FiberSet.make()
-    const all = Math.floor((until - from) / 1_000 * rate)
+    const all = Math.max(1, Math.floor((until - from) / 1_000 * rate))
     for (let begun = 0; begun < all;) {
       const now = yield* nowMillis
       const due = Math.min(all, Math.floor((now - from) / 1_000 * rate) + 1)
@@ -144,10 +145,13 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
 
 /** A server that cannot be reached, or refuses the login, fails the run at once and not after ten seconds of calls. */
 const reach = (pool: ConnectionPool<Connection, ConnectError>) =>
-  Effect.mapError(pool.use(() => Effect.void), (error) =>
-    error._tag === "ConnectError" && error.cause instanceof Login.WrongAnswer
-      ? runFailed(`The handshake failed: ${error.cause.message}.`)
-      : unreachable(error.message))
+  Effect.mapError(
+    pool.use(() => Effect.void),
+    (error) =>
+      error._tag === "ConnectError" && error.cause instanceof Login.WrongAnswer
+        ? runFailed(`The handshake failed: ${error.cause.message}.`)
+        : unreachable(error.message)
+  )
 
 /** Runs the load on the pool in the context. */
 export const measured = (target: string, options: Options): Effect.Effect<void, Failure, Pool | Screen> =>
@@ -185,7 +189,6 @@ export const measured = (target: string, options: Options): Effect.Effect<void, 
     if (failed > 0) {
       return yield* runFailed(run.answered === 0 ? "All calls failed." : `${count(failed)} calls failed.`)
     }
-    if (run.answered === 0) return yield* runFailed("No call was answered.")
   }))
 
 const progress = (run: Run, from: number, until: number) =>

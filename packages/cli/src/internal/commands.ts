@@ -9,10 +9,10 @@ import * as Redacted from "effect/Redacted"
 import * as Bench from "./bench.js"
 import * as Demo from "./demo.js"
 import * as Doctor from "./doctor.js"
-import * as Login from "./login.js"
 import { faults } from "./faultyServer.js"
 import { choice, duration, number, optionalDuration, optionalText, upToADay, whole, wholeNumber } from "./flags.js"
 import { protocols } from "./limits.js"
+import * as Login from "./login.js"
 import * as Top from "./top.js"
 
 const json = Options.withDescription(Options.boolean("json"), "Prints JSON, one document per line, instead of text.")
@@ -174,7 +174,11 @@ const doctor = Command.make(
       )
     ),
     watchIdle: Options.optional(
-      optionalDuration("watch-idle", upToADay, "Watches an idle connection for this long, to see whether the server closes it.")
+      optionalDuration(
+        "watch-idle",
+        upToADay,
+        "Watches an idle connection for this long, to see whether the server closes it."
+      )
     ),
     protocol: Options.optional(
       Options.withDescription(choice("protocol", protocols), "Asks the server for its limits in this protocol.")

@@ -29,19 +29,19 @@ export const parse = (text: string): Effect.Effect<URL, Failure> =>
   })
 
 /** The limits of one request: a dashboard with a thousand busy pools answers 30 MB. */
-const limits = { time: Duration.seconds(10), bytes: 64_000_000 }
+const limits = { time: "10 seconds" as Duration.DurationInput, bytes: 64_000_000 }
 
 class TooLong extends Data.TaggedError("TooLong") {}
 
-/** Reads the body of a response up to the limit. */
-const textOf = (response: HttpClientResponse.HttpClientResponse) =>
+/** Reads the body of a response up to the limit, which counts its bytes as they are after decompression. */
+const textOf = (response: HttpClientResponse.HttpClientResponse, mostBytes: number) =>
   Effect.suspend(() => {
     const decoder = new TextDecoder()
     let length = 0
     let text = ""
     return Stream.runForEach(response.stream, (chunk) => {
       length += chunk.length
-      if (length > limits.bytes) return new TooLong()
+      if (length > mostBytes) return new TooLong()
       text += decoder.decode(chunk, { stream: true })
       return Effect.void
     }).pipe(Effect.map(() => text + decoder.decode()))
@@ -49,11 +49,11 @@ const textOf = (response: HttpClientResponse.HttpClientResponse) =>
 
 const decode = Schema.decodeUnknown(Schema.parseJson(Snapshot))
 
-/** Asks a dashboard for its pools. `time` limits the whole answer. */
+/** Asks a dashboard for its pools. The limits are for the whole answer, to the end of its body. */
 export const snapshot = (
   url: URL,
   token: Redacted.Redacted<string> | undefined,
-  time = limits.time
+  { bytes, time } = limits
 ): Effect.Effect<Snapshot, Failure> =>
   HttpClientRequest.get(new URL("api/pools", url).href).pipe(
     token === undefined ? (request) => request : HttpClientRequest.bearerToken(Redacted.value(token)),
@@ -63,11 +63,11 @@ export const snapshot = (
         return unreachable(`The dashboard at ${url.href} requires a token: set SOCKETPOOL_TOKEN.`)
       }
       const other = `The server at ${url.href} is not a socketpool dashboard (status ${response.status}).`
-      return textOf(response).pipe(
+      return textOf(response, bytes).pipe(
         Effect.flatMap(decode),
         Effect.mapError((error) =>
           error._tag === "TooLong"
-            ? unreachable(`The server at ${url.href} answers more than ${count(limits.bytes)} bytes, which is too much.`)
+            ? unreachable(`The server at ${url.href} sends more than ${count(bytes)} bytes.`)
             : unreachable(other)
         )
       )
@@ -76,7 +76,9 @@ export const snapshot = (
     Effect.timeoutFail({
       duration: time,
       onTimeout: () =>
-        unreachable(`The server at ${url.href} has not answered completely within ${Duration.format(time)}.`)
+        unreachable(
+          `The server at ${url.href} has not answered completely within ${Duration.format(Duration.decode(time))}.`
+        )
     }),
     Effect.catchTags({
       RequestError: (error) =>

@@ -177,7 +177,10 @@ const checkIdle = (target: Target.Target, options: Options): Check => {
   return watchIdle === undefined
     ? Effect.succeed([])
     : Effect.scoped(
-      Effect.flatMap(openReady(target, options), (connection) => timed(Effect.timeoutOption(connection.closed, watchIdle)))
+      Effect.flatMap(
+        openReady(target, options),
+        (connection) => timed(Effect.timeoutOption(connection.closed, watchIdle))
+      )
     ).pipe(
       Effect.match({
         onFailure: (error) => [fail("idle", error.message)],

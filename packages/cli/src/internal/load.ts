@@ -28,7 +28,14 @@ export const start = (
   isOver: () => boolean
 ): Effect.Effect<{ readonly counts: LoadCounts; readonly done: Effect.Effect<void> }, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const counts: LoadCounts = { asked: 0, answered: 0, wrong: 0, failed: new Map(), inFlight: 0, lastMinute: new LastMinute() }
+    const counts: LoadCounts = {
+      asked: 0,
+      answered: 0,
+      wrong: 0,
+      failed: new Map(),
+      inFlight: 0,
+      lastMinute: new LastMinute()
+    }
     const { lastMinute } = counts
     const call = (fiber: number, turn: number) => {
       const request = `${fiber}:${turn}\n`

@@ -43,8 +43,7 @@ const recent = 10_000
 
 /** Adds a reading, and forgets those that no row needs any more. The last one is needed for the rates. */
 export const withReading = (readings: Readings, next: Snapshot): Readings => {
-  const isNeeded = ({ at }: Snapshot, i: number) =>
-    i === readings.length - 1 || at <= next.at && next.at - at <= recent
+  const isNeeded = ({ at }: Snapshot, i: number) => i === readings.length - 1 || at <= next.at && next.at - at <= recent
   return [...readings.filter(isNeeded), next] as unknown as Readings
 }
 

@@ -36,7 +36,8 @@ export const parse = (text: string): Effect.Effect<Target, Failure> =>
     if (/^unix:.+/.test(text)) {
       return Effect.succeed({ kind: "unix", path: text.replace(/^unix:(\/\/)?/, ""), text })
     }
-    const [, kind, host, port] = /^(tcp|tls):\/\/(\[[\da-f:.%]+\]|[^\s\p{Cc}:/@?#[\]\\]+):(\d{1,5})\/?$/iu.exec(text) ?? []
+    const [, kind, host, port] = /^(tcp|tls):\/\/(\[[\da-f:.%]+\]|[^\s\p{Cc}:/@?#[\]\\]+):(\d{1,5})\/?$/iu.exec(text) ??
+      []
     const number = Number(port)
     if (kind === undefined || host === undefined || number < 1 || number > 65_535) return error
     return Effect.succeed({

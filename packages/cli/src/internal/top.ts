@@ -65,7 +65,9 @@ const live = (
       const healthy = rows.filter(({ verdict }) => verdict.tone === "good").length
       yield* draw([
         paint(`socketpool top  ${url.href}  ${new Date(readings.at(-1)!.at).toTimeString().slice(0, 8)}`, "bold"),
-        problem === "" ? `${healthy} of ${rows.length} healthy   sorted by ${by}   s: next sort order   q: quit` : paint(problem, "bad"),
+        problem === ""
+          ? `${healthy} of ${rows.length} healthy   sorted by ${by}   s: next sort order   q: quit`
+          : paint(problem, "bad"),
         "",
         paint(table.head.padEnd(screen.columns()), "inverse"),
         ...(rows.length === 0 ? ["no running pools"] : table.rows)
