@@ -100,6 +100,8 @@ describe("the demo", { timeout: 60_000 }, () => {
       yield* shows("answers at once")
       yield* Queue.offer(keys, "k")
       yield* shows("connections killed")
+      // The error of the last fault is there, whatever came before it.
+      yield* shows("x ConnectError Refused")
       yield* Queue.offer(keys, "q")
       yield* Fiber.join(running)
       const [before, after] = screen.text().split("\x1b[?25h\x1b[?1049l")

@@ -18,7 +18,7 @@ import { serve } from "./fixtures/servers.js"
 
 /** Clipboard, title, erase, concealed text, 8-bit CSI, DEL, direction, line separators, half a pair, a tag. */
 const hostile = "A\x1b]52;c;b3duZWQ=\x07\x1b]0;owned\x1b\\\x1b[2J\x1b[8m\x9b31m\x7f\x00\b\r\u202e\u2066\u200f\u061c" +
-  "\u2028\u2029\u0085\ud800\u{e0041}\u200b\ufeffZ"
+  "\u2028\u2029\u0085" + String.fromCharCode(0xd800) + "\u{e0041}\u200b\ufeffZ"
 
 /** What the command itself writes to steer the terminal. */
 const own = /\x1b\[(?:(?:[012]|7|3[123])m|H|K|J|\?(?:7|25|1049)[hl])|\r\n|\r(?=\x1b\[K|[#.]{40})|\n/g
@@ -119,7 +119,7 @@ const serveHostileTls: Effect.Effect<number, never, Scope.Scope> = Effect.map(
 describe("foreign text", () => {
   it("is shown with escapes, and as the same document in JSON", () => {
     assert.strictEqual(
-      visible("\x1b[2J\n\x9b\x7f\u202e\u2028\ud800\r\t"),
+      visible(`\x1b[2J\n\x9b\x7f\u202e\u2028${String.fromCharCode(0xd800)}\r\t`),
       "\\u001b[2J\\n\\u009b\\u007f\\u202e\\u2028\\ud800\\r\\t"
     )
     const harmless = "größe 日本語 👩‍💻 \\u001b می‌خواهم"

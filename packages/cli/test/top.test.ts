@@ -3,7 +3,7 @@ import { Pool, type PoolStats } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
 import { Snapshot } from "@socketpool/dashboard/Snapshot"
 import { Duration, Effect, Fiber, Queue, Redacted, Schema, Stream } from "effect"
-import { poolTable, rowsOf } from "../src/internal/pools.js"
+import { poolTable, type Readings, rowsOf, withReading } from "../src/internal/pools.js"
 import * as Top from "../src/internal/top.js"
 import { recorded } from "./fixtures/screen.js"
 import { closedPort, serve } from "./fixtures/servers.js"
@@ -113,6 +113,64 @@ describe("the table of pools", () => {
         for (const line of lines(poolTable(rows, "name", width))) assert.isAtMost(line.length, width)
       }
       assert.include(poolTable(rows, "name", 50).head, "PENDING")
+    }))
+})
+
+describe("the verdicts of the table", () => {
+  const pool = (base: PoolStats, id: number, name: string, figures: Partial<PoolStats>) => ({
+    id,
+    name,
+    stats: { ...base, ...figures },
+    leases: [],
+    advice
+  })
+
+  /** A sick pool and healthy ones, at a time in milliseconds. */
+  const reading = (base: PoolStats, at: number, sick: Partial<PoolStats>): Snapshot => ({
+    at,
+    pools: [
+      pool(base, 1, "a", { ageMillis: at, acquired: at }),
+      pool(base, 2, "b", { ageMillis: at, acquired: at, pending: 1 }),
+      pool(base, 3, "z", { ageMillis: at, acquired: 100, ...sick })
+    ]
+  })
+
+  it.effect("are of the last seconds, and the worst comes first", () =>
+    Effect.gen(function*() {
+      const base = yield* statsOf({ idle: 1 })
+      const refused = (n: number) => ({ failed: { ...base.failed, Timeout: n } })
+      const shown = (readings: Readings) =>
+        poolTable(rowsOf(readings), "worst").rows.map(({ text, tone }) =>
+          [...text.split(/ {2,}/).slice(0, 2), tone].join(" ")
+        )
+      let readings: Readings = [reading(base, 100_000, refused(0))]
+      const healthy = ["b waiting warn", "a healthy plain", "z healthy plain"]
+      assert.deepStrictEqual(shown(readings), healthy)
+      readings = withReading(readings, reading(base, 101_000, refused(10)))
+      assert.deepStrictEqual(shown(readings), ["z refusing bad", "b waiting warn", "a healthy plain"])
+      for (let at = 102_000; at <= 111_000; at += 1_000) {
+        readings = withReading(readings, reading(base, at, refused(10)))
+      }
+      // Ten seconds later they are over.
+      assert.deepStrictEqual(shown(readings), healthy)
+      assert.lengthOf(readings, 11)
+    }))
+
+  it.effect("know a restarted process, a clock that was set back, and long intervals", () =>
+    Effect.gen(function*() {
+      const base = yield* statsOf({})
+      const of = (...ats: ReadonlyArray<number>) =>
+        ats.slice(1).reduce<Readings>(
+          (readings, at) => withReading(readings, reading(base, at, {})),
+          [reading(base, ats[0]!, {})]
+        )
+      const restarted = rowsOf(of(900_000, 1_000))
+      assert.deepInclude(restarted[0], { leasesPerSecond: 1_000 })
+      const setBack = of(900_000, 900_500, ...Array.from({ length: 100 }, (_, i) => 1_000 + i * 1_000))
+      assert.isAtMost(setBack.length, 12)
+      const long = of(100_000, 200_000, 400_000)
+      assert.lengthOf(long, 2)
+      assert.deepInclude(rowsOf(long)[0], { leasesPerSecond: 1_000 })
     }))
 })
 

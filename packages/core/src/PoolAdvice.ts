@@ -128,7 +128,7 @@ export const advise = (measured: {
     failed: requests > 0 ? failures / requests : 0
   }
   const unfounded = requests < enough
-    ? `Only ${requests} requests were measured; advice needs at least ${enough}.`
+    ? `Only ${requests} ${requests === 1 ? "request was" : "requests were"} measured; advice needs at least ${enough}.`
     : holds === 0 || measuredMillis <= 0
     ? "No lease has ended in the measured time, so there is no advice."
     : undefined

@@ -199,7 +199,13 @@ const checkLimits = (target: Target.Target, options: Options): Check => {
     ? Effect.succeed([])
     : Effect.scoped(Effect.flatMap(openReady(target, options), (connection) => readLimits(protocol, connection))).pipe(
       Effect.match({
-        onFailure: (error) => [warn("limit", `${protocol} did not report its limits: ${error.message}`)],
+        onFailure: (error) => [
+          warn(
+            "limit",
+            `${protocol} did not report its limits: ${error.message.replace(/\.+$/, "")}.` +
+              (options.login === undefined ? " If it wants a login, use --handshake." : "")
+          )
+        ],
         onSuccess: ({ idleMillis, most, now }) => {
           const wanted = maxConnections === undefined ? undefined : maxConnections * processes
           const found = `${protocol} allows ${most} connections and has ${now} now`

@@ -10,17 +10,19 @@ import { duration } from "./text.js"
 
 /** A pool that refuses more than this part of its requests fails the check. */
 const mayFail = 0.01
+/** A pool in which more than this part of the requests wait gets a warning. */
+const mayWait = 0.05
 
 const sizeFinding = (
   { advice, name, stats }: PoolSnapshot,
   period: string,
   refuses: typeof fail
 ): Finding => {
-  const { failed, isFounded, maxConnections, minConnections } = advice
+  const { failed, isFounded, maxConnections, waited } = advice
   const text = `${name}, ${period}: ${advice.reasons.join(" ")}`
   return failed > mayFail
     ? refuses("size", text)
-    : failed > 0 || isFounded && (maxConnections > stats.maxConnections || minConnections > stats.minConnections)
+    : failed > 0 || isFounded && (maxConnections > stats.maxConnections || waited > mayWait)
     ? warn("size", text)
     : ok("size", text)
 }

@@ -64,7 +64,10 @@ const gap = "  "
 const cut = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, "")}~`
 
-/** Formats a table of visible text. If it is wider than `width`, columns with a rank are left out and then the first column is cut. */
+/**
+ * Formats a table of visible text. If it is wider than `width`, the first column is cut to a third of it, columns with a
+ * rank are left out, and then the first column is cut again.
+ */
 export const table = (
   columns: ReadonlyArray<Column>,
   cells: ReadonlyArray<ReadonlyArray<string>>,
@@ -74,6 +77,7 @@ export const table = (
   const widths = columns.map(({ head }, i) => Math.max(head.length, ...rows.map((row) => row[i]!.length)))
   const shown = columns.map((_, i) => i)
   const total = () => shown.reduce((sum, i) => sum + widths[i]!, 0) + gap.length * (shown.length - 1)
+  if (total() > width) widths[0] = Math.min(widths[0]!, Math.max(16, Math.floor(width / 3)))
   while (total() > width) {
     const worst = shown.reduce((a, b) => (columns[b]!.rank ?? 0) >= (columns[a]!.rank ?? 0) ? b : a)
     if ((columns[worst]!.rank ?? 0) === 0) break
