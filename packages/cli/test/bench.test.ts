@@ -1,7 +1,7 @@
 // Real servers on loopback.
 import { assert, describe, it } from "@effect/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Clock, Duration, Effect, Fiber, Option, TestClock } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import * as Bench from "../src/internal/bench.js"
 import { recorded } from "./fixtures/screen.js"
 import { closedPort, echo, serve } from "./fixtures/servers.js"
@@ -65,8 +65,7 @@ describe("bench", () => {
         Effect.gen(function*() {
           const { layer, text } = recorded()
           const running = yield* Bench.measured("memory", { ...options, connections: 1, ...more }).pipe(
-            Effect.provide(server.layer({ maxConnections: 1 })),
-            Effect.provide(layer),
+            Effect.provide(Layer.merge(server.layer({ maxConnections: 1 }), layer)),
             Effect.fork
           )
           while (Option.isNone(yield* running.poll)) yield* TestClock.adjust("100 millis")

@@ -1,7 +1,7 @@
 // Addresses with secrets, answers without an end, and the rules of options.
 import * as NodeContext from "@effect/platform-node/NodeContext"
 import { assert, describe, it } from "@effect/vitest"
-import { type Console, Effect } from "effect"
+import { type Console, Effect, Layer } from "effect"
 import * as zlib from "node:zlib"
 import * as Commands from "../src/internal/commands.js"
 import * as DashboardClient from "../src/internal/dashboardClient.js"
@@ -21,8 +21,7 @@ const socketpool = (...args: ReadonlyArray<string>) =>
     }
     const exit = yield* Effect.either(
       Commands.run(["node", "socketpool", ...args]).pipe(
-        Effect.provide(screen.layer),
-        Effect.provide(NodeContext.layer),
+        Effect.provide(Layer.merge(screen.layer, NodeContext.layer)),
         Effect.withConsole(quiet)
       )
     )

@@ -41,7 +41,7 @@ const expectEach = async (cases: ReadonlyArray<Case>) => {
     const [args, wanted, text] = cases[i]!
     assert.strictEqual(code, wanted, args.join(" ") + err)
     assert.match(out + err, text)
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex -- it looks for them
     assert.notMatch(out + err, /[\0-\x09\x0b-\x1f\x7f-\x9f\u202e]/, args.join(" "))
   }
 }

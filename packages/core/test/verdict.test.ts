@@ -32,5 +32,7 @@ describe("the verdict", () => {
     ["bad down", { acquired: 0, opensFail: true }, { pending: 1 }],
     ["bad down", { opensFail: true }, { idle: 0, inUse: 0 }]
   ]
-  it.each(cases)("is %s", (expected, facts, stats) => assert.strictEqual(judge(facts, stats), expected))
+  it.each(cases)("is %s", (expected, facts, stats) => {
+    assert.strictEqual(judge(facts, stats), expected)
+  })
 })

@@ -26,6 +26,7 @@ const codeOf = (exit: Exit.Exit<unknown, unknown>): number => {
 const noLogs = Logger.remove(Logger.defaultLogger)
 
 /** Colours, which the help of @effect/cli has even if the output is not a terminal. */
+// oxlint-disable-next-line no-control-regex -- it looks for them
 const color = /(\x1b\[[\d;]*m)/
 
 /**
