@@ -3,22 +3,11 @@ import { assert, describe, it } from "@effect/vitest"
 import { MemoryServer } from "@socketpool/testing"
 import { Clock, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import * as Bench from "../src/internal/bench.js"
+import { benchOptions } from "./fixtures/options.js"
 import { recorded } from "./fixtures/screen.js"
 import { closedPort, echo, serve } from "./fixtures/servers.js"
 
-const options: Bench.Options = {
-  target: "",
-  connections: 4,
-  concurrency: 20,
-  rate: undefined,
-  duration: Duration.millis(500),
-  payload: 64,
-  send: undefined,
-  expect: "echo",
-  answer: undefined,
-  login: undefined,
-  json: true
-}
+const options: Bench.Options = { ...benchOptions, json: true }
 
 const run = (target: string, more: Partial<Bench.Options> = {}) =>
   Effect.gen(function*() {

@@ -2,35 +2,23 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
-import { Duration, Effect, type Scope } from "effect"
+import { Duration, Effect } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
-import type * as net from "node:net"
 import * as path from "node:path"
-import * as tls from "node:tls"
 import * as Doctor from "../src/internal/doctor.js"
 import type { Finding } from "../src/internal/finding.js"
+import { doctorOptions } from "./fixtures/options.js"
 import { recorded } from "./fixtures/screen.js"
-import { closedPort, echo, serve } from "./fixtures/servers.js"
+import { closedPort, echo, serve, serveTls } from "./fixtures/servers.js"
+
+const certificates = path.resolve(import.meta.dirname, "../../node/test/fixtures/tls")
 
 const run = (target: string, more: Partial<Doctor.Options> = {}) =>
   Effect.gen(function*() {
     const screen = recorded()
     const exit = yield* Effect.either(Effect.provide(
-      Doctor.run({
-        target,
-        maxConnections: undefined,
-        processes: 1,
-        idleTimeout: undefined,
-        watchIdle: undefined,
-        protocol: undefined,
-        url: undefined,
-        measure: Duration.zero,
-        login: undefined,
-        token: undefined,
-        json: true,
-        ...more
-      }),
+      Doctor.run({ ...doctorOptions, target, json: true, ...more }),
       screen.layer
     ))
     const { findings, ok } = JSON.parse(screen.text()) as {
@@ -40,27 +28,6 @@ const run = (target: string, more: Partial<Doctor.Options> = {}) =>
     assert.strictEqual(ok, exit._tag === "Right")
     return (about: string) => findings.find((finding) => finding.about === about)
   })
-
-const certificates = path.resolve(import.meta.dirname, "../../node/test/fixtures/tls")
-
-/** A TLS server with one of the test certificates. */
-const serveTls = (name: string): Effect.Effect<number, never, Scope.Scope> =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.promise(() =>
-        new Promise<tls.Server>((done) => {
-          const read = (file: string) => fs.readFileSync(path.join(certificates, file))
-          const server = tls.createServer({ key: read(`${name}.key.pem`), cert: read(`${name}.pem`) }, (socket) => {
-            socket.on("error", () => {})
-          })
-          server.on("tlsClientError", () => {})
-          server.listen(0, "127.0.0.1", () => done(server))
-        })
-      ),
-      (server) => Effect.sync(() => void server.close())
-    ),
-    (server) => (server.address() as net.AddressInfo).port
-  )
 
 describe("doctor", () => {
   it.scopedLive("passes a sound server", () =>
@@ -106,7 +73,7 @@ describe("doctor", () => {
 
   it.scopedLive("reports an expired certificate, and a server without TLS", () =>
     Effect.gen(function*() {
-      const expired = yield* run(`tls://localhost:${yield* serveTls("expired")}`)
+      const expired = yield* run(`tls://localhost:${yield* serveTls("expired", certificates)}`)
       assert.deepInclude(expired("certificate"), { level: "fail" })
       assert.match(expired("certificate")!.text, /expired [\d.,]+ days ago/)
       const { port } = yield* serve((socket) => void socket.end("this is no TLS"))

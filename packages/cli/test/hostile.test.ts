@@ -2,19 +2,17 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { Snapshot } from "@socketpool/dashboard/Snapshot"
-import { Duration, Effect, Fiber, Queue, Schema, type Scope, Stream } from "effect"
-import * as fs from "node:fs"
-import type * as net from "node:net"
+import { Duration, Effect, Fiber, Queue, Schema, Stream } from "effect"
 import * as path from "node:path"
-import * as tls from "node:tls"
 import * as Bench from "../src/internal/bench.js"
 import * as Doctor from "../src/internal/doctor.js"
 import type { Failure } from "../src/internal/failure.js"
 import type { Screen } from "../src/internal/screen.js"
 import { visible } from "../src/internal/text.js"
 import * as Top from "../src/internal/top.js"
+import { benchOptions, doctorOptions } from "./fixtures/options.js"
 import { recorded } from "./fixtures/screen.js"
-import { serve } from "./fixtures/servers.js"
+import { serve, serveTls } from "./fixtures/servers.js"
 
 /** Clipboard, title, erase, concealed text, 8-bit CSI, DEL, direction, line separators, half a pair, a tag. */
 const hostile = "A\x1b]52;c;b3duZWQ=\x07\x1b]0;owned\x1b\\\x1b[2J\x1b[8m\x9b31m\x7f\x00\b\r\u202e\u2066\u200f\u061c" +
@@ -78,53 +76,18 @@ const dashboard = Effect.gen(function*() {
 const top = (url: string, more: Partial<Top.Options> = {}) =>
   Top.run({ url, interval: Duration.millis(50), once: false, json: false, token: undefined, ...more })
 
-const doctor = (target: string, more: Partial<Doctor.Options> = {}) =>
-  Doctor.run({
-    target,
-    maxConnections: undefined,
-    processes: 1,
-    idleTimeout: undefined,
-    watchIdle: undefined,
-    login: undefined,
-    protocol: undefined,
-    url: undefined,
-    measure: Duration.zero,
-    token: undefined,
-    json: false,
-    ...more
-  })
+const doctor = (target: string, more: Partial<Doctor.Options> = {}) => Doctor.run({ ...doctorOptions, target, ...more })
 
 const bench = (target: string) =>
   Bench.run({
+    ...benchOptions,
     target,
     connections: 1,
     concurrency: 1,
-    rate: undefined,
     duration: Duration.millis(20),
-    payload: 1,
-    send: undefined,
     expect: "lines",
-    answer: "+",
-    login: undefined,
-    json: false
+    answer: "+"
   })
-
-const serveHostileTls: Effect.Effect<number, never, Scope.Scope> = Effect.map(
-  Effect.acquireRelease(
-    Effect.promise(() =>
-      new Promise<tls.Server>((done) => {
-        const read = (file: string) => fs.readFileSync(path.join(import.meta.dirname, "fixtures", file))
-        const server = tls.createServer({ key: read("hostile.key.pem"), cert: read("hostile.pem") }, (socket) => {
-          socket.on("error", () => {})
-        })
-        server.on("tlsClientError", () => {})
-        server.listen(0, "127.0.0.1", () => done(server))
-      })
-    ),
-    (server) => Effect.sync(() => void server.close())
-  ),
-  (server) => (server.address() as net.AddressInfo).port
-)
 
 describe("foreign text", () => {
   it("is shown with escapes, and as the same document in JSON", () => {
@@ -166,7 +129,9 @@ describe("foreign text", () => {
       const target = `tcp://127.0.0.1:${redis.port}`
       assert.include(yield* written(doctor(target, { protocol: "redis" })), "-ERR A\\u001b]52")
       assert.include(yield* written(doctor(target, { url: yield* dashboard })), "size")
-      const certified = yield* written(doctor(`tls://127.0.0.1:${yield* serveHostileTls}`))
+      const certified = yield* written(
+        doctor(`tls://127.0.0.1:${yield* serveTls("hostile", path.join(import.meta.dirname, "fixtures"))}`)
+      )
       assert.include(certified, "evil\\u001b]0;owned\\u0007\\u009b\\u202e")
     }))
 

@@ -63,6 +63,20 @@ describe("a secret in an address", () => {
     }))
 })
 
+describe("a token", () => {
+  it.effect.each(["s3cr\nx", "s3cr x", "s3cré"])(
+    "that no header can carry is refused, and not shown: %j",
+    (token) =>
+      Effect.gen(function*() {
+        process.env["SOCKETPOOL_TOKEN"] = token
+        const { hasFailed, text } = yield* socketpool("top", "http://127.0.0.1:1")
+        assert.isTrue(hasFailed)
+        assert.include(text, "SOCKETPOOL_TOKEN must consist of printable ASCII characters")
+        assert.notInclude(text, "s3cr")
+      }).pipe(Effect.ensuring(Effect.sync(() => delete process.env["SOCKETPOOL_TOKEN"])))
+  )
+})
+
 describe("the answer of a dashboard", () => {
   const head = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
   const limits = { bytes: 1_000_000, time: "20 seconds" } as const

@@ -3,7 +3,10 @@ import { assert, describe, it } from "@effect/vitest"
 import { Duration, Effect } from "effect"
 import * as Bench from "../src/internal/bench.js"
 import * as Doctor from "../src/internal/doctor.js"
+import type { Failure } from "../src/internal/failure.js"
 import * as Login from "../src/internal/login.js"
+import type { Screen } from "../src/internal/screen.js"
+import { benchOptions, doctorOptions } from "./fixtures/options.js"
 import { recorded } from "./fixtures/screen.js"
 import { serve } from "./fixtures/servers.js"
 
@@ -31,54 +34,47 @@ const redis = Effect.gen(function*() {
   return { target: `tcp://127.0.0.1:${port}`, logins: () => logins }
 })
 
-const bench = (target: string, options: Login.Options, env: Readonly<Record<string, string>>) =>
+/** Runs a command with the login of these options, and returns how it ended and everything that it said. */
+const run = (
+  command: (login: Login.Login | undefined) => Effect.Effect<void, Failure, Screen>,
+  options: Login.Options,
+  env: Readonly<Record<string, string>>
+) =>
   Effect.gen(function*() {
     const screen = recorded()
-    const exit = yield* Effect.either(Effect.provide(
-      Effect.flatMap(Login.make(options, env), (login) =>
-        Bench.run({
-          target,
-          connections: 2,
-          concurrency: 2,
-          rate: undefined,
-          duration: Duration.millis(50),
-          payload: 1,
-          send: "PING\\r\\n",
-          expect: "lines",
-          answer: undefined,
-          login,
-          json: false
-        })),
-      screen.layer
-    ))
-    return {
-      kind: exit._tag === "Left" ? exit.left.kind : "ok",
-      text: screen.text() + (exit._tag === "Left" ? exit.left.message : "")
-    }
+    const exit = yield* Effect.either(
+      Effect.provide(Effect.flatMap(Login.make(options, env), command), screen.layer)
+    )
+    return exit._tag === "Left"
+      ? { kind: exit.left.kind, text: screen.text() + exit.left.message }
+      : { kind: "ok", text: screen.text() }
   })
 
-const doctor = (target: string, options: Login.Options, env: Readonly<Record<string, string>>) =>
-  Effect.gen(function*() {
-    const screen = recorded()
-    const exit = yield* Effect.either(Effect.provide(
-      Effect.flatMap(Login.make(options, env), (login) =>
-        Doctor.run({
-          target,
-          maxConnections: undefined,
-          processes: 1,
-          idleTimeout: undefined,
-          watchIdle: undefined,
-          login,
-          protocol: undefined,
-          url: undefined,
-          measure: Duration.zero,
-          token: undefined,
-          json: false
-        })),
-      screen.layer
-    ))
-    return { kind: exit._tag === "Left" ? exit.left.kind : "ok", text: screen.text() }
-  })
+type Run = (
+  target: string,
+  options: Login.Options,
+  env: Readonly<Record<string, string>>
+) => Effect.Effect<{ readonly kind: string; readonly text: string }>
+
+const bench: Run = (target, options, env) =>
+  run(
+    (login) =>
+      Bench.run({
+        ...benchOptions,
+        target,
+        connections: 2,
+        concurrency: 2,
+        duration: Duration.millis(50),
+        send: "PING\\r\\n",
+        expect: "lines",
+        login
+      }),
+    options,
+    env
+  )
+
+const doctor: Run = (target, options, env) =>
+  run((login) => Doctor.run({ ...doctorOptions, target, login }), options, env)
 
 describe("the login", () => {
   it.scopedLive("is done on each connection before a call", () =>

@@ -80,9 +80,11 @@ const percent = (fraction: number): string => `${round(fraction * 100)} %`
  *
  * The mean number of leases at once is the rate of arrivals times the mean hold (Little's law). The suggested
  * `maxConnections` is the smallest with which at most 1 % of the requests have to wait, if arrivals are independent of
- * each other (Erlang's C formula). The formula does not know the server's own limit. If requests waited or were refused
- * although the pool was large enough by the formula, they come in bursts, and the present `maxConnections` is suggested;
- * or they waited for connections to open, and `minConnections` keeps the needed number open.
+ * each other (Erlang's C formula). The formula does not know the server's own limit.
+ *
+ * If requests waited or were refused although the pool was large enough by the formula, there are two reasons. Either
+ * they come in bursts, and the suggested `maxConnections` is the present one. Or they waited for connections to open,
+ * and the suggested `minConnections` keeps the needed number open.
  *
  * Otherwise the suggested `minConnections` is the mean number of connections in use, if opening takes longer than a
  * lease, but never less than the present setting; else it is the present setting. It is at most the suggested

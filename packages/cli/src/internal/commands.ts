@@ -9,6 +9,7 @@ import * as Redacted from "effect/Redacted"
 import * as Bench from "./bench.js"
 import * as Demo from "./demo.js"
 import * as Doctor from "./doctor.js"
+import { type Failure, usageError } from "./failure.js"
 import { faults } from "./faultyServer.js"
 import { choice, duration, number, optionalDuration, optionalText, upToADay, whole, wholeNumber } from "./flags.js"
 import { protocols } from "./limits.js"
@@ -44,9 +45,13 @@ const loginOf = (options: { readonly [K in keyof Login.Options]: Option.Option<s
     passwordEnv: Option.getOrUndefined(options.passwordEnv)
   }, process.env)
 
-const token = Effect.sync(() => {
+/** The token in the environment. What a header cannot carry is refused here, where the message cannot repeat it. */
+const token = Effect.suspend((): Effect.Effect<Redacted.Redacted<string> | undefined, Failure> => {
   const given = process.env["SOCKETPOOL_TOKEN"]
-  return given === undefined || given === "" ? undefined : Redacted.make(given)
+  if (given === undefined || given === "") return Effect.succeed(undefined)
+  return /^[\x21-\x7e]+$/.test(given)
+    ? Effect.succeed(Redacted.make(given))
+    : usageError("The token in SOCKETPOOL_TOKEN must consist of printable ASCII characters without spaces")
 })
 
 const demo = Command.make(

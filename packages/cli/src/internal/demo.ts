@@ -150,7 +150,9 @@ const report = (running: Running) =>
     if (!hasPassed) return yield* runFailed("The pool failed the checks marked BAD.")
   })
 
-/** Waits for an answer from the server that is back: on a busy machine the share of the running time can be too short. */
+/**
+ * Waits for an answer from the server that is back: on a busy machine its share of the running time can be too short.
+ */
 const answeredAgain = (counts: Load.LoadCounts, before: number) =>
   Effect.repeat(Effect.sync(() => counts.answered), {
     schedule: Schedule.spaced("10 millis"),

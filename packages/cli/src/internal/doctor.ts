@@ -5,6 +5,7 @@ import * as TcpConnection from "@socketpool/node/TcpConnection"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as dns from "node:dns/promises"
@@ -104,8 +105,8 @@ const checkGreeting = (target: Target.Target): Check =>
       Effect.catchAll(() => Effect.succeed([]))
     )
 
-/** The time that a login may take, as for a pool with default options. */
-const loginTimeout = Duration.seconds(5)
+/** The time that TLS and a login may take, as for a pool with default options. */
+const readyTimeout = Duration.seconds(5)
 
 const checkLogin = (target: Target.Target, options: Options): Check =>
   options.login === undefined
@@ -113,8 +114,8 @@ const checkLogin = (target: Target.Target, options: Options): Check =>
     : Effect.scoped(openReady(target, options)).pipe(
       timed,
       Effect.timeoutFail({
-        duration: loginTimeout,
-        onTimeout: () => ({ message: `no answer within ${Duration.format(loginTimeout)}` })
+        duration: readyTimeout,
+        onTimeout: () => ({ message: `no answer within ${Duration.format(readyTimeout)}` })
       }),
       Effect.match({
         onFailure: (error) => [fail("handshake", `The handshake failed: ${error.message.replace(/\.$/, "")}.`)],
@@ -134,7 +135,6 @@ const checkCertificate = (target: Target.Target): Check => {
       port,
       // An untrusted certificate is examined too.
       rejectUnauthorized: false,
-      timeout: 5_000,
       ...(net.isIP(host) === 0 ? { servername: host } : {})
     })
     const end = (findings: ReadonlyArray<Finding>) => {
@@ -142,7 +142,6 @@ const checkCertificate = (target: Target.Target): Check => {
       resume(Effect.succeed(findings))
     }
     socket.on("error", (error) => end([fail("TLS", `The TLS handshake failed: ${error.message}.`)]))
-    socket.on("timeout", () => end([fail("TLS", "The TLS handshake took longer than 5 seconds.")]))
     socket.on("secureConnect", () => {
       const { subject, valid_to: validTo } = socket.getPeerCertificate()
       const days = (Date.parse(validTo) - Date.now()) / 86_400_000
@@ -159,7 +158,14 @@ const checkCertificate = (target: Target.Target): Check => {
       end([ok("TLS", `The server uses ${socket.getProtocol()}.`), age, ...trust])
     })
     return Effect.sync(() => socket.destroy())
-  })
+  }).pipe(
+    // Of the whole handshake, however many bytes arrive meanwhile.
+    Effect.timeoutTo({
+      duration: readyTimeout,
+      onSuccess: identity,
+      onTimeout: () => [fail("TLS", `The TLS handshake took longer than ${Duration.format(readyTimeout)}.`)]
+    })
+  )
 }
 
 const idleFinding = (idle: Duration.Duration | undefined, closes: number): Finding =>

@@ -47,7 +47,9 @@ export const withReading = (readings: Readings, next: Snapshot): Readings => {
   return [...readings.filter(isNeeded), next] as unknown as Readings
 }
 
-/** Computes rates since the last reading but one, and verdicts since the first; without those since the pool was made. */
+/**
+ * Computes rates since the last reading but one, and verdicts since the first; without those, since the pool was made.
+ */
 export const rowsOf = (readings: Readings): ReadonlyArray<Row> =>
   readings.at(-1)!.pools.map((snapshot) => {
     const { stats } = snapshot

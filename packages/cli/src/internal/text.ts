@@ -65,8 +65,8 @@ const cut = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, "")}~`
 
 /**
- * Formats a table of visible text. If it is wider than `width`, the first column is cut to a third of it, columns with a
- * rank are left out, and then the first column is cut again.
+ * Formats a table of visible text. If it is wider than `width`, the first column is cut to a third of it, columns with
+ * a rank are left out, and then the first column is cut again.
  */
 export const table = (
   columns: ReadonlyArray<Column>,
