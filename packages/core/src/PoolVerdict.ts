@@ -3,16 +3,15 @@
  *
  * @since 0.2.0
  */
-import type { PoolStats } from "./PoolStats.js"
 
 /**
- * The state of a pool, the worst first.
+ * The state of a pool.
  *
- * - `down`: opens fail, and no request is served.
- * - `stuck`: requests wait, and none was served in the last seconds.
- * - `refusing`: requests got no connection; `bad` if more than one in a hundred.
+ * - `down`: opens fail, and no connection is open or nobody is served.
+ * - `stuck`: requests wait, and none was served for two seconds or longer.
+ * - `refusing`: requests got no connection; `bad` if at least one in a hundred.
+ * - `waiting`: requests wait for a connection; `bad` if one has waited for five seconds or longer.
  * - `opens fail`: opens fail, and connections that are still open serve the requests.
- * - `waiting`: requests wait for a connection.
  * - `leak suspected`: a lease is held for longer than `leakThreshold`.
  * - `healthy`: none of these.
  *
@@ -21,7 +20,7 @@ import type { PoolStats } from "./PoolStats.js"
  */
 export interface PoolVerdict {
   readonly tone: "good" | "warn" | "bad"
-  readonly word: "down" | "stuck" | "refusing" | "opens fail" | "waiting" | "leak suspected" | "healthy"
+  readonly word: "down" | "stuck" | "refusing" | "waiting" | "opens fail" | "leak suspected" | "healthy"
 }
 
 /**
@@ -31,56 +30,63 @@ export interface PoolVerdict {
  * @category models
  */
 export interface Facts {
-  readonly stats: Pick<PoolStats, "idle" | "inUse" | "pending">
+  /** Connections that are open, idle or in use. */
+  readonly connections: number
+  /** The time that the oldest waiter has been waiting, in milliseconds; 0 if none waits. */
+  readonly oldestWaitMillis: number
   /** The length of the recent period, in milliseconds. */
   readonly periodMillis: number
   /** Leases given in the period. */
   readonly acquired: number
-  /** Requests that got no connection in the period. */
-  readonly failed: number
+  /** Requests that got no connection in the period, except from a closed pool. */
+  readonly refused: number
   /** Whether the last open failed. */
   readonly opensFail: boolean
   /** Whether a lease is held for longer than `leakThreshold`. */
   readonly suspectsLeak: boolean
 }
 
-/** A pool that refuses a larger part of its requests is in a bad state. */
+/** A pool that refuses this part of its requests fails its callers; below it, a burst has had a tail. */
 const mayRefuse = 0.01
-
-/** The shortest period in which at least one waiting request should have been served, in milliseconds. */
-const patience = 5_000
+/** A request that waits for so long, in milliseconds, is in trouble, whatever its timeout is. */
+const mayWait = 5_000
+/** The time after which a pool that serves nobody is stuck, in milliseconds. */
+const mayBeStuck = 2_000
 
 /**
- * Judges a pool. Both the dashboard's page and `socketpool top` show this verdict.
+ * Judges a pool. `socketpool top` shows this verdict.
  *
  * @example
  * ```ts
  * import { type PoolStats, PoolVerdict } from "@socketpool/core"
  *
  * // From two readings of `pool.stats`, some seconds apart.
- * const verdict = (then: PoolStats, now: PoolStats) =>
+ * const isFailing = (then: PoolStats, now: PoolStats) =>
  *   PoolVerdict.judge({
- *     stats: now,
+ *     connections: now.idle + now.inUse,
+ *     oldestWaitMillis: 0,
  *     periodMillis: now.ageMillis - then.ageMillis,
  *     acquired: now.acquired - then.acquired,
- *     failed: now.exhausted - then.exhausted,
+ *     refused: now.exhausted - then.exhausted,
  *     opensFail: now.openFailed > then.openFailed && now.opened === then.opened,
  *     suspectsLeak: now.leaksSuspected > then.leaksSuspected
- *   })
+ *   }).tone === "bad"
  * ```
  *
  * @since 0.2.0
  * @category constructors
  */
 export const judge = (facts: Facts): PoolVerdict => {
-  const { acquired, failed, opensFail, periodMillis, stats, suspectsLeak } = facts
-  const isUnserved = acquired === 0 && (failed > 0 || stats.pending > 0)
-  // Connections that stay in use do not serve the requests that wait.
-  if (opensFail && (isUnserved || stats.idle + stats.inUse === 0)) return { tone: "bad", word: "down" }
-  if (failed > 0) return { tone: failed > mayRefuse * (acquired + failed) ? "bad" : "warn", word: "refusing" }
-  if (isUnserved && periodMillis >= patience) return { tone: "bad", word: "stuck" }
+  const { acquired, oldestWaitMillis, opensFail, refused } = facts
+  const isUnserved = acquired === 0
+  // Connections that stay in use do not serve the requests that fail.
+  if (opensFail && (facts.connections === 0 || isUnserved && refused > 0)) return { tone: "bad", word: "down" }
+  if (isUnserved && Math.min(facts.periodMillis, oldestWaitMillis) >= mayBeStuck) return { tone: "bad", word: "stuck" }
+  if (refused > 0 && refused >= mayRefuse * (acquired + refused)) return { tone: "bad", word: "refusing" }
+  if (oldestWaitMillis >= mayWait) return { tone: "bad", word: "waiting" }
   if (opensFail) return { tone: "warn", word: "opens fail" }
-  if (stats.pending > 0) return { tone: "warn", word: "waiting" }
-  if (suspectsLeak) return { tone: "warn", word: "leak suspected" }
+  if (refused > 0) return { tone: "warn", word: "refusing" }
+  if (oldestWaitMillis > 0) return { tone: "warn", word: "waiting" }
+  if (facts.suspectsLeak) return { tone: "warn", word: "leak suspected" }
   return { tone: "good", word: "healthy" }
 }

@@ -63,16 +63,20 @@ export const rowsOf = (readings: Readings): ReadonlyArray<Row> =>
     const rate = (now: number, before = 0) => seconds > 0 ? (now - before) / seconds : 0
     const first = readings.slice(0, -1).map(statsIn).find((stats) => stats !== undefined)
     const since = (count: (of: typeof stats) => number) => count(stats) - (first === undefined ? 0 : count(first))
+    const periodMillis = since(({ ageMillis }) => ageMillis)
+    const acquired = since((stats) => stats.acquired)
     return {
       snapshot,
       leasesPerSecond: rate(stats.acquired, before?.acquired),
       failedPerSecond: rate(total(stats.failed), before && total(before.failed)),
       opensPerSecond: rate(stats.opened, before?.opened),
       verdict: PoolVerdict.judge({
-        stats,
-        periodMillis: since(({ ageMillis }) => ageMillis),
-        acquired: since(({ acquired }) => acquired),
-        failed: since(({ failed }) => total(failed)),
+        connections: stats.idle + stats.inUse,
+        // A lower bound: nobody was served in this time.
+        oldestWaitMillis: stats.pending === 0 ? 0 : acquired === 0 ? Math.max(1, periodMillis) : 1,
+        periodMillis,
+        acquired,
+        refused: since(({ failed }) => total(failed) - failed.PoolClosed),
         opensFail: since(({ openFailed }) => openFailed) > 0 && since(({ opened }) => opened) === 0,
         suspectsLeak: snapshot.leases.some(({ suspected }) => suspected)
       })
