@@ -1,26 +1,19 @@
 // Real servers on loopback.
 import { assert, describe, it } from "@effect/vitest"
-import { Duration, Effect } from "effect"
+import { MemoryServer } from "@socketpool/testing"
+import { Clock, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
 import * as Bench from "../src/internal/bench.js"
+import { benchOptions } from "./fixtures/options.js"
 import { recorded } from "./fixtures/screen.js"
 import { closedPort, echo, serve } from "./fixtures/servers.js"
+
+const options: Bench.Options = { ...benchOptions, json: true }
 
 const run = (target: string, more: Partial<Bench.Options> = {}) =>
   Effect.gen(function*() {
     const screen = recorded()
     const exit = yield* Effect.either(Effect.provide(
-      Bench.run({
-        target,
-        connections: 4,
-        concurrency: 20,
-        rate: undefined,
-        duration: Duration.millis(500),
-        payload: 64,
-        send: undefined,
-        expect: "echo",
-        json: true,
-        ...more
-      }),
+      Bench.run({ ...options, target, ...more }),
       screen.layer
     ))
     return { exit, screen, result: () => JSON.parse(screen.text()) }
@@ -45,28 +38,38 @@ describe("bench", () => {
       }
     }))
 
-  it.scopedLive("shows a stall of the server in an open loop, which a closed loop hides", () =>
+  it.scoped("shows a stall of the server in an open loop, which a closed loop hides", () =>
     Effect.gen(function*() {
-      let isStalled = false
-      const stalling = serve((socket, chunk) => {
-        if (!isStalled) return void socket.write(chunk)
-        setTimeout(() => socket.write(chunk), 300)
-      })
-      const { port } = yield* stalling
-      const stall = Effect.sync(() => void (isStalled = true)).pipe(
-        Effect.delay("200 millis"),
-        Effect.zipRight(Effect.sync(() => void (isStalled = false)).pipe(Effect.delay("50 millis"))),
-        Effect.fork
+      const began = yield* Clock.currentTimeMillis
+      const stall = { from: began + 1_000, until: began + 1_400, millis: 1_500 }
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.forever(Effect.gen(function*() {
+          const request = yield* peer.recvUntil("\n")
+          const now = yield* Clock.currentTimeMillis
+          yield* Effect.sleep(now >= stall.from && now < stall.until ? stall.millis : 100)
+          yield* peer.send(request)
+        }))
       )
-      yield* stall
-      const target = `tcp://127.0.0.1:${port}`
-      const open = (yield* run(target, { rate: 400, connections: 1, duration: Duration.millis(1_000) })).result()
-      yield* stall
-      const closed = (yield* run(target, { concurrency: 1, connections: 1, duration: Duration.millis(1_000) })).result()
-      assert.strictEqual(open.answered, 400)
+      const measure = (more: Partial<Bench.Options>) =>
+        Effect.gen(function*() {
+          const { layer, text } = recorded()
+          const running = yield* Bench.measured("memory", { ...options, connections: 1, ...more }).pipe(
+            Effect.provide(Layer.merge(server.layer({ maxConnections: 1 }), layer)),
+            Effect.fork
+          )
+          while (Option.isNone(yield* running.poll)) yield* TestClock.adjust("100 millis")
+          yield* Fiber.join(running)
+          return JSON.parse(text())
+        })
+      const open = yield* measure({ rate: 5, duration: Duration.seconds(4) })
+      stall.from = (yield* Clock.currentTimeMillis) + 1_000
+      stall.until = stall.from + 400
+      const closed = yield* measure({ concurrency: 1, duration: Duration.seconds(4) })
+      assert.strictEqual(open.answered, 20)
       // A third of the calls are scheduled during the stall and wait for its end.
-      assert.isAbove(open.callMillis.p90, 100)
-      assert.isBelow(closed.callMillis.p90, 50)
+      assert.isAbove(open.callMillis.p90, 1_000)
+      assert.strictEqual(closed.callMillis.p90, 100)
+      assert.strictEqual(closed.callMillis.max, 1_500)
     }))
 
   it.scopedLive("reads answers by the line, and sends the text of --send", () =>
@@ -78,7 +81,7 @@ describe("bench", () => {
       })
       const { result } = yield* run(`tcp://127.0.0.1:${port}`, { send: "PING\\r\\n", expect: "lines", concurrency: 2 })
       assert.strictEqual(asked, "PING\r\n")
-      assert.isAbove(result().answered, 10)
+      assert.isAbove(result().answered, 0)
     }))
 
   it.scopedLive("draws a chart whose bars add up, and reports failures by kind", () =>
@@ -95,6 +98,64 @@ describe("bench", () => {
       assert.strictEqual(bars.reduce((a, b) => a + b, 0), answered)
       assert.match(text, /^[\d,]+ failed with ConnectionError Reset$/m)
       assert.notInclude(text, "\x1b")
+    }))
+
+  it.scopedLive("counts wrong answers as failures, and keeps their connections", () =>
+    Effect.gen(function*() {
+      let answer = ""
+      const { accepted, port } = yield* serve((socket) => void socket.write(answer))
+      const cases: ReadonlyArray<[answer: string, more: Partial<Bench.Options>, kind: string | undefined]> = [
+        ["-NOAUTH Authentication required.\r\n", {}, "WrongAnswer -NOAUTH Authentication required."],
+        ["SERVER_ERROR out of memory\r\n", {}, "WrongAnswer SERVER_ERROR out of memory"],
+        ["500 no\n", {}, "WrongAnswer 500 no"],
+        ["-1\n", {}, undefined],
+        ["500 no\n", { answer: "" }, undefined],
+        ["+OK\r\n", { answer: "+PONG" }, "WrongAnswer +OK"],
+        ["+PONG\r\n", { answer: "+PONG" }, undefined],
+        ["abd\n", { expect: "echo", send: "abc\\n" }, "WrongAnswer abd\n"],
+        ["abc\n", { expect: "echo", send: "abc\\n" }, undefined]
+      ]
+      for (const [text, more, kind] of cases) {
+        answer = text
+        const before = accepted()
+        const { exit, result } = yield* run(`tcp://127.0.0.1:${port}`, {
+          connections: 1,
+          concurrency: 1,
+          duration: Duration.millis(20),
+          send: "x\\n",
+          expect: "lines",
+          ...more
+        })
+        const { answered, failed } = result()
+        assert.deepStrictEqual(Object.keys(failed), kind === undefined ? [] : [kind], text)
+        assert.strictEqual(answered === 0, kind !== undefined, text)
+        assert.strictEqual(exit._tag, kind === undefined ? "Right" : "Left", text)
+        assert.strictEqual(accepted() - before, 1)
+      }
+    }))
+
+  it.scopedLive("bounds what it keeps of a server whose answers all differ", () =>
+    Effect.gen(function*() {
+      let n = 0
+      const { port } = yield* serve((socket) => void socket.write(`-ERR ${n++}${"x".repeat(10_000)}\n`))
+      const { result } = yield* run(`tcp://127.0.0.1:${port}`, { send: "x\\n", expect: "lines", concurrency: 50 })
+      const kinds = Object.keys(result().failed)
+      assert.isAtMost(kinds.length, 21)
+      assert.isBelow(Math.max(...kinds.map((kind) => kind.length)), 110)
+    }))
+
+  it.effect("rejects options that do not fit each other", () =>
+    Effect.gen(function*() {
+      const message = (more: Partial<Bench.Options>) =>
+        Effect.map(run("tcp://127.0.0.1:1", more), ({ exit }) => exit._tag === "Left" ? exit.left : undefined)
+      assert.deepInclude(yield* message({ answer: "x" }), {
+        kind: "usage",
+        message: "--answer requires --expect lines"
+      })
+      assert.deepInclude(yield* message({ payload: 10_000_000, connections: 101 }), {
+        kind: "usage",
+        message: "--payload times --connections must be at most 1,000,000,000, but is 1,010,000,000"
+      })
     }))
 
   it.scopedLive("rejects an invalid address, and reports an unreachable server", () =>

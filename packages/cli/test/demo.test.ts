@@ -15,8 +15,26 @@ const options: Demo.Options = {
   json: false
 }
 
-const run = (more: Partial<Demo.Options>, screen: ReturnType<typeof recorded>, answer?: (chunk: Buffer) => Buffer) =>
-  Demo.run({ ...options, ...more }, answer).pipe(
+const until = (isTrue: () => boolean) => Effect.repeat(Effect.sleep("5 millis"), { until: isTrue })
+
+/** Lets a fault last until it has been felt, however long that takes. */
+const felt: NonNullable<Demo.Parts["pause"]> = (_, fault, counts) =>
+  Effect.suspend(() => {
+    const failures = () => [...counts.failed.values()].reduce((sum, { count }) => sum + count, 0)
+    const before = { answered: counts.answered, failures: failures(), asked: counts.asked }
+    return until(
+      {
+        none: () => counts.answered > before.answered + 100,
+        slow: () => counts.answered > before.answered,
+        lossy: () => failures() > before.failures,
+        stuck: () => counts.asked > before.asked,
+        down: () => failures() > before.failures
+      }[fault]
+    )
+  })
+
+const run = (more: Partial<Demo.Options>, screen: ReturnType<typeof recorded>, parts: Demo.Parts = { pause: felt }) =>
+  Demo.run({ ...options, ...more }, parts).pipe(
     Effect.provide(screen.layer),
     Logger.withMinimumLogLevel(LogLevel.None)
   )
@@ -55,10 +73,13 @@ describe("the demo", { timeout: 60_000 }, () => {
       const screen = recorded()
       let answers = 0
       let last: Buffer = Buffer.from("0:0\n")
-      const failure = yield* Effect.flip(run({ page: false, seconds: 2, fault: "none" }, screen, (chunk) => {
-        const before = last
-        last = chunk
-        return ++answers % 50 === 0 ? before : chunk
+      const failure = yield* Effect.flip(run({ page: false, fault: "none" }, screen, {
+        answer: (chunk) => {
+          const before = last
+          last = chunk
+          return ++answers % 50 === 0 ? before : chunk
+        },
+        pause: (_millis, _fault, counts) => until(() => counts.wrong > 0)
       }))
       assert.strictEqual(failure.kind, "failed")
       assert.match(screen.text(), /BAD {2}[\d,]+ answers, [1-9]\d* of them to the wrong request/)
@@ -69,17 +90,18 @@ describe("the demo", { timeout: 60_000 }, () => {
       const keys = yield* Queue.unbounded<string>()
       const screen = recorded({ isTerminal: true, hasBlocks: true, keys: Effect.succeed(Stream.fromQueue(keys)) })
       const running = yield* Effect.fork(run({ page: false }, screen))
-      const until = (text: string) =>
-        Effect.repeat(Effect.sleep("20 millis"), { until: () => screen.text().split("\x1b[H").at(-1)!.includes(text) })
+      const shows = (text: string) => until(() => screen.text().split("\x1b[H").at(-1)!.includes(text))
       const said = ["answers at once", "after 200 ms", "resets the connection", "never answers", "is down"]
       for (const [i] of faults.entries()) {
         yield* Queue.offer(keys, String(i + 1))
-        yield* until(said[i]!)
+        yield* shows(said[i]!)
       }
       yield* Queue.offer(keys, "\x1b[C")
-      yield* until("answers at once")
+      yield* shows("answers at once")
       yield* Queue.offer(keys, "k")
-      yield* until("connections killed")
+      yield* shows("connections killed")
+      // The error of the last fault is there, whatever came before it.
+      yield* shows("x ConnectError Refused")
       yield* Queue.offer(keys, "q")
       yield* Fiber.join(running)
       const [before, after] = screen.text().split("\x1b[?25h\x1b[?1049l")

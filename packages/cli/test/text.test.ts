@@ -1,7 +1,10 @@
 import { assert, describe, it } from "@effect/vitest"
-import { FastCheck } from "effect"
+import { Effect, FastCheck } from "effect"
+import { LastMinute } from "../src/internal/lastMinute.js"
 import { histogram, Samples } from "../src/internal/samples.js"
+import { Screen, sparkline } from "../src/internal/screen.js"
 import { count, duration, figure, table, wrap } from "../src/internal/text.js"
+import { recorded } from "./fixtures/screen.js"
 
 describe("numbers", () => {
   it("are formatted for people", () => {
@@ -43,7 +46,52 @@ describe("a table", () => {
   it("leaves out columns of a high rank if they do not fit, and then cuts names", () => {
     assert.deepStrictEqual(table(columns, rows, 20), ["POOL    USED  MORE", "orders    12  a b", "x          3  c"])
     assert.deepStrictEqual(table(columns, rows, 12), ["POOL    USED", "orders    12", "x          3"])
+    const long = [["n".repeat(60), "12", "3", "a b"]]
+    assert.deepStrictEqual(table(columns, long, 60), [
+      "POOL                  USED  EXTRA  MORE",
+      "nnnnnnnnnnnnnnnnnnn~    12      3  a b"
+    ])
     assert.deepStrictEqual(table(columns, rows, 10), ["POOL  USED", "ord~    12", "x        3"])
+  })
+})
+
+describe("the last minute", () => {
+  it("counts answers by the second, oldest first, and forgets what is older", () => {
+    const minute = new LastMinute()
+    assert.deepStrictEqual(minute.answers(5_000), Array.from({ length: 59 }, () => 0))
+    for (let at = 0; at < 100_000; at += 500) {
+      if (at < 50_000 || at >= 60_000) minute.answered(at)
+      else minute.failed(at)
+    }
+    const answers = minute.answers(100_000)
+    assert.lengthOf(answers, 59)
+    assert.deepStrictEqual([answers[0], answers[9], answers[18], answers[19], answers[58]], [2, 0, 0, 2, 2])
+    assert.deepInclude(minute.lastSecond(60_200), { answered: 0, failed: 2 })
+  })
+
+  it("has percentiles of waits that are at most 5 % too high", () => {
+    const minute = new LastMinute()
+    assert.strictEqual(minute.wait(0, 0.99), 0)
+    // An outage long ago does not count.
+    minute.waited(0, 60_000)
+    for (let i = 1; i <= 100; i++) minute.waited(70_000 + i, i)
+    for (const [fraction, exact] of [[0.5, 50], [0.99, 99], [1, 100]] as const) {
+      const found = minute.wait(71_000, fraction)
+      assert.isTrue(found >= exact && found <= exact * 1.05, `${fraction}: ${found}`)
+    }
+    const instant = new LastMinute()
+    instant.waited(0, 0)
+    assert.strictEqual(instant.wait(0, 0.99), 0)
+  })
+
+  it("is drawn as a line that shows a recovery", () => {
+    const draw = (device: Parameters<typeof recorded>[0]) =>
+      Effect.runSync(Effect.provide(
+        Effect.map(Screen, (screen) => sparkline(screen, [0, 0, 1, 50, 100, 100])),
+        recorded(device).layer
+      ))
+    assert.strictEqual(draw({ hasBlocks: true }), "▁▁▂▅██")
+    assert.strictEqual(draw({ hasBlocks: false }), "__.=##")
   })
 })
 

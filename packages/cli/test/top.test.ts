@@ -3,7 +3,7 @@ import { Pool, type PoolStats } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
 import { Snapshot } from "@socketpool/dashboard/Snapshot"
 import { Duration, Effect, Fiber, Queue, Redacted, Schema, Stream } from "effect"
-import { poolTable, rowsOf } from "../src/internal/pools.js"
+import { poolTable, type Readings, rowsOf, withReading } from "../src/internal/pools.js"
 import * as Top from "../src/internal/top.js"
 import { recorded } from "./fixtures/screen.js"
 import { closedPort, serve } from "./fixtures/servers.js"
@@ -76,13 +76,15 @@ const options = (url: string, more: Partial<Top.Options> = {}): Top.Options => (
   ...more
 })
 
+const lines = ({ head, rows }: ReturnType<typeof poolTable>) => [head, ...rows.map(({ text }) => text)]
+
 describe("the table of pools", () => {
   it.effect("shows the statistics", () =>
     Effect.gen(function*() {
-      assert.deepStrictEqual(poolTable(rowsOf(yield* snapshot), "name"), [
-        "POOL    IN USE  IDLE  OPENING  CLOSING  PENDING  MAX  LEASES/S  FAILED/S  OPENS/S  WAIT P99  USE P50  LONGEST LEASE",
-        "cache        1     3        0        0        0    8        70         0        4      0 ms     0 ms  12 ms #5",
-        "orders       8     0        0        0       12    8     1,235       0.5      0.9    250 ms   4.5 ms  1 min 5 s GET /orders (leak?)"
+      assert.deepStrictEqual(lines(poolTable(rowsOf([yield* snapshot]), "name")), [
+        "POOL    VERDICT   IN USE  IDLE  OPENING  CLOSING  PENDING  MAX  LEASES/S  FAILED/S  OPENS/S  WAIT P99  USE P50  LONGEST LEASE",
+        "cache   healthy        1     3        0        0        0    8        70         0        4      0 ms     0 ms  12 ms #5",
+        "orders  refusing       8     0        0        0       12    8     1,235       0.5      0.9    250 ms   4.5 ms  1 min 5 s GET /orders (leak?)"
       ])
     }))
 
@@ -94,23 +96,81 @@ describe("the table of pools", () => {
         ...orders!,
         stats: { ...orders!.stats, ageMillis: 12_000, acquired: 12_645, failed: { ...orders!.stats.failed, NoWait: 3 } }
       }
-      const [row] = rowsOf({ at: 1, pools: [later] }, before)
+      const [row] = rowsOf([before, { at: 1, pools: [later] }])
       assert.deepInclude(row, { leasesPerSecond: 150, failedPerSecond: 1.5, opensPerSecond: 0 })
     }))
 
   it.effect("can be sorted, and fits a narrow terminal", () =>
     Effect.gen(function*() {
-      const rows = rowsOf(yield* snapshot)
+      const rows = rowsOf([yield* snapshot])
       const names = (order: Parameters<typeof poolTable>[1]) =>
-        poolTable(rows, order).slice(1).map((line) => line.split(" ")[0])
+        lines(poolTable(rows, order)).slice(1).map((line) => line.split(" ")[0])
       assert.deepStrictEqual(names("name"), ["cache", "orders"])
-      for (const order of ["inUse", "pending", "leases", "wait", "longest"] as const) {
+      for (const order of ["worst", "inUse", "pending", "leases", "wait", "longest"] as const) {
         assert.deepStrictEqual(names(order), ["orders", "cache"], order)
       }
       for (const width of [60, 50, 40]) {
-        for (const line of poolTable(rows, "name", width)) assert.isAtMost(line.length, width)
+        for (const line of lines(poolTable(rows, "name", width))) assert.isAtMost(line.length, width)
       }
-      assert.include(poolTable(rows, "name", 50)[0], "PENDING")
+      assert.include(poolTable(rows, "name", 50).head, "PENDING")
+    }))
+})
+
+describe("the verdicts of the table", () => {
+  const pool = (base: PoolStats, id: number, name: string, figures: Partial<PoolStats>) => ({
+    id,
+    name,
+    stats: { ...base, ...figures },
+    leases: [],
+    advice
+  })
+
+  /** A sick pool and healthy ones, at a time in milliseconds. */
+  const reading = (base: PoolStats, at: number, sick: Partial<PoolStats>): Snapshot => ({
+    at,
+    pools: [
+      pool(base, 1, "a", { ageMillis: at, acquired: at }),
+      pool(base, 2, "b", { ageMillis: at, acquired: at, pending: 1 }),
+      pool(base, 3, "z", { ageMillis: at, acquired: 100, ...sick })
+    ]
+  })
+
+  it.effect("are of the last seconds, and the worst comes first", () =>
+    Effect.gen(function*() {
+      const base = yield* statsOf({ idle: 1 })
+      const refused = (n: number) => ({ failed: { ...base.failed, Timeout: n } })
+      const shown = (readings: Readings) =>
+        poolTable(rowsOf(readings), "worst").rows.map(({ text, tone }) =>
+          [...text.split(/ {2,}/).slice(0, 2), tone].join(" ")
+        )
+      let readings: Readings = [reading(base, 100_000, refused(0))]
+      const healthy = ["b waiting warn", "a healthy plain", "z healthy plain"]
+      assert.deepStrictEqual(shown(readings), healthy)
+      readings = withReading(readings, reading(base, 101_000, refused(10)))
+      assert.deepStrictEqual(shown(readings), ["z refusing bad", "b waiting warn", "a healthy plain"])
+      for (let at = 102_000; at <= 111_000; at += 1_000) {
+        readings = withReading(readings, reading(base, at, refused(10)))
+      }
+      // Ten seconds later they are over.
+      assert.deepStrictEqual(shown(readings), healthy)
+      assert.lengthOf(readings, 11)
+    }))
+
+  it.effect("know a restarted process, a clock that was set back, and long intervals", () =>
+    Effect.gen(function*() {
+      const base = yield* statsOf({})
+      const of = (...ats: ReadonlyArray<number>) =>
+        ats.slice(1).reduce<Readings>(
+          (readings, at) => withReading(readings, reading(base, at, {})),
+          [reading(base, ats[0]!, {})]
+        )
+      const restarted = rowsOf(of(900_000, 1_000))
+      assert.deepInclude(restarted[0], { leasesPerSecond: 1_000 })
+      const setBack = of(900_000, 900_500, ...Array.from({ length: 100 }, (_, i) => 1_000 + i * 1_000))
+      assert.isAtMost(setBack.length, 12)
+      const long = of(100_000, 200_000, 400_000)
+      assert.lengthOf(long, 2)
+      assert.deepInclude(rowsOf(long)[0], { leasesPerSecond: 1_000 })
     }))
 })
 
@@ -126,8 +186,8 @@ describe("top", () => {
       const { url } = yield* pools
       const { layer, lines } = recorded()
       yield* Effect.provide(Top.run(options(url)), layer)
-      assert.match(lines()[0]!, /^POOL +IN USE +IDLE/)
-      assert.isTrue(lines().some((line) => /^top-of-the-tests +0 +1 /.test(line)))
+      assert.match(lines()[0]!, /^POOL +VERDICT +IN USE +IDLE/)
+      assert.isTrue(lines().some((line) => /^top-of-the-tests +healthy +0 +1 /.test(line)))
     }))
 
   it.scopedLive("prints snapshots as JSON", () =>
@@ -158,10 +218,10 @@ describe("top", () => {
       const pictures = () => text().split("\x1b[H").length - 1
       while (pictures() < 3) yield* Effect.sleep("20 millis")
       yield* Queue.offer(keys, "s")
-      while (!text().includes("sorted by inUse")) yield* Effect.sleep("20 millis")
+      while (!text().includes("sorted by name")) yield* Effect.sleep("20 millis")
       yield* Queue.offer(keys, "q")
       yield* Fiber.join(running)
-      assert.isTrue(text().startsWith("\x1b[?1049h\x1b[?25l"))
+      assert.isTrue(text().startsWith("\x1b[?1049h\x1b[?25l\x1b[?7l"))
       assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))
     }))
 

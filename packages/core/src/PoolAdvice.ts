@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import * as Schema from "effect/Schema"
-import type { PoolStats, TimeSummary } from "./PoolStats.js"
+import type { BorrowFailure, PoolStats } from "./PoolStats.js"
 
 /**
  * A suggested size, the figures behind it, and the reasons.
@@ -49,6 +49,9 @@ const enough = 100
 /** The fraction of requests that may have to wait in the suggested pool. */
 const mayWait = 0.01
 
+/** The reasons of refusals that more connections could have prevented. */
+const lacks = ["Timeout", "QueueFull", "NoWait"] as const
+
 /**
  * Returns the probability that a request has to wait for one of `servers`, if on average `load` of them would be busy
  * and arrivals are independent of each other: Erlang's C formula, by the usual recurrence over the B formula.
@@ -71,17 +74,21 @@ const total = (counts: Readonly<Record<string, number>>): number => Object.value
 const round = (value: number): string => value >= 100 ? value.toFixed(0) : String(Number(value.toPrecision(3)))
 const percent = (fraction: number): string => `${round(fraction * 100)} %`
 
-const nothing: Pick<TimeSummary, "count" | "totalMillis"> = { count: 0, totalMillis: 0 }
-
 /**
  * Suggests a pool size from measured arrivals, holds and waits. Use it on a period with typical load; `pool.advise`
  * covers all the time since the pool was made.
  *
  * The mean number of leases at once is the rate of arrivals times the mean hold (Little's law). The suggested
  * `maxConnections` is the smallest with which at most 1 % of the requests have to wait, if arrivals are independent of
- * each other (Erlang's C formula). Real traffic comes in bursts and needs somewhat more. The formula does not know the
- * server's own limit. The suggested `minConnections` is the mean number of connections in use, if opening takes longer
- * than a lease, but never less than the present setting; otherwise it is the present setting.
+ * each other (Erlang's C formula). The formula does not know the server's own limit.
+ *
+ * If requests waited or were refused although the pool was large enough by the formula, there are two reasons. Either
+ * they come in bursts, and the suggested `maxConnections` is the present one. Or they waited for connections to open,
+ * and the suggested `minConnections` keeps the needed number open.
+ *
+ * Otherwise the suggested `minConnections` is the mean number of connections in use, if opening takes longer than a
+ * lease, but never less than the present setting; else it is the present setting. It is at most the suggested
+ * `maxConnections`.
  *
  * With fewer than 100 requests it repeats the current settings, and says so.
  *
@@ -109,15 +116,8 @@ export const advise = (measured: {
   readonly concurrency?: number
 }): PoolAdvice => {
   const { concurrency = 1, since, stats } = measured
-  const measuredMillis = stats.ageMillis - (since?.ageMillis ?? 0)
-  const served = stats.acquired - (since?.acquired ?? 0)
-  const waiting = stats.waited - (since?.waited ?? 0)
-  const failures = total(stats.failed) - total(since?.failed ?? {})
-  const cancelled = stats.cancelled - (since?.cancelled ?? 0)
-  const requests = served + failures + cancelled
-  const before = since?.useTime ?? nothing
-  const holds = stats.useTime.count - before.count
-  const holdMillis = holds > 0 ? (stats.useTime.totalMillis - before.totalMillis) / holds : 0
+  const past = change(stats, since)
+  const { failures, holdMillis, holds, measuredMillis, requests, served } = past
   const arrivalsPerSecond = measuredMillis > 0 ? requests / measuredMillis * 1_000 : 0
   const load = arrivalsPerSecond * holdMillis / 1_000
   const figures = {
@@ -126,56 +126,122 @@ export const advise = (measured: {
     holdMillis,
     load,
     utilization: load / (stats.maxConnections * concurrency),
-    waited: served > 0 ? waiting / served : 0,
+    waited: served > 0 ? past.waited / served : 0,
     failed: requests > 0 ? failures / requests : 0
   }
-  if (requests < enough || holds === 0 || measuredMillis <= 0) {
+  const unfounded = requests < enough
+    ? `Only ${requests} ${requests === 1 ? "request was" : "requests were"} measured; advice needs at least ${enough}.`
+    : holds === 0 || measuredMillis <= 0
+    ? "No lease has ended in the measured time, so there is no advice."
+    : undefined
+  if (unfounded !== undefined) {
     return {
       isFounded: false,
       maxConnections: stats.maxConnections,
       minConnections: stats.minConnections,
       ...figures,
-      reasons: [`Only ${requests} requests were measured; advice needs at least ${enough}.`]
+      reasons: [unfounded, ...troubles(past, figures.failed)]
     }
   }
 
-  const maxConnections = Math.ceil(leastServers(load) / concurrency)
-  const openMillis = stats.openTime.count > 0 ? stats.openTime.totalMillis / stats.openTime.count : 0
+  const needed = Math.ceil(leastServers(load) / concurrency)
+  const lacking = lacks.reduce((sum, reason) => sum + past.failed[reason], 0)
+  const isShort = past.waited > 5 * mayWait * requests || lacking > mayWait * requests
+  const isLarge = stats.maxConnections >= needed
+  // The pool would be large enough if connections were open, and if requests were spread evenly.
+  const waitsForOpens = isShort && isLarge && stats.minConnections < needed && 2 * past.opened >= past.waited + lacking
+  const hasBursts = isShort && isLarge && !waitsForOpens
+  const maxConnections = hasBursts ? stats.maxConnections : needed
   const minConnections = Math.min(
     maxConnections,
-    openMillis > holdMillis ? Math.max(stats.minConnections, Math.ceil(load / concurrency)) : stats.minConnections
+    waitsForOpens
+      ? needed
+      : past.openMillis > holdMillis
+      ? Math.max(stats.minConnections, Math.ceil(load / concurrency))
+      : stats.minConnections
   )
   const reasons = [
     `${round(arrivalsPerSecond)} requests per second, each holding a connection for ${round(holdMillis)} ms, keep ` +
     `${round(load)} leases busy on average (Little's law).`,
-    `With ${maxConnections} connections at most 1 % of them would have to wait (Erlang's C formula). ` +
-    `${stats.maxConnections} are allowed now. ${
-      percent(figures.waited)
-    } of the served requests waited, and 99 % of all served ` +
-    `waited at most ${round(stats.waitTime.p99Millis)} ms.`
+    `With ${needed} connections at most 1 % of them would have to wait if they were spread evenly (Erlang's C ` +
+    `formula). ${stats.maxConnections} are allowed now. ${percent(figures.waited)} of the served requests waited` +
+    `${past.waited > 0 ? `, on average ${round(past.waitMillis)} ms` : ""}.`
   ]
-  const isIdle = waitProbability(stats.maxConnections * concurrency, load) <= mayWait
-  if (isIdle && figures.waited > 5 * mayWait) {
+  if (hasBursts) {
     reasons.push(
-      `The pool is large enough for its load. The requests that waited came in bursts, or waited for connections to ` +
-        `open, which takes ${round(openMillis)} ms: raise minConnections.`
+      `Requests come in bursts, so do not lower maxConnections; raise it if ${
+        lacking > 0 ? "none may be refused" : "the waits are too long"
+      }.`
     )
   }
-  if (minConnections > stats.minConnections) {
+  if (waitsForOpens) {
     reasons.push(
-      `Opening a connection takes ${round(openMillis)} ms, longer than a lease lasts: keep ${minConnections} open.`
+      `Requests waited for connections to open, which takes ${
+        round(past.openMillis)
+      } ms: keep ${minConnections} open ` +
+        "(minConnections)."
     )
-  }
-  if (figures.failed > 0) {
-    const most = Object.entries(stats.failed)
-      .map(([reason, count]) => [reason, count - (since?.failed[reason as keyof PoolStats["failed"]] ?? 0)] as const)
-      .sort(([, a], [, b]) => b - a)[0]!
-    reasons.push(`${percent(figures.failed)} of the requests got no connection, most of them with ${most[0]}.`)
-  }
-  if (stats.leaksSuspected > (since?.leaksSuspected ?? 0)) {
+  } else if (minConnections > stats.minConnections) {
     reasons.push(
+      `Opening a connection takes ${round(past.openMillis)} ms, longer than a lease lasts: keep ${minConnections} ` +
+        "open (minConnections)."
+    )
+  } else if (minConnections < stats.minConnections) {
+    reasons.push(`minConnections keeps ${stats.minConnections} open, more than are needed.`)
+  }
+  return {
+    isFounded: true,
+    maxConnections,
+    minConnections,
+    ...figures,
+    reasons: [...reasons, ...troubles(past, figures.failed)]
+  }
+}
+
+/** What has happened since earlier statistics, or since the pool was made. */
+const change = (stats: PoolStats, since: PoolStats | undefined) => {
+  const from = (count: (stats: PoolStats) => number) => count(stats) - (since === undefined ? 0 : count(since))
+  const failed = Object.fromEntries(
+    Object.entries(stats.failed).map(([reason, count]) =>
+      [reason, count - (since?.failed[reason as BorrowFailure] ?? 0)] as const
+    )
+  ) as PoolStats["failed"]
+  const mean = (total: number, count: number) => count > 0 ? total / count : 0
+  const served = from(({ acquired }) => acquired)
+  const waited = from((stats) => stats.waited)
+  const failures = total(failed)
+  const holds = from(({ useTime }) => useTime.count)
+  // Few connections are opened in a short time; then the opens before it tell how long one takes.
+  const opens = from(({ openTime }) => openTime.count) > 0
+    ? from
+    : (count: (stats: PoolStats) => number) => count(stats)
+  return {
+    measuredMillis: from(({ ageMillis }) => ageMillis),
+    served,
+    waited,
+    failed,
+    failures,
+    requests: served + failures + from(({ cancelled }) => cancelled),
+    holds,
+    opened: from(({ opened }) => opened),
+    leaks: from(({ leaksSuspected }) => leaksSuspected),
+    holdMillis: mean(from(({ useTime }) => useTime.totalMillis), holds),
+    /** The mean wait of those that waited. */
+    waitMillis: mean(from(({ waitTime }) => waitTime.totalMillis), waited),
+    openMillis: mean(opens(({ openTime }) => openTime.totalMillis), opens(({ openTime }) => openTime.count))
+  }
+}
+
+/** The troubles that an operator must know of, whether or not enough was measured for a size. */
+const troubles = (past: ReturnType<typeof change>, failed: number): ReadonlyArray<string> => {
+  const [most, count] = Object.entries(past.failed).sort(([, a], [, b]) => b - a)[0]!
+  return [
+    ...(count === 0 ? [] : [
+      `${percent(failed)} of the requests got no connection, most of them with ${most}.` +
+      (lacks.some((reason) => reason === most) ? "" : " No pool size cures that.")
+    ]),
+    ...(past.leaks === 0 ? [] : [
       "Some leases were held for longer than leakThreshold: look for those first. No pool size cures a leak."
-    )
-  }
-  return { isFounded: true, maxConnections, minConnections, ...figures, reasons }
+    ])
+  ]
 }

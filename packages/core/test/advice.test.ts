@@ -1,5 +1,5 @@
 import { Pool, PoolAdvice, type PoolStats } from "@socketpool/core"
-import { decode, encode, repeatN, TestClock } from "@socketpool/test-seam"
+import { decode, encode, FastCheck, repeatN, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
@@ -101,17 +101,97 @@ describe("advice", () => {
       assert.strictEqual((yield* advice({ ...figures, openTime: quick })).minConnections, 0)
     }))
 
-  it.effect("tells bursts and leaks from a lack of connections", () =>
+  it.effect("tells bursts, waits for opens and leaks from a lack of connections", () =>
     Effect.gen(function*() {
-      const { reasons } = yield* advice({
+      const { openTime, waitTime } = yield* base
+      // 5 connections are enough for it, and 10 are allowed.
+      const figures = {
         perSecond: 10,
         holdMillis: 100,
         seconds: 100,
         waited: 200,
-        leaksSuspected: 3
+        waitTime: { ...waitTime, totalMillis: 8_000 }
+      }
+      const bursts = yield* advice(figures)
+      assert.deepInclude(bursts, { maxConnections: 10, minConnections: 0 })
+      assert.include(bursts.reasons.join("\n"), "come in bursts, so do not lower maxConnections")
+      assert.include(bursts.reasons.join("\n"), "20 % of the served requests waited, on average 40 ms.")
+
+      const opens = yield* advice({
+        ...figures,
+        opened: 150,
+        openTime: { ...openTime, count: 150, totalMillis: 6_000 }
       })
-      assert.include(reasons.join("\n"), "came in bursts")
-      assert.include(reasons.join("\n"), "look for those first")
+      assert.deepInclude(opens, { maxConnections: 5, minConnections: 5 })
+      assert.include(opens.reasons.join("\n"), "connections to open, which takes 40 ms: keep 5 open (minConnections).")
+
+      const present = yield* advice({ ...figures, opened: 150, minConnections: 5 })
+      assert.deepInclude(present, { maxConnections: 10, minConnections: 5 })
+
+      const leaks = yield* advice({ ...figures, waited: 0, leaksSuspected: 3 })
+      assert.include(leaks.reasons.join("\n"), "look for those first")
+    }))
+
+  it.effect("never says to raise or keep what it does not suggest", () =>
+    Effect.gen(function*() {
+      const stats = yield* base
+      const count = FastCheck.nat(2_000)
+      FastCheck.assert(FastCheck.property(
+        FastCheck.record({
+          perSecond: FastCheck.integer({ min: 1, max: 200 }),
+          holdMillis: FastCheck.integer({ min: 1, max: 300 }),
+          waited: count,
+          opened: count,
+          openMillis: FastCheck.integer({ min: 1, max: 300 }),
+          minConnections: FastCheck.nat(30),
+          refused: count,
+          reason: FastCheck.constantFrom("Timeout", "QueueFull", "NoWait", "OpenFailed")
+        }),
+        ({ openMillis, opened, reason, refused, ...figures }) => {
+          const found = PoolAdvice.advise({
+            stats: measured(stats, {
+              ...figures,
+              seconds: 10,
+              maxConnections: 30,
+              opened,
+              openTime: { ...stats.openTime, count: opened, totalMillis: opened * openMillis },
+              failed: { ...stats.failed, [reason]: refused }
+            })
+          })
+          const text = found.reasons.join("\n")
+          const kept = /keep (\d+) open \(minConnections\)/.exec(text)?.[1]
+          assert.strictEqual(
+            kept === undefined ? undefined : Number(kept),
+            found.isFounded && found.minConnections > figures.minConnections ? found.minConnections : undefined,
+            text
+          )
+          assert.isAtMost(found.minConnections, found.maxConnections)
+          if (text.includes("do not lower maxConnections")) assert.isAtLeast(found.maxConnections, 30)
+          // A pool that had too few connections for its requests is never told to take fewer.
+          if (found.maxConnections < 30) {
+            assert.isTrue(refused <= 0.02 * figures.perSecond * 10 || opened > 0 || reason === "OpenFailed", text)
+          }
+          assert.strictEqual(text.includes("got no connection"), refused > 0)
+        }
+      ))
+    }))
+
+  it.effect("reports refusals and leaks even if no size can be suggested", () =>
+    Effect.gen(function*() {
+      const { failed: none } = yield* base
+      const { isFounded, reasons } = yield* advice({
+        perSecond: 0,
+        holdMillis: 0,
+        seconds: 100,
+        failed: { ...none, OpenFailed: 500 },
+        leaksSuspected: 1
+      })
+      assert.isFalse(isFounded)
+      assert.deepStrictEqual(reasons, [
+        "No lease has ended in the measured time, so there is no advice.",
+        "100 % of the requests got no connection, most of them with OpenFailed. No pool size cures that.",
+        "Some leases were held for longer than leakThreshold: look for those first. No pool size cures a leak."
+      ])
     }))
 
   it.effect("is about the time since earlier statistics, if they are given", () =>
@@ -129,6 +209,22 @@ describe("advice", () => {
         holdMillis: 50,
         load: 2
       })
+      const waits = {
+        ...earlier,
+        waited: 500,
+        waitTime: { ...earlier.waitTime, totalMillis: 500_000, p99Millis: 9_999 }
+      }
+      const { reasons } = PoolAdvice.advise({
+        stats: {
+          ...later,
+          waited: 504,
+          waitTime: { ...waits.waitTime, totalMillis: 500_008 },
+          openTime: { ...later.openTime, count: 4, totalMillis: 100 },
+          opened: 4
+        },
+        since: waits
+      })
+      assert.include(reasons.join("\n"), "1 % of the served requests waited, on average 2 ms.")
     }))
 
   it.scoped("is what is set as long as too little was measured, and says so", () =>

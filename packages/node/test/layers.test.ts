@@ -126,9 +126,10 @@ describe("failFast", () => {
       const port = yield* closedPort
       const layer = TcpPool.layer({ host: "127.0.0.1", port, failFast: true })
       expect(yield* Effect.flip(Layer.build(layer))).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
-      const config = { host: Config.succeed("127.0.0.1"), port: Config.succeed(port) }
-      const configured = TcpPool.layerConfig(address, { failFast: true })
-      expect(yield* Effect.flip(Layer.build(configured))).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
+      const address = { host: config.string("HOST"), port: config.integer("PORT") }
+      const fast = TcpPool.layerConfig(address, { failFast: true })
+      const found = Layer.provide(fast, configured({ HOST: "127.0.0.1", PORT: String(port) }))
+      expect(yield* Effect.flip(Layer.build(found))).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
       yield* Layer.build(TcpPool.layer({ host: "127.0.0.1", port, failFast: false }))
     }))
 

@@ -1,12 +1,15 @@
 /** `socketpool bench`: load on a server through a pool. */
 import type { Connection } from "@socketpool/core/Connection"
+import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
+import * as PoolAdvice from "@socketpool/core/PoolAdvice"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Fiber from "effect/Fiber"
+import * as FiberSet from "effect/FiberSet"
 import * as Schedule from "effect/Schedule"
-import { type Failure, runFailed, tally, unreachable } from "./failure.js"
+import { type Failure, runFailed, tally, unreachable, usageError } from "./failure.js"
+import * as Login from "./login.js"
 import { histogram, Samples, type Summary } from "./samples.js"
 import { bar, type Device, paint, print, printJson, Screen, statusLine } from "./screen.js"
 import * as Target from "./target.js"
@@ -23,6 +26,9 @@ export interface Options {
   readonly payload: number
   readonly send: string | undefined
   readonly expect: "echo" | "lines"
+  /** The start of a good answer; without one, a line that does not look like an error. */
+  readonly answer: string | undefined
+  readonly login: Login.Login | undefined
   readonly json: boolean
 }
 
@@ -36,24 +42,33 @@ interface Run {
 
 const nowMillis = Effect.map(Clock.currentTimeNanos, (nanos) => Number(nanos) / 1e6)
 
-/** Makes the bytes of a request, with the escapes that a shell leaves alone. */
 const payloadOf = ({ payload, send }: Options): Uint8Array =>
-  new TextEncoder().encode(
-    send === undefined
-      ? `${"x".repeat(payload - 1)}\n`
-      : send.replaceAll("\\r", "\r").replaceAll("\\n", "\n").replaceAll("\\t", "\t")
-  )
+  new TextEncoder().encode(send === undefined ? `${"x".repeat(payload - 1)}\n` : Login.unescaped(send))
 
-/** Makes calls that count from `began`, their scheduled start, even if they start later. */
-const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Run) => {
-  const payload = payloadOf(options)
-  const exchange = (connection: Connection) =>
+/** Sends a request, reads its answer, and returns what is wrong with it, if anything. */
+const exchangeOf = ({ answer, expect }: Options, payload: Uint8Array) => {
+  const isSame = (bytes: Uint8Array) => Buffer.compare(bytes, payload) === 0
+  return (connection: Connection): Effect.Effect<Login.WrongAnswer | undefined, ConnectionError> =>
     Effect.zipRight(
       connection.send(payload),
-      options.expect === "echo"
-        ? connection.recvExactly(payload.length)
-        : connection.recvUntil("\n", { maxBytes: 1_000_000 })
+      expect === "echo"
+        ? Effect.map(
+          connection.recvExactly(payload.length),
+          (bytes) => isSame(bytes) ? undefined : Login.wrongAnswer(new TextDecoder().decode(bytes))
+        )
+        : Effect.map(
+          Login.readLine(connection),
+          (line) => Login.isExpected(line, answer) ? undefined : Login.wrongAnswer(line)
+        )
     )
+}
+
+/**
+ * Makes calls that count from `began`, their scheduled start, even if they start later. A wrong answer is whole, so it
+ * does not cost the connection.
+ */
+const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Run) => {
+  const exchange = exchangeOf(options, payloadOf(options))
   return (began: number) =>
     pool.use((connection) =>
       Effect.flatMap(nowMillis, (served) => {
@@ -61,6 +76,7 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
         return Effect.zipLeft(exchange(connection), Effect.map(nowMillis, (now) => run.uses.add(now - served)))
       })
     ).pipe(
+      Effect.flatMap((wrong) => wrong ?? Effect.void),
       Effect.matchEffect({
         onFailure: (error) => Effect.sync(() => tally(run.failed, error)),
         onSuccess: () =>
@@ -72,10 +88,11 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
     )
 }
 
+/** Each caller calls at least once, even if the time is over before its first turn. */
 const closedLoop = (call: (began: number) => Effect.Effect<void>, callers: number, until: number) => {
   const loop: Effect.Effect<void> = Effect.flatMap(
-    nowMillis,
-    (now) => now >= until ? Effect.void : Effect.zipRight(call(now), loop)
+    Effect.zipRight(Effect.flatMap(nowMillis, call), nowMillis),
+    (now) => now >= until ? Effect.void : loop
   )
   return Effect.forEach(Array.from({ length: callers }), () => loop, { concurrency: "unbounded", discard: true })
 }
@@ -85,36 +102,65 @@ const closedLoop = (call: (began: number) => Effect.Effect<void>, callers: numbe
  */
 const openLoop = (call: (began: number) => Effect.Effect<void>, rate: number, from: number, until: number) =>
   Effect.gen(function*() {
-    const fibers: Array<Fiber.RuntimeFiber<void>> = []
-    const all = Math.floor((until - from) / 1_000 * rate)
+    // The set forgets a call that has ended.
+    const calls = yield* FiberSet.make()
+    const all = Math.max(1, Math.floor((until - from) / 1_000 * rate))
     for (let begun = 0; begun < all;) {
       const now = yield* nowMillis
       const due = Math.min(all, Math.floor((now - from) / 1_000 * rate) + 1)
-      for (; begun < due; begun++) fibers.push(yield* Effect.fork(call(from + begun / rate * 1_000)))
+      for (; begun < due; begun++) yield* FiberSet.run(calls, call(from + begun / rate * 1_000))
       yield* Effect.sleep(Math.max(0, from + begun / rate * 1_000 - now))
     }
-    yield* Fiber.joinAll(fibers)
+    yield* FiberSet.awaitEmpty(calls)
   })
+
+/** The most calls that wait for a connection; more fail with `QueueFull`, so that memory has a bound. */
+const maxPending = 100_000
+/** The most bytes of payload on all connections at once. */
+const mostBytes = 1_000_000_000
+
+const check = (options: Options): Effect.Effect<void, Failure> =>
+  options.answer !== undefined && options.expect !== "lines"
+    ? usageError("--answer requires --expect lines")
+    : options.send === undefined && options.payload * options.connections > mostBytes
+    ? usageError(
+      `--payload times --connections must be at most ${count(mostBytes)}, but is ` +
+        count(options.payload * options.connections)
+    )
+    : Effect.void
 
 export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
   Effect.gen(function*() {
     const target = yield* Target.parse(options.target)
+    yield* check(options)
     const layer = Target.poolLayer(target, {
       name: target.text,
       maxConnections: options.connections,
-      maxPending: 1_000_000,
-      timeout: "10 seconds"
+      maxPending,
+      timeout: "10 seconds",
+      login: options.login
     })
-    yield* Effect.provide(measured(target, options), layer)
+    yield* Effect.provide(measured(target.text, options), layer)
   })
 
-const measured = (target: Target.Target, options: Options) =>
-  Effect.gen(function*() {
+/** A server that cannot be reached, or refuses the login, fails the run at once and not after ten seconds of calls. */
+const reach = (pool: ConnectionPool<Connection, ConnectError>) =>
+  Effect.mapError(
+    pool.use(() => Effect.void),
+    (error) =>
+      error._tag === "ConnectError" && error.cause instanceof Login.WrongAnswer
+        ? runFailed(`The handshake failed: ${error.cause.message}.`)
+        : unreachable(error.message)
+  )
+
+/** Runs the load on the pool in the context. */
+export const measured = (target: string, options: Options): Effect.Effect<void, Failure, Pool | Screen> =>
+  Effect.scoped(Effect.gen(function*() {
     const pool = yield* Pool
-    // An unreachable server fails at once, not after ten seconds of failing calls.
-    yield* Effect.mapError(pool.use(() => Effect.void), (error) => unreachable(error.message))
+    yield* reach(pool)
     const run: Run = { calls: new Samples(), waits: new Samples(), uses: new Samples(), failed: new Map(), answered: 0 }
     const call = caller(pool, options, run)
+    const since = yield* pool.stats
     const from = yield* nowMillis
     const until = from + Duration.toMillis(options.duration)
     const load = options.rate === undefined
@@ -123,8 +169,9 @@ const measured = (target: Target.Target, options: Options) =>
     yield* Effect.scoped(Effect.zipRight(Effect.forkScoped(progress(run, from, until)), load))
     const seconds = ((yield* nowMillis) - from) / 1_000
     const failed = [...run.failed.values()].reduce((a, b) => a + b, 0)
+    const stats = yield* pool.stats
     const result = {
-      target: target.text,
+      target,
       loop: options.rate === undefined ? "closed" : "open",
       seconds,
       answered: run.answered,
@@ -133,14 +180,16 @@ const measured = (target: Target.Target, options: Options) =>
       callMillis: run.calls.summary,
       waitMillis: run.waits.summary,
       useMillis: run.uses.summary,
-      stats: yield* pool.stats,
-      advice: yield* pool.advise
+      stats,
+      advice: PoolAdvice.advise({ stats, since })
     }
     const screen = yield* Screen
     if (options.json) yield* printJson(result)
     else yield* print(...report(screen, options, result, run.calls.sorted))
-    if (failed > 0) return yield* runFailed(`${count(failed)} calls failed.`)
-  })
+    if (failed > 0) {
+      return yield* runFailed(run.answered === 0 ? "All calls failed." : `${count(failed)} calls failed.`)
+    }
+  }))
 
 const progress = (run: Run, from: number, until: number) =>
   Effect.gen(function*() {
@@ -180,7 +229,7 @@ const report = (screen: Device, options: Options, result: Result, sorted: Readon
     ? `closed loop: ${options.concurrency} callers`
     : `open loop: ${figure(options.rate)} calls/s, each timed from its scheduled start`
   return [
-    paint(screen, `${result.target}: ${count(result.perSecond)} answers/s`, "bold"),
+    paint(`${result.target}: ${count(result.perSecond)} answers/s`, "bold"),
     ...wrap(`${how}, over at most ${options.connections} connections, for ${figure(result.seconds)} s`, columns),
     "",
     ...table(
@@ -202,7 +251,7 @@ const report = (screen: Device, options: Options, result: Result, sorted: Readon
     ...chart(screen, sorted),
     "",
     `${count(result.answered)} answers`,
-    ...Object.entries(result.failed).map(([kind, n]) => paint(screen, `${count(n)} failed with ${kind}`, "bad")),
+    ...Object.entries(result.failed).map(([kind, n]) => paint(`${count(n)} failed with ${kind}`, "bad")),
     ...result.advice.reasons.flatMap((reason) => wrap(reason, columns))
   ]
 }

@@ -3,75 +3,55 @@ import * as Args from "@effect/cli/Args"
 import * as Command from "@effect/cli/Command"
 import * as HelpDoc from "@effect/cli/HelpDoc"
 import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
-import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Bench from "./bench.js"
 import * as Demo from "./demo.js"
 import * as Doctor from "./doctor.js"
+import { type Failure, usageError } from "./failure.js"
 import { faults } from "./faultyServer.js"
+import { choice, duration, number, optionalDuration, optionalText, upToADay, whole, wholeNumber } from "./flags.js"
 import { protocols } from "./limits.js"
+import * as Login from "./login.js"
 import * as Top from "./top.js"
 
 const json = Options.withDescription(Options.boolean("json"), "Prints JSON, one document per line, instead of text.")
 
-/** Parses an option, or fails with its name, its value and the rule. */
-const parsed =
-  <A>(name: string, rule: string, parse: (text: string) => A | undefined) => (option: Options.Options<string>) =>
-    Options.mapEffect(option, (text) => {
-      const value = parse(text)
-      return value === undefined
-        ? Effect.fail(
-          ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${rule}, but is ${JSON.stringify(text)}`))
-        )
-        : Effect.succeed(value)
-    })
-
-const wholeNumber = (name: string, least: number, most: number) =>
-  parsed(
-    name,
-    `a whole number from ${least} to ${most}`,
-    (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined
-  )(Options.withPseudoName(Options.text(name), "n"))
-
-const choice = <const A extends string>(name: string, choices: ReadonlyArray<A>) =>
-  parsed(
-    name,
-    `one of ${choices.join(", ")}`,
-    (text) => choices.find((choice) => choice === text)
-  )(Options.withPseudoName(Options.text(name), choices.join(" | ")))
-
-const whole = (name: string, least: number, most: number, initial: number, about: string) =>
-  wholeNumber(name, least, most).pipe(
-    Options.withDefault(initial),
-    Options.withDescription(`${about} From ${least} to ${most}, default ${initial}.`)
+/** The options of a login, for `Login.make`. */
+const login = {
+  handshake: optionalText(
+    "handshake",
+    "text",
+    "Sends this text on each new connection, and reads a line for each line that it sends, at least one. \\r, \\n and " +
+      "\\t become the characters they stand for, and {password} the password of --password-env."
+  ),
+  handshakeAnswer: optionalText(
+    "handshake-answer",
+    "text",
+    "Requires that each answer to the handshake starts with this text. Default: it must not look like an error."
+  ),
+  passwordEnv: optionalText(
+    "password-env",
+    "name",
+    "Takes the password for --handshake from this environment variable."
   )
-
-/** Parses a duration in the format of Effect, such as `500 millis` or `10 seconds`, or as `500ms`, `10s`, `2m`. */
-const parseDuration = (text: string): Duration.Duration | undefined => {
-  const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text)
-  const units = { ms: "millis", s: "seconds", m: "minutes", h: "hours" } as const
-  const input = short === null ? text : `${short[1]} ${units[short[2] as keyof typeof units]}`
-  const decoded = Option.getOrUndefined(Duration.decodeUnknown(input))
-  return decoded !== undefined && Duration.isFinite(decoded) && Duration.toMillis(decoded) > 0 ? decoded : undefined
 }
 
-const optionalDuration = (name: string, about: string) =>
-  parsed(name, "a duration of more than 0, such as 500ms, 10s or 2m", parseDuration)(
-    Options.withPseudoName(Options.text(name), "duration")
-  ).pipe(Options.withDescription(about))
+const loginOf = (options: { readonly [K in keyof Login.Options]: Option.Option<string> }) =>
+  Login.make({
+    handshake: Option.getOrUndefined(options.handshake),
+    handshakeAnswer: Option.getOrUndefined(options.handshakeAnswer),
+    passwordEnv: Option.getOrUndefined(options.passwordEnv)
+  }, process.env)
 
-const duration = (name: string, initial: Duration.DurationInput, about: string) =>
-  Options.withDefault(
-    optionalDuration(name, `${about} For example 500ms, 10s or 2m; default ${Duration.format(initial)}.`),
-    Duration.decode(initial)
-  )
-
-const token = Effect.sync(() => {
+/** The token in the environment. What a header cannot carry is refused here, where the message cannot repeat it. */
+const token = Effect.suspend((): Effect.Effect<Redacted.Redacted<string> | undefined, Failure> => {
   const given = process.env["SOCKETPOOL_TOKEN"]
-  return given === undefined || given === "" ? undefined : Redacted.make(given)
+  if (given === undefined || given === "") return Effect.succeed(undefined)
+  return /^[\x21-\x7e]+$/.test(given)
+    ? Effect.succeed(Redacted.make(given))
+    : usageError("The token in SOCKETPOOL_TOKEN must consist of printable ASCII characters without spaces")
 })
 
 const demo = Command.make(
@@ -111,7 +91,7 @@ const top = Command.make(
       Args.text({ name: "url" }),
       "The address of a dashboard, for example http://localhost:8686."
     ),
-    interval: duration("interval", "1 second", "Sets how often the table is refreshed."),
+    interval: duration("interval", ["50ms", "1h"], "1 second", "Sets how often the table is refreshed."),
     once: Options.withDescription(Options.boolean("once"), "Prints the table once."),
     json
   },
@@ -139,15 +119,12 @@ const bench = Command.make(
       50,
       "Sets how many callers run at once. Each calls again when it has its answer."
     ),
-    rate: Options.text("rate").pipe(
-      Options.withPseudoName("n"),
-      parsed("rate", "a number of calls a second, more than 0", (text) => Number(text) > 0 ? Number(text) : undefined),
-      Options.optional,
-      Options.withDescription(
-        "Starts this many calls per second, whether earlier calls have ended or not. Replaces --concurrency."
-      )
-    ),
-    duration: duration("duration", "10 seconds", "Sets how long new calls start."),
+    rate: Options.optional(Options.withDescription(
+      number("rate", 0.01, 100_000, "calls per second"),
+      "Starts this many calls per second, whether earlier calls have ended or not. From 0.01 to 100000. Replaces " +
+        "--concurrency."
+    )),
+    duration: duration("duration", upToADay, "10 seconds", "Sets how long new calls start."),
     payload: whole("payload", 1, 10_000_000, 64, "Sets how many bytes each call sends."),
     send: Options.optional(Options.withDescription(
       Options.text("send"),
@@ -156,17 +133,31 @@ const bench = Command.make(
     expect: choice("expect", ["echo", "lines"] as const).pipe(
       Options.withDefault("echo" as const),
       Options.withDescription(
-        "Sets where an answer ends: echo after as many bytes as were sent, lines after one line. Default: echo."
+        "Sets what an answer is: echo the bytes that were sent, lines one line. Default: echo."
       )
     ),
+    answer: optionalText(
+      "answer",
+      "text",
+      "Counts an answer as an error unless it starts with this text. Requires --expect lines. Default: an answer must " +
+        "not look like an error of Redis, memcached, SMTP or HTTP."
+    ),
+    ...login,
     json
   },
   (options) =>
-    Bench.run({ ...options, rate: Option.getOrUndefined(options.rate), send: Option.getOrUndefined(options.send) })
+    Effect.flatMap(loginOf(options), (login) =>
+      Bench.run({
+        ...options,
+        rate: Option.getOrUndefined(options.rate),
+        send: Option.getOrUndefined(options.send),
+        answer: Option.getOrUndefined(options.answer),
+        login
+      }))
 ).pipe(Command.withDescription(
   "Calls a server through a pool, and reports the latency of whole calls, of waits for a connection, and of uses. " +
-    "The loop is closed; with --rate it is open, and each call is timed from its scheduled start. The exit code is 1 " +
-    "if a call failed."
+    "The loop is closed; with --rate it is open, and each call is timed from its scheduled start. A wrong answer is a " +
+    "failed call. The exit code is 1 if a call failed."
 ))
 
 const doctor = Command.make(
@@ -183,26 +174,40 @@ const doctor = Command.make(
     idleTimeout: Options.optional(
       optionalDuration(
         "idle-timeout",
+        ["1ms", "10000h"],
         "The idleTimeout of the pool, to compare with the time after which the server closes idle connections."
       )
     ),
     watchIdle: Options.optional(
-      optionalDuration("watch-idle", "Watches an idle connection for this long, to see whether the server closes it.")
+      optionalDuration(
+        "watch-idle",
+        upToADay,
+        "Watches an idle connection for this long, to see whether the server closes it."
+      )
     ),
     protocol: Options.optional(
       Options.withDescription(choice("protocol", protocols), "Asks the server for its limits in this protocol.")
     ),
     url: Options.optional(Options.withDescription(
       Options.text("url"),
-      "The address of a dashboard: adds the size advice for its running pools."
+      "The address of a dashboard: adds the size advice for its running pools, and fails if one refuses requests."
     )),
+    measure: duration(
+      "measure",
+      upToADay,
+      "10 seconds",
+      "Sets how long the load of the pools of --url is measured at least."
+    ),
+    ...login,
     json
   },
   (options) =>
-    Effect.flatMap(token, (token) =>
+    Effect.flatMap(Effect.all([token, loginOf(options)]), ([token, login]) =>
       Doctor.run({
         target: options.target,
         processes: options.processes,
+        measure: options.measure,
+        login,
         json: options.json,
         maxConnections: Option.getOrUndefined(options.maxConnections),
         idleTimeout: Option.getOrUndefined(options.idleTimeout),

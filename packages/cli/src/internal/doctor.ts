@@ -2,17 +2,21 @@
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as TcpConnection from "@socketpool/node/TcpConnection"
-import * as UnixConnection from "@socketpool/node/UnixConnection"
+import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as dns from "node:dns/promises"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import * as DashboardClient from "./dashboardClient.js"
+import * as DoctorPools from "./doctorPools.js"
 import { type Failure, runFailed } from "./failure.js"
+import { fail, type Finding, ok, warn } from "./finding.js"
 import { type Protocol, readLimits } from "./limits.js"
+import type { Login } from "./login.js"
 import { paint, print, printJson, Screen } from "./screen.js"
 import * as Target from "./target.js"
 import { duration, figure, wrap } from "./text.js"
@@ -23,28 +27,24 @@ export interface Options {
   readonly processes: number
   readonly idleTimeout: Duration.Duration | undefined
   readonly watchIdle: Duration.Duration | undefined
+  readonly login: Login | undefined
   readonly protocol: Protocol | undefined
   readonly url: string | undefined
+  /** The time between the two readings of a dashboard. */
+  readonly measure: Duration.Duration
   readonly token: Redacted.Redacted<string> | undefined
   readonly json: boolean
 }
 
-export interface Finding {
-  readonly level: "ok" | "warn" | "fail"
-  readonly about: string
-  readonly text: string
-}
-
-const ok = (about: string, text: string): Finding => ({ level: "ok", about, text })
-const warn = (about: string, text: string): Finding => ({ level: "warn", about, text })
-const fail = (about: string, text: string): Finding => ({ level: "fail", about, text })
-
 type Check = Effect.Effect<ReadonlyArray<Finding>>
 
-const open = (target: Target.Target): Effect.Effect<Connection, ConnectError, Scope.Scope> =>
-  target.kind === "unix"
-    ? UnixConnection.open({ path: target.path })
-    : TcpConnection.open({ host: target.host, port: target.port })
+/** Opens a connection without TLS: what is timed and heard is the server's side of TCP. */
+const openPlain = (target: Target.Target): Effect.Effect<Connection, ConnectError, Scope.Scope> =>
+  target.kind === "unix" ? Target.open(target) : TcpConnection.open({ host: target.host, port: target.port })
+
+/** Opens a connection as a pool does: with TLS and with the login. */
+const openReady = (target: Target.Target, { login }: Options) =>
+  Effect.tap(Target.open(target), login ?? (() => Effect.void))
 
 const timed = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<readonly [A, number], E, R> =>
   Effect.map(Effect.timed(effect), ([took, value]) => [value, Duration.toMillis(took)] as const)
@@ -68,7 +68,7 @@ const checkName = (target: Target.Target): Check => {
 const attempts = 5
 
 const checkConnect = (target: Target.Target): Check =>
-  Effect.replicateEffect(Effect.scoped(timed(open(target))), attempts).pipe(
+  Effect.replicateEffect(Effect.scoped(timed(openPlain(target))), attempts).pipe(
     Effect.match({
       onFailure: (error) => [fail("connect", error.message)],
       onSuccess: (opened) => {
@@ -89,7 +89,7 @@ const checkGreeting = (target: Target.Target): Check =>
   target.kind === "tls" ?
     Effect.succeed([]) :
     Effect.scoped(
-      Effect.flatMap(open(target), (connection) => Effect.timeoutOption(connection.recv(200), greetingTimeout))
+      Effect.flatMap(openPlain(target), (connection) => Effect.timeoutOption(connection.recv(200), greetingTimeout))
     ).pipe(
       Effect.map((heard) =>
         heard._tag === "None"
@@ -105,6 +105,24 @@ const checkGreeting = (target: Target.Target): Check =>
       Effect.catchAll(() => Effect.succeed([]))
     )
 
+/** The time that TLS and a login may take, as for a pool with default options. */
+const readyTimeout = Duration.seconds(5)
+
+const checkLogin = (target: Target.Target, options: Options): Check =>
+  options.login === undefined
+    ? Effect.succeed([])
+    : Effect.scoped(openReady(target, options)).pipe(
+      timed,
+      Effect.timeoutFail({
+        duration: readyTimeout,
+        onTimeout: () => ({ message: `no answer within ${Duration.format(readyTimeout)}` })
+      }),
+      Effect.match({
+        onFailure: (error) => [fail("handshake", `The handshake failed: ${error.message.replace(/\.$/, "")}.`)],
+        onSuccess: ([, took]) => [ok("handshake", `Connecting with the handshake took ${duration(took)}.`)]
+      })
+    )
+
 /** A certificate with fewer days left gets a warning. */
 const minDaysLeft = 30
 
@@ -117,7 +135,6 @@ const checkCertificate = (target: Target.Target): Check => {
       port,
       // An untrusted certificate is examined too.
       rejectUnauthorized: false,
-      timeout: 5_000,
       ...(net.isIP(host) === 0 ? { servername: host } : {})
     })
     const end = (findings: ReadonlyArray<Finding>) => {
@@ -125,7 +142,6 @@ const checkCertificate = (target: Target.Target): Check => {
       resume(Effect.succeed(findings))
     }
     socket.on("error", (error) => end([fail("TLS", `The TLS handshake failed: ${error.message}.`)]))
-    socket.on("timeout", () => end([fail("TLS", "The TLS handshake took longer than 5 seconds.")]))
     socket.on("secureConnect", () => {
       const { subject, valid_to: validTo } = socket.getPeerCertificate()
       const days = (Date.parse(validTo) - Date.now()) / 86_400_000
@@ -142,7 +158,14 @@ const checkCertificate = (target: Target.Target): Check => {
       end([ok("TLS", `The server uses ${socket.getProtocol()}.`), age, ...trust])
     })
     return Effect.sync(() => socket.destroy())
-  })
+  }).pipe(
+    // Of the whole handshake, however many bytes arrive meanwhile.
+    Effect.timeoutTo({
+      duration: readyTimeout,
+      onSuccess: identity,
+      onTimeout: () => [fail("TLS", `The TLS handshake took longer than ${Duration.format(readyTimeout)}.`)]
+    })
+  )
 }
 
 const idleFinding = (idle: Duration.Duration | undefined, closes: number): Finding =>
@@ -155,11 +178,15 @@ const idleFinding = (idle: Duration.Duration | undefined, closes: number): Findi
         ". Set idleTimeout to less, or a borrower may get a connection that the server is closing."
     )
 
-const checkIdle = (target: Target.Target, { idleTimeout, watchIdle }: Options): Check =>
-  watchIdle === undefined
+const checkIdle = (target: Target.Target, options: Options): Check => {
+  const { idleTimeout, watchIdle } = options
+  return watchIdle === undefined
     ? Effect.succeed([])
     : Effect.scoped(
-      Effect.flatMap(open(target), (connection) => timed(Effect.timeoutOption(connection.closed, watchIdle)))
+      Effect.flatMap(
+        openReady(target, options),
+        (connection) => timed(Effect.timeoutOption(connection.closed, watchIdle))
+      )
     ).pipe(
       Effect.match({
         onFailure: (error) => [fail("idle", error.message)],
@@ -170,13 +197,21 @@ const checkIdle = (target: Target.Target, { idleTimeout, watchIdle }: Options): 
         ]
       })
     )
+}
 
-const checkLimits = (target: Target.Target, { idleTimeout, maxConnections, processes, protocol }: Options): Check =>
-  protocol === undefined
+const checkLimits = (target: Target.Target, options: Options): Check => {
+  const { idleTimeout, maxConnections, processes, protocol } = options
+  return protocol === undefined
     ? Effect.succeed([])
-    : Effect.scoped(Effect.flatMap(open(target), (connection) => readLimits(protocol, connection))).pipe(
+    : Effect.scoped(Effect.flatMap(openReady(target, options), (connection) => readLimits(protocol, connection))).pipe(
       Effect.match({
-        onFailure: (error) => [warn("limit", `${protocol} did not report its limits: ${error.message}`)],
+        onFailure: (error) => [
+          warn(
+            "limit",
+            `${protocol} did not report its limits: ${error.message.replace(/\.+$/, "")}.` +
+              (options.login === undefined ? " If it wants a login, use --handshake." : "")
+          )
+        ],
         onSuccess: ({ idleMillis, most, now }) => {
           const wanted = maxConnections === undefined ? undefined : maxConnections * processes
           const found = `${protocol} allows ${most} connections and has ${now} now`
@@ -194,26 +229,14 @@ const checkLimits = (target: Target.Target, { idleTimeout, maxConnections, proce
         }
       })
     )
-
-const checkSize = ({ token, url }: Options): Effect.Effect<ReadonlyArray<Finding>, Failure> =>
-  url === undefined
-    ? Effect.succeed([])
-    : Effect.map(
-      Effect.flatMap(DashboardClient.parse(url), (url) => DashboardClient.snapshot(url, token)),
-      ({ pools }) =>
-        pools.map(({ advice, name, stats }) => {
-          const text = `${name}: ${advice.reasons.join(" ")}`
-          return advice.isFounded && advice.maxConnections > stats.maxConnections
-            ? warn("size", text)
-            : ok("size", text)
-        })
-    )
+}
 
 const tones = { ok: "good", warn: "warn", fail: "bad" } as const
 
 export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
   Effect.gen(function*() {
     const target = yield* Target.parse(options.target)
+    const url = options.url === undefined ? undefined : yield* DashboardClient.parse(options.url)
     const screen = yield* Screen
     const findings: Array<Finding> = []
     const report = (found: ReadonlyArray<Finding>) => {
@@ -224,11 +247,17 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
       return Effect.forEach(found, ({ about, level, text }) => {
         const [first, ...rest] = wrap(text, width)
         return print(
-          `${paint(screen, level.padEnd(4), tones[level])}  ${about.padEnd(indent - 8)}  ${first}`,
+          [paint(level.padEnd(4), tones[level]), `  ${about.padEnd(indent - 8)}  ${first}`],
           ...rest.map((line) => " ".repeat(indent) + line)
         )
       }, { discard: true })
     }
+    const read = url && Effect.zipWith(
+      DashboardClient.snapshot(url, options.token),
+      Clock.currentTimeMillis,
+      (snapshot, at) => ({ snapshot, at })
+    )
+    const first = read && (yield* read)
     yield* Effect.flatMap(checkName(target), report)
     if (
       findings.every(({ level }) => level !== "fail")
@@ -242,6 +271,7 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
         const check of [
           checkGreeting(target),
           checkCertificate(target),
+          checkLogin(target, options),
           checkLimits(target, options),
           checkIdle(target, options)
         ]
@@ -249,7 +279,9 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
         yield* Effect.flatMap(check, report)
       }
     }
-    yield* Effect.flatMap(checkSize(options), report)
+    if (read !== undefined && first !== undefined) {
+      yield* Effect.flatMap(DoctorPools.check(options.measure, read, first), report)
+    }
     const failed = findings.filter(({ level }) => level === "fail").length
     if (options.json) yield* printJson({ target: target.text, findings, ok: failed === 0 })
     if (failed > 0) return yield* runFailed(`${failed} ${failed === 1 ? "check" : "checks"} failed.`)

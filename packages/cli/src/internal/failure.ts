@@ -1,5 +1,6 @@
 /** The failures of a command, and the exit codes for them. */
 import * as Data from "effect/Data"
+import { visible } from "./text.js"
 
 /**
  * The exit codes of the process.
@@ -16,18 +17,25 @@ export class Failure extends Data.TaggedError("Failure")<{
   readonly message: string
 }> {}
 
-export const runFailed = (message: string): Failure => new Failure({ kind: "failed", message })
-export const usageError = (message: string): Failure => new Failure({ kind: "usage", message })
-export const unreachable = (message: string): Failure => new Failure({ kind: "unreachable", message })
+const failure = (kind: Failure["kind"]) => (message: string): Failure =>
+  new Failure({ kind, message: visible(message) })
+
+export const runFailed = failure("failed")
+export const usageError = failure("usage")
+export const unreachable = failure("unreachable")
 
 /** The key under which an error is counted: its tag, and its reason if it has one. */
-const kindOf = (error: object): string => {
+export const kindOf = (error: object): string => {
   const { _tag, reason } = error as { readonly _tag?: string; readonly reason?: string }
   return [_tag ?? "Error", reason].filter(Boolean).join(" ")
 }
 
+/** The most kinds that are told apart: each wrong answer can be a kind of its own. */
+const mostKinds = 20
+
 /** Counts one more error of its kind. */
 export const tally = (counts: Map<string, number>, error: object): void => {
   const kind = kindOf(error)
-  counts.set(kind, (counts.get(kind) ?? 0) + 1)
+  const counted = counts.has(kind) || counts.size < mostKinds ? kind : "other errors"
+  counts.set(counted, (counts.get(counted) ?? 0) + 1)
 }

@@ -23,6 +23,9 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 
 const line = (connection: Connection) => Effect.map(connection.recvUntil("\n", { maxBytes: 10_000 }), text)
 
+/** The most bytes of an answer that are read. */
+const mostBytes = 1_000_000
+
 const field = (answer: string, pattern: RegExp, problem: string): Effect.Effect<number, NoLimits> => {
   const found = pattern.exec(answer)?.[1]
   return found === undefined ? new NoLimits({ message: `${problem}.` }) : Effect.succeed(Number(found))
@@ -36,6 +39,7 @@ const redis = (connection: Connection) =>
         yield* connection.send(`INFO ${section}\r\n`)
         const head = yield* line(connection)
         const length = yield* field(head, /^\$(\d+)/, `it answers INFO ${section} with ${head.trim()}`)
+        if (length > mostBytes) return yield* new NoLimits({ message: `its answer has ${length} bytes.` })
         return text(yield* connection.recvExactly(length + 2))
       })
     const clients = yield* info("clients")
@@ -60,7 +64,7 @@ const memcached = (connection: Connection) =>
     const stats = (section: string) =>
       Effect.gen(function*() {
         yield* connection.send(`stats${section}\r\n`)
-        return text(yield* connection.recvUntil("END\r\n", { maxBytes: 100_000 }))
+        return text(yield* connection.recvUntil("END\r\n", { maxBytes: mostBytes }))
       })
     const settings = yield* stats(" settings")
     const seconds = Number(/STAT idle_timeout (\d+)/.exec(settings)?.[1] ?? 0)

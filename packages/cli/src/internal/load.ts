@@ -1,9 +1,11 @@
 /** Load for the demo: many fibers send requests again and again, and check that each answer belongs to its request. */
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionPool } from "@socketpool/core/Pool"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { tally } from "./failure.js"
+import { kindOf } from "./failure.js"
+import { LastMinute } from "./lastMinute.js"
 
 export interface LoadCounts {
   asked: number
@@ -11,9 +13,10 @@ export interface LoadCounts {
   /** Answers to another request. */
   wrong: number
   /** Failed requests by kind of error. */
-  readonly failed: Map<string, number>
+  readonly failed: Map<string, { readonly count: number; readonly lastAt: number }>
   /** Requests under way, each until the end of the pause after it. */
   inFlight: number
+  readonly lastMinute: LastMinute
 }
 
 const spans = ["GET /orders", "GET /orders/:id", "POST /orders", "GET /customers/:id", "POST /payments"]
@@ -25,19 +28,37 @@ export const start = (
   isOver: () => boolean
 ): Effect.Effect<{ readonly counts: LoadCounts; readonly done: Effect.Effect<void> }, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const counts: LoadCounts = { asked: 0, answered: 0, wrong: 0, failed: new Map(), inFlight: 0 }
+    const counts: LoadCounts = {
+      asked: 0,
+      answered: 0,
+      wrong: 0,
+      failed: new Map(),
+      inFlight: 0,
+      lastMinute: new LastMinute()
+    }
+    const { lastMinute } = counts
     const call = (fiber: number, turn: number) => {
       const request = `${fiber}:${turn}\n`
-      return pool.use((connection) =>
-        Effect.zipRight(connection.send(request), connection.recvUntil("\n", { maxBytes: 64 }))
-      ).pipe(
-        Effect.matchEffect({
-          onFailure: (error) => Effect.sync(() => tally(counts.failed, error)),
-          onSuccess: (answer) =>
-            Effect.sync(() => {
-              counts.answered++
-              if (`${new TextDecoder().decode(answer).trimEnd()}\n` !== request) counts.wrong++
-            })
+      return Clock.currentTimeMillis.pipe(
+        Effect.flatMap((asked) =>
+          pool.use((connection) =>
+            Clock.currentTimeMillis.pipe(
+              Effect.tap((served) => lastMinute.waited(served, served - asked)),
+              Effect.zipRight(connection.send(request)),
+              Effect.zipRight(connection.recvUntil("\n", { maxBytes: 64 }))
+            )
+          )
+        ),
+        Effect.either,
+        Effect.zipWith(Clock.currentTimeMillis, (answer, now) => {
+          if (answer._tag === "Left") {
+            const kind = kindOf(answer.left)
+            counts.failed.set(kind, { count: (counts.failed.get(kind)?.count ?? 0) + 1, lastAt: now })
+            return lastMinute.failed(now)
+          }
+          counts.answered++
+          lastMinute.answered(now)
+          if (`${new TextDecoder().decode(answer.right).trimEnd()}\n` !== request) counts.wrong++
         }),
         Effect.withSpan(spans[fiber % spans.length]!)
       )

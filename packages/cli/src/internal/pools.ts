@@ -1,25 +1,28 @@
 /** The table of pools, in the manner of `SHOW POOLS` in PgBouncer. */
+import * as PoolVerdict from "@socketpool/core/PoolVerdict"
 import type { PoolSnapshot, Snapshot } from "@socketpool/dashboard/Snapshot"
+import { paint, type Styled, type Tone } from "./screen.js"
 import { type Column, count, duration, figure, table } from "./text.js"
 
 const columns: ReadonlyArray<Column> = [
   { head: "POOL", align: "left" },
+  { head: "VERDICT", align: "left" },
   { head: "IN USE", align: "right" },
-  { head: "IDLE", align: "right" },
-  { head: "OPENING", align: "right", rank: 3 },
-  { head: "CLOSING", align: "right", rank: 8 },
+  { head: "IDLE", align: "right", rank: 3 },
+  { head: "OPENING", align: "right", rank: 4 },
+  { head: "CLOSING", align: "right", rank: 9 },
   { head: "PENDING", align: "right" },
   { head: "MAX", align: "right" },
-  { head: "LEASES/S", align: "right", rank: 1 },
-  { head: "FAILED/S", align: "right", rank: 2 },
-  { head: "OPENS/S", align: "right", rank: 7 },
-  { head: "WAIT P99", align: "right", rank: 4 },
-  { head: "USE P50", align: "right", rank: 6 },
-  { head: "LONGEST LEASE", align: "left", rank: 5 }
+  { head: "LEASES/S", align: "right", rank: 2 },
+  { head: "FAILED/S", align: "right", rank: 1 },
+  { head: "OPENS/S", align: "right", rank: 8 },
+  { head: "WAIT P99", align: "right", rank: 5 },
+  { head: "USE P50", align: "right", rank: 7 },
+  { head: "LONGEST LEASE", align: "left", rank: 6 }
 ]
 
 /** The sort orders of the table. */
-export const sortKeys = ["name", "inUse", "pending", "leases", "wait", "longest"] as const
+export const sortKeys = ["worst", "name", "inUse", "pending", "leases", "wait", "longest"] as const
 export type SortKey = typeof sortKeys[number]
 
 export interface Row {
@@ -27,27 +30,65 @@ export interface Row {
   readonly leasesPerSecond: number
   readonly failedPerSecond: number
   readonly opensPerSecond: number
+  readonly verdict: PoolVerdict.PoolVerdict
 }
 
 const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
 
-/** Computes rates since an earlier snapshot, or without one since the pool was made. */
-export const rowsOf = (now: Snapshot, before?: Snapshot): ReadonlyArray<Row> =>
-  now.pools.map((snapshot) => {
+/** Readings of the pools, oldest first. */
+export type Readings = readonly [Snapshot, ...ReadonlyArray<Snapshot>]
+
+/** The time that a verdict is about, in milliseconds. */
+const recent = 10_000
+
+/** Adds a reading, and forgets those that no row needs any more. The last one is needed for the rates. */
+export const withReading = (readings: Readings, next: Snapshot): Readings => {
+  const isNeeded = ({ at }: Snapshot, i: number) => i === readings.length - 1 || at <= next.at && next.at - at <= recent
+  return [...readings.filter(isNeeded), next] as unknown as Readings
+}
+
+/**
+ * Computes rates since the last reading but one, and verdicts since the first; without those, since the pool was made.
+ */
+export const rowsOf = (readings: Readings): ReadonlyArray<Row> =>
+  readings.at(-1)!.pools.map((snapshot) => {
     const { stats } = snapshot
-    const then = before?.pools.find(({ id }) => id === snapshot.id)?.stats
-    const seconds = (stats.ageMillis - (then?.ageMillis ?? 0)) / 1_000
+    // A process that was restarted numbers its pools anew.
+    const statsIn = (reading: Snapshot | undefined) =>
+      reading?.pools.find(({ id, name, stats: then }) =>
+        id === snapshot.id && name === snapshot.name && then.ageMillis <= stats.ageMillis
+      )?.stats
+    const before = statsIn(readings.at(-2))
+    const seconds = (stats.ageMillis - (before?.ageMillis ?? 0)) / 1_000
     const rate = (now: number, before = 0) => seconds > 0 ? (now - before) / seconds : 0
+    const first = readings.slice(0, -1).map(statsIn).find((stats) => stats !== undefined)
+    const since = (count: (of: typeof stats) => number) => count(stats) - (first === undefined ? 0 : count(first))
+    const periodMillis = since(({ ageMillis }) => ageMillis)
+    const acquired = since((stats) => stats.acquired)
     return {
       snapshot,
-      leasesPerSecond: rate(stats.acquired, then?.acquired),
-      failedPerSecond: rate(total(stats.failed), then && total(then.failed)),
-      opensPerSecond: rate(stats.opened, then?.opened)
+      leasesPerSecond: rate(stats.acquired, before?.acquired),
+      failedPerSecond: rate(total(stats.failed), before && total(before.failed)),
+      opensPerSecond: rate(stats.opened, before?.opened),
+      verdict: PoolVerdict.judge({
+        connections: stats.idle + stats.inUse,
+        // A lower bound: nobody was served in this time.
+        oldestWaitMillis: stats.pending === 0 ? 0 : acquired === 0 ? Math.max(1, periodMillis) : 1,
+        periodMillis,
+        acquired,
+        refused: since(({ failed }) => total(failed) - failed.PoolClosed),
+        opensFail: since(({ openFailed }) => openFailed) > 0 && since(({ opened }) => opened) === 0,
+        suspectsLeak: snapshot.leases.some(({ suspected }) => suspected)
+      })
     }
   })
 
-const value = ({ leasesPerSecond, snapshot: { leases, stats } }: Row, sortKey: SortKey): number => {
+const severity = { good: 0, warn: 1, bad: 2 } as const
+
+const value = ({ leasesPerSecond, snapshot: { leases, stats }, verdict }: Row, sortKey: SortKey): number => {
   switch (sortKey) {
+    case "worst":
+      return severity[verdict.tone]
     case "name":
       return 0
     case "inUse":
@@ -70,16 +111,25 @@ const longest = ({ leases }: PoolSnapshot): string => {
   return `${duration(heldMillis)} ${span ?? fiber}${first.suspected ? " (leak?)" : ""}`
 }
 
-export const poolTable = (rows: ReadonlyArray<Row>, sortKey: SortKey, width?: number): ReadonlyArray<string> => {
+const tones: Readonly<Record<PoolVerdict.PoolVerdict["tone"], Tone>> = { good: "plain", warn: "warn", bad: "bad" }
+
+export const poolTable = (
+  rows: ReadonlyArray<Row>,
+  sortKey: SortKey,
+  width?: number
+): { readonly head: string; readonly rows: ReadonlyArray<Styled> } => {
   const sorted = [...rows].sort((a, b) =>
-    value(b, sortKey) - value(a, sortKey) || a.snapshot.name.localeCompare(b.snapshot.name)
+    value(b, sortKey) - value(a, sortKey) ||
+    (sortKey === "worst" ? b.failedPerSecond - a.failedPerSecond || value(b, "pending") - value(a, "pending") : 0) ||
+    a.snapshot.name.localeCompare(b.snapshot.name)
   )
-  return table(
+  const [head, ...lines] = table(
     columns,
-    sorted.map(({ failedPerSecond, leasesPerSecond, opensPerSecond, snapshot }) => {
+    sorted.map(({ failedPerSecond, leasesPerSecond, opensPerSecond, snapshot, verdict }) => {
       const { stats } = snapshot
       return [
         snapshot.name,
+        verdict.word,
         count(stats.inUse),
         count(stats.idle),
         count(stats.opening),
@@ -96,4 +146,5 @@ export const poolTable = (rows: ReadonlyArray<Row>, sortKey: SortKey, width?: nu
     }),
     width
   )
+  return { head: head!, rows: lines.map((line, i) => paint(line, tones[sorted[i]!.verdict.tone])) }
 }

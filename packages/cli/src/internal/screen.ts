@@ -5,6 +5,7 @@ import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ReadStream, WriteStream } from "node:tty"
+import { visible } from "./text.js"
 
 export interface Device {
   /** True if lines can be rewritten in place. */
@@ -14,6 +15,7 @@ export interface Device {
   readonly hasBlocks: boolean
   readonly columns: () => number
   readonly rows: () => number
+  /** Writes a text as it is; only this module calls it, with what `render` has made. */
   readonly write: (text: string) => Effect.Effect<void>
   /** Listens for key presses until the scope closes, one string each; without a terminal there are none. */
   readonly keys: Effect.Effect<Stream.Stream<string>, never, Scope.Scope>
@@ -25,9 +27,24 @@ export type Tone = "plain" | "bold" | "dim" | "good" | "warn" | "bad" | "inverse
 
 const codes = { bold: 1, dim: 2, good: 32, warn: 33, bad: 31, inverse: 7 } as const
 
-/** Colours a text if the device has colours. */
-export const paint = (device: Device, text: string, tone: Tone): string =>
-  device.hasColors && tone !== "plain" && text !== "" ? `\x1b[${codes[tone]}m${text}\x1b[0m` : text
+/** A text and its tone. */
+export interface Styled {
+  readonly text: string
+  readonly tone: Tone
+}
+
+/** A line of a screen. It holds no control characters of ours, so those of foreign text can all be made visible. */
+export type Line = string | Styled | ReadonlyArray<string | Styled>
+
+export const paint = (text: string, tone: Tone): Styled => ({ text, tone })
+
+/** Makes the text that is written for a line: the only place where control characters are added. */
+const render = ({ hasColors }: Device, line: Line): string =>
+  (Array.isArray(line) ? line as ReadonlyArray<string | Styled> : [line as string | Styled]).map((piece) => {
+    const { text, tone } = typeof piece === "string" ? paint(piece, "plain") : piece
+    const shown = visible(text)
+    return hasColors && tone !== "plain" && shown !== "" ? `\x1b[${codes[tone]}m${shown}\x1b[0m` : shown
+  }).join("")
 
 /** Draws a bar, a fraction of it filled. */
 export const bar = ({ hasBlocks }: Device, part: number, width: number): string => {
@@ -35,37 +52,50 @@ export const bar = ({ hasBlocks }: Device, part: number, width: number): string 
   return (hasBlocks ? "█" : "#").repeat(full) + (hasBlocks ? "░" : ".").repeat(width - full)
 }
 
+/** Draws a row of numbers, each as one character whose height is its part of the greatest. */
+export const sparkline = ({ hasBlocks }: Device, values: ReadonlyArray<number>): string => {
+  const heights = hasBlocks ? "▁▂▃▄▅▆▇█" : "_.:-=+*#"
+  const most = Math.max(1, ...values)
+  return values.map((value) => heights[Math.min(7, Math.ceil(value / most * 7))]).join("")
+}
+
 /** Prints lines. */
-export const print = (...lines: ReadonlyArray<string>): Effect.Effect<void, never, Screen> =>
-  Effect.flatMap(Screen, ({ write }) => write(`${lines.join("\n")}\n`))
+export const print = (...lines: ReadonlyArray<Line>): Effect.Effect<void, never, Screen> =>
+  Effect.flatMap(
+    Screen,
+    (device) => device.write(`${lines.map((line) => render(device, line)).join("\n")}\n`)
+  )
 
 /** Prints a JSON document as one line. */
 export const printJson = (document: unknown): Effect.Effect<void, never, Screen> => print(JSON.stringify(document))
 
-const enter = "\x1b[?1049h\x1b[?25l"
-const leave = "\x1b[?25h\x1b[?1049l"
+// The alternate screen, no cursor, and lines that are cut at the edge instead of going on below.
+const enter = "\x1b[?1049h\x1b[?25l\x1b[?7l"
+const leave = "\x1b[?7h\x1b[?25h\x1b[?1049l"
 
 /** Draws on the alternate screen, each time over the last picture. When the scope closes, the screen before is back. */
 export const fullScreen: Effect.Effect<
-  (lines: ReadonlyArray<string>) => Effect.Effect<void>,
+  (lines: ReadonlyArray<Line>) => Effect.Effect<void>,
   never,
   Screen | Scope.Scope
-> = Effect.flatMap(Screen, ({ rows, write }) =>
+> = Effect.flatMap(Screen, (device) =>
   Effect.as(
-    Effect.acquireRelease(write(enter), () => write(leave)),
-    (lines: ReadonlyArray<string>) =>
-      write(`\x1b[H${lines.slice(0, rows()).map((line) => `${line}\x1b[K`).join("\r\n")}\x1b[J`)
+    Effect.acquireRelease(device.write(enter), () => device.write(leave)),
+    (lines: ReadonlyArray<Line>) =>
+      device.write(
+        `\x1b[H${lines.slice(0, device.rows()).map((line) => `${render(device, line)}\x1b[K`).join("\r\n")}\x1b[J`
+      )
   ))
 
 /** Draws one line over itself, for example a progress bar, until the scope closes. */
-export const statusLine: Effect.Effect<(line: string) => Effect.Effect<void>, never, Screen | Scope.Scope> = Effect
+export const statusLine: Effect.Effect<(line: Line) => Effect.Effect<void>, never, Screen | Scope.Scope> = Effect
   .flatMap(
     Screen,
-    ({ isTerminal, write }) =>
-      isTerminal
+    (device) =>
+      device.isTerminal
         ? Effect.as(
-          Effect.addFinalizer(() => write("\r\x1b[K")),
-          (line: string) => write(`\r${line}\x1b[K`)
+          Effect.addFinalizer(() => device.write("\r\x1b[K")),
+          (line: Line) => device.write(`\r${render(device, line)}\x1b[K`)
         )
         : Effect.succeed(() => Effect.void)
   )

@@ -1,4 +1,21 @@
-/** Numbers, durations and tables as text. */
+/** Text for a terminal: foreign text made visible, numbers, durations and tables. */
+
+/**
+ * Control characters, invisible ones such as those that turn the direction of text, line separators, and halves of
+ * surrogate pairs. The joiners of Persian words and of emoji are harmless and stay.
+ */
+const unsafe = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+const escapes: Readonly<Record<string, string>> = { "\n": "\\n", "\r": "\\r", "\t": "\\t" }
+
+/**
+ * Shows each character that could steer a terminal, or hide text in it, as an escape of JSON. So an escaped JSON
+ * document is still the same document.
+ */
+export const visible = (text: string): string =>
+  text.replace(unsafe, (char) =>
+    escapes[char] ??
+      char.split("").map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`).join(""))
 
 export const count = (n: number): string => Math.round(n).toLocaleString("en")
 
@@ -18,11 +35,11 @@ export const duration = (millis: number): string =>
     ? `${Math.floor(millis / 60_000)} min ${Math.floor(millis / 1_000) % 60} s`
     : `${Math.floor(millis / 3_600_000)} h ${Math.floor(millis / 60_000) % 60} min`
 
-/** Breaks a text into lines between words; the lines after the first are indented. */
+/** Makes a text visible and breaks it into lines between words; the lines after the first are indented. */
 export const wrap = (text: string, width: number, indent = 0): ReadonlyArray<string> => {
   const lines: Array<string> = []
   let line = ""
-  for (const word of text.split(" ")) {
+  for (const word of visible(text).split(" ")) {
     const room = lines.length === 0 ? width : width - indent
     if (line !== "" && line.length + 1 + word.length > room) {
       lines.push(line)
@@ -45,17 +62,22 @@ export interface Column {
 const gap = "  "
 
 const cut = (text: string, width: number): string =>
-  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1))}~`
+  text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, "")}~`
 
-/** Formats a table. If it is wider than `width`, columns with a rank are left out and then the first column is cut. */
+/**
+ * Formats a table of visible text. If it is wider than `width`, the first column is cut to a third of it, columns with
+ * a rank are left out, and then the first column is cut again.
+ */
 export const table = (
   columns: ReadonlyArray<Column>,
-  rows: ReadonlyArray<ReadonlyArray<string>>,
+  cells: ReadonlyArray<ReadonlyArray<string>>,
   width = Infinity
 ): ReadonlyArray<string> => {
+  const rows = cells.map((row) => row.map(visible))
   const widths = columns.map(({ head }, i) => Math.max(head.length, ...rows.map((row) => row[i]!.length)))
   const shown = columns.map((_, i) => i)
   const total = () => shown.reduce((sum, i) => sum + widths[i]!, 0) + gap.length * (shown.length - 1)
+  if (total() > width) widths[0] = Math.min(widths[0]!, Math.max(16, Math.floor(width / 3)))
   while (total() > width) {
     const worst = shown.reduce((a, b) => (columns[b]!.rank ?? 0) >= (columns[a]!.rank ?? 0) ? b : a)
     if ((columns[worst]!.rank ?? 0) === 0) break

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as DashboardClient from "./dashboardClient.js"
 import type { Failure } from "./failure.js"
-import { poolTable, rowsOf, type SortKey, sortKeys } from "./pools.js"
+import { poolTable, type Readings, rowsOf, type SortKey, sortKeys, withReading } from "./pools.js"
 import { fullScreen, paint, print, printJson, Screen } from "./screen.js"
 
 export interface Options {
@@ -37,7 +37,11 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
         )
     }
     if (once || !screen.isTerminal) {
-      return yield* print(...poolTable(rowsOf(first), "name", screen.isTerminal ? screen.columns() : undefined))
+      // Rates and verdicts need two readings.
+      yield* Effect.sleep(interval)
+      const rows = rowsOf([first, yield* fetchSnapshot])
+      const table = poolTable(rows, "worst", screen.isTerminal ? screen.columns() : undefined)
+      return yield* print(table.head, ...table.rows)
     }
     yield* Effect.scoped(live(url, fetchSnapshot, first, interval))
   })
@@ -51,23 +55,27 @@ const live = (
   Effect.gen(function*() {
     const screen = yield* Screen
     const draw = yield* fullScreen
-    const sortKey = yield* Ref.make<SortKey>("name")
-    const state = yield* Ref.make({ now: first, before: undefined as Snapshot | undefined, problem: "" })
+    const sortKey = yield* Ref.make<SortKey>("worst")
+    const state = yield* Ref.make({ readings: [first] as Readings, problem: "" })
     const show = Effect.gen(function*() {
-      const { before, now, problem } = yield* Ref.get(state)
+      const { problem, readings } = yield* Ref.get(state)
       const by = yield* Ref.get(sortKey)
-      const [head, ...rows] = poolTable(rowsOf(now, before), by, screen.columns())
+      const rows = rowsOf(readings)
+      const table = poolTable(rows, by, screen.columns())
+      const healthy = rows.filter(({ verdict }) => verdict.tone === "good").length
       yield* draw([
-        paint(screen, `socketpool top  ${url.href}  ${new Date(now.at).toTimeString().slice(0, 8)}`, "bold"),
-        problem === "" ? `sorted by ${by}   s: next sort order   q: quit` : paint(screen, problem, "bad"),
+        paint(`socketpool top  ${url.href}  ${new Date(readings.at(-1)!.at).toTimeString().slice(0, 8)}`, "bold"),
+        problem === ""
+          ? `${healthy} of ${rows.length} healthy   sorted by ${by}   s: next sort order   q: quit`
+          : paint(problem, "bad"),
         "",
-        paint(screen, head!.padEnd(screen.columns()), "inverse"),
-        ...(rows.length === 0 ? ["no running pools"] : rows)
+        paint(table.head.padEnd(screen.columns()), "inverse"),
+        ...(rows.length === 0 ? ["no running pools"] : table.rows)
       ])
     })
     const refresh = Effect.matchEffect(fetchSnapshot, {
       onFailure: ({ message }) => Ref.update(state, (last) => ({ ...last, problem: message })),
-      onSuccess: (now) => Ref.update(state, (last) => ({ now, before: last.now, problem: "" }))
+      onSuccess: (next) => Ref.update(state, ({ readings }) => ({ readings: withReading(readings, next), problem: "" }))
     })
     yield* show
     yield* Effect.forkScoped(

@@ -1,0 +1,89 @@
+/** The demo in a terminal, where keys switch the server. */
+import * as Clock from "effect/Clock"
+import * as Effect from "effect/Effect"
+import * as Schedule from "effect/Schedule"
+import * as Stream from "effect/Stream"
+import type { Running } from "./demo.js"
+import { faultDescriptions, faults } from "./faultyServer.js"
+import { bar, fullScreen, type Line, paint, Screen, sparkline } from "./screen.js"
+import { count, duration } from "./text.js"
+
+/** The most kinds of errors on the screen. */
+const mostKinds = 4
+
+/** Runs until `q` is pressed. */
+export const interactive = (running: Running): Effect.Effect<void, never, Screen> =>
+  Effect.scoped(Effect.gen(function*() {
+    const { server } = running
+    const screen = yield* Screen
+    const draw = yield* fullScreen
+    let message = ""
+    const show = Effect.flatMap(picture(running), (lines) => draw([...lines, ...(message === "" ? [] : [message])]))
+    const keys = yield* screen.keys
+    const move = (by: number) =>
+      server.setFault(faults[(faults.indexOf(server.fault()) + by + faults.length) % faults.length]!)
+    const press = (key: string): Effect.Effect<void> =>
+      /^[1-5]$/.test(key)
+        ? server.setFault(faults[Number(key) - 1]!)
+        : key === "\x1b[C"
+        ? move(1)
+        : key === "\x1b[D"
+        ? move(-1)
+        : key === "k"
+        ? Effect.map(server.kill, (lost) => void (message = `  ${lost} connections killed`))
+        : Effect.void
+    yield* Effect.forkScoped(Effect.repeat(show, Schedule.spaced("200 millis")))
+    yield* Stream.runForEach(
+      Stream.takeUntil(keys, (key) => key === "q" || key === "\x03"),
+      (key) => Effect.zipRight(press(key), show)
+    )
+  }))
+
+const picture = ({ counts, pool, server, url }: Running): Effect.Effect<ReadonlyArray<Line>, never, Screen> =>
+  Effect.gen(function*() {
+    const screen = yield* Screen
+    const now = yield* Clock.currentTimeMillis
+    const stats = yield* pool.stats
+    const [oldest] = yield* pool.leases
+    const { lastMinute } = counts
+    const { answered, failed } = lastMinute.lastSecond(now)
+    const width = Math.min(40, screen.columns() - 32)
+    const fault = server.fault()
+    const row = (name: string, n: number) =>
+      `  ${name.padEnd(10)}${String(n).padStart(5)}  ${bar(screen, n / stats.maxConnections, width)}`
+    const history = lastMinute.answers(now).slice(-Math.max(10, screen.columns() - 26))
+    const latest = [...counts.failed].sort(([, a], [, b]) => b.lastAt - a.lastAt).slice(0, mostKinds)
+    return [
+      [paint("socketpool demo", "bold"), url === undefined ? "" : `   live page: ${url}`],
+      "",
+      `  The server ${faultDescriptions[fault]}.`,
+      [
+        "  ",
+        ...faults.flatMap((name, i) => [paint(` ${i + 1} ${name} `, name === fault ? "inverse" : "plain"), " "])
+      ],
+      "",
+      row("in use", stats.inUse),
+      row("idle", stats.idle),
+      row("opening", stats.opening),
+      row("pending", stats.pending),
+      `  ${"maximum".padEnd(10)}${String(stats.maxConnections).padStart(5)}`,
+      "",
+      `  ${count(answered)} answers/s, ${count(failed)} failures/s`,
+      `  answers, last minute  ${sparkline(screen, history)}`,
+      `  waits, last minute: ${duration(lastMinute.wait(now, 0.5))} (p50), ${
+        duration(lastMinute.wait(now, 0.99))
+      } (p99)`,
+      `  longest lease: ${
+        oldest === undefined ? "none" : `${duration(oldest.holder.heldMillis)} ${oldest.holder.span ?? ""}`
+      }`,
+      ["  answers to the wrong request: ", paint(String(counts.wrong), counts.wrong === 0 ? "good" : "bad")],
+      "",
+      // In a steady order, so that rows do not jump while they count.
+      ...latest.sort(([a], [b]) => a < b ? -1 : 1).map(([kind, { count: n, lastAt }]) =>
+        paint(`  ${count(n)} x ${kind}, ${now - lastAt < 1_000 ? "now" : `${duration(now - lastAt)} ago`}`, "dim")
+      ),
+      ...Array.from({ length: mostKinds - latest.length }, () => ""),
+      "",
+      "  1-5 or arrows: switch the server   k: kill all connections   q: quit"
+    ]
+  })
