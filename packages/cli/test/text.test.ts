@@ -69,21 +69,6 @@ describe("the last minute", () => {
     assert.deepInclude(minute.lastSecond(60_200), { answered: 0, failed: 2 })
   })
 
-  it("has percentiles of waits that are at most 5 % too high", () => {
-    const minute = new LastMinute()
-    assert.strictEqual(minute.wait(0, 0.99), 0)
-    // An outage long ago does not count.
-    minute.waited(0, 60_000)
-    for (let i = 1; i <= 100; i++) minute.waited(70_000 + i, i)
-    for (const [fraction, exact] of [[0.5, 50], [0.99, 99], [1, 100]] as const) {
-      const found = minute.wait(71_000, fraction)
-      assert.isTrue(found >= exact && found <= exact * 1.05, `${fraction}: ${found}`)
-    }
-    const instant = new LastMinute()
-    instant.waited(0, 0)
-    assert.strictEqual(instant.wait(0, 0.99), 0)
-  })
-
   it("is drawn as a line that shows a recovery", () => {
     const draw = (device: Parameters<typeof recorded>[0]) =>
       Effect.runSync(Effect.provide(

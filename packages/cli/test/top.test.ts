@@ -35,6 +35,7 @@ const snapshot = Effect.gen(function*() {
     inUse: 8,
     opening: 0,
     pending: 12,
+    oldestWaitMillis: 1_500,
     acquired: 12_345,
     opened: 9,
     failed: { ...failed, Timeout: 5 },
@@ -82,9 +83,9 @@ describe("the table of pools", () => {
   it.effect("shows the statistics", () =>
     Effect.gen(function*() {
       assert.deepStrictEqual(lines(poolTable(rowsOf([yield* snapshot]), "name")), [
-        "POOL    VERDICT   IN USE  IDLE  OPENING  CLOSING  PENDING  MAX  LEASES/S  FAILED/S  OPENS/S  WAIT P99  USE P50  LONGEST LEASE",
-        "cache   healthy        1     3        0        0        0    8        70         0        4      0 ms     0 ms  12 ms #5",
-        "orders  refusing       8     0        0        0       12    8     1,235       0.5      0.9    250 ms   4.5 ms  1 min 5 s GET /orders (leak?)"
+        "POOL    VERDICT   IN USE  IDLE  OPENING  CLOSING  PENDING  OLDEST WAIT  MAX  LEASES/S  FAILED/S  OPENS/S  WAIT P99  USE P50  LONGEST LEASE",
+        "cache   healthy        1     3        0        0        0         0 ms    8        70         0        4      0 ms     0 ms  12 ms #5",
+        "orders  refusing       8     0        0        0       12        1.5 s    8     1,235       0.5      0.9    250 ms   4.5 ms  1 min 5 s GET /orders (leak?)"
       ])
     }))
 
@@ -106,7 +107,7 @@ describe("the table of pools", () => {
       const names = (order: Parameters<typeof poolTable>[1]) =>
         lines(poolTable(rows, order)).slice(1).map((line) => line.split(" ")[0])
       assert.deepStrictEqual(names("name"), ["cache", "orders"])
-      for (const order of ["worst", "inUse", "pending", "leases", "wait", "longest"] as const) {
+      for (const order of ["worst", "inUse", "pending", "oldest", "leases", "wait", "longest"] as const) {
         assert.deepStrictEqual(names(order), ["orders", "cache"], order)
       }
       for (const width of [60, 50, 40]) {
@@ -130,7 +131,7 @@ describe("the verdicts of the table", () => {
     at,
     pools: [
       pool(base, 1, "a", { ageMillis: at, acquired: at }),
-      pool(base, 2, "b", { ageMillis: at, acquired: at, pending: 1 }),
+      pool(base, 2, "b", { ageMillis: at, acquired: at, oldestWaitMillis: 100 }),
       pool(base, 3, "z", { ageMillis: at, acquired: 100, ...sick })
     ]
   })

@@ -54,7 +54,7 @@ const mayWait = 5_000
 const mayBeStuck = 2_000
 
 /**
- * Judges a pool. `socketpool top` shows this verdict.
+ * Judges a pool. The dashboard's page and `socketpool top` show this verdict.
  *
  * @example
  * ```ts
@@ -64,7 +64,7 @@ const mayBeStuck = 2_000
  * const isFailing = (then: PoolStats, now: PoolStats) =>
  *   PoolVerdict.judge({
  *     connections: now.idle + now.inUse,
- *     oldestWaitMillis: 0,
+ *     oldestWaitMillis: now.oldestWaitMillis,
  *     periodMillis: now.ageMillis - then.ageMillis,
  *     acquired: now.acquired - then.acquired,
  *     refused: now.exhausted - then.exhausted,

@@ -1,4 +1,6 @@
 /** The demo in a terminal, where keys switch the server. */
+import type { TimeSummary } from "@socketpool/core/PoolStats"
+import { type PoolTimes, summaryBetween } from "@socketpool/core/PoolTimes"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
@@ -18,7 +20,11 @@ export const interactive = (running: Running): Effect.Effect<void, never, Screen
     const screen = yield* Screen
     const draw = yield* fullScreen
     let message = ""
-    const show = Effect.flatMap(picture(running), (lines) => draw([...lines, ...(message === "" ? [] : [message])]))
+    const waits = recentWaits(running.pool)
+    const show = Effect.flatMap(
+      picture(running, waits),
+      (lines) => draw([...lines, ...(message === "" ? [] : [message])])
+    )
     const keys = yield* screen.keys
     const move = (by: number) =>
       server.setFault(faults[(faults.indexOf(server.fault()) + by + faults.length) % faults.length]!)
@@ -39,13 +45,27 @@ export const interactive = (running: Running): Effect.Effect<void, never, Screen
     )
   }))
 
-const picture = ({ counts, pool, server, url }: Running): Effect.Effect<ReadonlyArray<Line>, never, Screen> =>
+/** Summarizes the waits of the last minute at each call, from readings a second apart. */
+const recentWaits = (pool: Running["pool"]): Effect.Effect<TimeSummary> => {
+  const readings: Array<{ readonly at: number; readonly waits: PoolTimes["waitTime"] }> = []
+  return Effect.zipWith(pool.times, Clock.currentTimeMillis, ({ waitTime }, at) => {
+    if (at - (readings.at(-1)?.at ?? 0) >= 1_000) readings.push({ at, waits: waitTime })
+    while (readings.length > 1 && readings[1]!.at <= at - 60_000) readings.shift()
+    return summaryBetween(readings[0]!.waits, waitTime)
+  })
+}
+
+const picture = (
+  { counts, pool, server, url }: Running,
+  waits: Effect.Effect<TimeSummary>
+): Effect.Effect<ReadonlyArray<Line>, never, Screen> =>
   Effect.gen(function*() {
     const screen = yield* Screen
     const now = yield* Clock.currentTimeMillis
     const stats = yield* pool.stats
     const [oldest] = yield* pool.leases
     const { lastMinute } = counts
+    const { p50Millis, p99Millis } = yield* waits
     const { answered, failed } = lastMinute.lastSecond(now)
     const width = Math.min(40, screen.columns() - 32)
     const fault = server.fault()
@@ -70,9 +90,7 @@ const picture = ({ counts, pool, server, url }: Running): Effect.Effect<Readonly
       "",
       `  ${count(answered)} answers/s, ${count(failed)} failures/s`,
       `  answers, last minute  ${sparkline(screen, history)}`,
-      `  waits, last minute: ${duration(lastMinute.wait(now, 0.5))} (p50), ${
-        duration(lastMinute.wait(now, 0.99))
-      } (p99)`,
+      `  waits, last minute: ${duration(p50Millis)} (p50), ${duration(p99Millis)} (p99)`,
       `  longest lease: ${
         oldest === undefined ? "none" : `${duration(oldest.holder.heldMillis)} ${oldest.holder.span ?? ""}`
       }`,

@@ -39,16 +39,9 @@ export const start = (
     const { lastMinute } = counts
     const call = (fiber: number, turn: number) => {
       const request = `${fiber}:${turn}\n`
-      return Clock.currentTimeMillis.pipe(
-        Effect.flatMap((asked) =>
-          pool.use((connection) =>
-            Clock.currentTimeMillis.pipe(
-              Effect.tap((served) => lastMinute.waited(served, served - asked)),
-              Effect.zipRight(connection.send(request)),
-              Effect.zipRight(connection.recvUntil("\n", { maxBytes: 64 }))
-            )
-          )
-        ),
+      return pool.use((connection) =>
+        Effect.zipRight(connection.send(request), connection.recvUntil("\n", { maxBytes: 64 }))
+      ).pipe(
         Effect.either,
         Effect.zipWith(Clock.currentTimeMillis, (answer, now) => {
           if (answer._tag === "Left") {

@@ -8,21 +8,22 @@ const columns: ReadonlyArray<Column> = [
   { head: "POOL", align: "left" },
   { head: "VERDICT", align: "left" },
   { head: "IN USE", align: "right" },
-  { head: "IDLE", align: "right", rank: 3 },
-  { head: "OPENING", align: "right", rank: 4 },
-  { head: "CLOSING", align: "right", rank: 9 },
+  { head: "IDLE", align: "right", rank: 4 },
+  { head: "OPENING", align: "right", rank: 5 },
+  { head: "CLOSING", align: "right", rank: 10 },
   { head: "PENDING", align: "right" },
+  { head: "OLDEST WAIT", align: "right", rank: 2 },
   { head: "MAX", align: "right" },
-  { head: "LEASES/S", align: "right", rank: 2 },
+  { head: "LEASES/S", align: "right", rank: 3 },
   { head: "FAILED/S", align: "right", rank: 1 },
-  { head: "OPENS/S", align: "right", rank: 8 },
-  { head: "WAIT P99", align: "right", rank: 5 },
-  { head: "USE P50", align: "right", rank: 7 },
-  { head: "LONGEST LEASE", align: "left", rank: 6 }
+  { head: "OPENS/S", align: "right", rank: 9 },
+  { head: "WAIT P99", align: "right", rank: 6 },
+  { head: "USE P50", align: "right", rank: 8 },
+  { head: "LONGEST LEASE", align: "left", rank: 7 }
 ]
 
 /** The sort orders of the table. */
-export const sortKeys = ["worst", "name", "inUse", "pending", "leases", "wait", "longest"] as const
+export const sortKeys = ["worst", "name", "inUse", "pending", "oldest", "leases", "wait", "longest"] as const
 export type SortKey = typeof sortKeys[number]
 
 export interface Row {
@@ -63,8 +64,6 @@ export const rowsOf = (readings: Readings): ReadonlyArray<Row> =>
     const rate = (now: number, before = 0) => seconds > 0 ? (now - before) / seconds : 0
     const first = readings.slice(0, -1).map(statsIn).find((stats) => stats !== undefined)
     const since = (count: (of: typeof stats) => number) => count(stats) - (first === undefined ? 0 : count(first))
-    const periodMillis = since(({ ageMillis }) => ageMillis)
-    const acquired = since((stats) => stats.acquired)
     return {
       snapshot,
       leasesPerSecond: rate(stats.acquired, before?.acquired),
@@ -72,20 +71,23 @@ export const rowsOf = (readings: Readings): ReadonlyArray<Row> =>
       opensPerSecond: rate(stats.opened, before?.opened),
       verdict: PoolVerdict.judge({
         connections: stats.idle + stats.inUse,
-        // A lower bound: nobody was served in this time.
-        oldestWaitMillis: stats.pending === 0 ? 0 : acquired === 0 ? Math.max(1, periodMillis) : 1,
-        periodMillis,
-        acquired,
+        oldestWaitMillis: stats.oldestWaitMillis,
+        periodMillis: since(({ ageMillis }) => ageMillis),
+        acquired: since(({ acquired }) => acquired),
         refused: since(({ failed }) => total(failed) - failed.PoolClosed),
-        opensFail: since(({ openFailed }) => openFailed) > 0 && since(({ opened }) => opened) === 0,
+        opensFail: snapshot.openFailure !== undefined,
         suspectsLeak: snapshot.leases.some(({ suspected }) => suspected)
       })
     }
   })
 
+/** The times of the last minute. */
+const timesOf = ({ recent, stats }: PoolSnapshot) => recent ?? stats
+
 const severity = { good: 0, warn: 1, bad: 2 } as const
 
-const value = ({ leasesPerSecond, snapshot: { leases, stats }, verdict }: Row, sortKey: SortKey): number => {
+const value = ({ leasesPerSecond, snapshot, verdict }: Row, sortKey: SortKey): number => {
+  const { leases, stats } = snapshot
   switch (sortKey) {
     case "worst":
       return severity[verdict.tone]
@@ -95,10 +97,12 @@ const value = ({ leasesPerSecond, snapshot: { leases, stats }, verdict }: Row, s
       return stats.inUse
     case "pending":
       return stats.pending
+    case "oldest":
+      return stats.oldestWaitMillis
     case "leases":
       return leasesPerSecond
     case "wait":
-      return stats.waitTime.p99Millis
+      return timesOf(snapshot).waitTime.p99Millis
     case "longest":
       return leases[0]?.holder.heldMillis ?? 0
   }
@@ -135,12 +139,13 @@ export const poolTable = (
         count(stats.opening),
         count(stats.closing),
         count(stats.pending),
+        duration(stats.oldestWaitMillis),
         count(stats.maxConnections),
         figure(leasesPerSecond),
         figure(failedPerSecond),
         figure(opensPerSecond),
-        duration(stats.waitTime.p99Millis),
-        duration(stats.useTime.p50Millis),
+        duration(timesOf(snapshot).waitTime.p99Millis),
+        duration(timesOf(snapshot).useTime.p50Millis),
         longest(snapshot)
       ]
     }),
