@@ -149,7 +149,7 @@ describe("in Prometheus' text format", () => {
     Effect.gen(function*() {
       const name = freshName()
       const tags = setup({ name: `${name} "quoted" \\` }).pipe(
-        tagMetrics({ "pool.name": "mine", "1st-label": "yours\n" })
+        tagMetrics({ "1st-label": "yours\n", "pool.name": "mine" })
       )
       yield* tags
       const text = yield* PoolMetrics.prometheus

@@ -90,6 +90,8 @@ describe("no timer of a pool runs", () => {
       yield* settled
       assert.strictEqual(asleep(), 1)
       yield* TestClock.adjust("1 minute")
+      // The second follows when the first has lived for a second.
+      yield* TestClock.adjust("1 second")
       assert.deepStrictEqual([yield* pool.size, asleep()], [2, 0])
     }))
 

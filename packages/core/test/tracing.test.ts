@@ -305,6 +305,7 @@ describe("the spans Pool.validate and Pool.release", () => {
       yield* pool.use(() => Effect.void)
       yield* TestClock.adjust("2 seconds")
       yield* pool.use(() => Effect.void)
+      yield* settled
       assert.deepStrictEqual(parents, [Option.none()])
     }))
 })

@@ -21,7 +21,7 @@ const ask = (question: string) => (connection: Connection) =>
   Effect.andThen(connection.send(`${question}\n`), line(connection))
 
 export const plain: Pooling = (server, greets = false) => {
-  const open = TcpConnection.open(server)
+  const open = TcpConnection.open({ host: server.host, port: server.port })
   return Effect.map(
     Pool.make({ acquire: greets ? Effect.tap(open, line) : open, size: 1 }),
     (pool) => (f) => Effect.scoped(Effect.flatMap(pool.get, f))
@@ -30,7 +30,7 @@ export const plain: Pooling = (server, greets = false) => {
 
 export const ours: Pooling = (server, greets = false) =>
   Effect.map(
-    TcpPool.make({ ...server, maxConnections: 1, ...(greets ? { handshake: line } : {}) }),
+    TcpPool.make({ host: server.host, port: server.port, maxConnections: 1, ...(greets ? { handshake: line } : {}) }),
     (pool) => (f) => pool.use(f)
   )
 

@@ -246,7 +246,7 @@ export const TcpPoolLive = <F extends boolean = false>(
   SocketPool.layerOf(
     Pool,
     (own: Omit<Options, "host" | "port">) => made(() => tcpPool.read("TcpPoolLive", own, { host, port })),
-    options ?? {} as NonNullable<typeof options>
+    options === undefined ? {} as NonNullable<typeof options> : options
   )
 
 /** Makes a pool with options that are read, and checked, when it is made. */

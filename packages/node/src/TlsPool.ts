@@ -194,7 +194,7 @@ export const TlsPoolLive = <F extends boolean = false>(
   SocketPool.layerOf(
     Pool,
     (own: Omit<Options, "host" | "port">) => made(() => tlsPool.read("TlsPoolLive", own, { host, port })),
-    options ?? {} as NonNullable<typeof options>
+    options === undefined ? {} as NonNullable<typeof options> : options
   )
 
 /** Makes a pool with options that are read, and checked, when it is made. */

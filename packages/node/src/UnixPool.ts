@@ -174,7 +174,7 @@ export const UnixPoolLive = <F extends boolean = false>(
   SocketPool.layerOf(
     Pool,
     (own: Omit<Options, "path">) => made(() => unixPool.read("UnixPoolLive", own, { path })),
-    options ?? {} as NonNullable<typeof options>
+    options === undefined ? {} as NonNullable<typeof options> : options
   )
 
 /** Makes a pool with options that are read, and checked, when it is made. */

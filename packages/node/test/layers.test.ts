@@ -155,7 +155,7 @@ describe("failFast", () => {
       const layer = TcpPool.layer({ ...options, failFast: "false" as never })
       const exit = yield* Effect.exit(Layer.build(layer))
       expect(Exit.isFailure(exit) && Cause.squash(exit.cause)).toEqual(
-        new RangeError("layer: failFast must be true or false, but is false")
+        new RangeError("layer: failFast must be true or false, but is \"false\"")
       )
     }))
 })

@@ -9,6 +9,8 @@ export interface LogEntry {
   readonly message: unknown
   readonly cause: unknown
   readonly annotations: Readonly<Record<string, unknown>>
+  /** The entry as Effect's plain logger writes it. */
+  readonly text: () => string
   /** The entry as each of Effect's loggers writes it. */
   readonly written: () => ReadonlyArray<string>
 }
@@ -23,6 +25,7 @@ const loggerOf = (write: (entry: LogEntry) => void, least: LogLevel.LogLevel) =>
       message: entry.message,
       cause: entry.cause,
       annotations: Object.fromEntries(HashMap.toEntries(entry.annotations)),
+      text: () => Logger.stringLogger.log(entry),
       written: () => [Logger.logfmtLogger.log(entry), Logger.jsonLogger.log(entry)]
     })
   })

@@ -212,7 +212,7 @@ export const make = <R = never>(
 
     // Opens have a deadline of their own, so they fail with `ConnectError`.
     const layerOf: MemoryServer["layerOf"] = (tag, options) =>
-      PoolLayer.layerOf(tag, pool, options ?? {}) as Layer.Layer<any, any>
+      PoolLayer.layerOf(tag, pool, options === undefined ? {} : options) as Layer.Layer<any, any>
 
     const each = (f: (peer: MemoryTransport) => void) =>
       Effect.sync(() => {

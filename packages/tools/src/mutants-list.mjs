@@ -759,7 +759,7 @@ export const mutants = [
     file: "timers.ts",
     why: "what only the pace holds back is forgotten",
     first: ["/pace.test.ts"],
-    before: "if (isLimiting(this.state)) this.openLimiter.refresh()",
+    before: "    this.openLimiter.refresh()\n    this.floorLimiter.refresh()\n",
     after: ""
   },
 

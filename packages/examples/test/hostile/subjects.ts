@@ -321,7 +321,7 @@ const dashboard: ReadonlyArray<Subject> = [
       interval: "an interval",
       history: "a history"
     },
-    base: { token: Redacted.make("t") },
+    base: { token: Redacted.make("a-token-of-24-characters") },
     run: (given) => Dashboard.router(given)
   },
   {
