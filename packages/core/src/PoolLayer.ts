@@ -54,12 +54,18 @@ interface Start {
   readonly initialConnections?: number
 }
 
-/** `make` refuses what is none. */
-const isObject = (options: unknown): boolean => typeof options === "object" && options !== null
+/** Whether it is set. `make` refuses what is no object, or one that cannot be read. */
+const hasFailFast = (options: unknown): boolean => {
+  try {
+    return typeof options === "object" && options !== null && Object.hasOwn(options, "failFast")
+  } catch {
+    return false
+  }
+}
 
 /** Returns the options of the pool itself. Keeps their prototype and their getters, so that `make` can refuse them. */
 const ownOptions = <O extends Start>(options: O & Options<boolean>, failFast: boolean): O => {
-  if (!isObject(options) || !Object.hasOwn(options, "failFast")) return options
+  if (!hasFailFast(options)) return options
   const { failFast: _, ...descriptors } = Object.getOwnPropertyDescriptors(options)
   const rest: O = Object.create(Object.getPrototypeOf(options), descriptors as PropertyDescriptorMap)
   const wantsNone = (count: number | undefined) => count === undefined || count === 0
@@ -72,7 +78,7 @@ const ownOptions = <O extends Start>(options: O & Options<boolean>, failFast: bo
 }
 
 const isFast = (options: Options<boolean>): boolean => {
-  const failFast = isObject(options) && Object.hasOwn(options, "failFast") ? options.failFast : undefined
+  const failFast = hasFailFast(options) ? options.failFast : undefined
   return argument("layer", "failFast", optional(flag), failFast) === true
 }
 
