@@ -117,3 +117,86 @@ describe("a process that was suspended", () => {
       assert.strictEqual((yield* pool.stats).closed.Expired, 1)
     }))
 })
+
+// K5
+describe("a machine that slept, so that wall time ran ahead", () => {
+  const setupSleeping = (options: Options = {}) =>
+    Effect.gen(function*() {
+      const connector = ScriptedConnector.make()
+      const { clock, jump } = yield* jumpingClock
+      const asked: Array<number> = []
+      const mute = new Set<number>()
+      const validate: Options["validate"] = (connection) =>
+        Effect.sync(() => {
+          asked.push(connection.id)
+          return !mute.has(connection.id)
+        })
+      const given = { open: connector.open, ...options, ...("validate" in options ? { validate } : {}) }
+      const pool = yield* audited(connector, withClock(Pool.make(given), clock))
+      return { asked, connector, jump, mute, pool }
+    })
+  const validated: Options = { validate: () => Effect.succeed(true), idleTimeout: "1 minute" }
+
+  it.scoped("has every idle connection asked before it is lent, and closes none that answers", () =>
+    Effect.gen(function*() {
+      const { asked, connector, jump, pool } = yield* setupSleeping(validated)
+      yield* warmUp(pool, 2)
+      for (const millis of [8 * hour, 24 * hour, 365 * 24 * hour]) {
+        asked.length = 0
+        jump(millis)
+        const ids = yield* Effect.all([pool.use((c) => Effect.as(settled, c.id)), pool.use(id)], {
+          concurrency: "unbounded"
+        })
+        assert.sameMembers(ids, [1, 2])
+        assert.sameMembers(asked, [1, 2])
+      }
+      assert.strictEqual(connector.opened, 2)
+      assert.strictEqual(yield* pool.use(id), yield* pool.use(id))
+    }))
+
+  it.scoped("replaces those that do not answer", () =>
+    Effect.gen(function*() {
+      const { jump, mute, pool } = yield* setupSleeping(validated)
+      yield* warmUp(pool, 2)
+      mute.add(1).add(2)
+      jump(8 * hour)
+      assert.strictEqual(yield* pool.use(id), 3)
+      assert.strictEqual((yield* pool.stats).closed.Invalid, 2)
+    }))
+
+  it.scoped("closes those whose limits have passed meanwhile, if they cannot be asked", () =>
+    Effect.gen(function*() {
+      const { jump, pool } = yield* setupSleeping({ connectionTTL: "10 minutes", idleTimeout: "5 minutes" })
+      yield* warmUp(pool, 1)
+      jump(60_000)
+      assert.strictEqual(yield* pool.use(id), 1)
+      jump(4 * 60_000)
+      yield* TestClock.adjust("1 minute")
+      assert.strictEqual(yield* pool.use(id), 2)
+      jump(hour)
+      assert.strictEqual(yield* pool.use(id), 3)
+      const { closed } = yield* pool.stats
+      assert.deepStrictEqual([closed.Stale, closed.Expired], [1, 1])
+    }))
+
+  it.scoped.each([-hour, -24 * hour, 1_500])(
+    "nothing of the kind is taken from a step of %i ms",
+    (millis) =>
+      Effect.gen(function*() {
+        const { asked, connector, jump, pool } = yield* setupSleeping(validated)
+        yield* warmUp(pool, 1)
+        jump(millis)
+        yield* pool.use(id)
+        assert.deepStrictEqual([asked, connector.opened], [[], 1])
+      })
+  )
+
+  it.scoped("cuts no lease", () =>
+    Effect.gen(function*() {
+      const { jump, pool } = yield* setupSleeping(validated)
+      const connection = yield* pool.acquire
+      jump(8 * hour)
+      yield* pool.release(connection)
+      assert.strictEqual(yield* pool.use(id), 1)
+    }))
+})

@@ -27,6 +27,9 @@ import * as Trial from "./transitions/trial.js"
  */
 const validationHoldsMillis = 1_000
 
+/** Clocks that are kept in step differ by less than this between two looks. */
+const clockSlackMillis = 1_000
+
 /** The parts of a pool that lending works with. */
 export interface LeaseParts<C> {
   readonly state: State<C>
@@ -51,9 +54,12 @@ export interface LeasePort<C> {
 
 export class LeaseManager<C> {
   private readonly state: State<C>
+  /** Wall time less monotonic time, when they were last compared. */
+  private wallOffset: number
 
   constructor(private readonly parts: LeaseParts<C>, private readonly port: LeasePort<C>) {
     this.state = parts.state
+    this.wallOffset = parts.runtime.wallTime() - parts.runtime.now()
   }
 
   /** Lends a connection that can be lent at once, and closes unfit ones on the way. */
@@ -76,15 +82,20 @@ export class LeaseManager<C> {
   private takeLendable(now: number): Slot<C> | undefined {
     const { state } = this
     let isAsking = false
+    let hasLooked = false
     for (;;) {
       const slot = isAsking ? Leases.freshest(state) : Leases.candidate(state)
       if (slot === undefined || (isAsking && slot.phase === "Idle" && this.needsValidation(slot, now))) {
         return undefined
       }
       const wasIdle = slot.phase === "Idle"
+      if (wasIdle && !hasLooked) {
+        this.compareClocks(now)
+        hasLooked = true
+      }
       // Out of reach while the user's predicates look at it: they may use the pool.
       if (wasIdle) Leases.take(state, slot)
-      const reason = this.parts.hooks.checkLendable(slot, now)
+      const reason = this.parts.hooks.checkLendable(slot, now) ?? this.oversleptReason(slot, now)
       if (slot.phase !== (wasIdle ? "Checking" : "Shareable")) continue
       if (reason !== undefined) {
         this.port.run(Retiring.retireOnReturn(state, slot, reason, now))
@@ -97,9 +108,26 @@ export class LeaseManager<C> {
     }
   }
 
+  /**
+   * Monotonic time stands still while the machine sleeps, and the peer may have left meanwhile. Wall time goes on, so a
+   * machine that slept shows as wall time that ran ahead. A wall clock that was set forward looks the same: idle
+   * connections are asked before they are lent, and none that answers closes. One that was set back changes nothing.
+   */
+  private compareClocks(now: number): void {
+    const ahead = this.parts.runtime.wallTime() - now - this.wallOffset
+    this.wallOffset += ahead
+    if (ahead > this.parts.options.validateAfterIdle + clockSlackMillis) Leases.wokeUp(this.state, ahead)
+  }
+
+  /** Without `validate`, the connections close whose limits passed while the machine slept. */
+  private oversleptReason(slot: Slot<C>, now: number): CloseReason | undefined {
+    return this.parts.options.validate === undefined ? Retiring.hasOverslept(this.state, slot, now) : undefined
+  }
+
   private needsValidation(slot: Slot<C>, now: number): boolean {
     const { validate, validateAfterIdle } = this.parts.options
     if (validate === undefined) return false
+    if (slot.asleep > 0) return true
     const holds = slot.validated ? Math.max(validateAfterIdle, validationHoldsMillis) : validateAfterIdle
     return now - slot.since >= holds
   }

@@ -89,6 +89,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   openedAt = -Infinity
   /** The evidence, while it is on trial, that it does not work. */
   fault: LostOnTrial | undefined = undefined
+  /** Milliseconds that the machine slept while it was idle, since it was last asked. Monotonic time leaves them out. */
+  asleep = 0
   /** Whether `validate` said yes since the last lease. */
   validated = false
   /** The reason for the close; the slot must not be lent again once there is one. */

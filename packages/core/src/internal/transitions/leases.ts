@@ -52,6 +52,13 @@ const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   enter(state, slot, state.limits.concurrency > 1 && hasRoom(state, slot) ? "Shareable" : "Leased")
 }
 
+/** The machine has slept for so many milliseconds, as far as the clocks tell: what was idle may be dead. */
+export const wokeUp = <C>(state: State<C>, millis: number): void => {
+  for (const list of [state.idle, state.expiring]) {
+    for (const slot of list) slot.asleep += millis
+  }
+}
+
 /** Lends a slot that is out of reach, or has room, to a holder. */
 export const lend = <C>(
   state: State<C>,
@@ -232,6 +239,7 @@ export const validated = <C>(
   enter(state, slot, "Checking")
   slot.generation = state.generation
   slot.validated = true
+  slot.asleep = 0
   // It may be good for fewer leases than its waiters counted on.
   return [...free(state, slot, unfit, now), ...demand(state, now)]
 }

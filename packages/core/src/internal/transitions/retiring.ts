@@ -127,3 +127,10 @@ export const isStale = <C>(state: State<C>, slot: Slot<C>, now: number): boolean
 
 /** Whether more connections are open, or being opened, than `resize` has left room for. */
 export const isSurplus = <C>(state: State<C>): boolean => state.open + state.opening.length > state.max
+
+/** Whether a connection is too old, or was idle for too long, if the time counts in which the machine slept. */
+export const hasOverslept = <C>(state: State<C>, slot: Slot<C>, now: number): CloseReason | undefined => {
+  if (slot.asleep === 0) return undefined
+  if (slot.expiresAt <= now + slot.asleep) return "Expired"
+  return slot.since + state.limits.idleTimeout <= now + slot.asleep && state.open > state.min ? "Stale" : undefined
+}
