@@ -24,6 +24,7 @@ const forkAs = <A, E>(name: string, effect: Effect.Effect<A, E>): RunningFiber<A
 const makeAs = <A, E>(name: string, make: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
   Effect.flatMap(Effect.scope, (scope) => Fiber.join(forkAs(name, provideScope(make, scope))))
 
+// K1
 describe("a borrower resumes in its own context", () => {
   it.scoped("after a wait, also in a batch", () =>
     Effect.gen(function*() {

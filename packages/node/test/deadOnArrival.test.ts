@@ -77,6 +77,7 @@ const behaviours: ReadonlyArray<readonly [string, Behave]> = [
   ["answers with an error and ends, as Redis over maxclients", (socket) => void socket.end("-ERR max clients\r\n")]
 ]
 
+// K2, S5
 describe("a server that accepts and", () => {
   it.scoped.each(behaviours)("%s is asked as seldom as one that refuses", ([, drop]) =>
     Effect.gen(function*() {

@@ -299,7 +299,7 @@ export class LeaseManager<C> {
     const { events, hooks, index } = this.parts
     events.released(lease, now)
     Leases.letGo(lease)
-    if (hooks.hasViews && slot.leases.every((other) => other.lent !== lent)) index.remove(lent, slot)
+    if (hooks.hasViews && slot.leases.every((other) => other.lent !== lent)) index.retire(lent, slot)
   }
 }
 

@@ -31,8 +31,22 @@ export const leaseOf = <C, E>(engine: Engine<C, E>, connection: C, caller: Holde
 const find = <C, E>(engine: Engine<C, E>, connection: C): Slot<C> | undefined =>
   engine.index.lease(connection, isManual, isAny)?.slot ?? engine.index.slot(connection, isOpen)
 
+/** Whether a connection is open and every lease of it has been given back. */
+const isNobodys = (slot: Slot<any>): boolean => isOpen(slot) && slot.leases.every(({ phase }) => phase === "Returning")
+
+/** Finds the slot of a view that its holder has given back, for as long as a condition holds. */
+const findFormer = <C, E>(
+  engine: Engine<C, E>,
+  view: C,
+  condition: (slot: Slot<C>) => boolean
+): Slot<C> | undefined => {
+  const slot = engine.index.former(view)
+  return slot !== undefined && condition(slot) ? slot : undefined
+}
+
 export const drop = <C, E>(engine: Engine<C, E>, connection: C): boolean => {
-  const slot = find(engine, connection)
+  // A view that was given back drops no connection that somebody else holds by now.
+  const slot = find(engine, connection) ?? findFormer(engine, connection, isNobodys)
   if (slot === undefined) return false
   engine.run(Retiring.retire(engine.state, slot, "Dropped", engine.now()))
   return true
@@ -48,7 +62,7 @@ export const dropById = <C, E>(engine: Engine<C, E>, connectionId: number): bool
 }
 
 export const invalidate = <C, E>(engine: Engine<C, E>, connection: C): void => {
-  const slot = find(engine, connection)
+  const slot = find(engine, connection) ?? findFormer(engine, connection, isOpen)
   if (slot !== undefined) engine.run(Retiring.retireOnReturn(engine.state, slot, "Invalid", engine.now()))
 }
 

@@ -3,6 +3,8 @@ import type { Lease, Slot } from "./state.js"
 
 export class SlotIndex<C> {
   private readonly entries = new Map<C, Slot<C> | Set<Slot<C>>>()
+  /** The slots of views whose leases have ended. Neither the view nor the slot is kept alive by it. */
+  private readonly ended = new WeakMap<object, WeakRef<Slot<C>>>()
 
   add(connection: C, slot: Slot<C>): void {
     const entry = this.entries.get(connection)
@@ -15,6 +17,18 @@ export class SlotIndex<C> {
     const entry = this.entries.get(connection)
     if (entry === slot) this.entries.delete(connection)
     else if (entry instanceof Set && entry.delete(slot) && entry.size === 0) this.entries.delete(connection)
+  }
+
+  /** Takes out a view whose lease has ended; it still leads to its slot. */
+  retire(view: C, slot: Slot<C>): void {
+    this.remove(view, slot)
+    if (typeof view !== "object" || view === null) return
+    this.ended.set(view, slot.reference ??= new WeakRef(slot))
+  }
+
+  /** Returns the slot of a view whose lease has ended. */
+  former(view: C): Slot<C> | undefined {
+    return typeof view === "object" && view !== null ? this.ended.get(view)?.deref() : undefined
   }
 
   private slots(connection: C): Iterable<Slot<C>> {

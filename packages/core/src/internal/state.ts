@@ -89,6 +89,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   openedAt = -Infinity
   /** The evidence, while it is on trial, that it does not work. */
   fault: LostOnTrial | undefined = undefined
+  /** For the views whose leases have ended; made once for all of them. */
+  reference: WeakRef<Slot<C>> | undefined = undefined
   /** Milliseconds that the machine slept while it was idle, since it was last asked. Monotonic time leaves them out. */
   asleep = 0
   /** Whether `validate` said yes since the last lease. */
