@@ -50,7 +50,7 @@ export {
    * @category advanced
    */
   Table
-} from "./internal/checks.js"
+} from "./checks/table.js"
 export type {
   /**
    * One rule for each option of an interface. Use it with `satisfies`, so that the compiler misses no row.
@@ -66,7 +66,7 @@ export type {
    * @category models
    */
   Rule
-} from "./internal/checks.js"
+} from "./checks/table.js"
 /**
  * The rules: `count`, `duration`, `flag`, `callback`, `name`, `host`, `oneOf`, `list` and others. `optional` and `orElse`
  * allow an option to be left out, and `secret` keeps its value out of messages. A rule of your own is a function.
@@ -87,4 +87,4 @@ export type {
  * @since 0.2.0
  * @category advanced
  */
-export * as rules from "./internal/rules.js"
+export * as rules from "./checks/rules.js"

@@ -7,11 +7,11 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { flag, optional } from "./checks/rules.js"
+import { argument } from "./checks/table.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
-import { argument } from "./internal/checks.js"
 import { layerOf as provided } from "./internal/effect/tag.js"
 import * as ErrorForms from "./internal/errorForms.js"
-import { flag, optional } from "./internal/rules.js"
 import type { ConnectTimeoutError } from "./PoolError.js"
 
 /**

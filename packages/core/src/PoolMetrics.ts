@@ -36,11 +36,11 @@
  * @since 0.1.0
  */
 import * as Effect from "effect/Effect"
-import { type Rows, type Rule, Table } from "./internal/checks.js"
+import { callback, list, orElse, that } from "./checks/rules.js"
+import { type Rows, type Rule, Table } from "./checks/table.js"
 import { exposition } from "./internal/metrics/exposition.js"
 import { bounds, boundsInSeconds } from "./internal/metrics/instruments.js"
 import { allSources } from "./internal/registry.js"
-import { callback, list, orElse, that } from "./internal/rules.js"
 
 /**
  * Renders the metrics of all running pools of this process in Prometheus' text format, version 0.0.4. Serve the text as

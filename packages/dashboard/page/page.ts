@@ -88,7 +88,8 @@ const show = (): void => {
   const isRejected = connection.state === "unauthorized"
   access.show(isRejected)
   const judged = worstFirst(pools.values())
-  const selected = selectedPool(judged[0]?.pool)
+  // Without figures no pool is worse than another.
+  const selected = seenAt === undefined ? undefined : selectedPool(judged[0]?.pool)
   overview.show(judged, selected?.id)
   setHidden(empty, selected !== undefined || seenAt === undefined)
   if (detail?.pool !== selected) {

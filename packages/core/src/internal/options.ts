@@ -2,10 +2,6 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
-import type { PoolOptions } from "../PoolOptions.js"
-import { argument, type Rows, Table } from "./checks.js"
-import { sooner } from "./effect/fiber.js"
-import { bind, currentContext } from "./host.js"
 import {
   between,
   callback,
@@ -21,7 +17,11 @@ import {
   record,
   schedule,
   that
-} from "./rules.js"
+} from "../checks/rules.js"
+import { argument, type Rows, Table } from "../checks/table.js"
+import type { PoolOptions } from "../PoolOptions.js"
+import { sooner } from "./effect/fiber.js"
+import { bind, currentContext } from "./host.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {

@@ -2,8 +2,8 @@
  * The mechanism of all checks of options and arguments: a table says which rule each option follows, and is read once.
  * A wrong value throws a `RangeError` that names the option, the value and the rule.
  */
-import { nearest } from "./nearest.js"
-import { show, showName, showSecret } from "./show.js"
+import { nearest } from "../internal/nearest.js"
+import { show, showName, showSecret } from "../internal/show.js"
 
 /** The errors made here, as against those of a value itself, such as one that its getter throws. */
 const refusals = new WeakSet<RangeError>()

@@ -2,10 +2,10 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Schedule from "effect/Schedule"
-import { entries, Place, type Rule, type Table } from "./checks.js"
-import type { DurationInput } from "./effect/value.js"
-import { show } from "./show.js"
-import * as Utf8 from "./utf8.js"
+import type { DurationInput } from "../internal/effect/value.js"
+import { show } from "../internal/show.js"
+import * as Utf8 from "../internal/utf8.js"
+import { entries, Place, type Rule, type Table } from "./table.js"
 
 /** Allows an option to be left out. */
 export const optional = <A>(rule: Rule<A>): Rule<A | undefined> => (value, at) =>
