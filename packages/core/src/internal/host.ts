@@ -23,7 +23,7 @@ interface Builtin {
 }
 
 const { process } = globalThis as { process?: { readonly getBuiltinModule?: Builtin } }
-const builtin = process?.getBuiltinModule
+const builtin: Builtin | undefined = process?.getBuiltinModule?.bind(process)
 const Resource = builtin?.("node:async_hooks").AsyncResource
 const timers = builtin?.("node:timers")
 
