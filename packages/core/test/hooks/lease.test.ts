@@ -59,7 +59,7 @@ describe("lease", () => {
     }))
 
   // F61, G1: double release
-  it.scoped("leaves a view unknown once its lease has ended, whoever leases the connection then", () =>
+  it.scoped("leaves a view unknown to release and drop once another holds the connection, and invalidate waits", () =>
     Effect.gen(function*() {
       const { connector, pool } = yield* setupViews()
       const stale = yield* pool.use(Effect.succeed)
@@ -72,7 +72,7 @@ describe("lease", () => {
         })
       )
       yield* settled
-      assert.deepStrictEqual(connector.log, ["open 1"])
+      assert.deepStrictEqual(connector.log, ["open 1", "close 1"])
     }))
 
   it.scoped("that throws makes the borrower die and closes the connection", () =>
