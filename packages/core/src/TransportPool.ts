@@ -11,7 +11,7 @@ import { callback, duration, effect, optional, text } from "./checks/rules.js"
 import { argument, type Rows, Table } from "./checks/table.js"
 import { ConnectError, ConnectionError, isConnectError, isConnectionError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
-import { bind, currentContext } from "./internal/host.js"
+import { bind, takeContext } from "./internal/host.js"
 import { hasServed, type Internal, isBound, poolOptions } from "./internal/options.js"
 import { internalOf, sessionOf } from "./internal/transport/access.js"
 import type { Session } from "./internal/transport/session.js"
@@ -205,7 +205,7 @@ export const make = <C extends TransportConnection<any>>(
 ): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> =>
   Effect.suspend(() => {
     const { handshake: shake, open, ...pool } = ownOptions.read("TransportPool.make", options)
-    const context = currentContext()
+    const context = takeContext()
     const ready: ReturnType<typeof options.open> = open((session: TransportSession<any, C>) =>
       shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
     )

@@ -12,7 +12,7 @@ import type { AnySpan } from "effect/Tracer"
 import { firstError, type Surroundings } from "./effect/fiber.js"
 import { EventBus } from "./eventBus.js"
 import { Hooks } from "./hooks.js"
-import { currentContext } from "./host.js"
+import { takeContext } from "./host.js"
 import { Latch } from "./latch.js"
 import { LeaseManager, type LeasePort } from "./leasing.js"
 import { ConnectionLifecycle } from "./lifecycle.js"
@@ -55,7 +55,7 @@ export class Engine<C, E> implements LeasePort<C> {
     private readonly onClosed: (state: State<C>) => void
   ) {
     this.attributes = { "db.client.connection.pool.name": options.name, ...options.attributes }
-    const runtime = PoolRuntime.make(options.name, context, clock, currentContext())
+    const runtime = PoolRuntime.make(options.name, context, clock, takeContext())
     const state = new State<C>(options, runtime.now())
     this.state = state
     this.runtime = runtime

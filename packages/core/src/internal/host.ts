@@ -17,14 +17,21 @@ interface Timers {
   readonly clearTimeout: (timer: Timer) => void
 }
 
+type Method = (this: unknown, ...args: Array<unknown>) => unknown
+
+interface AsyncHooks {
+  readonly AsyncResource: new(type: string, options: object) => AsyncResource
+  readonly AsyncLocalStorage: { readonly prototype: Record<"run" | "enterWith", Method> }
+}
+
 interface Builtin {
-  (id: "node:async_hooks"): { readonly AsyncResource: new(type: string, options: object) => AsyncResource }
+  (id: "node:async_hooks"): AsyncHooks
   (id: "node:timers"): Timers
 }
 
 const { process } = globalThis as { process?: { readonly getBuiltinModule?: Builtin } }
 const builtin: Builtin | undefined = process?.getBuiltinModule?.bind(process)
-const Resource = builtin?.("node:async_hooks").AsyncResource
+const hooks = builtin?.("node:async_hooks")
 const timers = builtin?.("node:timers")
 
 /** An asynchronous context: the stores of every `AsyncLocalStorage` as they were when it was taken. */
@@ -36,17 +43,52 @@ const options = { requireManualDestroy: true }
  * Takes the present context. `AsyncLocalStorage.snapshot` does the same, and costs a hundred times as much in
  * Node.js 20.
  */
-export const currentContext = (): AsyncContext | undefined =>
-  Resource === undefined ? undefined : new Resource("socketpool", options)
+export const takeContext = (): AsyncContext | undefined =>
+  hooks === undefined ? undefined : new hooks.AsyncResource("socketpool", options)
+
+/** The context in which this module was loaded: no borrower's. */
+export const rootContext = takeContext()
+
+/** Whether a new resource shows that a store is in use: it has a property for the store, besides its two numbers. */
+const hasStore = (resource: object | undefined): boolean =>
+  resource !== undefined &&
+  Object.getOwnPropertySymbols(resource).some((key, i) =>
+    i > 2 || !["number", "undefined"].includes(typeof (resource as Record<symbol, unknown>)[key])
+  )
+
+/** Whether the process has ever used a store. Until then no context needs to be taken. */
+let usesStores = hasStore(rootContext)
+
+/** Notices the first use of a store, and takes its notice back then. */
+const watchForStores = ({ AsyncLocalStorage: { prototype } }: AsyncHooks): void => {
+  for (const name of ["run", "enterWith"] as const) {
+    const original = prototype[name]
+    const noticed: Method = function(...args) {
+      usesStores = true
+      if (prototype[name] === noticed) prototype[name] = original
+      return original.apply(this, args)
+    }
+    try {
+      prototype[name] = noticed
+    } catch {
+      // The host's objects are frozen.
+      usesStores = true
+    }
+  }
+}
+if (hooks !== undefined && !usesStores) watchForStores(hooks)
+
+/** Takes the present context if the process uses stores. */
+export const currentContext = (): AsyncContext | undefined => usesStores ? takeContext() : undefined
+
+/** The context for a fiber that parked in none: it must not resume in that of a store used since. */
+export const noContext = (): AsyncContext | undefined => usesStores ? rootContext : undefined
 
 /** Makes a function run in a context, whoever calls it. */
 export const bind = <A extends ReadonlyArray<unknown>, B>(
   context: AsyncContext | undefined,
   f: (...args: A) => B
 ): (...args: A) => B => context === undefined ? f : (...args) => context.runInAsyncScope(() => f(...args))
-
-/** The context in which this module was loaded: no borrower's. */
-export const rootContext = currentContext()
 
 /** The longest delay of a host's timer; with a longer one it would ring at once. */
 const longestTimer = 2 ** 31 - 1

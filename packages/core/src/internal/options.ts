@@ -21,7 +21,7 @@ import {
 import { argument, type Rows, Table } from "../checks/table.js"
 import type { PoolOptions } from "../PoolOptions.js"
 import { sooner } from "./effect/fiber.js"
-import { bind, currentContext } from "./host.js"
+import { bind, takeContext } from "./host.js"
 import type { Limits } from "./state.js"
 
 export const defaults = {
@@ -143,7 +143,7 @@ export const poolOptions = new Table(
 export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () => string): Resolved<C, E, R> => {
   const options = poolOptions.read("Pool.make", given)
   const internal: Internal<C> = Object.hasOwn(given, hasServed) ? given as Internal<C> : {}
-  const context = internal[isBound] ? undefined : currentContext()
+  const context = internal[isBound] ? undefined : takeContext()
   // The hooks below are called in the middle of a borrower's step, and belong to no borrower.
   const bound = <F extends (...args: Array<any>) => any>(hook: F | undefined): F | undefined =>
     hook && bind(context, hook) as F

@@ -22,7 +22,7 @@ import * as Schedule from "effect/Schedule"
 import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { type AsyncContext, currentContext, isTimed, quietTimer } from "../host.js"
+import { type AsyncContext, currentContext, isTimed, noContext, quietTimer } from "../host.js"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
 
@@ -51,11 +51,14 @@ type Register<A, E> = (resume: (effect: Effect.Effect<A, E>) => void) => void | 
  * and whatever else the scheduler runs in the same turn.
  */
 export const asyncIn = <A, E = never>(fiber: Holder, register: Register<A, E>): Effect.Effect<A, E> => {
-  const context = currentContext()
-  if (context === undefined) return Effect.async<A, E>(register as any)
+  const taken = currentContext()
   return Effect.async<A, E>(
     ((resume: (effect: Effect.Effect<A, E>) => void) =>
-      register((effect) => resumeIn(context, fiber, resume, effect))) as any
+      register((effect) => {
+        const context = taken ?? noContext()
+        if (context === undefined) resume(effect)
+        else resumeIn(context, fiber, resume, effect)
+      })) as any
   )
 }
 
