@@ -5,7 +5,6 @@ import type { PoolStats } from "@socketpool/core/PoolStats"
 import * as Effect from "effect/Effect"
 import type { PoolHistory } from "../History.js"
 import type { PoolSnapshot, Recent } from "../Snapshot.js"
-import { errorText } from "./errorText.js"
 import { Failures, isFailure } from "./failures.js"
 import { RecentCounts } from "./recent.js"
 import { valuesOf } from "./row.js"
@@ -29,9 +28,6 @@ class RingBuffer<A> {
       [...this.items.slice(this.next), ...this.items.slice(0, this.next)]
   }
 }
-
-const readable = (event: PoolEvent): PoolEvent =>
-  event._tag === "OpenFailed" ? { ...event, error: errorText(event.error) } : event
 
 export class PoolRecord {
   /** The time of the last row, in milliseconds since 1970. */
@@ -61,8 +57,7 @@ export class PoolRecord {
   }
 
   /** Keeps a notice and returns it as the stream sends it. */
-  addNotice(event: PoolEvent): PoolEvent & { readonly id: number } {
-    const notice = readable(event)
+  addNotice(notice: PoolEvent): PoolEvent & { readonly id: number } {
     this.notices.push(notice)
     if (isFailure(notice)) this.failures.add(notice)
     if (notice._tag === "OpenFailed") this.openFailure = { at: notice.at, error: notice.error }

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
-import { errorText } from "../src/internal/errorText.js"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describeError } from "../src/internal/describe.js"
 
 describe("the text of an error", () => {
   it.each([
@@ -12,18 +12,18 @@ describe("the text of an error", () => {
     ["amqp://u:hunt/er2?#@db", "amqp://***@db"],
     ["mail ops@example.test about tcp://db:1", "mail ops@example.test about tcp://db:1"]
   ])("%s", (text, shown) => {
-    expect(errorText(text)).toBe(shown)
+    expect(describeError(text)).toBe(shown)
   })
 
   it("has at most 300 characters, and hides a password that reaches beyond them", () => {
-    expect(errorText("x".repeat(300))).toBe("x".repeat(300))
-    expect(errorText("x".repeat(301))).toBe(`${"x".repeat(299)}…`)
-    const long = errorText(`${"x".repeat(280)} redis://admin:${"hunter2".repeat(20)}@db`)
+    expect(describeError("x".repeat(300))).toBe("x".repeat(300))
+    expect(describeError("x".repeat(301))).toBe(`${"x".repeat(299)}…`)
+    const long = describeError(`${"x".repeat(280)} redis://admin:${"hunter2".repeat(20)}@db`)
     expect(long.length).toBeLessThanOrEqual(300)
     expect(long).not.toContain("hunter")
   })
 
   it("is found fast in a long text", () => {
-    expect(errorText("://".repeat(1_000_000))).toHaveLength(300)
+    expect(describeError("://".repeat(1_000_000))).toHaveLength(300)
   })
 })
