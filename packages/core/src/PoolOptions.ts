@@ -89,6 +89,21 @@ export interface PoolOptions<C, E, R> {
   readonly connectTimeout?: Duration.DurationInput
 
   /**
+   * Tells failures of `open` that further attempts would only repeat, such as a wrong password. After one, no
+   * connection is opened for `fatalPause`: opens in flight are aborted, and borrowers that only a new connection could
+   * serve fail with the error at once. So many callers do not lock an account out. A borrower still waits if a
+   * connection is open that can come back to it.
+   *
+   * After the pause one open at a time may try, until one succeeds. `clear` ends the pause, for example after a new
+   * password has been set. Opens that were in flight at the first failure, up to `maxConnecting`, may have logged in
+   * already. Default: no failure is fatal.
+   */
+  readonly isFatal?: (error: E) => boolean
+
+  /** Sets how long opens pause after a fatal failure. More than 0; `Infinity` is until `clear`. Default: 30 seconds. */
+  readonly fatalPause?: Duration.DurationInput
+
+  /**
    * Limits the age of a connection. It never cuts a lease: the pool closes an expired connection when it is about to be
    * lent, when it comes back, or with the reaper. Default: 600 seconds.
    *
@@ -183,10 +198,21 @@ export interface PoolOptions<C, E, R> {
    * pool, so a release never waits for it; an answer at hand (`Effect.succeed("keep")`) costs no fiber. Connections
    * that close anyway are not asked.
    *
-   * It has `closeTimeout` to answer. If it dies or does not answer in time, the connection closes. Default: `"keep"`
-   * after a success or a typed failure, `"discard"` after an interruption or a defect.
+   * It has `closeTimeout` to answer. If it dies or does not answer in time, the connection closes. `"default"` follows
+   * the rule that holds without it: a success or a typed failure keeps the connection, an interruption or a defect
+   * discards it. Default: that rule.
    */
-  readonly onRelease?: (connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard">
+  readonly onRelease?: (connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard" | "default">
+
+  /**
+   * Takes leave of a connection before it closes in peace: because it is old, idle, surplus or cleared, or the pool
+   * closes. Use it for protocols that say goodbye, such as `QUIT`. Runs in a fiber of the pool. Connections that failed,
+   * were invalidated or dropped, or whose last lease ended in an interruption or a defect, close without it.
+   *
+   * It has half of `closeTimeout`, and the finalizers have the rest. A failure of it changes nothing: the connection
+   * closes. Default: none.
+   */
+  readonly farewell?: (connection: C) => Effect.Effect<unknown, unknown>
 
   /**
    * Allows this many leases of one connection at once, for protocols that answer several requests on one connection.

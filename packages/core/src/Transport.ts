@@ -119,7 +119,8 @@ export interface Transport {
 
   /**
    * Closes, and calls back once it has closed. `"Orderly"` passes on everything written, tells the peer, and may wait a
-   * while for the peer's own end. `"AtOnce"` sends nothing more. A second call calls back as well. The session ignores
+   * while for the peer's own end. `"AtOnce"` sends nothing more and cuts the peer off, as a reset does: the next
+   * connection may be opened in this one's place. A second call calls back as well. The session ignores
    * all reports after the first call.
    */
   readonly close: (how: "Orderly" | "AtOnce", done: () => void) => void

@@ -5,14 +5,15 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import * as Exit from "effect/Exit"
+import type * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { callback, duration, effect, optional, text } from "./checks/rules.js"
 import { argument, type Rows, Table } from "./checks/table.js"
 import { ConnectError, ConnectionError, isConnectError, isConnectionError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
+import { onlyErrors } from "./internal/effect/fiber.js"
 import { bind, takeContext } from "./internal/host.js"
-import { hasServed, type Internal, isBound, poolOptions } from "./internal/options.js"
+import { hasServed, type Internal, isAnswered, isBound, isWhole, poolOptions } from "./internal/options.js"
 import { internalOf, sessionOf } from "./internal/transport/access.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
@@ -20,38 +21,94 @@ import type { PoolOptions } from "./PoolOptions.js"
 import type { TransportConnection, TransportSession } from "./TransportSession.js"
 
 /**
- * The options of every pool of sockets. `C` is the type of connection that a borrower gets.
+ * The options of every pool of sockets. `C` is the type of connection that a borrower gets, and `E` the failure of
+ * `handshake`. The hooks may use services: `R` are those of `handshake`, and the last three those of `validate`,
+ * `onRelease` and `farewell`. They come from the context of `make`.
  *
  * A raw connection has one holder at a time, so there is no `concurrency`.
  *
- * `validate` may write and read as a holder does. The connection closes also if it leaves unread input behind.
- *
- * `onRelease` is asked only about a connection that is open and has no unread input. The connection it gets is valid
- * until it has answered. Output not sent yet is sent first, for at most `closeTimeout`.
- *
- * Without `onRelease`, a connection returns to the pool only if its lease ended in success and has read something after
- * it last sent. Otherwise an answer may be on its way, and the next borrower would get it. A protocol whose client does
- * not read, such as one that ships logs, needs `onRelease: () => Effect.succeed("keep")`.
+ * **The rule of return.** A connection returns to the pool if its lease ended in success, nothing is left unread, and
+ * it has read something after it last sent. Otherwise an answer may be on its way, and the next borrower would get it.
+ * `isReply` and `onRelease` can say more about a lease; neither can keep a connection with unread input, or one whose
+ * lease ended in an interruption or a defect.
  *
  * @since 0.1.0
  * @category models
  */
-export interface Options<C> extends
+export interface Options<C, E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R> extends
   Omit<
-    PoolOptions<C, ConnectError, never>,
-    "open" | "isConnected" | "closed" | "lease" | "concurrency" | "connectTimeout"
+    PoolOptions<C, ConnectError | HandshakeFailure<E>, never>,
+    | "open"
+    | "isConnected"
+    | "closed"
+    | "lease"
+    | "concurrency"
+    | "connectTimeout"
+    | "validate"
+    | "onRelease"
+    | "farewell"
   >
 {
   /**
    * Makes a newly opened connection ready: reads a greeting, logs in, selects a database. It may write and read as a
-   * holder does. It is part of the open: it runs within `connectTimeout`, in a fiber of the pool.
+   * holder does. It is part of the open: it runs within `connectTimeout`, in a fiber of the pool and in the scope of the
+   * connection.
    *
-   * If it fails, or leaves unread input behind, the connection closes and the open fails with `ConnectError` reason
-   * `Other`, with the failure as its `cause`; if it takes too long, with reason `HandshakeTimeout`. A server that
-   * speaks first needs one, because input on an idle connection closes it. Default: none.
+   * What it fails with is an error of the pool: it reaches the borrower for whom the connection was opened. Its
+   * `ConnectionError`s become `ConnectError` reason `Other`, or `HandshakeTimeout` if it takes too long. If it leaves
+   * unread input behind, the open fails with reason `Other`, too. A failed handshake closes the connection. A server
+   * that speaks first needs a handshake, because input on an idle connection closes it. Default: none.
    */
-  readonly handshake?: (connection: C) => Effect.Effect<unknown, unknown>
+  readonly handshake?: (connection: C) => Effect.Effect<unknown, E, R>
+
+  /**
+   * Asks a connection that has been idle for `validateAfterIdle` whether it still works, as `PoolOptions.validate` does.
+   * It may write and read as a holder does. The connection closes also if it leaves unread input behind.
+   */
+  readonly validate?: (connection: C) => Effect.Effect<boolean, unknown, RValidate>
+
+  /**
+   * Tells typed failures of a lease that were whole answers, such as an error reply that a parser turned into a failure.
+   * Such a lease ends as if it had succeeded, so that its connection returns to the pool. Without it, every typed
+   * failure costs the connection. It gets each failure of the lease; all must be answers.
+   *
+   * Answer `true` only for errors that your own code makes after it has read the whole answer. Default: never.
+   */
+  readonly isReply?: (error: unknown) => boolean
+
+  /**
+   * Decides after a lease whether its connection returns to the pool, and prepares it for that: it may write and read
+   * as a holder does, for at most `closeTimeout`. Output not sent yet is sent first. It is not asked about a connection
+   * that closes anyway, that has unread input, or whose lease ended in an interruption or a defect.
+   *
+   * - `"default"`: the rule of return decides. It holds for the lease, and for what this hook itself sends.
+   * - `"discard"`: the connection closes.
+   * - `"keep"`: the connection returns also after a lease, or a hook, that sent and read nothing, as in a protocol
+   *   without answers; and after a typed failure that was a whole answer, as `isReply` tells. It cannot keep a
+   *   connection on which this hook has read while an answer to the lease may have been on its way.
+   *
+   * A protocol whose client does not read, such as one that ships logs, needs `onRelease: () =>
+   * Effect.succeed("keep")`. Default: the rule decides.
+   */
+  readonly onRelease?: (
+    connection: C,
+    exit: Exit.Exit<unknown, unknown>
+  ) => Effect.Effect<"keep" | "discard" | "default", never, RRelease>
+
+  /**
+   * Takes leave of a connection before it closes in peace, as `PoolOptions.farewell` does, for example with `QUIT`. It
+   * may write and read as a holder does.
+   */
+  readonly farewell?: (connection: C) => Effect.Effect<unknown, unknown, RFarewell>
 }
+
+/**
+ * The failures of a handshake that are errors of the pool. A `ConnectionError` is the cause of a `ConnectError` instead.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type HandshakeFailure<E> = Exclude<E, ConnectionError>
 
 /**
  * Opens something and makes it ready, all within `connectTimeout`. Fails with `ConnectError` reason `Timeout`, or
@@ -78,7 +135,7 @@ export interface Options<C> extends
  * @since 0.1.0
  * @category advanced
  */
-export const openInTime = <L, A, R, R2>(
+export const openInTime = <L, A, E, R, E2, R2>(
   options: {
     /** The peer in the text of errors. */
     readonly address: string
@@ -90,9 +147,9 @@ export const openInTime = <L, A, R, R2>(
      */
     readonly catchUp?: Effect.Effect<void>
   },
-  open: Effect.Effect<L, ConnectError, R>,
-  finish: (opened: L) => Effect.Effect<A, ConnectError, R2>
-): Effect.Effect<A, ConnectError, R | R2> =>
+  open: Effect.Effect<L, E, R>,
+  finish: (opened: L) => Effect.Effect<A, E2, R2>
+): Effect.Effect<A, ConnectError | E | E2, R | R2> =>
   Effect.suspend(() => {
     const { address, catchUp = Effect.void, connectTimeout } = opening.read("TransportPool.openInTime", options)
     let reason: ConnectError["reason"] = "Timeout"
@@ -109,7 +166,8 @@ const opening = new Table({ address: text, connectTimeout: duration("more than 0
 
 /**
  * Runs a handshake on a newly opened session and checks that it left nothing behind. `make` does so by itself; use it
- * for a first handshake before the transport changes, such as `STARTTLS`.
+ * for a first handshake before the transport changes, such as `STARTTLS`. Fails with the handshake's own failures, and
+ * with `ConnectError` where the connection failed.
  *
  * @example
  * ```ts
@@ -124,17 +182,19 @@ const opening = new Table({ address: text, connectTimeout: duration("more than 0
  * @since 0.1.0
  * @category advanced
  */
-export const handshake = <C>(
+export const handshake = <C, E, R>(
   session: TransportSession<any, C>,
-  handshake: (connection: C) => Effect.Effect<unknown, unknown>
-): Effect.Effect<void, ConnectError> => {
+  handshake: (connection: C) => Effect.Effect<unknown, E, R>
+): Effect.Effect<void, ConnectError | HandshakeFailure<E>, R> => {
   const shaken = internalOf<any, C>(session)
   return Effect.suspend(() => {
     argument("TransportPool.handshake", "handshake", callback, handshake)
     shaken.isShared = true
     return handshake(shaken.lend())
   }).pipe(
-    Effect.mapError((error) => handshakeError(shaken, error)),
+    Effect.mapError((error) =>
+      isConnectionError(error) ? handshakeError(shaken, error) : error as HandshakeFailure<E>
+    ),
     Effect.andThen(Effect.suspend(() => {
       const { unread } = shaken.reads
       shaken.revoke()
@@ -143,16 +203,13 @@ export const handshake = <C>(
   )
 }
 
-const handshakeError = (session: Session<any, any>, cause: unknown): ConnectError => {
-  if (isConnectError(cause)) return cause
-  const timedOut = isConnectionError(cause) && cause.reason === "Timeout"
-  return new ConnectError({
-    reason: timedOut ? "HandshakeTimeout" : "Other",
+const handshakeError = (session: Session<any, any>, cause: ConnectionError): ConnectError =>
+  new ConnectError({
+    reason: cause.reason === "Timeout" ? "HandshakeTimeout" : "Other",
     address: session.transport.address,
     attempts: [],
     cause
   })
-}
 
 /** The reason why a session is not clean after the handshake. */
 const leftBehind = (session: Session<any, any>, unread: number): ConnectionError =>
@@ -196,22 +253,43 @@ const leftBehind = (session: Session<any, any>, unread: number): ConnectionError
  * @since 0.1.0
  * @category constructors
  */
-export const make = <C extends TransportConnection<any>>(
-  options: Options<C> & {
+export const make = <
+  C extends TransportConnection<any>,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never
+>(
+  options: Options<C, E, R, RValidate, RRelease, RFarewell> & {
     readonly open: (
-      finish: (session: TransportSession<any, C>) => Effect.Effect<TransportSession<any, C>, ConnectError>
-    ) => Effect.Effect<TransportSession<any, C>, ConnectError, Scope.Scope>
+      finish: (
+        session: TransportSession<any, C>
+      ) => Effect.Effect<TransportSession<any, C>, ConnectError | HandshakeFailure<E>, R>
+    ) => Effect.Effect<TransportSession<any, C>, ConnectError | HandshakeFailure<E>, R | Scope.Scope>
   }
-): Effect.Effect<ConnectionPool<C, ConnectError>, never, Scope.Scope> =>
+): Effect.Effect<
+  ConnectionPool<C, ConnectError | HandshakeFailure<E>>,
+  never,
+  Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope> | Scope.Scope
+> =>
   Effect.suspend(() => {
-    const { handshake: shake, open, ...pool } = ownOptions.read("TransportPool.make", options)
+    const given = ownOptions.read("TransportPool.make", options)
+    const { farewell, handshake: shake, isReply, onRelease, open, validate, ...pool } = given
     const context = takeContext()
     const ready: ReturnType<typeof options.open> = open((session: TransportSession<any, C>) =>
       shake === undefined ? Effect.succeed(session) : Effect.as(handshake(session, shake), session)
     )
-    const checked: PoolOptions<C, ConnectError, Scope.Scope> & Internal<C> = {
-      ...pool as Omit<PoolOptions<C, ConnectError, never>, "open">,
-      open: Effect.map(ready, (opened) => {
+    const rule = ruleOf(isReply && bind(context, isReply))
+    const checked:
+      & PoolOptions<C, ConnectError | HandshakeFailure<E>, Exclude<R, Scope.Scope> | Scope.Scope>
+      & Internal<C> = {
+      ...pool as Omit<PoolOptions<C, ConnectError | HandshakeFailure<E>, never>, "open">,
+      open: Effect.map(ready as Effect.Effect<
+        TransportSession<any, C>,
+        ConnectError | HandshakeFailure<E>,
+        Exclude<R, Scope.Scope> | Scope.Scope
+      >, (opened) => {
         const session = internalOf<any, C>(opened)
         const connection = session.lend()
         session.setIdle()
@@ -219,6 +297,8 @@ export const make = <C extends TransportConnection<any>>(
         return connection
       }),
       [hasServed]: (connection) => sessionOf(connection).hasRead,
+      [isAnswered]: rule.isAnswered,
+      [isWhole]: rule.isWhole,
       [isBound]: true,
       // Opening has its own deadline, and an error of its own for it.
       connectTimeout: Duration.infinity,
@@ -229,12 +309,56 @@ export const make = <C extends TransportConnection<any>>(
           ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
         ),
       lease: (connection) => sessionOf(connection).lend(),
-      ...(pool.validate === undefined ? {} : { validate: validator(pool.validate) }),
+      // The runtime of the pool's fibers has the services that these need.
+      ...(validate === undefined ? {} : { validate: validator<C>(validate) }),
+      ...(farewell === undefined ? {} : { farewell: leaver<C>(farewell) }),
       ...(pool.isExpired === undefined ? {} : { isExpired: bind(context, pool.isExpired) }),
-      onRelease: releaser(pool.onRelease && bind(context, pool.onRelease))
+      ...(pool.isFatal === undefined ? {} : { isFatal: bind(context, pool.isFatal) }),
+      onRelease: releaser<C>(rule, onRelease && bind(context, onRelease))
     }
     return Pool.make(checked)
   })
+
+/**
+ * Makes the failures of `handshake` the causes of `ConnectError`s with reason `Other`. Use it for a pool that serves a tag
+ * such as `Pool`, whose users know no other error. `isFatal` still sees the failure itself. The options must have been
+ * checked.
+ *
+ * @example
+ * ```ts
+ * import { TransportPool, type TransportSession } from "@socketpool/core"
+ * import { Effect } from "effect"
+ *
+ * declare const login: (connection: TransportSession.TransportConnection) => Effect.Effect<void, "denied">
+ *
+ * const options = TransportPool.withCauses({ handshake: login, maxConnections: 4 }, "db:5432")
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const withCauses = <C, R = never, RValidate = R, RRelease = R, RFarewell = R>(
+  options: Options<C, any, R, RValidate, RRelease, RFarewell>,
+  /** The peer in the text of errors. */
+  address: string
+): Options<C, ConnectionError, R, RValidate, RRelease, RFarewell> => {
+  const { handshake, isFatal } = options
+  if (handshake === undefined) return options
+  const wrappers = new WeakSet<ConnectError>()
+  const wrap = (cause: unknown): ConnectError | ConnectionError => {
+    if (isConnectError(cause) || isConnectionError(cause)) return cause
+    const wrapper = new ConnectError({ reason: "Other", address, attempts: [], cause })
+    wrappers.add(wrapper)
+    return wrapper
+  }
+  return {
+    ...options,
+    handshake: (connection: C) => Effect.mapError(handshake(connection), wrap) as Effect.Effect<unknown, never, R>,
+    ...(isFatal === undefined ?
+      {} :
+      { isFatal: (error: ConnectError) => isFatal(wrappers.has(error) ? error.cause : error) })
+  }
+}
 
 /**
  * The checks of the options of every pool of sockets, for a pool over a transport of your own: add the rules of its
@@ -254,7 +378,12 @@ export const make = <C extends TransportConnection<any>>(
  */
 export const options = poolOptions
   .without("open", "isConnected", "closed", "lease", "concurrency", "connectTimeout")
-  .with({ handshake: optional(callback) } satisfies Rows<Omit<Options<any>, keyof PoolOptions<any, any, any>>>)
+  .with(
+    {
+      handshake: optional(callback),
+      isReply: optional(callback)
+    } satisfies Rows<Omit<Options<any, any>, keyof PoolOptions<any, any, any>>>
+  )
 
 const ownOptions = options.with({ open: callback })
 
@@ -268,43 +397,107 @@ const settle = (session: Session<any, any>): Effect.Effect<"keep" | "discard"> =
   return session.hasUnsent ? Effect.as(session.sent, "keep" as const) : keep
 }
 
-/** The close does not wait for output of a session that is dirty. */
+/** The lease ended in the middle of something. The close does not wait for output. */
 const reject = (session: Session<any, any>): Effect.Effect<"discard"> => {
   session.revoke()
   session.markDirty()
   return discard
 }
 
+/** The lease ended well, and its output still matters; but an answer may come. */
+const retire = (session: Session<any, any>): Effect.Effect<"discard"> => {
+  session.revoke()
+  return discard
+}
+
+/** The rule of return, as far as the end of the lease decides it. */
+interface Rule {
+  /** Whether a lease ended with an answer: in success, or with a failure that was one. */
+  readonly isAnswered: (exit: Exit.Exit<unknown, unknown>) => boolean
+  /** Whether a lease has left the connection in order. The holder can do nothing with it any more. */
+  readonly isWhole: (connection: TransportConnection<any>, exit: Exit.Exit<unknown, unknown>) => boolean
+}
+
+const ruleOf = (isReply: ((error: unknown) => boolean) | undefined): Rule => {
+  const isAnswered: Rule["isAnswered"] = (exit) => {
+    if (exit._tag === "Success") return true
+    if (isReply === undefined) return false
+    const errors = onlyErrors(exit.cause)
+    return errors !== undefined && errors.every((error) => isReply(error) === true)
+  }
+  return {
+    isAnswered,
+    isWhole: (connection, exit) => {
+      const session = sessionOf(connection)
+      session.revoke()
+      if (!isAnswered(exit)) session.markDirty()
+      return session.isClean && !session.awaitsAnswer
+    }
+  }
+}
+
 type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]>
 
-const releaser = <C extends TransportConnection<any>>(onRelease: OnRelease<C> | undefined): OnRelease<C> =>
+const releaser = <C extends TransportConnection<any>>(rule: Rule, onRelease: OnRelease<C> | undefined): OnRelease<C> =>
   onRelease === undefined ?
     (connection, exit) => {
       const session = sessionOf(connection)
-      return Exit.isSuccess(exit) && !session.awaitsAnswer ? settle(session) : reject(session)
+      if (!rule.isAnswered(exit)) return reject(session)
+      return session.awaitsAnswer ? retire(session) : settle(session)
     } :
     (connection, exit) => {
       const session = sessionOf(connection)
       session.revoke()
-      if (!session.isClean) return reject(session)
-      return Effect.flatMap(
-        onRelease(session.lend(), exit),
-        (answer) => answer === "keep" ? settle(session) : reject(session)
-      )
+      const answered = rule.isAnswered(exit)
+      const awaits = session.awaitsAnswer
+      if (!session.isClean && answered) return retire(session)
+      if (!session.isClean || !(answered || (!awaits && isTyped(exit)))) return reject(session)
+      const hadRead = session.hasRead
+      session.hasRead = false
+      return Effect.flatMap(onRelease(session.lend(), exit), (verdict) => {
+        const hookRead = session.hasRead
+        session.hasRead = hadRead || hookRead
+        const isKept = verdict === "keep" ?
+          // If an answer to the lease was on its way, the hook may have taken it for one of its own.
+          !(awaits && hookRead) :
+          verdict === "default" && answered && !awaits && !session.awaitsAnswer
+        if (isKept) return settle(session)
+        return answered ? retire(session) : reject(session)
+      })
     }
 
-/** Runs `validate` as a holder of its own. */
+const isTyped = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  exit._tag === "Failure" && onlyErrors(exit.cause) !== undefined
+
+/** Lends a session to a hook that may take its time. */
+const lendTo = <C, A>(
+  session: Session<any, C>,
+  hook: (connection: C) => Effect.Effect<A, unknown, any>
+): Effect.Effect<A, unknown> =>
+  Effect.ensuring(
+    // A hook's own resources end with the hook, and not with the pool.
+    Effect.scoped(Effect.suspend(() => hook(session.lend()))) as Effect.Effect<A, unknown>,
+    Effect.sync(() => session.revoke())
+  )
+
 const validator =
-  <C extends TransportConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown>) =>
+  <C extends TransportConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown, any>) =>
   (connection: C): Effect.Effect<boolean, unknown> =>
     Effect.suspend(() => {
       const session = sessionOf(connection)
-      return validate(session.lend()).pipe(
-        Effect.ensuring(Effect.sync(() => session.revoke())),
-        Effect.map((works) => {
-          const clean = session.isClean
-          session.setIdle()
-          return works && clean
-        })
-      )
+      return Effect.map(lendTo(session, validate), (works) => {
+        const clean = session.isClean
+        session.setIdle()
+        return works && clean
+      })
+    })
+
+/** A session that is not clean any more has nobody to take leave of. */
+const leaver =
+  <C extends TransportConnection<any>>(farewell: (connection: C) => Effect.Effect<unknown, unknown, any>) =>
+  (connection: C): Effect.Effect<unknown, unknown> =>
+    Effect.suspend(() => {
+      const session = sessionOf(connection)
+      session.revoke()
+      return session.isClean ? lendTo(session, farewell) : Effect.void
     })

@@ -128,6 +128,28 @@ describe("the synchronous core", () => {
     "nobody looks when the pace allows another open": {
       delayedUntil: () => undefined
     },
+    "nothing is paused by a fatal failure": {
+      openFailed: (state, slot, failure, inFlight, now) => core.openFailed(state, slot, failure, inFlight, now)
+    },
+    "a pause leaves the waiters to their timeouts": {
+      demand: (state, now) => state.pause === undefined ? core.demand(state, now) : []
+    },
+    "after a pause all may try at once": {
+      opened: (state, slot, connection, expiresAt, now) => core.opened(state, slot, connection, expiresAt, now),
+      openFailed: (state, slot, failure, inFlight, now, isFatal) => {
+        const commands = core.openFailed(state, slot, failure, inFlight, now, isFatal)
+        if (isFatal !== true) state.pause = undefined
+        return [...commands, ...core.demand(state, now)]
+      }
+    },
+    "clear does not end a pause": {
+      clear: (state, now) => {
+        const { pause } = state
+        const commands = core.clear(state, now)
+        state.pause = pause
+        return commands
+      }
+    },
     "a failed open fails two": {
       openFailed: (state, slot, setback, inFlight, now) => [
         ...core.openFailed(state, slot, setback, inFlight, now),

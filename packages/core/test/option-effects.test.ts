@@ -36,6 +36,13 @@ const liveLater = (connections: number, millis: number) => ({ connector, pool }:
     return connector.live
   })
 
+/** The opens that fail for three borrowers, one after the other and some time apart. */
+const failedOpens = (millis: number) => ({ pool }: World) =>
+  Effect.gen(function*() {
+    for (let i = 0; i < 3; i++) yield* Effect.andThen(Effect.exit(pool.use(id)), TestClock.adjust(millis))
+    return (yield* pool.stats).openFailed
+  })
+
 /** Looks while so many borrowers hold a connection or wait for one. */
 const crowded = (borrowers: number, see: (world: World) => Effect.Effect<unknown>) => (world: World) =>
   Effect.gen(function*() {
@@ -205,6 +212,35 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     see: liveLater(0, 10_000),
     without: 1,
     with: 0
+  },
+  farewell: {
+    set: { farewell: () => Effect.never },
+    see: ({ pool }) =>
+      Effect.gen(function*() {
+        yield* pool.use(id)
+        yield* pool.clear
+        yield* settled
+        const { closing } = yield* pool.stats
+        yield* TestClock.adjust("1 minute")
+        return closing
+      }),
+    without: 0,
+    with: 1
+  },
+  isFatal: {
+    set: { isFatal: () => true },
+    script: { open: () => "fail" },
+    see: failedOpens(0),
+    without: 3,
+    with: 1
+  },
+  fatalPause: {
+    set: { fatalPause: "1 second" },
+    given: { isFatal: () => true },
+    script: { open: () => "fail" },
+    see: failedOpens(1_000),
+    without: 1,
+    with: 3
   },
   closeTimeout: {
     set: { closeTimeout: "1 second" },

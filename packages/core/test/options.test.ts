@@ -60,6 +60,7 @@ const wrong: ReadonlyArray<readonly [option: string, rule: string, values: Reado
   ["leakThreshold", "a duration of more than 0", [...noDuration, ...zero]],
   ["closeTimeout", "a duration of 0 or more", noDuration],
   ["drainTimeout", "a duration of 0 or more", noDuration],
+  ["fatalPause", "a duration of more than 0", [...noDuration, ...zero]],
   ["order", `"lifo" or "fifo"`, [["random", `"random"`], [true, "true"]]],
   ["name", "a string that is not empty", [["", `""`], [5, "5"]]],
   ["reapExpired", "true or false", [["yes", `"yes"`], [1, "1"]]],
@@ -69,6 +70,8 @@ const wrong: ReadonlyArray<readonly [option: string, rule: string, values: Reado
   ["validate", "a function", noFunction],
   ["lease", "a function", noFunction],
   ["onRelease", "a function", noFunction],
+  ["farewell", "a function", noFunction],
+  ["isFatal", "a function", noFunction],
   ["reapSchedule", "a Schedule", noSchedule],
   ["retry", "a Schedule", noSchedule]
 ]
@@ -189,6 +192,7 @@ describe("make", () => {
       reapExpired: true,
       reapInterval: "180 seconds",
       closeTimeout: "5 seconds",
+      fatalPause: "30 seconds",
       drainTimeout: "10 seconds",
       validateAfterIdle: "1 second",
       validateTimeout: "2 seconds",

@@ -19,7 +19,8 @@ const limits: Limits = {
   connectTimeout: 1_000,
   idleTimeout: Infinity,
   validateTimeout: 1_000,
-  closeTimeout: 1_000
+  closeTimeout: 1_000,
+  fatalPause: 1_000
 }
 
 /** A pool of one connection that has just been handed to a waiter with a deadline of its own. */

@@ -7,7 +7,7 @@
 import * as Socket from "@effect/platform/Socket"
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
-import { ConnectError, isConnectionError } from "@socketpool/core/ConnectionError"
+import { ConnectError, type ConnectionError, isConnectionError } from "@socketpool/core/ConnectionError"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
@@ -146,10 +146,10 @@ type SocketSession = TransportSession.TransportSession<
   TransportSession.TransportConnection<PlatformTransport>
 >
 
-type Open = (
+type Open = <E, R>(
   socket: Effect.Effect<Socket.Socket>,
-  finish: (session: SocketSession) => Effect.Effect<SocketSession, ConnectError>
-) => Effect.Effect<SocketSession, ConnectError, Scope.Scope>
+  finish: (session: SocketSession) => Effect.Effect<SocketSession, E, R>
+) => Effect.Effect<SocketSession, ConnectError | E, R | Scope.Scope>
 
 const connectionOptions = new Table(
   {
@@ -271,18 +271,34 @@ export const fromSocket = (
  * @since 0.1.0
  * @category constructors
  */
-export const makePool = (
-  options: Options & TransportPool.Options<Connection> & { readonly socket: Effect.Effect<Socket.Socket> }
-): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> =>
-  Effect.suspend(() => {
+export const makePool = <
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RSocket = never
+>(
+  options:
+    & Options
+    & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell>
+    & { readonly socket: Effect.Effect<Socket.Socket, never, RSocket> }
+): Effect.Effect<
+  ConnectionPool<Connection, ConnectError | TransportPool.HandshakeFailure<E>>,
+  never,
+  R | RValidate | RRelease | RFarewell | RSocket | Scope.Scope
+> =>
+  Effect.suspend((): Effect.Effect<ConnectionPool<Connection, any>, never, any> => {
     const checked = poolOptions.read("PlatformSocket.makePool", options)
     const open = opener(connectionOptions.pick(checked))
     return poolOf<Connection, TransportSession.TransportConnection<PlatformTransport>>(
       checked,
       {
         name: checked.address,
+        address: checked.address,
         attributes: checked.address === defaultAddress ? {} : { "server.address": checked.address }
       },
-      (finish) => open(checked.socket as Effect.Effect<Socket.Socket>, finish)
+      (finish) => open(checked.socket as Effect.Effect<Socket.Socket>, finish),
+      false
     )
   })

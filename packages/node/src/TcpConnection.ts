@@ -44,7 +44,7 @@ export interface TcpConnection extends Connection {
  * @since 0.1.0
  * @category models
  */
-export interface Options {
+export interface Options<R = never> {
   /**
    * Names the server: a host name or an IP address, which may stand in brackets. Required. No spaces, control
    * characters, `@`, `/` or port. A name of other letters is used in its encoded form (IDNA). A host name may resolve to several addresses of both
@@ -84,7 +84,7 @@ export interface Options {
    * queue behind earlier ones, even after `connectTimeout` has ended the opens that asked. Set this option to cache
    * names, to use service discovery, or to be independent of that queue.
    */
-  readonly lookup?: (host: string) => Effect.Effect<ReadonlyArray<string>, unknown>
+  readonly lookup?: (host: string) => Effect.Effect<ReadonlyArray<string>, unknown, R>
 
   /**
    * Limits the attempt on one of several addresses; then the next address is tried. This is RFC 8305's Connection
@@ -158,7 +158,7 @@ export interface Options {
  * @since 0.1.0
  * @category constructors
  */
-export const open = (options: Options): Effect.Effect<TcpConnection, ConnectError, Scope.Scope> =>
+export const open = <R = never>(options: Options<R>): Effect.Effect<TcpConnection, ConnectError, R | Scope.Scope> =>
   Effect.suspend(() =>
     dial(tcpRoute(tcpConnection.read("TcpConnection", options)), TcpHandle.of, (line) => Effect.sync(() => line.lend()))
   )

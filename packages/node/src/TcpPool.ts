@@ -4,7 +4,7 @@
  * @since 0.1.0
  */
 import type { Connection } from "@socketpool/core/Connection"
-import type { ConnectError } from "@socketpool/core/ConnectionError"
+import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
@@ -30,7 +30,9 @@ import * as UnixPool from "./UnixPool.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends TcpConnection.Options, TransportPool.Options<TcpConnection.TcpConnection> {}
+export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R, RLookup = R>
+  extends TcpConnection.Options<RLookup>, TransportPool.Options<TcpConnection.TcpConnection, E, R, RValidate, RRelease, RFarewell>
+{}
 
 /**
  * Makes a pool of TCP connections to one server. The pool closes with the scope.
@@ -61,10 +63,13 @@ export interface Options extends TcpConnection.Options, TransportPool.Options<Tc
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: Options
-): Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError>, never, Scope.Scope> =>
-  made(() => tcpPool.read("TcpPool", options))
+export const make = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
+  options: Options<E, R, RValidate, RRelease, RFarewell, RLookup>
+): Effect.Effect<
+  ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>,
+  never,
+  R | RValidate | RRelease | RFarewell | RLookup | Scope.Scope
+> => made(() => tcpPool.read("TcpPool", options))
 
 /**
  * The options of `fromUrl`: those that every kind of socket has.
@@ -72,9 +77,9 @@ export const make = (
  * @since 0.2.0
  * @category models
  */
-export interface UrlOptions
+export interface UrlOptions<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R>
   extends
-    TransportPool.Options<Connection>,
+    TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell>,
     Pick<TcpConnection.Options, "connectTimeout" | "timeout" | "highWaterMark" | "allowHalfOpen">
 {}
 
@@ -101,17 +106,21 @@ export interface UrlOptions
  * @since 0.2.0
  * @category constructors
  */
-export const fromUrl = (
+export const fromUrl = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
   url: string | URL,
-  options: UrlOptions = {}
-): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> =>
-  Effect.suspend((): Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope> => {
+  options: UrlOptions<E, R, RValidate, RRelease, RFarewell> = {}
+): Effect.Effect<
+  ConnectionPool<Connection, ConnectError | TransportPool.HandshakeFailure<E>>,
+  never,
+  R | RValidate | RRelease | RFarewell | Scope.Scope
+> =>
+  Effect.suspend((): Effect.Effect<ConnectionPool<Connection, any>, never, any> => {
     const { kind, ...address } = targetOf(url)
     const all = { ...options, ...address }
     return kind === "tcp" ?
-      make(all as Options) :
+      make(all as unknown as Options) :
       kind === "tls" ?
-      TlsPool.make(all as TlsPool.Options) :
+      TlsPool.make(all as unknown as TlsPool.Options) :
       UnixPool.make(all as unknown as UnixPool.Options)
   })
 
@@ -138,9 +147,10 @@ export const fromUrl = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = <F extends boolean = false>(
-  options: Options & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+export const layer = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
+  options: Options<E, R, RValidate, RRelease, RFarewell, RLookup> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>> =>
+  SocketPool.layerOf(Pool, makeCaused, options)
 
 /**
  * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
@@ -159,10 +169,11 @@ export const layer = <F extends boolean = false>(
  * @since 0.2.0
  * @category layers
  */
-export const layerOf = <I, S, F extends boolean = false>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError>>,
-  options: Options & PoolLayer.Options<F>
-): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
+export const layerOf = <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  options: Options<E, R, RValidate, RRelease, RFarewell, RLookup> & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>, Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>> =>
+  SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when host, port or sizes differ between deployments.
@@ -184,10 +195,10 @@ export const layerOf = <I, S, F extends boolean = false>(
  * @category layers
  */
 export const layerConfig = <F extends boolean = false>(
-  config: Config.Config.Wrap<Options>,
+  config: Config.Config.Wrap<Options<any, never>>,
   options?: PoolLayer.Options<F>
 ): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
-  SocketPool.layerConfigOf("TcpPool.layerConfig", tcpPool, Pool, make, config, options)
+  SocketPool.layerConfigOf("TcpPool.layerConfig", tcpPool, Pool, makeCaused, config, options)
 
 /**
  * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
@@ -209,11 +220,14 @@ export const layerConfig = <F extends boolean = false>(
  * @since 0.2.0
  * @category layers
  */
-export const layerConfigOf = <I, S, F extends boolean = false>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError>>,
-  config: Config.Config.Wrap<Options>,
+export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  config: Config.Config.Wrap<Options<E, never>>,
   options?: PoolLayer.Options<F>
-): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+): Layer.Layer<
+  I,
+  ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>
+> =>
   SocketPool.layerConfigOf("TcpPool.layerConfigOf", tcpPool, tag, make, config, options)
 
 /**
@@ -238,27 +252,32 @@ export const layerConfigOf = <I, S, F extends boolean = false>(
  * @since 0.1.0
  * @category layers
  */
-export const TcpPoolLive = <F extends boolean = false>(
+export const TcpPoolLive = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
   host: string,
   port: number,
-  options?: Omit<Options, "host" | "port"> & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> =>
+  options?: Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup>, "host" | "port"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>> =>
   SocketPool.layerOf(
     Pool,
-    (own: Omit<Options, "host" | "port">) => made(() => tcpPool.read("TcpPoolLive", own, { host, port })),
-    options === undefined ? {} as NonNullable<typeof options> : options
+    (own) => made(() => tcpPool.read("TcpPoolLive", own, { host, port }), true),
+    options === undefined ? {} : options
   )
+
+/** For the tag `Pool`, whose users know no other error than `ConnectError`. */
+const makeCaused = (options: unknown) => made(() => tcpPool.read("TcpPool", options), true)
 
 /** Makes a pool with options that are read, and checked, when it is made. */
 const made = (
-  read: () => ReturnType<typeof tcpPool.read>
-): Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError>, never, Scope.Scope> =>
+  read: () => ReturnType<typeof tcpPool.read>,
+  isCaused = false
+): Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, any>, never, any> =>
   Effect.suspend(() => {
     const options = read()
     const route = tcpRoute(options)
     return SocketPool.poolOf<TcpConnection.TcpConnection, TcpHandle>(
       options,
-      { name: `tcp://${route.address}`, attributes: SocketPool.serverAttributes(route.peer) },
-      (finish) => dial(route, TcpHandle.of, finish)
+      { name: `tcp://${route.address}`, address: route.address, attributes: SocketPool.serverAttributes(route.peer) },
+      (finish) => dial(route, TcpHandle.of, finish),
+      isCaused
     )
   })

@@ -5,7 +5,8 @@
  */
 import type { TcpAddress } from "@effect/platform/SocketServer"
 import type { Connection } from "@socketpool/core/Connection"
-import type { ConnectError } from "@socketpool/core/ConnectionError"
+import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
+import type { HandshakeFailure } from "@socketpool/core/TransportPool"
 import * as Effect from "effect/Effect"
 import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
@@ -102,14 +103,14 @@ export interface SecurityOptions {
  * @since 0.1.0
  * @category models
  */
-export interface Options extends TcpConnection.Options, SecurityOptions {
+export interface Options<E = ConnectionError, R = never, RLookup = R> extends TcpConnection.Options<RLookup>, SecurityOptions {
   /**
    * Runs the plain-text exchange before TLS begins, such as `STARTTLS` of SMTP or `SSLRequest` of PostgreSQL. It is
    * part of the open, within `connectTimeout`. The open fails with `ConnectError` if this effect fails, or if it leaves
    * plain text unread that the server sent too early (CVE-2021-23222). Default: none, so TLS begins with the first
    * byte.
    */
-  readonly startTls?: (connection: TcpConnection.TcpConnection) => Effect.Effect<unknown, unknown>
+  readonly startTls?: (connection: TcpConnection.TcpConnection) => Effect.Effect<unknown, E, R>
 }
 
 /**
@@ -139,7 +140,9 @@ export interface Options extends TcpConnection.Options, SecurityOptions {
  * @since 0.1.0
  * @category constructors
  */
-export const open = (options: Options): Effect.Effect<TlsConnection, ConnectError, Scope.Scope> =>
+export const open = <E = ConnectionError, R = never, RLookup = never>(
+  options: Options<E, R, RLookup>
+): Effect.Effect<TlsConnection, ConnectError | HandshakeFailure<E>, R | RLookup | Scope.Scope> =>
   Effect.suspend(() =>
     Effect.map(
       secureDialer(tlsConnection.read("TlsConnection", options), "TlsConnection").dial(Effect.succeed),

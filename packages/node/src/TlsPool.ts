@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { ConnectError } from "@socketpool/core/ConnectionError"
+import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
@@ -28,7 +28,9 @@ import type * as TlsConnection from "./TlsConnection.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends TlsConnection.Options, TransportPool.Options<TlsConnection.TlsConnection> {}
+export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R, RLookup = R, EStartTls = E, RStartTls = R>
+  extends TlsConnection.Options<EStartTls, RStartTls, RLookup>, TransportPool.Options<TlsConnection.TlsConnection, E, R, RValidate, RRelease, RFarewell>
+{}
 
 /**
  * Makes a pool of TLS connections to one server. The pool closes with the scope. It behaves, fails and reacts to an
@@ -60,10 +62,13 @@ export interface Options extends TlsConnection.Options, TransportPool.Options<Tl
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: Options
-): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, ConnectError>, never, Scope.Scope> =>
-  made(() => tlsPool.read("TlsPool", options))
+export const make = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
+  options: Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>
+): Effect.Effect<
+  ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>,
+  never,
+  R | RValidate | RRelease | RFarewell | RLookup | RStartTls | Scope.Scope
+> => made(() => tlsPool.read("TlsPool", options))
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
@@ -86,9 +91,10 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = <F extends boolean = false>(
-  options: Options & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+export const layer = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
+  options: Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>> =>
+  SocketPool.layerOf(Pool, makeCaused, options)
 
 /**
  * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
@@ -107,10 +113,11 @@ export const layer = <F extends boolean = false>(
  * @since 0.2.0
  * @category layers
  */
-export const layerOf = <I, S, F extends boolean = false>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError>>,
-  options: Options & PoolLayer.Options<F>
-): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
+export const layerOf = <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>>,
+  options: Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls> & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>, Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>> =>
+  SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when host, port or keys differ between deployments.
@@ -137,10 +144,10 @@ export const layerOf = <I, S, F extends boolean = false>(
  * @category layers
  */
 export const layerConfig = <F extends boolean = false>(
-  config: Config.Config.Wrap<Options>,
+  config: Config.Config.Wrap<Options<any, never>>,
   options?: PoolLayer.Options<F>
 ): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
-  SocketPool.layerConfigOf("TlsPool.layerConfig", tlsPool, Pool, make, config, options)
+  SocketPool.layerConfigOf("TlsPool.layerConfig", tlsPool, Pool, makeCaused, config, options)
 
 /**
  * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
@@ -162,11 +169,14 @@ export const layerConfig = <F extends boolean = false>(
  * @since 0.2.0
  * @category layers
  */
-export const layerConfigOf = <I, S, F extends boolean = false>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError>>,
-  config: Config.Config.Wrap<Options>,
+export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  config: Config.Config.Wrap<Options<E, never>>,
   options?: PoolLayer.Options<F>
-): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+): Layer.Layer<
+  I,
+  ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>
+> =>
   SocketPool.layerConfigOf("TlsPool.layerConfigOf", tlsPool, tag, make, config, options)
 
 /**
@@ -186,27 +196,32 @@ export const layerConfigOf = <I, S, F extends boolean = false>(
  * @since 0.1.0
  * @category layers
  */
-export const TlsPoolLive = <F extends boolean = false>(
+export const TlsPoolLive = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
   host: string,
   port: number,
-  options?: Omit<Options, "host" | "port"> & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> =>
+  options?: Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>, "host" | "port"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>> =>
   SocketPool.layerOf(
     Pool,
-    (own: Omit<Options, "host" | "port">) => made(() => tlsPool.read("TlsPoolLive", own, { host, port })),
-    options === undefined ? {} as NonNullable<typeof options> : options
+    (own) => made(() => tlsPool.read("TlsPoolLive", own, { host, port }), true),
+    options === undefined ? {} : options
   )
+
+/** For the tag `Pool`, whose users know no other error than `ConnectError`. */
+const makeCaused = (options: unknown) => made(() => tlsPool.read("TlsPool", options), true)
 
 /** Makes a pool with options that are read, and checked, when it is made. */
 const made = (
-  read: () => ReturnType<typeof tlsPool.read>
-): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, ConnectError>, never, Scope.Scope> =>
+  read: () => ReturnType<typeof tlsPool.read>,
+  isCaused = false
+): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, any>, never, any> =>
   Effect.suspend(() => {
     const options = read()
     const { address, dial, peer } = secureDialer(tlsConnection.pick(options), "TlsPool")
     return SocketPool.poolOf<TlsConnection.TlsConnection, TlsHandle>(
       options,
-      { name: `tls://${address}`, attributes: SocketPool.serverAttributes(peer) },
-      dial
+      { name: `tls://${address}`, address, attributes: SocketPool.serverAttributes(peer) },
+      dial,
+      isCaused
     )
   })

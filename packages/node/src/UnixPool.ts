@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { ConnectError } from "@socketpool/core/ConnectionError"
+import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
@@ -26,7 +26,9 @@ import type * as UnixConnection from "./UnixConnection.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options extends UnixConnection.Options, TransportPool.Options<UnixConnection.UnixConnection> {}
+export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R>
+  extends UnixConnection.Options, TransportPool.Options<UnixConnection.UnixConnection, E, R, RValidate, RRelease, RFarewell>
+{}
 
 /**
  * Makes a pool of connections to a Unix socket. The pool closes with the scope. It behaves, fails and reacts to an
@@ -48,10 +50,13 @@ export interface Options extends UnixConnection.Options, TransportPool.Options<U
  * @since 0.1.0
  * @category constructors
  */
-export const make = (
-  options: Options
-): Effect.Effect<ConnectionPool<UnixConnection.UnixConnection, ConnectError>, never, Scope.Scope> =>
-  made(() => unixPool.read("UnixPool", options))
+export const make = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+  options: Options<E, R, RValidate, RRelease, RFarewell>
+): Effect.Effect<
+  ConnectionPool<UnixConnection.UnixConnection, ConnectError | TransportPool.HandshakeFailure<E>>,
+  never,
+  R | RValidate | RRelease | RFarewell | Scope.Scope
+> => made(() => unixPool.read("UnixPool", options))
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the
@@ -74,9 +79,10 @@ export const make = (
  * @since 0.1.0
  * @category layers
  */
-export const layer = <F extends boolean = false>(
-  options: Options & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> => layerOf(Pool, options)
+export const layer = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+  options: Options<E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>> =>
+  SocketPool.layerOf(Pool, makeCaused, options)
 
 /**
  * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
@@ -95,10 +101,11 @@ export const layer = <F extends boolean = false>(
  * @since 0.2.0
  * @category layers
  */
-export const layerOf = <I, S, F extends boolean = false>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError>>,
-  options: Options & PoolLayer.Options<F>
-): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>> => SocketPool.layerOf(tag, make, options)
+export const layerOf = <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  options: Options<E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
+): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>> =>
+  SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when path or sizes differ between deployments. Building
@@ -119,10 +126,10 @@ export const layerOf = <I, S, F extends boolean = false>(
  * @category layers
  */
 export const layerConfig = <F extends boolean = false>(
-  config: Config.Config.Wrap<Options>,
+  config: Config.Config.Wrap<Options<any, never>>,
   options?: PoolLayer.Options<F>
 ): Layer.Layer<Pool, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
-  SocketPool.layerConfigOf("UnixPool.layerConfig", unixPool, Pool, make, config, options)
+  SocketPool.layerConfigOf("UnixPool.layerConfig", unixPool, Pool, makeCaused, config, options)
 
 /**
  * Does what `layerConfig` does for a tag of `Pool.Service`, as `layerOf` does.
@@ -143,11 +150,14 @@ export const layerConfig = <F extends boolean = false>(
  * @since 0.2.0
  * @category layers
  */
-export const layerConfigOf = <I, S, F extends boolean = false>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError>>,
-  config: Config.Config.Wrap<Options>,
+export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
+  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  config: Config.Config.Wrap<Options<E, never>>,
   options?: PoolLayer.Options<F>
-): Layer.Layer<I, ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError>> =>
+): Layer.Layer<
+  I,
+  ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>
+> =>
   SocketPool.layerConfigOf("UnixPool.layerConfigOf", unixPool, tag, make, config, options)
 
 /**
@@ -167,26 +177,31 @@ export const layerConfigOf = <I, S, F extends boolean = false>(
  * @since 0.1.0
  * @category layers
  */
-export const UnixPoolLive = <F extends boolean = false>(
+export const UnixPoolLive = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
   path: string,
-  options?: Omit<Options, "path"> & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>> =>
+  options?: Omit<Options<E, R, RValidate, RRelease, RFarewell>, "path"> & PoolLayer.Options<F>
+): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>> =>
   SocketPool.layerOf(
     Pool,
-    (own: Omit<Options, "path">) => made(() => unixPool.read("UnixPoolLive", own, { path })),
-    options === undefined ? {} as NonNullable<typeof options> : options
+    (own) => made(() => unixPool.read("UnixPoolLive", own, { path }), true),
+    options === undefined ? {} : options
   )
+
+/** For the tag `Pool`, whose users know no other error than `ConnectError`. */
+const makeCaused = (options: unknown) => made(() => unixPool.read("UnixPool", options), true)
 
 /** Makes a pool with options that are read, and checked, when it is made. */
 const made = (
-  read: () => ReturnType<typeof unixPool.read>
-): Effect.Effect<ConnectionPool<UnixConnection.UnixConnection, ConnectError>, never, Scope.Scope> =>
+  read: () => ReturnType<typeof unixPool.read>,
+  isCaused = false
+): Effect.Effect<ConnectionPool<UnixConnection.UnixConnection, any>, never, any> =>
   Effect.suspend(() => {
     const options = read()
     const route = unixRoute(options)
     return SocketPool.poolOf<UnixConnection.UnixConnection, UnixHandle>(
       options,
-      { name: `unix:${route.address}`, attributes: SocketPool.serverAttributes(route.peer) },
-      (finish) => dial(route, UnixHandle.of, finish)
+      { name: `unix:${route.address}`, address: route.address, attributes: SocketPool.serverAttributes(route.peer) },
+      (finish) => dial(route, UnixHandle.of, finish),
+      isCaused
     )
   })

@@ -8,7 +8,7 @@
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
-import { ConnectError } from "@socketpool/core/ConnectionError"
+import { ConnectError, type ConnectionError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import * as PoolLayer from "@socketpool/core/PoolLayer"
 import * as TransportPool from "@socketpool/core/TransportPool"
@@ -80,20 +80,28 @@ export interface MemoryServer {
   readonly connect: (options?: ConnectOptions) => Effect.Effect<Connection, ConnectError, Scope.Scope>
 
   /** Makes a pool of connections to the server. It closes with the scope. */
-  readonly pool: (
-    options?: ConnectOptions & TransportPool.Options<Connection>
-  ) => Effect.Effect<ConnectionPool<Connection, ConnectError>, never, Scope.Scope>
+  readonly pool: <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+    options?: ConnectOptions & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell>
+  ) => Effect.Effect<
+    ConnectionPool<Connection, ConnectError | TransportPool.HandshakeFailure<E>>,
+    never,
+    R | RValidate | RRelease | RFarewell | Scope.Scope
+  >
 
   /** Provides `pool` as the `Pool` service, in place of `TcpPoolLive` and its siblings. */
-  readonly layer: <F extends boolean = false>(
-    options?: ConnectOptions & TransportPool.Options<Connection> & PoolLayer.Options<F>
-  ) => Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>>
+  readonly layer: <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+    options?: ConnectOptions & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
+  ) => Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>>
 
   /** Provides `pool` as the service of a tag of `Connection`s, in place of `TcpPool.layerOf` and its siblings. */
-  readonly layerOf: <I, S, F extends boolean = false>(
-    tag: PoolLayer.TagFor<I, S, ConnectionPool<Connection, ConnectError>>,
-    options?: ConnectOptions & TransportPool.Options<Connection> & PoolLayer.Options<F>
-  ) => Layer.Layer<I, PoolLayer.FailFast<F, ConnectError>>
+  readonly layerOf: <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+    tag: PoolLayer.TagFor<I, S, ConnectionPool<Connection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+    options?: ConnectOptions & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
+  ) => Layer.Layer<
+    I,
+    PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>,
+    Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>
+  >
 
   /** Sets the reaction to new clients. At first it is `"Accept"`. Present connections stay as they are. */
   readonly welcome: (how: Welcome) => Effect.Effect<void>
@@ -189,9 +197,9 @@ export const make = <R = never>(
       })
 
     /** Opens a session and makes it ready, all of it within `connectTimeout`. */
-    const openInTime = (
+    const openInTime = <E, R>(
       { connectTimeout, ...options }: Connect,
-      finish: (session: ClientSession) => Effect.Effect<ClientSession, ConnectError>
+      finish: (session: ClientSession) => Effect.Effect<ClientSession, E, R>
     ) =>
       TransportPool.openInTime(
         { address: addressText, connectTimeout },
@@ -199,20 +207,22 @@ export const make = <R = never>(
         finish
       )
 
-    const pool: MemoryServer["pool"] = (given = {}) =>
+    const made = (given: unknown, isCaused: boolean): Effect.Effect<ConnectionPool<Connection, any>, never, any> =>
       Effect.suspend(() => {
         const options = poolOptions.read("MemoryServer.pool", given)
         const connect = connectOptions.pick(options)
-        return TransportPool.make<ClientConnection>({
-          ...TransportPool.options.pick(options) as TransportPool.Options<ClientConnection>,
+        const own = TransportPool.options.pick(options) as TransportPool.Options<ClientConnection, any, any>
+        return TransportPool.make<ClientConnection, any, any, any, any, any>({
+          ...(isCaused ? TransportPool.withCauses(own, addressText) : own) as typeof own,
           name: options.name ?? addressText,
           open: (finish) => openInTime(connect, finish)
         })
       })
+    const pool = (given: unknown = {}) => made(given, false)
 
     // Opens have a deadline of their own, so they fail with `ConnectError`.
-    const layerOf: MemoryServer["layerOf"] = (tag, options) =>
-      PoolLayer.layerOf(tag, pool, options === undefined ? {} : options) as Layer.Layer<any, any>
+    const layerOf = (tag: unknown, options: unknown = {}, make: (options: any) => ReturnType<typeof made> = pool) =>
+      PoolLayer.layerOf(tag as any, make, options as any) as Layer.Layer<any, any, any>
 
     const each = (f: (peer: MemoryTransport) => void) =>
       Effect.sync(() => {
@@ -228,7 +238,7 @@ export const make = <R = never>(
           return Effect.map(openInTime(connect, Effect.succeed), (session) => session.lend())
         }),
       pool,
-      layer: (options) => layerOf(Pool, options),
+      layer: (options) => layerOf(Pool, options, (own) => made(own, true)),
       layerOf,
       welcome: (next) =>
         Effect.sync(() => {

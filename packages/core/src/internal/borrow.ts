@@ -19,6 +19,7 @@ import { leaseOf } from "./operations.js"
 import { heldBy, longestHolders, snapshot } from "./snapshot.js"
 import { type Holder, type Lease, type OpenFailure, Waiter } from "./state.js"
 import * as Tracing from "./tracing.js"
+import { standstill } from "./transitions/demand.js"
 import { waitsForItself } from "./transitions/queue.js"
 
 /** Only `reconnect` can fail with `ConnectionNotFoundError`. */
@@ -173,6 +174,11 @@ const queueUp = <C, E, A, E2, R>(
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
   const { options, state } = engine
   if (state.phase !== "Running") return Effect.fail(rejectClosed(engine))
+  const failure = state.pause && standstill(state, engine.now())
+  if (failure !== undefined) {
+    engine.leases.rejectStranded()
+    return failWith(engine, failure)
+  }
   const timeout = ownTimeout ?? options.acquireTimeout
   const rejection = timeout === 0
     ? "NoWait"

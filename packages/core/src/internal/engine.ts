@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
-import { firstError, type Surroundings } from "./effect/fiber.js"
+import { atMost, firstError, hasDies, type Surroundings } from "./effect/fiber.js"
 import { EventBus } from "./eventBus.js"
 import { Hooks } from "./hooks.js"
 import { takeContext } from "./host.js"
@@ -66,6 +66,7 @@ export class Engine<C, E> implements LeasePort<C> {
       runtime,
       (slot) => Tracing.connect(options.open, this.attributesOf(slot), this.causeOf(slot)),
       options.closed,
+      options.farewell && ((slot) => this.farewell(slot)),
       options.ttlJitter > 0 && options.connectionTTL !== Infinity,
       {
         opened: (slot, connection, drawn) => this.opened(slot, connection, drawn),
@@ -195,7 +196,31 @@ export class Engine<C, E> implements LeasePort<C> {
     const cause = this.causeOfFailure(failure)
     this.events.openFailed(slot, cause)
     if (this.state.pending === 0) this.runtime.warn("a connection could not be opened in the background", cause, slot)
-    this.run(Opening.openFailed(this.state, slot, failure, inFlight, this.now()))
+    const isFatal = this.isFatal(slot, failure, cause)
+    this.run(Opening.openFailed(this.state, slot, failure, inFlight, this.now(), isFatal))
+  }
+
+  /** Only a typed failure of the connector can be fatal. */
+  private isFatal(slot: Slot<C>, failure: OpenFailure, cause: Cause.Cause<unknown>): boolean {
+    const error = typedError(failure)
+    if (Option.isNone(error) || !this.hooks.isFatal(error.value, slot)) return false
+    const { fatalPause } = this.options
+    const until = fatalPause === Infinity ? "until the pool is cleared" : `for ${fatalPause} ms`
+    this.runtime.warn(`an open failed with a fatal error; opens pause ${until}`, cause, slot)
+    return true
+  }
+
+  /** Takes leave of a connection. It has half of `closeTimeout`, and the close itself has the rest. */
+  private farewell(slot: Slot<C>): Effect.Effect<void> {
+    const { closeTimeout, farewell } = this.options
+    const said = Effect.suspend(() => farewell!(slot.connection!))
+    const inTime = atMost(Tracing.farewell(said, this.attributesOf(slot), undefined), closeTimeout / 2)
+    return Effect.matchCause(inTime, {
+      onFailure: (cause) => {
+        if (hasDies(cause)) this.runtime.warn("farewell died", cause, slot)
+      },
+      onSuccess: () => {}
+    })
   }
 
   private causeOfFailure(failure: OpenFailure | LostOnTrial): Cause.Cause<unknown> {

@@ -10,17 +10,17 @@ import type { Slot, State } from "./state.js"
 import { isStale } from "./transitions/retiring.js"
 
 /** The decision of `onRelease`. */
-export type Verdict = "keep" | "discard"
+export type Verdict = "keep" | "discard" | "default"
 
-/** The default of `onRelease`: after a success or a typed failure the connection is as good as before. */
-const makesDirty = (exit: Exit.Exit<unknown, unknown>): boolean =>
-  exit._tag === "Failure" && (hasInterrupts(exit.cause) || hasDies(exit.cause))
+/** After a success or a typed failure the connection is as good as before. */
+const isWhole = (exit: Exit.Exit<unknown, unknown>): boolean =>
+  exit._tag === "Success" || !(hasInterrupts(exit.cause) || hasDies(exit.cause))
 
 export class Hooks<C> {
   constructor(
     private readonly options: Pick<
       Resolved<C, unknown, unknown>,
-      "hasServed" | "isConnected" | "isExpired" | "lease" | "onRelease" | "validate"
+      "hasServed" | "isAnswered" | "isConnected" | "isExpired" | "isFatal" | "isWhole" | "lease" | "onRelease" | "validate"
     >,
     private readonly runtime: PoolRuntime,
     private readonly state: State<C>
@@ -58,7 +58,30 @@ export class Hooks<C> {
     })
   }
 
-  /** Whether a lease that ended in success shows that the connection works. */
+  /** Whether an open's failure is one that further opens would repeat. */
+  isFatal(error: unknown, slot: Slot<C>): boolean {
+    const { isFatal } = this.options
+    if (isFatal === undefined) return false
+    try {
+      return isFatal(error) === true
+    } catch (defect) {
+      this.runtime.warn("isFatal died", Cause.die(defect), slot)
+      return false
+    }
+  }
+
+  /** Whether a lease ended with an answer. */
+  isAnswered(exit: Exit.Exit<unknown, unknown>): boolean {
+    const { isAnswered } = this.options
+    return isAnswered === undefined ? exit._tag === "Success" : isAnswered(exit)
+  }
+
+  /** The rule for a connection whose lease has ended: whether it is fit for another one, if nobody knows better. */
+  isWhole(slot: Slot<C>, exit: Exit.Exit<unknown, unknown>): boolean {
+    return this.options.isWhole === undefined ? isWhole(exit) : this.options.isWhole(slot.connection!, exit)
+  }
+
+  /** Whether a lease that ended with an answer shows that the connection works. */
   hasServed(slot: Slot<C>): boolean {
     const { hasServed } = this.options
     return hasServed === undefined || hasServed(slot.connection!)
@@ -70,10 +93,10 @@ export class Hooks<C> {
   }
 
   /** Decides whether a connection whose lease has ended is lent again: at once, or as an effect. */
-  verdict(connection: C, exit: Exit.Exit<unknown, unknown>): Verdict | Effect.Effect<Verdict> {
-    if (this.options.onRelease === undefined) return makesDirty(exit) ? "discard" : "keep"
+  verdict(slot: Slot<C>, exit: Exit.Exit<unknown, unknown>): "keep" | "discard" | Effect.Effect<Verdict> {
+    if (this.options.onRelease === undefined) return this.isWhole(slot, exit) ? "keep" : "discard"
     try {
-      return this.options.onRelease(connection, exit)
+      return this.options.onRelease(slot.connection!, exit)
     } catch (defect) {
       return Effect.die(defect)
     }

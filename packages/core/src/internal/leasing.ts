@@ -190,6 +190,11 @@ export class LeaseManager<C> {
     this.port.run(Demand.openForNext(this.state, this.parts.runtime.now()))
   }
 
+  /** Counts a borrower that comes while opens pause and nothing is open. */
+  rejectStranded(): void {
+    Queue.reject(this.state, "OpenFailed")
+  }
+
   /** Counts a borrower that comes while the pool is closing. */
   rejectClosed(): void {
     Queue.reject(this.state, "PoolClosed")
@@ -250,25 +255,30 @@ export class LeaseManager<C> {
     const { slot } = lease
     if (this.state.onTrial.has(slot)) this.testify(lease, exit)
     const reason = hooks.checkLendable(slot, now)
-    if (reason !== undefined || this.state.phase !== "Running") return this.settle(lease, reason, now)
-    const verdict = hooks.verdict(slot.connection!, exit)
+    if (reason !== undefined || this.state.phase !== "Running") {
+      if (!hooks.isWhole(slot, exit)) Retiring.spoil(slot)
+      return this.settle(lease, reason, now)
+    }
+    const verdict = hooks.verdict(slot, exit)
     // `onRelease` may have used the pool.
     if (hasEnded(lease)) return
     if (typeof verdict === "string") return this.settle(lease, verdict === "keep" ? slot.reason : "Discarded", now)
-    if (Exit.isExit(verdict)) return this.applyVerdict(lease, verdict as Exit.Exit<Verdict>, slot.reason, now)
+    if (Exit.isExit(verdict)) return this.applyVerdict(lease, exit, verdict as Exit.Exit<Verdict>, slot.reason, now)
     Leases.reset(this.state, lease, now)
-    lifecycle.ask(slot, Tracing.release(verdict, this.port.attributesOf(slot), lease.span), (exit) => {
+    lifecycle.ask(slot, Tracing.release(verdict, this.port.attributesOf(slot), lease.span), (verdict) => {
       // The connection may have closed meanwhile.
       if (lease.phase !== "Returning") return
       const now = runtime.now()
-      this.applyVerdict(lease, exit, hooks.checkLendable(slot, now), now)
+      this.applyVerdict(lease, exit, verdict, hooks.checkLendable(slot, now), now)
     })
     this.port.run(nothing)
   }
 
   /** The first leases of a connection show whether it works. An interruption or a defect says nothing about that. */
   private testify(lease: Lease<C>, exit: Exit.Exit<unknown, unknown>): void {
-    if (exit._tag === "Success") return Trial.testify(lease, this.parts.hooks.hasServed(lease.slot), undefined)
+    const { hooks } = this.parts
+    if (hooks.isAnswered(exit)) return Trial.testify(lease, hooks.hasServed(lease.slot), undefined)
+    if (exit._tag === "Success") return
     const error = firstError(exit.cause)
     if (Option.isSome(error)) Trial.testify(lease, false, { _tag: "LostOnTrial", error: { value: error.value } })
   }
@@ -276,6 +286,7 @@ export class LeaseManager<C> {
   /** Applies the decision of `onRelease`, as far as the connection is still fit. */
   private applyVerdict(
     lease: Lease<C>,
+    exit: Exit.Exit<unknown, unknown>,
     verdict: Exit.Exit<Verdict>,
     unfit: CloseReason | undefined,
     now: number
@@ -284,7 +295,9 @@ export class LeaseManager<C> {
       this.parts.runtime.warn("onRelease died", verdict.cause, lease.slot)
       this.settle(lease, "Invalid", now)
     } else {
-      this.settle(lease, verdict.value === "keep" ? unfit : "Discarded", now)
+      const { value } = verdict
+      const isKept = value === "keep" || (value === "default" && this.parts.hooks.isWhole(lease.slot, exit))
+      this.settle(lease, isKept ? unfit : "Discarded", now)
     }
   }
 

@@ -15,6 +15,7 @@ import {
 } from "./effect/fiber.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Slot } from "./state.js"
+import { isPeaceful } from "./transitions/retiring.js"
 
 /** The scope that a connection lives in, and the fibers that serve it. */
 interface Lifetime {
@@ -53,6 +54,8 @@ export class ConnectionLifecycle<C, E> {
     private readonly runtime: PoolRuntime,
     private readonly connect: (slot: Slot<C>) => Effect.Effect<C, E, Scope.Scope>,
     private readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined,
+    /** What is said to a connection before a close in peace. */
+    private readonly farewell: ((slot: Slot<C>) => Effect.Effect<void>) | undefined,
     /** Whether a random number is drawn for each connection. */
     private readonly draws: boolean,
     private readonly listener: LifecycleListener<C>
@@ -132,9 +135,11 @@ export class ConnectionLifecycle<C, E> {
   private closeNow(slot: Slot<C>, life: Lifetime): void {
     stop(life.watcher)
     for (const helper of life.helpers ?? []) stop(helper)
-    this.runtime.fork(Effect.uninterruptible(this.closeScope(slot, life.scope!))).addObserver(() =>
-      this.listener.gone(slot)
-    )
+    const close = this.closeScope(slot, life.scope!)
+    const closing = this.farewell === undefined || slot.isSpoiled || !isPeaceful(slot.reason!) ?
+      close :
+      Effect.andThen(this.farewell(slot), close)
+    this.runtime.fork(Effect.uninterruptible(closing)).addObserver(() => this.listener.gone(slot))
   }
 
   /** Forgets a slot of which nothing is left. */

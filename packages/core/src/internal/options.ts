@@ -37,6 +37,7 @@ export const defaults = {
   reapExpired: true,
   reapInterval: "180 seconds",
   closeTimeout: "5 seconds",
+  fatalPause: "30 seconds",
   drainTimeout: "10 seconds",
   validateAfterIdle: "1 second",
   validateTimeout: "2 seconds",
@@ -52,15 +53,23 @@ export const defaultRetry: Schedule.Schedule<unknown> = Schedule.jittered(
 /** The keys of options that only pools of ours set. */
 export const hasServed: unique symbol = Symbol.for("@socketpool/core/options/hasServed")
 
+export const isAnswered: unique symbol = Symbol.for("@socketpool/core/options/isAnswered")
+
+export const isWhole: unique symbol = Symbol.for("@socketpool/core/options/isWhole")
+
 export const isBound: unique symbol = Symbol.for("@socketpool/core/options/isBound")
 
 /** Options that are not public. */
 export interface Internal<C> {
   /**
-   * Whether a lease that ended in success shows that the connection works: something came back from the peer. Without
-   * it, every success does.
+   * Whether a lease that ended with an answer shows that the connection works: something came back from the peer.
+   * Without it, every answer does.
    */
   readonly [hasServed]?: (connection: C) => boolean
+  /** Whether a lease ended with an answer. Without it, every success does, and nothing else. */
+  readonly [isAnswered]?: (exit: Exit.Exit<unknown, unknown>) => boolean
+  /** The rule of `onRelease`'s `"default"`, and for a connection that closes on return: whether it is in order. */
+  readonly [isWhole]?: (connection: C, exit: Exit.Exit<unknown, unknown>) => boolean
   /** Whether the hooks look after their asynchronous context themselves. */
   readonly [isBound]?: true
 }
@@ -81,14 +90,18 @@ export interface Resolved<C, E, R> extends Limits {
   readonly reapSchedule: Schedule.Schedule<unknown>
   readonly retry: Schedule.Schedule<unknown, E>
   readonly hasServed: ((connection: C) => boolean) | undefined
+  readonly isAnswered: ((exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
+  readonly isWhole: ((connection: C, exit: Exit.Exit<unknown, unknown>) => boolean) | undefined
+  readonly isFatal: ((error: any) => boolean) | undefined
   readonly isConnected: ((connection: C) => boolean) | undefined
   readonly isExpired: ((connection: C) => boolean) | undefined
   readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
   readonly validate: ((connection: C) => Effect.Effect<boolean, unknown>) | undefined
   readonly lease: ((connection: C) => C) | undefined
   readonly onRelease:
-    | ((connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard">)
+    | ((connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard" | "default">)
     | undefined
+  readonly farewell: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
 }
 
 const attribute = that<string | number | boolean>(
@@ -123,6 +136,9 @@ export const poolOptions = new Table(
     validateTimeout: orElse(duration("more than 0"), defaults.validateTimeout),
     lease: optional(callback),
     onRelease: optional(callback),
+    farewell: optional(callback),
+    isFatal: optional(callback),
+    fatalPause: orElse(duration("more than 0"), defaults.fatalPause),
     concurrency: orElse(count(1), defaults.concurrency),
     order: orElse(oneOf("lifo", "fifo"), defaults.order),
     retry: orElse(schedule, defaultRetry),
@@ -153,8 +169,11 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
     isExpired: bound(options.isExpired),
     lease: bound(options.lease),
     onRelease: bound(options.onRelease),
+    isFatal: bound(options.isFatal),
     name: options.name ?? defaultName(),
     hasServed: internal[hasServed],
+    isAnswered: internal[isAnswered],
+    isWhole: internal[isWhole],
     max: options.maxConnections,
     min: options.minConnections,
     initial: options.initialConnections,

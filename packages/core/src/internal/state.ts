@@ -93,6 +93,8 @@ export class Slot<C> implements Linked<Slot<C>> {
   reference: WeakRef<Slot<C>> | undefined = undefined
   /** Milliseconds that the machine slept while it was idle, since it was last asked. Monotonic time leaves them out. */
   asleep = 0
+  /** Whether a holder or `validate` may have left it in disorder: it closes without a farewell. */
+  isSpoiled = false
   /** Whether `validate` said yes since the last lease. */
   validated = false
   /** The reason for the close; the slot must not be lent again once there is one. */
@@ -220,6 +222,7 @@ export interface Limits {
   readonly idleTimeout: number
   readonly validateTimeout: number
   readonly closeTimeout: number
+  readonly fatalPause: number
 }
 
 /** The parts of the state that timers depend on, as bits of `State.touched`. */
@@ -278,6 +281,8 @@ export class State<C> {
   backingOff = false
   /** The pace of opens while they fail; see `transitions/openLimiter.ts`. */
   readonly openLimiter = { blockedUntil: -Infinity }
+  /** The fatal failure after which opens pause, until one has succeeded or the pool is cleared. */
+  pause: { readonly failure: OpenFailure; readonly until: number } | undefined = undefined
   /** The connections that have not proved yet that they work, the oldest first; see `transitions/trial.ts`. */
   readonly onTrial = new Set<Slot<C>>()
   /** The failure of the last open, or the loss of a connection on trial, until an open succeeds. */

@@ -112,7 +112,7 @@ export class Timers<C, E> {
   queueChanged(): void {
     this.queue.refresh()
     // While opens fail, the limiter may delay an open for the queue.
-    if (!isLimiting(this.state)) return
+    if (!isLimiting(this.state) && this.state.pause === undefined) return
     this.openLimiter.refresh()
     this.floorLimiter.refresh()
   }

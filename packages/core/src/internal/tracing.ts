@@ -1,6 +1,6 @@
 /**
- * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect`, `Pool.validate` and `Pool.release`
- * for `open`, `validate` and `onRelease`. Without a tracer there are none.
+ * The spans of a pool: `Pool.acquire` for a borrower that waits, and `Pool.connect`, `Pool.validate`, `Pool.release` and
+ * `Pool.farewell` for the hooks of those names and `open`. Without a tracer there are none.
  */
 import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
@@ -65,3 +65,4 @@ const traced = (name: string): Traced => (effect, attributes, cause) =>
 export const connect = traced("Pool.connect")
 export const validate = traced("Pool.validate")
 export const release = traced("Pool.release")
+export const farewell = traced("Pool.farewell")

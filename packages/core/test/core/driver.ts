@@ -3,7 +3,7 @@ import * as Cause from "effect/Cause"
 import type { List } from "../../src/internal/list.js"
 import { type Holder, isLeased, isUnheld, type Lease, notLent, type Slot, Waiter } from "../../src/internal/state.js"
 import { noError } from "../../src/internal/transitions/trial.js"
-import { ScriptedEngine } from "./engine.js"
+import { fatalPause, ScriptedEngine } from "./engine.js"
 
 const acquireTimeout = 60
 const lifetime = 400
@@ -215,8 +215,11 @@ export class Driver extends ScriptedEngine {
 
   openFails(slot = this.nth<Slot<number>>(this.state.opening), inFlight = false): void {
     if (slot === undefined) return
-    this.reference.couldNotOpen(slot)
-    this.run(this.transitions.openFailed(this.state, slot, { _tag: "OpenFailed", cause: noCause }, inFlight, this.now))
+    const isFatal = !inFlight && this.dice.percent(15)
+    if (isFatal) this.met.fatal++
+    this.reference.couldNotOpen(slot, isFatal ? fatalPause : undefined)
+    const failure = { _tag: "OpenFailed", cause: noCause } as const
+    this.run(this.transitions.openFailed(this.state, slot, failure, inFlight, this.now, isFatal))
   }
 
   givenUp(slot = this.nth<Slot<number>>(this.state.aborting)): void {
@@ -275,6 +278,7 @@ export class Driver extends ScriptedEngine {
   clear(): void {
     if (this.state.phase !== "Running" || this.dice.percent(90)) return
     for (const slot of this.state.slots) this.reference.spoil(slot)
+    this.reference.clears()
     this.run(this.transitions.clear(this.state, this.now))
   }
 

@@ -6,15 +6,17 @@ import * as Opening from "../../src/internal/transitions/opening.js"
 import * as Queue from "../../src/internal/transitions/queue.js"
 import * as Retiring from "../../src/internal/transitions/retiring.js"
 import * as Trial from "../../src/internal/transitions/trial.js"
+import * as Waiters from "../../src/internal/transitions/waiters.js"
 import * as Whole from "../../src/internal/transitions/whole.js"
 import { Marks } from "./marks.js"
 import { Dice } from "./random.js"
 import { Reference, type Testimony } from "./reference.js"
 
 /** The transitions under test. */
-export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Trial, ...Whole }
+export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Trial, ...Waiters, ...Whole }
 
 const validateAfterIdle = 15
+export const fatalPause = 60
 
 export class ScriptedEngine {
   protected state!: State<number>
@@ -44,6 +46,7 @@ export class ScriptedEngine {
     replaced: 0,
     paced: 0,
     toldLate: 0,
+    fatal: 0,
     proved: 0,
     outlived: 0,
     lost: 0,
@@ -89,7 +92,8 @@ export class ScriptedEngine {
       connectTimeout: 40,
       idleTimeout: dice.percent(50) ? Infinity : 50,
       validateTimeout: 20,
-      closeTimeout: 30
+      closeTimeout: 30,
+      fatalPause
     })
     this.reference = new Reference(
       { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial },

@@ -59,6 +59,8 @@ export class Reference {
   private strain = 0
   /** Whether the last open failed. */
   private isFailing = false
+  /** A fatal failure: nothing is opened until then, and then one connection at a time until one is open. */
+  private pausedUntil: number | undefined = undefined
   /** Connections lost on trial. */
   lost = 0
   /** Failed opens of which nobody has heard yet. */
@@ -103,10 +105,12 @@ export class Reference {
     this.connection(slot).since = this.now
     this.opened++
     this.isFailing = false
+    this.pausedUntil = undefined
     if (this.warm > 0) this.warm--
   }
 
-  couldNotOpen(slot: Slot<number>): void {
+  couldNotOpen(slot: Slot<number>, pause: number | undefined): void {
+    if (pause !== undefined) this.pausedUntil = this.now + pause
     this.connection(slot).phase = "giving up"
     if (this.queue.length + this.movers.length > 0) this.owed++
     this.strain = Math.min(this.strain + 100, 1000)
@@ -222,6 +226,18 @@ export class Reference {
     else if (untouched) connection.uses--
   }
 
+  clears(): void {
+    this.pausedUntil = undefined
+  }
+
+  private get isPaused(): boolean {
+    return this.pausedUntil !== undefined && this.now < this.pausedUntil
+  }
+
+  private get maxConnecting(): number {
+    return this.pausedUntil === undefined ? this.rules.maxConnecting : 1
+  }
+
   resizes(min: number, max: number): void {
     this.min = min
     this.max = max
@@ -239,7 +255,8 @@ export class Reference {
         if (this.connections.has(command.slot)) this.fail("a connection is opened twice")
         if (!this.running) this.fail("a closing pool opens")
         if (this.connections.size >= this.max) this.fail("more connections than allowed")
-        if (this.inFlight >= this.rules.maxConnecting) this.fail("more opens at once than allowed")
+        if (this.isPaused) this.fail("a connection is opened although opens pause")
+        if (this.inFlight >= this.maxConnecting) this.fail("more opens at once than allowed")
         if (!this.isWanted) this.fail("a connection is opened that nobody wants")
         if (!this.mayTry) this.fail("a connection is opened sooner than failed ones allow")
         this.connections.set(command.slot, {
@@ -303,6 +320,8 @@ export class Reference {
     } else if (refusal?._tag === "OpenFailed") {
       // Whose time is over without an attempt, because others have failed, hears of the last of them.
       if (waiter.deadline <= now && this.isFailing) return
+      const isStranded = waiter.forLease !== undefined || this.count(({ phase }) => phase === "open") === 0
+      if (this.owed === 0 && this.isPaused && isStranded) return
       this.owed--
       if (!isOldest) this.fail("a failed open fails somebody else than the oldest")
     } else if (refusal === undefined) {
@@ -322,6 +341,7 @@ export class Reference {
 
   /** Ten may fail at once, counting those in flight and on trial; then one more each 100 ms, until one works. */
   private get mayTry(): boolean {
+    if (this.isPaused) return false
     const unproved = this.count(({ onTrial, phase }) => phase === "opening" || onTrial)
     return this.strain === 0 || this.strain + (unproved + 1) * 100 <= 1000
   }
@@ -387,7 +407,10 @@ export class Reference {
     if (this.movers.length > opening + givingUp + closing && unheld > 0 && this.connections.size >= this.max) {
       this.fail("idle connections stand in the way of who reconnects")
     }
-    const mayOpen = this.connections.size < this.max && opening + givingUp < this.rules.maxConnecting && this.mayTry
+    if (this.isPaused && (this.movers.length > 0 || (this.queue.length > 0 && open === 0))) {
+      this.fail("somebody waits for an open although opens pause")
+    }
+    const mayOpen = this.connections.size < this.max && opening + givingUp < this.maxConnecting && this.mayTry
     if (!mayOpen) return
     if (waiting > covered + opening * this.places) this.fail("somebody waits although another could be opened")
     if (this.movers.length > opening) this.fail("somebody reconnects although another could be opened")

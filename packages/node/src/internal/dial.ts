@@ -15,17 +15,17 @@ import type { Route } from "./route.js"
 export type NetSession<C, S extends net.Socket = net.Socket> = TransportSession.TransportSession<NetTransport<S>, C>
 
 /** Prepares a connected socket: the rest of the open. */
-type Proceed<C, L> = (session: NetSession<C>) => Effect.Effect<L, ConnectError, Scope.Scope>
+type Proceed<C, L, E, R> = (session: NetSession<C>) => Effect.Effect<L, E, R>
 
 /**
  * Connects and then runs `proceed` with a session over the socket, all of it within the route's `connectTimeout`. The
  * session and the socket close with the scope.
  */
-export const dial = <C extends TransportSession.TransportConnection<NetTransport>, L>(
+export const dial = <C extends TransportSession.TransportConnection<NetTransport>, L, E, R>(
   route: Route,
   holder: (session: NetSession<C>) => C,
-  proceed: Proceed<C, L>
-): Effect.Effect<L, ConnectError, Scope.Scope> =>
+  proceed: Proceed<C, L, E, R>
+): Effect.Effect<L, ConnectError | E, R | Scope.Scope> =>
   TransportPool.openInTime(
     { address: route.address, connectTimeout: route.connectTimeout, catchUp: polled },
     Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
@@ -95,10 +95,11 @@ export const sessionOver = <S extends net.Socket, C extends TransportSession.Tra
   socket: S,
   route: Pick<Route, "address" | "peer" | "timeout"> & { readonly constructor: { readonly allowHalfOpen: boolean } },
   holder: (session: NetSession<C, S>) => C,
-  intake?: Intake
+  intake?: Intake,
+  wire?: net.Socket
 ): NetSession<C, S> => {
   const session = TransportSession.make<NetTransport<S>, C>({
-    transport: new NetTransport(socket, route.address, route.peer, intake),
+    transport: new NetTransport(socket, route.address, route.peer, intake, wire),
     holder,
     allowHalfOpen: route.constructor.allowHalfOpen,
     timeout: route.timeout

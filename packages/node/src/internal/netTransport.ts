@@ -49,7 +49,9 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     readonly address: string,
     peer: Address,
     /** Delivers the socket's bytes. Without it they arrive through the stream's `data` events. */
-    private readonly intake?: Intake
+    private readonly intake?: Intake,
+    /** The socket that the bytes travel on: under TLS, the one below. */
+    private readonly wire: net.Socket = socket
   ) {
     this.localAddress = peer._tag === "UnixAddress"
       ? { _tag: "UnixAddress", path: "" }
@@ -154,15 +156,21 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     else this.socket.ref()
   }
 
+  private reset(): void {
+    if (canReset(this.wire)) this.wire.resetAndDestroy()
+  }
+
   /**
    * Closes the socket. An orderly close sends the remaining output and a FIN, and waits for the peer's FIN, so that the
-   * server never counts more connections than the pool. After `lingerMillis` it stops waiting.
+   * server never counts more connections than the pool. After `lingerMillis` it stops waiting. A close at once resets
+   * the connection: a peer that does not end its own side would count it until it writes.
    */
   readonly close = (how: "Orderly" | "AtOnce", done: () => void): void => {
     const { socket } = this
     if (socket.closed) return done()
     if (how === "AtOnce" || this.detached || socket.connecting || socket.pending) {
       socket.once("close", done)
+      if (!this.detached) this.reset()
       socket.destroy()
     } else {
       const timer = setTimeout(() => socket.destroy(), lingerMillis)
@@ -174,6 +182,11 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     }
   }
 }
+
+/** Only TCP knows resets. A Unix socket, whose ends have no addresses, tells its peer at once anyway. */
+const canReset = (socket: net.Socket): boolean =>
+  !socket.destroyed && !socket.connecting && socket.remoteAddress !== undefined &&
+  typeof socket.resetAndDestroy === "function"
 
 const failureOf = (error: NodeJS.ErrnoException): Failure => ({
   reason: error.code === "ETIMEDOUT" ? "Timeout" : "Reset",

@@ -66,9 +66,9 @@ const context = (options: tls.SecureContextOptions, of: string): tls.SecureConte
 export const secureDialer = (options: Options.Tls, of: string): {
   readonly address: string
   readonly peer: Address
-  readonly dial: (
-    finish: (session: SecureSession) => Effect.Effect<SecureSession, ConnectError>
-  ) => Effect.Effect<SecureSession, ConnectError, Scope.Scope>
+  readonly dial: <E, R>(
+    finish: (session: SecureSession) => Effect.Effect<SecureSession, E, R>
+  ) => Effect.Effect<SecureSession, any, any>
 } => {
   const { host, startTls } = options
   const route = tcpRoute(options)
@@ -126,7 +126,7 @@ const upgrade = (
       security.session = session
     })
     return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-      Effect.andThen(restore(shakeHands(socket, address, () => sessionOver(socket, route, TlsHandle.of)))),
+      Effect.andThen(restore(shakeHands(socket, address, () => sessionOver(socket, route, TlsHandle.of, undefined, raw)))),
       Effect.tap((session) => Effect.addFinalizer(() => session.close)),
       Effect.tapError(() => Effect.sync(() => security.session = undefined))
     )

@@ -184,6 +184,7 @@ const quietly = (clock: Clock.Clock): Clock.Clock => {
 /** Without the span of the place where they were taken: it has ended by the time that they are used. */
 export const withoutSpan = <R>({ context, fiberRefs, runtimeFlags }: Surroundings<R>): Surroundings<R> =>
   Runtime.make({ context: Context.omit(Tracer.ParentSpan)(context as any) as any, fiberRefs, runtimeFlags })
+
 /**
  * Makes something that closes with the caller's scope. `make` gets the effect that makes the scope forget it, for when
  * it has closed before: the scope may stay open for long.
@@ -220,6 +221,10 @@ export const steps = <In>(schedule: Schedule.Schedule<unknown, In>): Effect.Effe
 export const sooner = (a: Schedule.Schedule<unknown>, b: Schedule.Schedule<unknown>): Schedule.Schedule<unknown> =>
   Schedule.union(a, b)
 
+/** Interrupts an effect after a time, and waits for its end no longer than that. A failure stays a failure. */
+export const atMost = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number): Effect.Effect<unknown, E, R> =>
+  Effect.interruptible(Effect.timeoutOption(Effect.disconnect(effect), Duration.millis(millis)))
+
 // --- Logs -----------------------------------------------------------------------------------------------------------
 
 const levels = { warn: LogLevel.Warning, info: LogLevel.Info }
@@ -234,6 +239,10 @@ export const hasDies: (cause: Cause.Cause<unknown>) => boolean = Cause.isDie
 export const hasInterrupts: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterrupted
 
 export const isOnlyInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause.isInterruptedOnly
+
+/** The typed failures, if there is nothing else. */
+export const onlyErrors = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> | undefined =>
+  hasDies(cause) || hasInterrupts(cause) || Cause.isEmpty(cause) ? undefined : [...Cause.failures(cause)]
 
 /** The first typed failure. */
 export const firstError: <E>(cause: Cause.Cause<E>) => Option<E> = Cause.failureOption

@@ -1,8 +1,9 @@
 /** Transitions: how many connections are opened, and when. */
 import { type Command, type OpenFailure, Slot, type State, Touched } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
-import { isLimiting, nextOpenAt } from "./openLimiter.js"
+import { isLimiting, nextOpenAt, pausedBy } from "./openLimiter.js"
 import { enter } from "./phases.js"
+import { failWaiter } from "./waiters.js"
 
 /** The connections that the floor lacks. Opens in flight count, expired connections do not. */
 const floorDeficit = <C>(state: State<C>): number => {
@@ -16,11 +17,14 @@ const queueDeficit = <C>(state: State<C>): number => {
   return Math.max(state.reconnecting.length, Math.ceil(places / state.places)) - state.opening.length
 }
 
-/** The opens that `max` and `maxConnecting` have room for; the limiter is another matter. */
+/**
+ * The opens that `max` and `maxConnecting` have room for; the limiter is another matter. After a fatal failure one at a
+ * time may try.
+ */
 const room = <C>(state: State<C>): number =>
   Math.min(
     state.max - state.slots.size,
-    state.limits.maxConnecting - state.opening.length - state.aborting.length
+    (state.pause === undefined ? state.limits.maxConnecting : 1) - state.opening.length - state.aborting.length
   )
 
 const open = <C>(state: State<C>, wanted: number, now: number): Commands<C> => {
@@ -41,13 +45,32 @@ const open = <C>(state: State<C>, wanted: number, now: number): Commands<C> => {
 const deficit = <C>(state: State<C>): number =>
   Math.max(queueDeficit(state), state.backingOff ? 0 : floorDeficit(state))
 
-/** Opens what the waiters and the floor ask for, as far as the limits allow. */
-export const demand = <C>(state: State<C>, now: number): Commands<C> =>
-  state.phase === "Running" ? open(state, deficit(state), now) : nothing
+/**
+ * Opens what the waiters and the floor ask for, as far as the limits allow. While opens pause, waiters that only an open
+ * could serve fail.
+ */
+export const demand = <C>(state: State<C>, now: number): Commands<C> => {
+  if (state.phase !== "Running") return nothing
+  const failure = state.pause && pausedBy(state, now)
+  return failure === undefined ? open(state, deficit(state), now) : failStranded(state, failure)
+}
+
+const failStranded = <C>(state: State<C>, failure: OpenFailure): Commands<C> => {
+  const commands: Array<Command<C>> = []
+  for (const waiter of state.reconnecting) commands.push(failWaiter(state, waiter, failure))
+  if (state.open > 0) return commands
+  for (const waiter of state.waiters) commands.push(failWaiter(state, waiter, failure))
+  return commands
+}
+
+/** The failure of a borrower that comes while opens pause and nothing is open that could serve it. */
+export const standstill = <C>(state: State<C>, now: number): OpenFailure | undefined =>
+  state.open > 0 ? undefined : pausedBy(state, now)
 
 /** The moment of the next open that is wanted and that only the limiter delays. */
 export const delayedUntil = <C>(state: State<C>): number | undefined =>
-  isLimiting(state) && state.phase === "Running" && Math.min(deficit(state), room(state)) > 0
+  (isLimiting(state) || state.pause !== undefined) && state.phase === "Running" &&
+    Math.min(deficit(state), room(state)) > 0
     ? nextOpenAt(state)
     : undefined
 

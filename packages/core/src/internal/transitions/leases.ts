@@ -17,18 +17,21 @@ import {
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { enter } from "./phases.js"
-import { enqueue, failWaiter, leave } from "./queue.js"
+import { enqueue } from "./queue.js"
 import {
   close,
+  isPeaceful,
   isSurplus,
   leaveHolder,
   makeRoom,
   mustNotBeLent,
   retire,
   retireOnReturn,
+  spoil,
   stopSharing
 } from "./retiring.js"
 import { judge, noError, recover } from "./trial.js"
+import { failWaiter, leave } from "./waiters.js"
 
 /** The connection to lend next, as far as the state can tell. */
 export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
@@ -191,6 +194,8 @@ export const settle = <C>(
   detach(lease)
   lease.phase = "Ended"
   const { slot } = lease
+  // A reason that came first stays: it may be a peaceful one.
+  if (reason !== undefined && !isPeaceful(reason)) spoil(slot)
   if (!state.onTrial.has(slot)) return goesOn(state, slot, reason, now)
   const hasPassed = judge(state, lease, reason)
   const commands = goesOn(state, slot, reason, now)

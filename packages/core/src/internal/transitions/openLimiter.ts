@@ -28,9 +28,21 @@ export const resetLimiter = <C>(state: State<C>): void => {
   state.lastOpenFailure = undefined
 }
 
-/** The moment from which the limiter allows another open; in the past while nothing fails. */
+/** The moment from which another open is allowed; in the past while nothing fails. */
 export const nextOpenAt = <C>(state: State<C>): number =>
-  state.openLimiter.blockedUntil - Math.max(0, burst - 1 - state.opening.length - state.onTrial.size) * leakMillis
+  Math.max(
+    state.openLimiter.blockedUntil - Math.max(0, burst - 1 - state.opening.length - state.onTrial.size) * leakMillis,
+    state.pause?.until ?? -Infinity
+  )
+
+/** A failure that further opens would repeat: they pause. Afterwards one at a time may try, until one succeeds. */
+export const pauseOpens = <C>(state: State<C>, failure: OpenFailure, until: number): void => {
+  state.pause = { failure, until }
+}
+
+/** The failure for which opens pause now. */
+export const pausedBy = <C>({ pause }: State<C>, now: number): OpenFailure | undefined =>
+  pause !== undefined && now < pause.until ? pause.failure : undefined
 
 /** Whether recent failures still count. */
 export const isLimiting = <C>(state: State<C>): boolean => state.openLimiter.blockedUntil !== -Infinity

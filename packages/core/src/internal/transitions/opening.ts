@@ -1,13 +1,14 @@
 /** Transitions: an open succeeds, fails or is aborted. */
+import { constTrue } from "effect/Function"
 import type { Command, OpenFailure, Slot, State } from "../state.js"
 import type { Commands } from "./commands.js"
 import { backOff, demand } from "./demand.js"
 import { handOff } from "./leases.js"
-import { penalize } from "./openLimiter.js"
+import { pauseOpens, penalize } from "./openLimiter.js"
 import { enter } from "./phases.js"
-import { failOldest } from "./queue.js"
 import { makeRoom, rotate } from "./retiring.js"
 import { beginTrial, passAged } from "./trial.js"
+import { failOldest } from "./waiters.js"
 
 /** An open has succeeded. */
 export const opened = <C>(
@@ -23,6 +24,7 @@ export const opened = <C>(
   state.openTime.record(now - slot.since)
   if (state.initialOwed > 0) state.initialOwed--
   state.lastOpenFailure = undefined
+  state.pause = undefined
   beginTrial(state, slot, now)
   slot.connection = connection
   slot.expiresAt = expiresAt
@@ -36,18 +38,26 @@ export const opened = <C>(
   ]
 }
 
-/** An open has failed, or was aborted at its deadline: the oldest waiter fails, the others wait on. */
+/**
+ * An open has failed, or was aborted at its deadline: the oldest waiter fails, the others wait on. After a fatal
+ * failure opens pause, and `demand` fails the waiters that only an open could serve.
+ */
 export const openFailed = <C>(
   state: State<C>,
   slot: Slot<C>,
   failure: OpenFailure,
   inFlight: boolean,
-  now: number
+  now: number,
+  isFatal = false
 ): Commands<C> => {
   const commands: Array<Command<C>> = [...passAged(state, now)]
   if (inFlight) commands.push(abort(state, slot, now))
   else abandon(state, slot, now)
   penalize(state, failure, now)
+  if (isFatal) {
+    pauseOpens(state, failure, now + state.limits.fatalPause)
+    commands.push(...abortOpens(state, now, constTrue))
+  }
   commands.push(...failOldest(state, failure), ...backOff(state, failure), ...demand(state, now))
   return commands
 }
@@ -58,8 +68,15 @@ const abandon = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
   enter(state, slot, "Aborting")
 }
 
+/** Aborts opens in flight, the youngest first, while `more` says so. */
+export const abortOpens = <C>(state: State<C>, now: number, more: () => boolean): Commands<C> => {
+  const commands: Array<Command<C>> = []
+  while (state.opening.tail !== undefined && more()) commands.push(abort(state, state.opening.tail, now))
+  return commands
+}
+
 /** Aborts an open in flight. */
-export const abort = <C>(state: State<C>, slot: Slot<C>, now: number): Command<C> => {
+const abort = <C>(state: State<C>, slot: Slot<C>, now: number): Command<C> => {
   abandon(state, slot, now)
   return { _tag: "Abort", slot }
 }

@@ -4,13 +4,7 @@ import { type Command, type Holder, type State, Touched, type Waiter, type WaitF
 import { both, type Commands, nothing } from "./commands.js"
 import { demand, isOpenDelayed } from "./demand.js"
 import { makeRoom, retire } from "./retiring.js"
-
-/** Takes a waiter out of the queue. Returns whether it was in it. */
-export const leave = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
-  state.touched |= Touched.queue
-  if (waiter.deadlineEntry !== undefined) state.deadlines.remove(waiter.deadlineEntry)
-  return waiter.list?.remove(waiter) ?? false
-}
+import { failWaiter, leave } from "./waiters.js"
 
 /** Puts a borrower at the end of the queue. Holders that reconnect have a queue of their own, which comes first. */
 export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
@@ -62,27 +56,6 @@ export const withdraw = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
 /** A borrower fails without having waited. */
 export const reject = <C>(state: State<C>, why: BorrowFailure): void => {
   state.failed[why]++
-}
-
-const failure: { readonly [Tag in Exclude<WaitFailure["_tag"], "LeaseEnded">]: BorrowFailure } = {
-  AcquireTimeout: "Timeout",
-  ConnectTimeout: "OpenFailed",
-  OpenFailed: "OpenFailed",
-  PoolClosed: "PoolClosed"
-}
-
-/** Ends a wait without a connection. */
-export const failWaiter = <C>(state: State<C>, waiter: Waiter<C>, why: WaitFailure): Command<C> => {
-  leave(state, waiter)
-  waiter.failure = why
-  if (why._tag !== "LeaseEnded") state.failed[failure[why._tag]]++
-  return { _tag: "Wake", waiter }
-}
-
-/** Fails the waiter whose turn it is, if there is one. */
-export const failOldest = <C>(state: State<C>, why: WaitFailure): Commands<C> => {
-  const oldest = state.reconnecting.head ?? state.waiters.head
-  return oldest === undefined ? nothing : [failWaiter(state, oldest, why)]
 }
 
 /**

@@ -20,6 +20,16 @@ export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, n
   ...demand(state, now)
 ]
 
+/** Its holder may have left a connection in disorder. */
+export const spoil = <C>(slot: Slot<C>): void => {
+  slot.isSpoiled = true
+}
+
+/** Whether a connection that closes for this reason worked, as far as anybody knows. */
+export const isPeaceful = (reason: CloseReason): boolean =>
+  reason === "Expired" || reason === "Stale" || reason === "MaxUses" || reason === "Cleared" ||
+  reason === "Surplus" || reason === "PoolClosed"
+
 /** `retire` for several connections in a row: the caller asks for replacements once, at the end. */
 export const close = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
   enter(state, slot, "Closing")
@@ -32,6 +42,7 @@ export const close = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, no
     lease.list?.remove(lease)
     lease.phase = "Ended"
     if (held) commands.push({ _tag: "Ended", lease })
+    spoil(slot)
   }
   slot.leases = noLeases
   commands.push({ _tag: "Close", slot }, ...endTrial(state, slot, reason, now))

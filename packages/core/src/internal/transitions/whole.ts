@@ -3,15 +3,14 @@ import { constTrue } from "effect/Function"
 import { type Command, isLeased, isUnheld, type Slot, type State, Touched } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
-import { abort } from "./opening.js"
-import { failWaiter } from "./queue.js"
+import { abortOpens } from "./opening.js"
 import { close, isSurplus, makeRoom, mustNotBeLent, retire, rotate, stopSharing } from "./retiring.js"
 import { abandonProbe } from "./trial.js"
+import { failWaiter } from "./waiters.js"
 
-/** Aborts opens in flight, the youngest first, while `more` says so. */
-const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Array<Command<C>> => {
-  const commands: Array<Command<C>> = []
-  while (state.opening.tail !== undefined && more()) commands.push(abort(state, state.opening.tail, now))
+/** Aborts opens in flight while `more` says so. */
+const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Commands<C> => {
+  const commands = abortOpens(state, now, more)
   // The open that was to end the backoff may have been among them.
   if (commands.length > 0) abandonProbe(state)
   return commands
@@ -21,7 +20,8 @@ const abortWhile = <C>(state: State<C>, now: number, more: () => boolean): Array
 export const clear = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.generation++
-  const commands = abortWhile(state, now, constTrue)
+  state.pause = undefined
+  const commands = [...abortWhile(state, now, constTrue)]
   for (const slot of state.slots) {
     if (isUnheld(slot)) commands.push(...close(state, slot, "Cleared", now))
     else if (isLeased(slot)) mustNotBeLent(state, slot, "Cleared")

@@ -26,7 +26,10 @@ export class Session<T extends Transport = Transport, C = unknown> {
   /** Whether it belongs to a pool, or is being made ready for one. */
   isShared = false
   private idle = false
+  /** Whether something was left half done on it, so that nobody can tell whose the next bytes are. */
   private isDirty = false
+  /** Whether one of its halves has ended. */
+  private isSpent = false
   private ending = false
   private hasClosed = false
   private readonly onClosed = new Set<() => void>()
@@ -66,7 +69,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
   private peerEnded(): void {
     const endOfStream = { reason: "EndOfStream" } as const
     if (!this.allowHalfOpen || this.idle || this.writes.failure !== undefined) return this.fail(endOfStream)
-    this.markDirty()
+    this.isSpent = true
     this.reads.fail(endOfStream)
   }
 
@@ -109,7 +112,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
 
   /** Whether the last holder has left nothing behind, except perhaps output on its way. */
   get isClean(): boolean {
-    return this.failure === undefined && !this.isDirty && !this.reads.hasReaders && this.reads.unread === 0 &&
+    return this.failure === undefined && !this.isDirty && !this.isSpent && !this.reads.hasReaders && this.reads.unread === 0 &&
       !this.transport.hasUnread
   }
 
@@ -118,14 +121,14 @@ export class Session<T extends Transport = Transport, C = unknown> {
     return this.writes.hasWriters || !this.transport.flushNow()
   }
 
-  /** Marks it: it must not be lent again. */
+  /** Marks it: it must not be lent again, and its output is worth nothing. */
   markDirty(): void {
     this.isDirty = true
   }
 
   /** Ends the sending half. */
   shutdown(): void {
-    this.markDirty()
+    this.isSpent = true
     this.transport.shutdown()
     this.writes.fail({ reason: "Closed" })
     if (this.reads.failure !== undefined) this.fail({ reason: "Closed" })
@@ -156,6 +159,15 @@ export class Session<T extends Transport = Transport, C = unknown> {
     this.reads.flow()
   }
 
+  /**
+   * Whether its holder left it in the middle of something. A pool needs its place for the next borrower, and a peer that
+   * is cut off stops counting it at once. A connection without a pool has nobody behind it: what was sent still goes out.
+   */
+  private get isAbandoned(): boolean {
+    const failed = this.failure !== undefined && this.failure.reason !== "EndOfStream"
+    return this.isShared ? this.isDirty || failed : this.isDirty && this.hasUnsent
+  }
+
   // --- Waiting ------------------------------------------------------------------------------------------------------
 
   /** Completes when all output so far has been passed on, or never will be. */
@@ -178,12 +190,12 @@ export class Session<T extends Transport = Transport, C = unknown> {
   })
 
   /**
-   * Closes in order, unless it holds output that must not be sent any more. Completes when it has closed. Input that
-   * still arrives is dropped.
+   * Closes in order, or at once if nobody can want its output any more. Completes when it has closed. Input that still
+   * arrives is dropped.
    */
   readonly close: Effect.Effect<void> = async((resume) => {
     this.revoke()
-    const orderly = this.transport.isOpen && !(this.isDirty && this.hasUnsent)
+    const orderly = this.transport.isOpen && !this.isAbandoned
     this.ending = true
     this.fail({ reason: "Closed" })
     this.reads.clear()
