@@ -37,7 +37,8 @@ import type { TransportConnection, TransportSession } from "./TransportSession.j
  */
 export interface Options<C, E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R> extends
   Omit<
-    PoolOptions<C, ConnectError | HandshakeFailure<E>, never>,
+    // `handshake` alone decides what `E` is.
+    PoolOptions<C, ConnectError | NoInfer<HandshakeFailure<E>>, never>,
     | "open"
     | "isConnected"
     | "closed"

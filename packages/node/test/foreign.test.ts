@@ -1,5 +1,6 @@
 // H6: what the user's code fails with, within the errors of sockets
 import { Socket } from "@effect/platform"
+import { Pool } from "@socketpool/core"
 import { PlatformSocket, TcpPool } from "@socketpool/node"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Data, Effect } from "effect"
@@ -34,8 +35,8 @@ describe("a ConnectError says what failed", () => {
   it.scopedLive.each(values)("in the handshake: %s", ([_, value, said]) =>
     Effect.gen(function*() {
       const { port } = yield* serve(echo)
-      const pool = yield* TcpPool.make({ host: "127.0.0.1", port, handshake: () => fails(value) })
-      shown(yield* Effect.flip(pool.use(() => Effect.void)), said)
+      const layer = TcpPool.layer({ host: "127.0.0.1", port, handshake: () => fails(value) })
+      shown(yield* Effect.flip(Effect.provide(Pool.use(() => Effect.void), layer)), said)
     }))
 
   it.scopedLive.each(values)("in the resolver: %s", ([_, value, said]) =>
