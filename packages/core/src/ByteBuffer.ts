@@ -19,6 +19,9 @@ export interface ByteBuffer {
   /** Returns the byte at a position, `undefined` if it has not come. Meant for the few bytes at the front. */
   at(position: number): number | undefined
 
+  /** Copies the bytes from one position up to another, and takes none. Throws a `RangeError` if there are fewer. */
+  copy(from: number, to: number): Uint8Array
+
   /**
    * Takes exactly this many bytes from the front. Throws a `RangeError` if there are fewer. Copies bytes that span
    * chunks, and those that are less than a quarter of their chunk: who keeps them does not keep the chunk.
@@ -43,7 +46,7 @@ export interface ByteBuffer {
  * import { ByteBuffer, Framing } from "@socketpool/core"
  *
  * const bytes = ByteBuffer.make(Uint8Array.of(2, 104), Uint8Array.of(105))
- * const frame = Framing.lengthPrefixed({ prefix: 1 }).decoder().decode(bytes) // the bytes of "hi"
+ * const frame = Framing.lengthPrefixed({ bytes: 1 }).decoder().decode(bytes) // the bytes of "hi"
  * ```
  *
  * @since 0.2.0

@@ -101,7 +101,7 @@ const explanation = {
   Closed: "the connection is closed",
   Timeout: "the operation did not complete within its timeout",
   TooLarge: "the frame does not end within maxBytes",
-  Desync: "the peer sent bytes that nobody asked for",
+  Desync: "the peer sent bytes that nobody asked for, or that are no frame",
   Released: "the lease has ended, and the connection may serve another borrower; use it only during the lease"
 }
 
@@ -117,7 +117,7 @@ const linked: ReadonlySet<string> = new Set(["TooLarge", "Desync", "Released"])
  * - `Timeout`: the operation did not complete within its `timeout`; with `code` `ETIMEDOUT`, the peer did not answer
  *   although the system sent the data repeatedly.
  * - `TooLarge`: `recvUntil` found no delimiter within `maxBytes`, or a decoder found a frame larger than allowed.
- * - `Desync`: bytes arrived that nobody had asked for.
+ * - `Desync`: bytes arrived that nobody had asked for, or that can never become a frame.
  * - `Released`: the caller's lease has ended.
  *
  * After any of them except `Released` the connection cannot be trusted, and the pool does not lend it again.

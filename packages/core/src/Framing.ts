@@ -14,13 +14,13 @@ import { type Pipeable, pipeArguments } from "effect/Pipeable"
 import type * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import type { ByteBuffer } from "./ByteBuffer.js"
-import { bytes as bytesRule, count, having, oneOf, optional, orElse } from "./checks/rules.js"
+import { bytes as bytesRule, callback, count, flag, having, oneOf, optional, orElse, that } from "./checks/rules.js"
 import { argument, Table } from "./checks/table.js"
 import type { Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
-import { TooLarge } from "./Decoder.js"
-import { exactly, upTo } from "./internal/decoders.js"
+import { Malformed, TooLarge } from "./Decoder.js"
+import { exactly, pushed, upTo } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
 import { streamUntil } from "./internal/effect/stream.js"
 import * as Lengths from "./internal/lengths.js"
@@ -47,6 +47,16 @@ export {
    * @category symbols
    */
   TooLarge
+} from "./Decoder.js"
+
+export {
+  /**
+   * The answer of a decoder that has found bytes that are no frame.
+   *
+   * @since 0.2.0
+   * @category symbols
+   */
+  Malformed
 } from "./Decoder.js"
 
 /**
@@ -77,6 +87,16 @@ export interface Framed<in In = Uint8Array | string, out Out = Uint8Array, out E
   /** Receives the next frame. */
   readonly recv: Effect.Effect<Out, ConnectionError | E>
   /**
+   * Sends all frames at once and receives as many, in order. Use it for a protocol that answers each request with one
+   * frame: the requests cost one round trip together. It receives while it sends, so that a peer which stops reading
+   * until its answers are read holds up nothing. Fails with `FramingError`, and sends nothing, if one frame cannot be
+   * sent. After another failure or an interruption answers are on their way, and a pool closes the connection.
+   */
+  readonly pipeline: (
+    frames: Iterable<In>,
+    options?: OperationOptions
+  ) => Effect.Effect<Array<Out>, ConnectionError | FramingError | E>
+  /**
    * Receives frames until the peer ends the stream. An end within a frame is `ConnectionError` reason `EndOfStream`.
    */
   readonly stream: Stream.Stream<Out, ConnectionError | E>
@@ -89,7 +109,7 @@ export interface Framed<in In = Uint8Array | string, out Out = Uint8Array, out E
  *
  * - `TooLarge`: it is longer than the framing's `maxBytes`.
  * - `ContainsDelimiter`: the peer would read it as several frames.
- * - `WrongSize`: it does not have the framing's fixed size.
+ * - `WrongSize`: it does not have the framing's fixed size, or is too short for the framing's length.
  *
  * @since 0.1.0
  * @category errors
@@ -120,11 +140,23 @@ const limited = new Table({ maxBytes: orElse(count(1), defaultMaxBytes) })
 
 const ended = limited.with({ end: orElse(oneOf("\n", "\r\n"), "\r\n") })
 
-const prefixed = new Table({
-  prefix: oneOf(1, 2, 4, "varint"),
-  order: orElse(oneOf("big", "little"), "big"),
-  maxBytes: optional(count(0))
-})
+const isInteger = (value: unknown): boolean => Number.isSafeInteger(value)
+
+const prefixed = new Table(
+  {
+    bytes: oneOf(1, 2, 3, 4, "varint"),
+    order: orElse(oneOf("big", "little"), "big"),
+    offset: orElse(count(0), 0),
+    adjust: orElse(that<number>(isInteger, "a whole number"), 0),
+    includesItself: orElse(flag, false),
+    maxBytes: optional(count(0))
+  },
+  [
+    ({ bytes, includesItself }, refuse) => {
+      if (includesItself && bytes === "varint") refuse("includesItself", true, "false for a varint")
+    }
+  ]
+)
 
 const bytesOf = (frame: Uint8Array | string): Uint8Array => typeof frame === "string" ? Utf8.encode(frame) : frame
 
@@ -257,11 +289,20 @@ export const fixed = (bytes: number): Framing => {
 }
 
 /**
- * Makes a framing of frames with their length in front: 1, 2 or 4 bytes, unsigned, or a varint (LEB128, as in Protocol
- * Buffers, of at most 5 bytes). The length does not count itself. A frame has at most `maxBytes` bytes. Default:
- * 65,536, or the largest length that the prefix can hold if that is less. A wrong option throws a `RangeError`.
+ * Makes a framing of frames that say their own length, in a field of 1, 2, 3 or 4 bytes, unsigned, or in a varint
+ * (LEB128, as in Protocol Buffers, of at most 5 bytes). A frame is what is left of a message without that field: `recv`
+ * removes it, and `send` inserts it. A wrong option throws a `RangeError`.
  *
- * A length above the limit fails the read at once, before the frame has come.
+ * The options are those of Netty's `LengthFieldBasedFrameDecoder`. A length above the limit fails the read at once with
+ * reason `TooLarge`, before the frame has come; one that no frame can have fails it with `Desync`.
+ *
+ * | protocol | options |
+ * | --- | --- |
+ * | Kafka, DNS over TCP | `{ bytes: 4 }`, `{ bytes: 2 }` |
+ * | PostgreSQL | `{ bytes: 4, offset: 1, includesItself: true }` |
+ * | MySQL | `{ bytes: 3, order: "little", adjust: 1 }` |
+ * | Modbus/TCP | `{ bytes: 2, offset: 4 }` |
+ * | AMQP 0-9-1 | `{ bytes: 4, offset: 3, adjust: 1 }` |
  *
  * @example
  * ```ts
@@ -271,7 +312,7 @@ export const fixed = (bytes: number): Framing => {
  * const Message = Schema.parseJson(Schema.Struct({ id: Schema.Number, method: Schema.String }))
  *
  * const call = Pool.use((connection) => {
- *   const messages = Framing.over(connection, Framing.lengthPrefixed({ prefix: 4 })).pipe(
+ *   const messages = Framing.over(connection, Framing.lengthPrefixed({ bytes: 4 })).pipe(
  *     Framing.text,
  *     Framing.schema(Message)
  *   )
@@ -283,32 +324,112 @@ export const fixed = (bytes: number): Framing => {
  * @category framings
  */
 export const lengthPrefixed = (options: {
-  readonly prefix: 1 | 2 | 4 | "varint"
-  /** Puts the most significant byte of the prefix first (`"big"`, the order of networks) or last. Default: `"big"`. */
+  /** Sets the size of the length field. */
+  readonly bytes: 1 | 2 | 3 | 4 | "varint"
+  /** Puts the most significant byte of the field first (`"big"`, the order of networks) or last. Default: `"big"`. */
   readonly order?: "big" | "little"
+  /** Sets how many bytes of the frame come before the field. Default: 0. */
+  readonly offset?: number
+  /**
+   * Sets how many more bytes follow the field than its value says. Negative if the value counts bytes before the field.
+   * Default: 0.
+   */
+  readonly adjust?: number
+  /** Says that the value counts the field's own bytes. Not for a varint. Default: `false`. */
+  readonly includesItself?: boolean
+  /**
+   * Limits a frame, which does not include the field. Default: 65,536, or the longest frame that the field can tell if
+   * that is less.
+   */
   readonly maxBytes?: number
 }): Framing => {
-  const { order, prefix, ...given } = prefixed.read("Framing.lengthPrefixed", options)
-  const sayable = prefix === "varint" ? Lengths.maxVarint : 256 ** prefix - 1
-  const fitting = orElse(count(0, sayable), Math.min(defaultMaxBytes, sayable))
-  const maxBytes = argument("Framing.lengthPrefixed", "maxBytes", fitting, given.maxBytes)
-  const header = prefix === "varint" ? Lengths.varint : Lengths.fixedWidth(prefix, order)
+  const of = "Framing.lengthPrefixed"
+  const { adjust, bytes: width, includesItself, offset, order, ...given } = prefixed.read(of, options)
+  const highest = width === "varint" ? Lengths.maxVarint : 256 ** width - 1
+  // A frame has so many bytes more than its field says.
+  const beyond = offset + adjust - (includesItself && width !== "varint" ? width : 0)
+  const least = offset - highest - (beyond - adjust)
+  argument(of, "adjust", that<number>(() => adjust >= least, `at least ${least}, so that a frame can have a length`), adjust)
+  const longest = highest + beyond
+  const maxBytes = argument(of, "maxBytes", orElse(count(0, longest), Math.min(defaultMaxBytes, longest)), given.maxBytes)
+  const minBytes = Math.max(offset, beyond)
+  const field = width === "varint" ? Lengths.varint : Lengths.fixedWidth(width, order)
   return {
     decoder: () => ({
       decode: (bytes) => {
-        const read = header.read(bytes)
+        const read = field.read(bytes, offset)
         if (read === undefined) return undefined
-        if (read === "Endless" || read.length > maxBytes) return TooLarge
-        if (bytes.length < read.width + read.length) return undefined
+        if (read === "Endless") return TooLarge
+        const size = read.length + beyond
+        if (size < offset) return Malformed
+        if (size > maxBytes) return TooLarge
+        if (bytes.length < read.width + size) return undefined
+        if (offset === 0) {
+          bytes.skip(read.width)
+          return bytes.take(size)
+        }
+        const before = bytes.take(offset)
         bytes.skip(read.width)
-        return bytes.take(read.length)
+        return concat(before, bytes.take(size - offset))
       }
     }),
     encode: (frame) => {
       const bytes = bytesOf(frame)
-      return bytes.length > maxBytes ? tooLarge(bytes.length, maxBytes) : concat(header.write(bytes.length), bytes)
+      if (bytes.length > maxBytes) return tooLarge(bytes.length, maxBytes)
+      if (bytes.length < minBytes) {
+        const rule = `frames have at least ${minBytes} bytes`
+        return new FramingError({ reason: "WrongSize", size: bytes.length, rule })
+      }
+      const length = field.write(bytes.length - beyond)
+      return concat(bytes.subarray(0, offset), concat(length, bytes.subarray(offset)))
     }
   }
+}
+
+/**
+ * Makes the decoders of a framing from a push parser: one that is given bytes as they come, and calls back with whole
+ * frames. Use it to take the parser that a protocol has already, such as `redis-parser` for Redis.
+ *
+ * `make` starts a parser for one frame and returns the function that feeds it. The parser calls `emit` with the frame,
+ * which must not be `undefined`, or `fail` if the bytes are no frame: the read then fails with reason `Desync`. It may
+ * keep the bytes that it is given. A parser is started anew for each frame, and again where the end of a frame within
+ * other bytes has to be found: bytes that belong to the next frame stay unread, so that a pool still sees them. It must
+ * therefore give the same frames for the same bytes, however they are cut. A frame has at most `maxBytes` bytes.
+ * Default: 65,536.
+ *
+ * @example
+ * ```ts
+ * import { Framing } from "@socketpool/core"
+ *
+ * interface PushParser {
+ *   readonly execute: (bytes: Uint8Array) => void
+ * }
+ *
+ * declare const newParser: (options: {
+ *   readonly returnReply: (reply: unknown) => void
+ *   readonly returnError: (error: Error) => void
+ *   readonly returnFatalError: () => void
+ * }) => PushParser
+ *
+ * const replies: Framing.Framing<string, unknown> = {
+ *   decoder: Framing.decoder<unknown>((emit, fail) => {
+ *     const parser = newParser({ returnReply: emit, returnError: emit, returnFatalError: fail })
+ *     return (bytes) => parser.execute(bytes)
+ *   }),
+ *   encode: (command) => new TextEncoder().encode(`${command}\r\n`)
+ * }
+ * ```
+ *
+ * @since 0.2.0
+ * @category framings
+ */
+export const decoder = <Out>(
+  make: (emit: (frame: Out) => void, fail: () => void) => (bytes: Uint8Array) => void,
+  options: { readonly maxBytes?: number } = {}
+): (() => Decoder<Out>) => {
+  argument("Framing.decoder", "make", callback, make)
+  const { maxBytes } = limited.read("Framing.decoder", options)
+  return () => pushed(make, maxBytes)
 }
 
 // --- Using them -----------------------------------------------------------------------------------------------------
@@ -356,6 +477,20 @@ export const over: {
         return isFramingError(encoded) ? Effect.fail(encoded) : connection.send(encoded, options)
       }),
     recv,
+    pipeline: (frames, options) =>
+      Effect.suspend((): Effect.Effect<Array<Out>, ConnectionError | FramingError> => {
+        const encoded: Array<Uint8Array> = []
+        for (const frame of frames) {
+          const bytes = framing.encode(frame)
+          if (isFramingError(bytes)) return Effect.fail(bytes)
+          encoded.push(bytes)
+        }
+        if (encoded.length === 0) return Effect.succeed([])
+        const sent = Effect.forEach(encoded, (bytes) => connection.send(bytes, options), { discard: true })
+        const one = connection.recvFrame(() => framing.decoder(), options)
+        const received = Effect.forEach(encoded, () => one)
+        return Effect.zipWith(sent, received, (_, answers) => answers, { concurrent: true })
+      }),
     stream: streamUntil(recv, endsStream)
   })
 })
@@ -409,6 +544,11 @@ export const mapEffect: {
   return framed<In2, Out2, E | E2>({
     send: (value, options) => Effect.flatMap(codec.encode(value), (frame) => self.send(frame, options)),
     recv: Effect.flatMap(self.recv, (frame) => codec.decode(frame)),
+    pipeline: (values, options) =>
+      Effect.forEach(values, (value) => codec.encode(value)).pipe(
+        Effect.flatMap((frames) => self.pipeline(frames, options)),
+        Effect.flatMap((frames) => Effect.forEach(frames, (frame) => codec.decode(frame)))
+      ),
     stream: Stream.mapEffect(self.stream, (frame) => codec.decode(frame))
   })
 })

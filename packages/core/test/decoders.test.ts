@@ -1,11 +1,11 @@
-import { type Decoder, TooLarge } from "@socketpool/core/Decoder"
+import { type Decoder, type Malformed, TooLarge } from "@socketpool/core/Decoder"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { ByteQueue } from "../src/internal/byteQueue.js"
 import { atMost, exactly, until } from "../src/internal/decoders.js"
 import { bySearch, seeds } from "./search.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
-const text = (answer: Uint8Array | TooLarge | undefined) =>
+const text = (answer: Uint8Array | TooLarge | Malformed | undefined) =>
   answer instanceof Uint8Array ? new TextDecoder().decode(answer) : answer
 
 /** Every way to cut a text into at most three chunks. */

@@ -4,6 +4,7 @@ import { assert, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer, Rng } from "@socketpool/testing"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { ByteQueue } from "../src/internal/byteQueue.js"
+import { pushLines } from "./pushLines.js"
 import { bySearch, seeds } from "./search.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
@@ -15,12 +16,24 @@ const framings: ReadonlyArray<readonly [string, Framing.Framing, ReadonlyArray<s
   ["delimited by one byte", Framing.delimited("\0"), ["", "one\ntwo", "three"]],
   ["delimited by what repeats itself", Framing.delimited("aab"), ["", "ab", "xaxax", "b"]],
   ["of a fixed size", Framing.fixed(3), ["abc", "def"]],
-  ["behind 1 byte", Framing.lengthPrefixed({ prefix: 1 }), ["", "one", "x".repeat(255)]],
-  ["behind 2 bytes", Framing.lengthPrefixed({ prefix: 2 }), ["", "one", "x".repeat(300)]],
-  ["behind 2 bytes, little", Framing.lengthPrefixed({ prefix: 2, order: "little" }), ["", "one", "x".repeat(300)]],
-  ["behind 4 bytes", Framing.lengthPrefixed({ prefix: 4 }), ["", "one", "x".repeat(70)]],
-  ["behind 4 bytes, little", Framing.lengthPrefixed({ prefix: 4, order: "little" }), ["", "one"]],
-  ["behind a varint", Framing.lengthPrefixed({ prefix: "varint" }), ["", "one", "x".repeat(127), "x".repeat(300)]]
+  ["behind 1 byte", Framing.lengthPrefixed({ bytes: 1 }), ["", "one", "x".repeat(255)]],
+  ["behind 2 bytes", Framing.lengthPrefixed({ bytes: 2 }), ["", "one", "x".repeat(300)]],
+  ["behind 2 bytes, little", Framing.lengthPrefixed({ bytes: 2, order: "little" }), ["", "one", "x".repeat(300)]],
+  ["behind 4 bytes", Framing.lengthPrefixed({ bytes: 4 }), ["", "one", "x".repeat(70)]],
+  ["behind 4 bytes, little", Framing.lengthPrefixed({ bytes: 4, order: "little" }), ["", "one"]],
+  ["behind 3 bytes", Framing.lengthPrefixed({ bytes: 3 }), ["", "one", "x".repeat(300)]],
+  ["of PostgreSQL", Framing.lengthPrefixed({ bytes: 4, offset: 1, includesItself: true }), ["Q", "Qselect 1", "Z"]],
+  ["of MySQL", Framing.lengthPrefixed({ bytes: 3, order: "little", adjust: 1 }), ["0", "1select 1"]],
+  ["of Modbus/TCP", Framing.lengthPrefixed({ bytes: 2, offset: 4 }), ["tid0", "tid1u03"]],
+  ["of AMQP", Framing.lengthPrefixed({ bytes: 4, offset: 3, adjust: 1 }), ["mchE", "mchpayloadE"]],
+  ["of HTTP/2", Framing.lengthPrefixed({ bytes: 3, adjust: 6 }), ["tfstre", "tfstrepayload"]],
+  ["whose length counts all", Framing.lengthPrefixed({ bytes: 2, offset: 1, adjust: -1, includesItself: true }), [
+    "v",
+    "vrest"
+  ]],
+  ["behind a varint within", Framing.lengthPrefixed({ bytes: "varint", offset: 2 }), ["ab", "ab" + "x".repeat(300)]],
+  ["of a push parser", pushLines, ["", "one", "x".repeat(70), "x".repeat(300), "two"]],
+  ["behind a varint", Framing.lengthPrefixed({ bytes: "varint" }), ["", "one", "x".repeat(127), "x".repeat(300)]]
 ]
 
 const encoded = (framing: Framing.Framing, frame: string): Uint8Array => {
@@ -32,7 +45,7 @@ const encoded = (framing: Framing.Framing, frame: string): Uint8Array => {
 const below = (rng: Rng.Rng, most: number): number => rng.between(0, most - 1)
 
 /** Every frame that a stream in these chunks gives. */
-const decodeAll = (framing: Framing.Framing, chunks: ReadonlyArray<Uint8Array>): Array<string | "TooLarge"> => {
+const decodeAll = (framing: Framing.Framing, chunks: ReadonlyArray<Uint8Array>): Array<string> => {
   const buffer = new ByteQueue()
   const found: Array<string> = []
   let decoder = framing.decoder()
@@ -42,6 +55,7 @@ const decodeAll = (framing: Framing.Framing, chunks: ReadonlyArray<Uint8Array>):
       const frame = decoder.decode(buffer)
       if (frame === undefined) break
       if (frame === Framing.TooLarge) return [...found, "TooLarge"]
+      if (frame === Framing.Malformed) return [...found, "Malformed"]
       found.push(text(frame))
       decoder = framing.decoder()
     }
@@ -59,11 +73,11 @@ describe("a frame", () => {
   })
 
   it("has the bytes that the protocol says", () => {
-    expect([...encoded(Framing.lengthPrefixed({ prefix: 4 }), "ab")]).toEqual([0, 0, 0, 2, 97, 98])
-    expect([...encoded(Framing.lengthPrefixed({ prefix: 4, order: "little" }), "ab")]).toEqual([2, 0, 0, 0, 97, 98])
-    expect([...encoded(Framing.lengthPrefixed({ prefix: 2 }), "x".repeat(258))].slice(0, 3)).toEqual([1, 2, 120])
+    expect([...encoded(Framing.lengthPrefixed({ bytes: 4 }), "ab")]).toEqual([0, 0, 0, 2, 97, 98])
+    expect([...encoded(Framing.lengthPrefixed({ bytes: 4, order: "little" }), "ab")]).toEqual([2, 0, 0, 0, 97, 98])
+    expect([...encoded(Framing.lengthPrefixed({ bytes: 2 }), "x".repeat(258))].slice(0, 3)).toEqual([1, 2, 120])
     // Protocol Buffers' own example: 300 is AC 02.
-    expect([...encoded(Framing.lengthPrefixed({ prefix: "varint" }), "x".repeat(300))].slice(0, 2)).toEqual([0xac, 2])
+    expect([...encoded(Framing.lengthPrefixed({ bytes: "varint" }), "x".repeat(300))].slice(0, 2)).toEqual([0xac, 2])
     expect(text(encoded(Framing.lines(), "hi"))).toBe("hi\r\n")
   })
 
@@ -77,16 +91,16 @@ describe("a frame that is too large", () => {
   const limited: ReadonlyArray<readonly [string, Framing.Framing, string, string, number]> = [
     ["a line", Framing.lines({ maxBytes: 4 }), "abcd\r\n", "abcdef", 6],
     ["a delimited frame", Framing.delimited(";;", { maxBytes: 4 }), "abcd;;", "abcde;;", 6],
-    ["a length of 1 byte", Framing.lengthPrefixed({ prefix: 1, maxBytes: 4 }), "\x04abcd", "\x05abcde", 1],
-    ["a length of 2 bytes", Framing.lengthPrefixed({ prefix: 2, maxBytes: 4 }), "\0\x04abcd", "\0\x05abcde", 2],
+    ["a length of 1 byte", Framing.lengthPrefixed({ bytes: 1, maxBytes: 4 }), "\x04abcd", "\x05abcde", 1],
+    ["a length of 2 bytes", Framing.lengthPrefixed({ bytes: 2, maxBytes: 4 }), "\0\x04abcd", "\0\x05abcde", 2],
     [
       "a length of 4 bytes",
-      Framing.lengthPrefixed({ prefix: 4, maxBytes: 4 }),
+      Framing.lengthPrefixed({ bytes: 4, maxBytes: 4 }),
       "\0\0\0\x04abcd",
       "\x7f\x7f\x7f\x7f",
       4
     ],
-    ["a varint", Framing.lengthPrefixed({ prefix: "varint", maxBytes: 4 }), "\x04abcd", "\x05abcde", 1]
+    ["a varint", Framing.lengthPrefixed({ bytes: "varint", maxBytes: 4 }), "\x04abcd", "\x05abcde", 1]
   ]
   it.each(limited)("is refused as soon as that is known: %s", (_, framing, fits, tooLarge, known) => {
     expect(decodeAll(framing, [bytes(fits)])).toEqual(["abcd"])
@@ -98,14 +112,14 @@ describe("a frame that is too large", () => {
 
   it("is refused whatever length a hostile peer writes", () => {
     const all255 = new Uint8Array(10).fill(255)
-    for (const prefix of [1, 2, 4, "varint"] as const) {
+    for (const bytes of [1, 2, 3, 4, "varint"] as const) {
       for (const order of ["big", "little"] as const) {
-        const framing = Framing.lengthPrefixed({ prefix, order, maxBytes: 100 })
+        const framing = Framing.lengthPrefixed({ bytes, order, maxBytes: 100 })
         expect(decodeAll(framing, [all255])).toEqual(["TooLarge"])
       }
     }
     // A varint that never ends.
-    expect(decodeAll(Framing.lengthPrefixed({ prefix: "varint" }), [new Uint8Array(5).fill(128)])).toEqual(["TooLarge"])
+    expect(decodeAll(Framing.lengthPrefixed({ bytes: "varint" }), [new Uint8Array(5).fill(128)])).toEqual(["TooLarge"])
   })
 
   it("is not sent", () => {
@@ -144,10 +158,10 @@ describe(`${rounds.toLocaleString("en")} random streams`, { timeout: 1_200_000 }
       Framing.lines({ maxBytes: limit }),
       Framing.delimited("\0", { maxBytes: limit }),
       Framing.fixed(7),
-      Framing.lengthPrefixed({ prefix: 1, maxBytes: limit }),
-      Framing.lengthPrefixed({ prefix: 2, maxBytes: limit }),
-      Framing.lengthPrefixed({ prefix: 4, maxBytes: limit, order: "little" }),
-      Framing.lengthPrefixed({ prefix: "varint", maxBytes: limit })
+      Framing.lengthPrefixed({ bytes: 1, maxBytes: limit }),
+      Framing.lengthPrefixed({ bytes: 2, maxBytes: limit }),
+      Framing.lengthPrefixed({ bytes: 4, maxBytes: limit, order: "little" }),
+      Framing.lengthPrefixed({ bytes: "varint", maxBytes: limit })
     ]
     let frames = 0
     let refused = 0
@@ -177,7 +191,8 @@ describe(`${rounds.toLocaleString("en")} random streams`, { timeout: 1_200_000 }
       const [name, framing] = framings[round % framings.length]!
       const frames = Array.from(
         { length: 1 + below(rng, 4) },
-        () => name === "of a fixed size" ? "abc" : "cdefg".slice(0, below(rng, 6)).repeat(1 + below(rng, 3))
+        // The longest header of these protocols has six bytes.
+        () => name === "of a fixed size" ? "abc" : "header" + "cdefg".slice(0, below(rng, 6)).repeat(1 + below(rng, 3))
       )
       const stream = Uint8Array.from(frames.flatMap((frame) => [...encoded(framing, frame)]))
       const chunks: Array<Uint8Array> = []
@@ -245,10 +260,26 @@ describe("wrong options", () => {
     ["maxBytes must be a whole number of at least 1, but is 0", () => Framing.lines({ maxBytes: 0 })],
     ["delimiter must be a string or a Uint8Array that is not empty, but is \"\"", () => Framing.delimited("")],
     ["bytes must be a whole number of at least 1, but is 1.5", () => Framing.fixed(1.5)],
-    ["prefix must be 1, 2, 4 or \"varint\", but is 3", () => Framing.lengthPrefixed({ prefix: 3 as 4 })],
+    ["bytes must be 1, 2, 3, 4 or \"varint\", but is 5", () => Framing.lengthPrefixed({ bytes: 5 as 4 })],
+    ["offset must be a whole number of at least 0, but is -1", () => Framing.lengthPrefixed({ bytes: 1, offset: -1 })],
+    ["adjust must be a whole number, but is 0.5", () => Framing.lengthPrefixed({ bytes: 1, adjust: 0.5 })],
+    [
+      "includesItself must be false for a varint, but is true",
+      () => Framing.lengthPrefixed({ bytes: "varint", includesItself: true })
+    ],
+    [
+      "adjust must be at least -255, so that a frame can have a length, but is -256",
+      () => Framing.lengthPrefixed({ bytes: 1, adjust: -256 })
+    ],
+    [
+      "adjust must be at least -254, so that a frame can have a length, but is -256",
+      () => Framing.lengthPrefixed({ bytes: 1, adjust: -256, includesItself: true })
+    ],
+    ["make must be a function, but is undefined", () => Framing.decoder(undefined as any)],
+    ["maxBytes must be a whole number of at least 1, but is 0", () => Framing.decoder(() => () => {}, { maxBytes: 0 })],
     [
       "maxBytes must be a whole number from 0 to 255, but is 256",
-      () => Framing.lengthPrefixed({ prefix: 1, maxBytes: 256 })
+      () => Framing.lengthPrefixed({ bytes: 1, maxBytes: 256 })
     ]
   ])("are named: %s", (message, make) => {
     expect(make).toThrow(message)
@@ -260,7 +291,7 @@ describe("frames over a connection", () => {
 
   it.scoped("are asked for and answered", () =>
     Effect.gen(function*() {
-      const framing = Framing.lengthPrefixed({ prefix: 4 })
+      const framing = Framing.lengthPrefixed({ bytes: 4 })
       const server = yield* MemoryServer.make((peer) => {
         const { recv, send } = Framing.over(peer, framing)
         return Effect.forever(Effect.flatMap(recv, send))
@@ -280,7 +311,7 @@ describe("frames over a connection", () => {
         Effect.andThen(peer.send("\x03on"), Effect.andThen(peer.recvExactly(1), peer.send("e\x03two\x00")))
       )
       const connection = yield* server.connect()
-      const { recv } = Framing.over(connection, Framing.lengthPrefixed({ prefix: 1 }))
+      const { recv } = Framing.over(connection, Framing.lengthPrefixed({ bytes: 1 }))
       const readers = yield* Effect.forEach([1, 2, 3], () => fork(recv))
       yield* yieldNow
       yield* connection.send("!")

@@ -28,8 +28,8 @@ const framings: ReadonlyArray<readonly [string, (bytes: number) => Framing.Frami
   ["delimited", () => Framing.delimited("\0")],
   ["delimited by a long delimiter", () => Framing.delimited("=".repeat(2_000))],
   ["fixed", (bytes) => Framing.fixed(bytes)],
-  ["lengthPrefixed", () => Framing.lengthPrefixed({ prefix: 4 })],
-  ["lengthPrefixed by a varint", () => Framing.lengthPrefixed({ prefix: "varint" })]
+  ["lengthPrefixed", () => Framing.lengthPrefixed({ bytes: 4 })],
+  ["lengthPrefixed by a varint", () => Framing.lengthPrefixed({ bytes: "varint" })]
 ]
 
 describe("frames that a program keeps", () => {

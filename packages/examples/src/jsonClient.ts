@@ -6,7 +6,7 @@ const Request = Schema.parseJson(Schema.Struct({ add: Schema.Array(Schema.Number
 const Answer = Schema.parseJson(Schema.Struct({ sum: Schema.Number }))
 
 export const calculator = (connection: Connection) => {
-  const framing = Framing.lengthPrefixed({ prefix: 4, maxBytes: 1_048_576 })
+  const framing = Framing.lengthPrefixed({ bytes: 4, maxBytes: 1_048_576 })
   const messages = Framing.mapEffect(Framing.text(Framing.over(connection, framing)), {
     encode: Schema.encode(Request),
     decode: Schema.decode(Answer)

@@ -39,7 +39,7 @@ describe("a client of a protocol of JSON messages", () => {
   it.scoped("calls and gets answers", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) => {
-        const message = Framing.text(Framing.over(peer, Framing.lengthPrefixed({ prefix: 4 })))
+        const message = Framing.text(Framing.over(peer, Framing.lengthPrefixed({ bytes: 4 })))
         return Effect.forever(Effect.flatMap(message.recv, (text) => {
           const { add } = JSON.parse(text) as { add: Array<number> }
           return message.send(JSON.stringify({ sum: add.reduce((sum, n) => sum + n, 0) }))

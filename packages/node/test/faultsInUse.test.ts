@@ -50,7 +50,7 @@ describe("a break within a frame", { timeout: 20_000 }, () => {
 
   it.scopedLive("is an error for a reader of frames, too, and not the end of the stream", () =>
     Effect.gen(function*() {
-      const framing = Framing.lengthPrefixed({ prefix: 4, maxBytes: 100 })
+      const framing = Framing.lengthPrefixed({ bytes: 4, maxBytes: 100 })
       const server = yield* serve((socket) => void socket.end(Buffer.from([0, 0, 0, 2, 1, 2, 0, 0, 0, 9, 1])))
       yield* withPool({ port: server.port, left: () => server.sockets.size }, {}, (pool) =>
         pool.use((connection) =>

@@ -58,7 +58,7 @@ describe("the memory in use", { timeout: 60_000 }, () => {
   const prefix = Buffer.from([0x7f, 0xff, 0xff, 0xff])
   const framings = {
     "of data without a delimiter": [Framing.delimited("\n", { maxBytes: limit }), chunk],
-    "of a frame that says it has 2 GiB": [Framing.lengthPrefixed({ prefix: 4, maxBytes: limit }), prefix]
+    "of a frame that says it has 2 GiB": [Framing.lengthPrefixed({ bytes: 4, maxBytes: limit }), prefix]
   } as const
 
   for (const [what, [framing, start]] of Object.entries(framings)) {

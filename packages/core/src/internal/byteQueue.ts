@@ -45,6 +45,21 @@ export class ByteQueue {
     return undefined
   }
 
+  copy(from: number, to: number): Uint8Array {
+    if (!(from >= 0 && from <= to && to <= this.size)) {
+      throw new RangeError(`ByteBuffer: cannot copy bytes ${from} to ${to} of ${this.size}`)
+    }
+    const copied = new Uint8Array(to - from)
+    let start = 0
+    for (const chunk of this.chunks) {
+      if (start >= to) break
+      const end = start + chunk.length
+      if (end > from) copied.set(chunk.subarray(Math.max(0, from - start), to - start), Math.max(0, start - from))
+      start = end
+    }
+    return copied
+  }
+
   take(bytes: number): Uint8Array {
     if (!(bytes <= this.size)) throw new RangeError(`ByteBuffer: cannot take ${bytes} bytes of ${this.size}`)
     const first = this.chunks[0]

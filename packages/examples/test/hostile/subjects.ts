@@ -119,7 +119,7 @@ const core: ReadonlyArray<Subject> = [
   {
     of: "Framing.lengthPrefixed",
     options: { prefix: "a prefix", order: "one of several words", maxBytes: "at least 0" },
-    base: { prefix: 4 },
+    base: { bytes: 4 },
     run: sync(Framing.lengthPrefixed)
   }
 ]

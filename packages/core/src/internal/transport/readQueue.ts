@@ -1,6 +1,6 @@
 /** The reading half of a session: the bytes that have come, and the readers that wait for more. */
 import * as Exit from "effect/Exit"
-import { type Decoder, TooLarge } from "../../Decoder.js"
+import { type Decoder, Malformed, TooLarge } from "../../Decoder.js"
 import type { Failure, Unreadable } from "../../Transport.js"
 import { ByteQueue } from "../byteQueue.js"
 
@@ -94,16 +94,16 @@ export class ReadQueue {
   }
 
   private answer<A>(decoder: Decoder<A>): Answer<A> | undefined {
-    let frame: A | TooLarge | undefined
+    let frame: A | TooLarge | Malformed | undefined
     try {
       frame = decoder.decode(this.bytes)
     } catch (defect) {
       this.markDirty()
       return Exit.die(defect)
     }
-    if (frame === TooLarge) {
+    if (frame === TooLarge || frame === Malformed) {
       this.markDirty()
-      return Exit.fail({ reason: "TooLarge" })
+      return Exit.fail({ reason: frame === TooLarge ? "TooLarge" : "Desync" })
     }
     if (frame !== undefined) {
       this.noteRead()
