@@ -101,7 +101,7 @@ const explanation = {
   Closed: "the connection is closed",
   Timeout: "the operation did not complete within its timeout",
   TooLarge: "the frame does not end within maxBytes",
-  Desync: "the peer sent bytes that nobody asked for, or that are no frame",
+  Desync: "the peer sent bytes that nobody asked for",
   Released: "the lease has ended, and the connection may serve another borrower; use it only during the lease"
 }
 

@@ -119,11 +119,11 @@ export interface Transport {
 
   /**
    * Closes, and calls back once it has closed. `"Orderly"` passes on everything written, tells the peer, and may wait a
-   * while for the peer's own end. `"AtOnce"` sends nothing more and cuts the peer off, as a reset does: the next
-   * connection may be opened in this one's place. A second call calls back as well. The session ignores
+   * while for the peer's own end. `"Quickly"` does so, too, but a borrower may wait for this connection's place: wait no
+   * longer than some 50 milliseconds, and then cut the peer off. `"AtOnce"` sends nothing more. A second call calls back as well. The session ignores
    * all reports after the first call.
    */
-  readonly close: (how: "Orderly" | "AtOnce", done: () => void) => void
+  readonly close: (how: "Orderly" | "Quickly" | "AtOnce", done: () => void) => void
 
   /**
    * Calls back once everything that has arrived by now has been given to the receiver, unless the returned function is

@@ -4,7 +4,18 @@ import { type TcpConnection, TcpPool, TcpPoolLive, type TlsConnection, TlsPool, 
 import { config, configured } from "@socketpool/test-seam"
 import { describe, expect, expectTypeOf, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Cause, type ConfigError, Effect, Exit, Layer, Pool as EffectPool, type Scope } from "effect"
+import {
+  Cause,
+  type ConfigError,
+  Context,
+  Data,
+  Effect,
+  Exit,
+  Layer,
+  Pool as EffectPool,
+  Schedule,
+  type Scope
+} from "effect"
 import { echo, serve } from "./fixtures/server.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
 import { serveUnix } from "./fixtures/unixServer.js"
@@ -69,6 +80,45 @@ describe("the types", () => {
       return server.layerOf(Tcp)
     }
     expect(server).toBeTypeOf("function")
+  })
+
+  it("what handshake fails with is an error of the pool, and what hooks need is asked of the caller", () => {
+    class Denied extends Data.TaggedError("Denied") {}
+    class Login extends Context.Tag("test/Login")<Login, string>() {}
+    class Audit extends Context.Tag("test/Audit")<Audit, string>() {}
+    class Names extends Context.Tag("test/Names")<Names, string>() {}
+    const denied = new Denied()
+    const hooks = {
+      ...options,
+      handshake: (connection: Connection) => Effect.andThen(Login, Effect.andThen(ask(connection), Effect.fail(denied))),
+      validate: () => Effect.as(Audit, true),
+      lookup: () => Effect.as(Names, ["127.0.0.1"]),
+      // Neither widens the error.
+      retry: Schedule.spaced("1 second"),
+      isFatal: (error: { readonly _tag: string }) => error._tag === "Denied"
+    }
+    type Needs = Login | Audit | Names
+    expectTypeOf(TcpPool.make(hooks)).toEqualTypeOf<
+      Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError | Denied>, never, Needs | Scope.Scope>
+    >()
+    expectTypeOf(TlsPool.make({ ...hooks, startTls: () => Effect.fail("no TLS" as const) })).toEqualTypeOf<
+      Effect.Effect<
+        ConnectionPool<TlsConnection.TlsConnection, ConnectError | Denied | "no TLS">,
+        never,
+        Needs | Scope.Scope
+      >
+    >()
+    expectTypeOf(TcpPool.layer(hooks)).toEqualTypeOf<Layer.Layer<Pool, never, Needs>>()
+    expectTypeOf(TcpPool.layer({ ...hooks, failFast: true })).toEqualTypeOf<Layer.Layer<Pool, ConnectError, Needs>>()
+    class Strict extends Pool.Service<Strict, Connection, ConnectError | Denied>()("test/Strict") {}
+    expectTypeOf(TcpPool.layerOf(Strict, { ...hooks, failFast: true })).toEqualTypeOf<
+      Layer.Layer<Strict, ConnectError | Denied, Needs>
+    >()
+    // @ts-expect-error the tag does not know Denied
+    TcpPool.layerOf(Plain, hooks)
+    expectTypeOf(TcpPool.make({ ...options, handshake: ask, retry: Schedule.spaced("1 second") })).toEqualTypeOf<
+      Effect.Effect<ConnectionPool<TcpConnection.TcpConnection, ConnectError>, never, Scope.Scope>
+    >()
   })
 
   it("failFast gives a layer the connector's error", () => {

@@ -73,12 +73,23 @@ export class Hooks<C> {
   /** Whether a lease ended with an answer. */
   isAnswered(exit: Exit.Exit<unknown, unknown>): boolean {
     const { isAnswered } = this.options
-    return isAnswered === undefined ? exit._tag === "Success" : isAnswered(exit)
+    return isAnswered === undefined ? exit._tag === "Success" : this.contained(() => isAnswered(exit))
   }
 
   /** The rule for a connection whose lease has ended: whether it is fit for another one, if nobody knows better. */
   isWhole(slot: Slot<C>, exit: Exit.Exit<unknown, unknown>): boolean {
-    return this.options.isWhole === undefined ? isWhole(exit) : this.options.isWhole(slot.connection!, exit)
+    const own = this.options.isWhole
+    return own === undefined ? isWhole(exit) : this.contained(() => own(slot.connection!, exit))
+  }
+
+  /** Asks a rule that asks the user's `isReply`. */
+  private contained(rule: () => boolean): boolean {
+    try {
+      return rule()
+    } catch (defect) {
+      this.runtime.warn("isReply died", Cause.die(defect))
+      return false
+    }
   }
 
   /** Whether a lease that ended with an answer shows that the connection works. */

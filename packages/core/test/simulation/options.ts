@@ -1,5 +1,5 @@
 /** Draws a pool's options, and what its connector does. */
-import { async } from "@socketpool/test-seam"
+import { async, yieldNow } from "@socketpool/test-seam"
 import type { Rng } from "@socketpool/testing"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Clock, Effect, Schedule } from "effect"
@@ -32,7 +32,20 @@ const drawValidate = (rng: Rng.Rng) => {
   return (connection: Connection) => answers[connection.id % answers.length]!
 }
 
-export const drawOptions = (rng: Rng.Rng) => {
+/** None takes time, because the connector counts `closeTimeout` from the beginning of its own close. */
+const drawFarewell = (rng: Rng.Rng) => {
+  const words = Array.from({ length: 10 }, () =>
+    rng.weighted<Effect.Effect<void, string>>([
+      [2, Effect.void],
+      [2, yieldNow],
+      [1, Effect.fail("scripted failure")],
+      [1, Effect.die(new Error("scripted defect"))]
+    ]))
+  return (connection: Connection) => words[connection.id % words.length]!
+}
+
+/** `more` draws what came later, so that the seeds that once found something still mean the same. */
+export const drawOptions = (rng: Rng.Rng, more: Rng.Rng) => {
   const maxConnections = rng.between(1, 4)
   const acquireTimeout = rng.weighted([[3, Infinity], [6, ticks(rng, 1, 12)], [1, 0]])
   const slowRelease = rng.chance(0.2)
@@ -62,7 +75,10 @@ export const drawOptions = (rng: Rng.Rng) => {
     ...(rng.chance(0.5) ? {} : { isConnected: (connection: Connection) => connection.alive }),
     ...(rng.chance(0.5) ? {} : { closed: (connection: Connection) => connection.closed }),
     ...(validates ? { validate: drawValidate(rng) } : {}),
-    ...(slowRelease ? { onRelease: () => Effect.as(Effect.sleep(tick), "keep" as const) } : {})
+    ...(slowRelease ? { onRelease: () => Effect.as(Effect.sleep(tick), "keep" as const) } : {}),
+    ...(more.chance(0.3) ? { farewell: drawFarewell(more) } : {}),
+    fatalPause: ticks(more, 1, 8),
+    ...(more.chance(0.2) ? { isFatal: () => true } : {})
   } as const
   return { pool, acquireTimeout, slowRelease }
 }

@@ -52,7 +52,7 @@ const lendAll = (world: World, maxConnections: number) =>
 
 const story = (seed: number, target: keyof typeof targets) => {
   const rng = Rng.make(seed)
-  const options = drawOptions(rng)
+  const options = drawOptions(rng, Rng.make(seed + 1))
   const { born, calm, connector, open } = drawConnector(rng, options)
   const yieldProbability = rng.pick([0, 0.02, 0.1, 0.3])
   let world: World | undefined

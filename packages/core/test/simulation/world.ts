@@ -131,7 +131,10 @@ export class World {
     problems.push(...connector.audit({ ...stats, maxConnections: this.most }))
     const isFull = stats.inUse + stats.closing + stats.idle >= stats.maxConnections
     const isPaced = this.isPaced(stats)
-    if (stats.pending > 0 && stats.opening === 0 && stats.validating === 0 && !isFull && !isPaced) {
+    // After a fatal failure opens pause, and borrowers wait for what is open.
+    const mayPause = "isFatal" in this.options.pool && stats.openFailed > 0 && stats.inUse + stats.idle > 0
+    const isDelayed = isPaced || mayPause
+    if (stats.pending > 0 && stats.opening === 0 && stats.validating === 0 && !isFull && !isDelayed) {
       problems.push(`somebody waits although there is room and nothing is being opened: ${JSON.stringify(stats)}`)
     }
     return problems

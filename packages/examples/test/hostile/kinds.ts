@@ -90,7 +90,7 @@ export const kinds = {
   "a host of any letters": [...hosts, "a name of other letters", "digits of another script"],
   "an IP address": [],
   "a port": ["one", "forty"],
-  "a prefix": ["one"],
+  "the size of a length": ["one"],
   "a Config": [],
   "a short delimiter": [...texts, "bytes"],
   "a port or 0": ["zero", "minus zero", "one", "forty"],

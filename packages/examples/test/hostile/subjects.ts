@@ -50,6 +50,9 @@ const everyPool = {
   validateAfterIdle: "a duration from 0",
   validateTimeout: "a duration above 0",
   onRelease: "a hook",
+  farewell: "a hook",
+  isFatal: "a hook",
+  fatalPause: "a duration above 0",
   order: "one of several words",
   retry: "a schedule",
   closeTimeout: "a duration from 0",
@@ -67,7 +70,7 @@ const ownPool = {
   concurrency: "at least 1"
 } satisfies Record<string, Kind>
 
-const transportPool = { ...everyPool, handshake: "a hook" } satisfies Record<string, Kind>
+const transportPool = { ...everyPool, handshake: "a hook", isReply: "a hook" } satisfies Record<string, Kind>
 
 const operations = { connectTimeout: "a duration above 0", timeout: "a duration above 0" } satisfies Record<
   string,
@@ -118,9 +121,22 @@ const core: ReadonlyArray<Subject> = [
   },
   {
     of: "Framing.lengthPrefixed",
-    options: { prefix: "a prefix", order: "one of several words", maxBytes: "at least 0" },
+    options: {
+      bytes: "the size of a length",
+      order: "one of several words",
+      offset: "at least 0",
+      adjust: "whole",
+      includesItself: "a boolean",
+      maxBytes: "at least 0"
+    },
     base: { bytes: 4 },
     run: sync(Framing.lengthPrefixed)
+  },
+  {
+    of: "Framing.decoder",
+    options: { maxBytes: "at least 1" },
+    base: {},
+    run: sync((given) => Framing.decoder(() => () => {}, given))
   }
 ]
 

@@ -11,6 +11,9 @@ import type * as net from "node:net"
  */
 const lingerMillis = 1_000
 
+/** The same for a connection whose place a borrower may be waiting for. */
+const quickLingerMillis = 50
+
 /** Calls back once all bytes that had arrived have been read. Returns a function that cancels this. */
 export const afterPoll = (done: () => void): () => void => {
   const immediate = setImmediate(done)
@@ -156,24 +159,23 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     else this.socket.ref()
   }
 
-  private reset(): void {
-    if (canReset(this.wire)) this.wire.resetAndDestroy()
-  }
-
   /**
    * Closes the socket. An orderly close sends the remaining output and a FIN, and waits for the peer's FIN, so that the
-   * server never counts more connections than the pool. After `lingerMillis` it stops waiting. A close at once resets
-   * the connection: a peer that does not end its own side would count it until it writes.
+   * server never counts more connections than the pool. After a time it stops waiting: after `lingerMillis`, or sooner
+   * if the close has to be quick. Then a reset makes the peer's system forget the connection.
    */
-  readonly close = (how: "Orderly" | "AtOnce", done: () => void): void => {
+  readonly close = (how: "Orderly" | "Quickly" | "AtOnce", done: () => void): void => {
     const { socket } = this
     if (socket.closed) return done()
     if (how === "AtOnce" || this.detached || socket.connecting || socket.pending) {
       socket.once("close", done)
-      if (!this.detached) this.reset()
       socket.destroy()
     } else {
-      const timer = setTimeout(() => socket.destroy(), lingerMillis)
+      const stop = () => {
+        if (how === "Quickly" && canReset(this.wire)) this.wire.resetAndDestroy()
+        socket.destroy()
+      }
+      const timer = setTimeout(stop, how === "Quickly" ? quickLingerMillis : lingerMillis)
       socket.once("close", () => {
         clearTimeout(timer)
         done()

@@ -15,6 +15,9 @@ const highWaterMark = 65_536
 /** The longest that a close waits for the peer's close. Real time, because the peer has no other. */
 const lingerMillis = 1_000
 
+/** The same for a connection whose place a borrower may be waiting for. */
+const quickLingerMillis = 50
+
 type Outgoing = Uint8Array | string | Socket.CloseEvent
 
 export class PlatformTransport implements Transport {
@@ -147,16 +150,18 @@ export class PlatformTransport implements Transport {
     Queue.unsafeOffer(this.outgoing, new Socket.CloseEvent(1000))
   }
 
-  readonly close = (how: "Orderly" | "AtOnce", done: () => void): void => {
+  readonly close = (how: "Orderly" | "Quickly" | "AtOnce", done: () => void): void => {
     if (this.hasEnded) return done()
     const giveUp = () => Deferred.unsafeDone(this.over, Exit.void)
-    const timer = how === "Orderly" ? setTimeout(giveUp, lingerMillis) : undefined
+    const timer = how === "AtOnce" ?
+      undefined :
+      setTimeout(giveUp, how === "Quickly" ? quickLingerMillis : lingerMillis)
     this.onEnded.push(() => {
       clearTimeout(timer)
       done()
     })
-    if (how === "Orderly") this.shutdown()
-    else giveUp()
+    if (how === "AtOnce") giveUp()
+    else this.shutdown()
   }
 }
 

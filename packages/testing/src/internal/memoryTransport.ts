@@ -90,13 +90,13 @@ export class MemoryTransport implements Transport {
     this.peer?.receive("End")
   }
 
-  readonly close = (how: "Orderly" | "AtOnce", done: () => void): void => {
+  readonly close = (how: "Orderly" | "Quickly" | "AtOnce", done: () => void): void => {
     if (this.isOpen) {
-      if (how === "Orderly") {
+      if (how === "AtOnce") {
+        this.peer?.break(reset)
+      } else {
         this.shutdown()
         this.peer?.receive("Closed")
-      } else {
-        this.peer?.break(reset)
       }
       this.end()
     }

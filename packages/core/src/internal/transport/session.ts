@@ -121,7 +121,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
     return this.writes.hasWriters || !this.transport.flushNow()
   }
 
-  /** Marks it: it must not be lent again, and its output is worth nothing. */
+  /** Marks it: it must not be lent again, and its output must not be sent any more. */
   markDirty(): void {
     this.isDirty = true
   }
@@ -159,13 +159,9 @@ export class Session<T extends Transport = Transport, C = unknown> {
     this.reads.flow()
   }
 
-  /**
-   * Whether its holder left it in the middle of something. A pool needs its place for the next borrower, and a peer that
-   * is cut off stops counting it at once. A connection without a pool has nobody behind it: what was sent still goes out.
-   */
+  /** Whether it was left in the middle of something, while the next borrower of its pool waits for its place. */
   private get isAbandoned(): boolean {
-    const failed = this.failure !== undefined && this.failure.reason !== "EndOfStream"
-    return this.isShared ? this.isDirty || failed : this.isDirty && this.hasUnsent
+    return this.isShared && (this.isDirty || this.failure !== undefined)
   }
 
   // --- Waiting ------------------------------------------------------------------------------------------------------
@@ -190,17 +186,21 @@ export class Session<T extends Transport = Transport, C = unknown> {
   })
 
   /**
-   * Closes in order, or at once if nobody can want its output any more. Completes when it has closed. Input that still
-   * arrives is dropped.
+   * Closes in order, unless it holds output that must not be sent any more. Completes when it has closed. Input that
+   * still arrives is dropped.
    */
   readonly close: Effect.Effect<void> = async((resume) => {
     this.revoke()
-    const orderly = this.transport.isOpen && !this.isAbandoned
+    const how = !this.transport.isOpen || (this.isDirty && this.hasUnsent) ?
+      "AtOnce" :
+      this.isAbandoned
+      ? "Quickly"
+      : "Orderly"
     this.ending = true
     this.fail({ reason: "Closed" })
     this.reads.clear()
     this.reads.flow()
-    this.transport.close(orderly ? "Orderly" : "AtOnce", () => {
+    this.transport.close(how, () => {
       this.noteClosed()
       resume(Effect.void)
     })

@@ -1,0 +1,105 @@
+// N2: a connection that a lease leaves in the middle of something makes room at once, whatever its peer does.
+import type { Connection, ConnectionPool } from "@socketpool/core"
+import { TcpPool, TlsPool } from "@socketpool/node"
+import { fork } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber, type Scope } from "effect"
+import * as fs from "node:fs"
+import * as net from "node:net"
+import * as tls from "node:tls"
+import { eventually, listening } from "./fixtures/server.js"
+import { ca, localhost } from "./fixtures/tlsServer.js"
+
+/** A server that answers a line with itself, except "silence". It ends its side late, or never. */
+const stubborn = (secure: boolean, endsItsSide: boolean) =>
+  Effect.suspend(() => {
+    const lines: Array<string> = []
+    const ended = { times: 0 }
+    const serve = (socket: net.Socket) => {
+      socket.on("error", () => {})
+      socket.on("end", () => {
+        ended.times++
+        if (endsItsSide) setTimeout(() => socket.end(), 5)
+      })
+      socket.on("data", (bytes) => {
+        const line = bytes.toString()
+        lines.push(line.trimEnd())
+        if (line !== "silence\n") socket.write(line === "unasked\n" ? "unasked\nmore\n" : line)
+      })
+    }
+    const options = { allowHalfOpen: true }
+    const server = secure ? tls.createServer({ ...options, ...localhost }, serve) : net.createServer(options, serve)
+    return Effect.map(listening(server), (books) => ({ ...books, ended, lines }))
+  })
+
+const pools: Record<string, (port: number) => Effect.Effect<ConnectionPool<Connection, unknown>, never, Scope.Scope>> = {
+  TCP: (port) => TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1, timeout: "100 millis" }),
+  TLS: (port) => TlsPool.make({ host: "localhost", port, ca, maxConnections: 1, timeout: "100 millis" })
+}
+
+const ask = (connection: Connection, line: string) =>
+  Effect.map(
+    Effect.andThen(connection.send(`${line}\n`), connection.recvUntil("\n")),
+    (bytes) => new TextDecoder().decode(bytes).trimEnd()
+  )
+
+type Server = Effect.Effect.Success<ReturnType<typeof stubborn>>
+
+const leaves: Record<
+  string,
+  (pool: ConnectionPool<Connection, unknown>, server: Server) => Effect.Effect<unknown, unknown, Scope.Scope>
+> = {
+  "whose lease was interrupted": (pool, server) =>
+    Effect.gen(function*() {
+      const holder = yield* fork(pool.use((connection) => ask(connection, "silence")))
+      yield* eventually("it has asked", () => server.lines.includes("silence"))
+      yield* Fiber.interrupt(holder)
+    }),
+  "whose read has timed out": (pool) => Effect.exit(pool.use((connection) => ask(connection, "silence"))),
+  "that got what nobody asked for": (pool) => pool.use((connection) => ask(connection, "unasked")),
+  "whose lease failed": (pool) =>
+    Effect.exit(pool.use((connection) => Effect.andThen(ask(connection, "one"), Effect.fail("no"))))
+}
+
+/** The connections to a port that the kernel knows of on the server's side, other than those it is taking down. */
+const established = (port: number): number =>
+  fs.readFileSync("/proc/net/tcp", "utf8").split("\n").filter((row) => {
+    const [, local, , state] = row.trim().split(/\s+/)
+    return local === `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}` && (state === "01" || state === "08")
+  }).length
+
+describe.each(Object.keys(pools))("a %s connection", (kind) => {
+  it.live.each(Object.keys(leaves))("%s closes in order if its peer does, and the server never counts two", (how) =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* stubborn(kind === "TLS", true)
+      const pool = yield* pools[kind]!(server.port)
+      yield* leaves[how]!(pool, server)
+      expect(yield* pool.use((connection) => ask(connection, "mine"))).toBe("mine")
+      expect([server.accepted(), server.peak()]).toEqual([2, 1])
+      expect(server.ended.times).toBe(1)
+    })))
+
+  // Only Linux lists its connections in a file.
+  it.live.each(process.platform === "linux" ? Object.keys(leaves) : [])(
+    "%s is reset if its peer does not end, and the server's system never counts two",
+    (how) =>
+      Effect.scoped(Effect.gen(function*() {
+        const server = yield* stubborn(kind === "TLS", false)
+        const pool = yield* pools[kind]!(server.port)
+        yield* leaves[how]!(pool, server)
+        const counted = yield* pool.use((connection) =>
+          Effect.as(ask(connection, "mine"), established(server.port))
+        )
+        expect(counted).toBe(1)
+        expect(server.accepted()).toBe(2)
+      }))
+  )
+
+  it.live("whose lease succeeded without reading has its output sent before it closes", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const server = yield* stubborn(kind === "TLS", true)
+      const pool = yield* pools[kind]!(server.port)
+      yield* pool.use((connection) => connection.send("silence\n"))
+      yield* eventually("it has come", () => server.lines.includes("silence"))
+    })))
+})
