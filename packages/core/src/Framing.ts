@@ -349,9 +349,19 @@ export const lengthPrefixed = (options: {
   // A frame has so many bytes more than its field says.
   const beyond = offset + adjust - (includesItself && width !== "varint" ? width : 0)
   const least = offset - highest - (beyond - adjust)
-  argument(of, "adjust", that<number>(() => adjust >= least, `at least ${least}, so that a frame can have a length`), adjust)
+  argument(
+    of,
+    "adjust",
+    that<number>(() => adjust >= least, `at least ${least}, so that a frame can have a length`),
+    adjust
+  )
   const longest = highest + beyond
-  const maxBytes = argument(of, "maxBytes", orElse(count(0, longest), Math.min(defaultMaxBytes, longest)), given.maxBytes)
+  const maxBytes = argument(
+    of,
+    "maxBytes",
+    orElse(count(0, longest), Math.min(defaultMaxBytes, longest)),
+    given.maxBytes
+  )
   const minBytes = Math.max(offset, beyond)
   const field = width === "varint" ? Lengths.varint : Lengths.fixedWidth(width, order)
   return {
@@ -426,7 +436,7 @@ export const lengthPrefixed = (options: {
 export const decoder = <Out>(
   make: (emit: (frame: Out) => void, fail: () => void) => (bytes: Uint8Array) => void,
   options: { readonly maxBytes?: number } = {}
-): (() => Decoder<Out>) => {
+): () => Decoder<Out> => {
   argument("Framing.decoder", "make", callback, make)
   const { maxBytes } = limited.read("Framing.decoder", options)
   return () => pushed(make, maxBytes)

@@ -202,7 +202,10 @@ export interface PoolOptions<C, E, R> {
    * the rule that holds without it: a success or a typed failure keeps the connection, an interruption or a defect
    * discards it. Default: that rule.
    */
-  readonly onRelease?: (connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard" | "default">
+  readonly onRelease?: (
+    connection: C,
+    exit: Exit.Exit<unknown, unknown>
+  ) => Effect.Effect<"keep" | "discard" | "default">
 
   /**
    * Takes leave of a connection before it closes in peace: because it is old, idle, surplus or cleared, or the pool

@@ -193,9 +193,7 @@ export const handshake = <C, E, R>(
     shaken.isShared = true
     return handshake(shaken.lend())
   }).pipe(
-    Effect.mapError((error) =>
-      isConnectionError(error) ? handshakeError(shaken, error) : error as HandshakeFailure<E>
-    ),
+    Effect.mapError((error) => isConnectionError(error) ? handshakeError(shaken, error) : error as HandshakeFailure<E>),
     Effect.andThen(Effect.suspend(() => {
       const { unread } = shaken.reads
       shaken.revoke()
@@ -285,38 +283,41 @@ export const make = <
     const checked:
       & PoolOptions<C, ConnectError | HandshakeFailure<E>, Exclude<R, Scope.Scope> | Scope.Scope>
       & Internal<C> = {
-      ...pool as Omit<PoolOptions<C, ConnectError | HandshakeFailure<E>, never>, "open">,
-      open: Effect.map(ready as Effect.Effect<
-        TransportSession<any, C>,
-        ConnectError | HandshakeFailure<E>,
-        Exclude<R, Scope.Scope> | Scope.Scope
-      >, (opened) => {
-        const session = internalOf<any, C>(opened)
-        const connection = session.lend()
-        session.setIdle()
-        session.hasRead = false
-        return connection
-      }),
-      [hasServed]: (connection) => sessionOf(connection).hasRead,
-      [isAnswered]: rule.isAnswered,
-      [isWhole]: rule.isWhole,
-      [isBound]: true,
-      // Opening has its own deadline, and an error of its own for it.
-      connectTimeout: Duration.infinity,
-      isConnected: (connection) => sessionOf(connection).isOpen,
-      closed: (connection) =>
-        Effect.map(
-          sessionOf(connection).failed,
-          ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
+        ...pool as Omit<PoolOptions<C, ConnectError | HandshakeFailure<E>, never>, "open">,
+        open: Effect.map(
+          ready as Effect.Effect<
+            TransportSession<any, C>,
+            ConnectError | HandshakeFailure<E>,
+            Exclude<R, Scope.Scope> | Scope.Scope
+          >,
+          (opened) => {
+            const session = internalOf<any, C>(opened)
+            const connection = session.lend()
+            session.setIdle()
+            session.hasRead = false
+            return connection
+          }
         ),
-      lease: (connection) => sessionOf(connection).lend(),
-      // The runtime of the pool's fibers has the services that these need.
-      ...(validate === undefined ? {} : { validate: validator<C>(validate) }),
-      ...(farewell === undefined ? {} : { farewell: leaver<C>(farewell) }),
-      ...(pool.isExpired === undefined ? {} : { isExpired: bind(context, pool.isExpired) }),
-      ...(pool.isFatal === undefined ? {} : { isFatal: bind(context, pool.isFatal) }),
-      onRelease: releaser<C>(rule, onRelease && bind(context, onRelease))
-    }
+        [hasServed]: (connection) => sessionOf(connection).hasRead,
+        [isAnswered]: rule.isAnswered,
+        [isWhole]: rule.isWhole,
+        [isBound]: true,
+        // Opening has its own deadline, and an error of its own for it.
+        connectTimeout: Duration.infinity,
+        isConnected: (connection) => sessionOf(connection).isOpen,
+        closed: (connection) =>
+          Effect.map(
+            sessionOf(connection).failed,
+            ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
+          ),
+        lease: (connection) => sessionOf(connection).lend(),
+        // The runtime of the pool's fibers has the services that these need.
+        ...(validate === undefined ? {} : { validate: validator<C>(validate) }),
+        ...(farewell === undefined ? {} : { farewell: leaver<C>(farewell) }),
+        ...(pool.isExpired === undefined ? {} : { isExpired: bind(context, pool.isExpired) }),
+        ...(pool.isFatal === undefined ? {} : { isFatal: bind(context, pool.isFatal) }),
+        onRelease: releaser<C>(rule, onRelease && bind(context, onRelease))
+      }
     return Pool.make(checked)
   })
 

@@ -27,15 +27,20 @@ const diary = (options: Partial<Pool.Options<number>> = {}) =>
 type Diary = Effect.Effect.Success<ReturnType<typeof diary>>
 
 describe("a farewell comes before the close", () => {
-  const peaceful: ReadonlyArray<[string, Partial<Pool.Options<number>>, (diary: Diary) => Effect.Effect<unknown, unknown>]> = [
+  const peaceful: ReadonlyArray<
+    [string, Partial<Pool.Options<number>>, (diary: Diary) => Effect.Effect<unknown, unknown>]
+  > = [
     ["of an idle connection when the pool closes", {}, ({ pool }) => pool.close],
     ["after clear", {}, ({ pool }) => pool.clear],
     ["of an expired connection", { connectionTTL: "1 minute", ttlJitter: 0 }, () => TestClock.adjust("3 minutes")],
     ["of a stale connection", { idleTimeout: "1 minute" }, () => TestClock.adjust("1 minute")],
     ["of a used-up connection", { maxUses: 2 }, ({ pool }) => pool.use(id)],
     ["after clear during a lease", {}, ({ pool }) => pool.use(() => pool.clear)],
-    ["after a lease that failed with an error, during which the pool was cleared", {}, ({ pool }) =>
-      Effect.exit(pool.use(() => Effect.andThen(pool.clear, Effect.fail("an answer"))))]
+    [
+      "after a lease that failed with an error, during which the pool was cleared",
+      {},
+      ({ pool }) => Effect.exit(pool.use(() => Effect.andThen(pool.clear, Effect.fail("an answer"))))
+    ]
   ]
   it.scoped.each(peaceful)("%s", ([, options, end]) =>
     Effect.gen(function*() {
@@ -48,12 +53,17 @@ describe("a farewell comes before the close", () => {
 })
 
 describe("a connection closes without a farewell", () => {
-  const broken: ReadonlyArray<[string, Partial<Pool.Options<number>>, (diary: Diary) => Effect.Effect<unknown, unknown>]> = [
+  const broken: ReadonlyArray<
+    [string, Partial<Pool.Options<number>>, (diary: Diary) => Effect.Effect<unknown, unknown>]
+  > = [
     ["that was dropped", {}, ({ pool }) => pool.use((connection) => pool.drop(connection))],
     ["that was invalidated", {}, ({ pool }) => pool.use((connection) => pool.invalidate(connection))],
     ["that onRelease discards", { onRelease: () => Effect.succeed("discard") }, ({ pool }) => pool.use(id)],
-    ["that does not answer validate", { validate: () => Effect.succeed(false), validateAfterIdle: 0 }, ({ pool }) =>
-      Effect.exit(Effect.timeout(pool.use(id), 1))],
+    [
+      "that does not answer validate",
+      { validate: () => Effect.succeed(false), validateAfterIdle: 0 },
+      ({ pool }) => Effect.exit(Effect.timeout(pool.use(id), 1))
+    ],
     ["whose lease was interrupted", {}, ({ pool }) =>
       Effect.gen(function*() {
         const holder = yield* forkSettled(pool.use(() => Effect.never))
@@ -65,8 +75,11 @@ describe("a connection closes without a farewell", () => {
         yield* pool.clear
         yield* Fiber.interrupt(holder)
       })],
-    ["whose lease died after clear", {}, ({ pool }) =>
-      Effect.exit(pool.use(() => Effect.andThen(pool.clear, Effect.die("a bug"))))],
+    [
+      "whose lease died after clear",
+      {},
+      ({ pool }) => Effect.exit(pool.use(() => Effect.andThen(pool.clear, Effect.die("a bug"))))
+    ],
     ["whose lease the end of the drain cut off", {}, ({ pool }) =>
       Effect.gen(function*() {
         yield* forkSettled(pool.use(() => Effect.never))

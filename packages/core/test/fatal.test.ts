@@ -97,9 +97,7 @@ describe("after a fatal failure", () => {
 
   it.scoped("one open at a time may try after the pause, and its success lets the others follow", () =>
     Effect.gen(function*() {
-      const { open, seen } = server((login) =>
-        login === 1 ? denied : Effect.as(Effect.sleep(10), `login ${login}`)
-      )
+      const { open, seen } = server((login) => login === 1 ? denied : Effect.as(Effect.sleep(10), `login ${login}`))
       const pool = yield* Pool.make({ open, isFatal, minConnections: 3 })
       // The backoff of the floor ends between two milliseconds.
       yield* TestClock.adjust(30_001)

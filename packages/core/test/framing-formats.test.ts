@@ -21,8 +21,8 @@ describe("a length within a message", () => {
   it.each<[string, Framing.Framing, string, string]>([
     ["PostgreSQL's Sync", Framing.lengthPrefixed({ bytes: 4, offset: 1, includesItself: true }), "53", "5300000004"],
     ["MySQL's COM_QUIT", Framing.lengthPrefixed({ bytes: 3, order: "little", adjust: 1 }), "0001", "0100000001"],
-    ["Modbus/TCP", Framing.lengthPrefixed({ bytes: 2, offset: 4 }), "00010000" + "0103006b0003", "000100000006" + "0103006b0003"],
-    ["an AMQP heartbeat", Framing.lengthPrefixed({ bytes: 4, offset: 3, adjust: 1 }), "080000" + "ce", "08000000000000" + "ce"],
+    ["Modbus/TCP", Framing.lengthPrefixed({ bytes: 2, offset: 4 }), "000100000103006b0003", "0001000000060103006b0003"],
+    ["an AMQP heartbeat", Framing.lengthPrefixed({ bytes: 4, offset: 3, adjust: 1 }), "080000ce", "08000000000000ce"],
     ["HTTP/2's SETTINGS", Framing.lengthPrefixed({ bytes: 3, adjust: 6 }), "040000000000", "000000040000000000"]
   ])("is written where the protocol has it: %s", (_, framing, frame, message) => {
     expect(hex(encoded(framing, Buffer.from(frame, "hex")))).toBe(message)
@@ -32,15 +32,18 @@ describe("a length within a message", () => {
 
   it("that no frame can have is Malformed, and one above the limit TooLarge", () => {
     const framing = Framing.lengthPrefixed({ bytes: 4, offset: 1, includesItself: true, maxBytes: 100 })
-    const decode = (length: number) =>
-      framing.decoder().decode(ByteBuffer.make(Uint8Array.of(81, 0, 0, 0, length)))
+    const decode = (length: number) => framing.decoder().decode(ByteBuffer.make(Uint8Array.of(81, 0, 0, 0, length)))
     expect([0, 3, 4, 103, 104, 255].map(decode).map((answer) => answer instanceof Uint8Array ? answer.length : answer))
       .toEqual([Framing.Malformed, Framing.Malformed, 1, undefined, Framing.TooLarge, Framing.TooLarge])
   })
 
   it("too short for its length is not sent", () => {
     const framing = Framing.lengthPrefixed({ bytes: 3, adjust: 6 })
-    expect(framing.encode("five!")).toMatchObject({ reason: "WrongSize", size: 5, rule: "frames have at least 6 bytes" })
+    expect(framing.encode("five!")).toMatchObject({
+      reason: "WrongSize",
+      size: 5,
+      rule: "frames have at least 6 bytes"
+    })
     expect(Framing.lengthPrefixed({ bytes: 1, offset: 4 }).encode("abc")).toMatchObject({ reason: "WrongSize" })
   })
 
@@ -90,8 +93,8 @@ describe("a push parser", () => {
       const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.send("?"), Effect.never))
       const pool = yield* server.pool({ maxConnections: 1 })
       const framing = { ...pushLines, decoder: Framing.decoder<string>((_, fail) => () => fail()) }
-      const read = pool.use((connection) => Effect.either(Framing.over(connection, framing).recv))
-      expect(yield* read).toMatchObject({ left: { _tag: "ConnectionError", reason: "Desync" } })
+      const read = pool.use((connection) => Effect.flip(Framing.over(connection, framing).recv))
+      expect(yield* read).toMatchObject({ _tag: "ConnectionError", reason: "Desync" })
       expect(yield* pool.stats).toMatchObject({ idle: 0 })
     }))
 })
@@ -130,7 +133,7 @@ describe("a pipeline", () => {
 
   it.scoped("with a frame that cannot be sent sends nothing", () =>
     Effect.gen(function*() {
-      const server = yield* MemoryServer.make((peer) => Effect.flatMap(peer.recv(), () => Effect.dieMessage("sent")))
+      const server = yield* MemoryServer.make((peer) => Effect.flatMap(peer.recv(), () => Effect.die("sent")))
       const connection = yield* server.connect()
       const error = yield* Effect.flip(lines(connection).pipeline(["one", "t\nwo"]))
       expect(error).toMatchObject({ _tag: "FramingError", reason: "ContainsDelimiter" })
@@ -140,7 +143,9 @@ describe("a pipeline", () => {
 
   it.scoped("that is interrupted costs the connection, because answers are on their way", () =>
     Effect.gen(function*() {
-      const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.recvUntil("\n"), Effect.andThen(peer.send("1\n"), Effect.never)))
+      const server = yield* MemoryServer.make((peer) =>
+        Effect.andThen(peer.recvUntil("\n"), Effect.andThen(peer.send("1\n"), Effect.never))
+      )
       const pool = yield* server.pool({ maxConnections: 1 })
       const holder = yield* fork(pool.use((connection) => lines(connection).pipeline(["a", "b"])))
       yield* TestClock.adjust(1)

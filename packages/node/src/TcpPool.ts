@@ -31,7 +31,9 @@ import * as UnixPool from "./UnixPool.js"
  * @category models
  */
 export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R, RLookup = R>
-  extends TcpConnection.Options<RLookup>, TransportPool.Options<TcpConnection.TcpConnection, E, R, RValidate, RRelease, RFarewell>
+  extends
+    TcpConnection.Options<RLookup>,
+    TransportPool.Options<TcpConnection.TcpConnection, E, R, RValidate, RRelease, RFarewell>
 {}
 
 /**
@@ -63,7 +65,14 @@ export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
+export const make = <
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never
+>(
   options: Options<E, R, RValidate, RRelease, RFarewell, RLookup>
 ): Effect.Effect<
   ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>,
@@ -147,10 +156,21 @@ export const fromUrl = <E = ConnectionError, R = never, RValidate = never, RRele
  * @since 0.1.0
  * @category layers
  */
-export const layer = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
+export const layer = <
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never
+>(
   options: Options<E, R, RValidate, RRelease, RFarewell, RLookup> & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>> =>
-  SocketPool.layerOf(Pool, makeCaused, options)
+): Layer.Layer<
+  Pool,
+  PoolLayer.FailFast<F, ConnectError>,
+  Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>
+> => SocketPool.layerOf(Pool, makeCaused, options)
 
 /**
  * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
@@ -169,11 +189,28 @@ export const layer = <F extends boolean = false, E = ConnectionError, R = never,
  * @since 0.2.0
  * @category layers
  */
-export const layerOf = <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+export const layerOf = <
+  I,
+  S,
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never
+>(
+  tag: PoolLayer.TagFor<
+    I,
+    S,
+    ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>
+  >,
   options: Options<E, R, RValidate, RRelease, RFarewell, RLookup> & PoolLayer.Options<F>
-): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>, Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>> =>
-  SocketPool.layerOf(tag, make, options)
+): Layer.Layer<
+  I,
+  PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>,
+  Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>
+> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when host, port or sizes differ between deployments.
@@ -221,14 +258,17 @@ export const layerConfig = <F extends boolean = false>(
  * @category layers
  */
 export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  tag: PoolLayer.TagFor<
+    I,
+    S,
+    ConnectionPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>
+  >,
   config: Config.Config.Wrap<Options<E, never>>,
   options?: PoolLayer.Options<F>
 ): Layer.Layer<
   I,
   ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>
-> =>
-  SocketPool.layerConfigOf("TcpPool.layerConfigOf", tcpPool, tag, make, config, options)
+> => SocketPool.layerConfigOf("TcpPool.layerConfigOf", tcpPool, tag, make, config, options)
 
 /**
  * Provides a pool of TCP connections to one server as the `Pool` service: `layer` for the common case. For a second
@@ -252,11 +292,23 @@ export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionErr
  * @since 0.1.0
  * @category layers
  */
-export const TcpPoolLive = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never>(
+export const TcpPoolLive = <
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never
+>(
   host: string,
   port: number,
   options?: Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup>, "host" | "port"> & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>> =>
+): Layer.Layer<
+  Pool,
+  PoolLayer.FailFast<F, ConnectError>,
+  Exclude<R | RValidate | RRelease | RFarewell | RLookup, Scope.Scope>
+> =>
   SocketPool.layerOf(
     Pool,
     (own) => made(() => tcpPool.read("TcpPoolLive", own, { host, port }), true),

@@ -103,7 +103,9 @@ export interface SecurityOptions {
  * @since 0.1.0
  * @category models
  */
-export interface Options<E = ConnectionError, R = never, RLookup = R> extends TcpConnection.Options<RLookup>, SecurityOptions {
+export interface Options<E = ConnectionError, R = never, RLookup = R>
+  extends TcpConnection.Options<RLookup>, SecurityOptions
+{
   /**
    * Runs the plain-text exchange before TLS begins, such as `STARTTLS` of SMTP or `SSLRequest` of PostgreSQL. It is
    * part of the open, within `connectTimeout`. The open fails with `ConnectError` if this effect fails, or if it leaves

@@ -28,8 +28,18 @@ import type * as TlsConnection from "./TlsConnection.js"
  * @since 0.1.0
  * @category models
  */
-export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R, RLookup = R, EStartTls = E, RStartTls = R>
-  extends TlsConnection.Options<EStartTls, RStartTls, RLookup>, TransportPool.Options<TlsConnection.TlsConnection, E, R, RValidate, RRelease, RFarewell>
+export interface Options<
+  E = ConnectionError,
+  R = never,
+  RValidate = R,
+  RRelease = R,
+  RFarewell = R,
+  RLookup = R,
+  EStartTls = E,
+  RStartTls = R
+> extends
+  TlsConnection.Options<EStartTls, RStartTls, RLookup>,
+  TransportPool.Options<TlsConnection.TlsConnection, E, R, RValidate, RRelease, RFarewell>
 {}
 
 /**
@@ -62,7 +72,16 @@ export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease
  * @since 0.1.0
  * @category constructors
  */
-export const make = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
+export const make = <
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never,
+  EStartTls = ConnectionError,
+  RStartTls = never
+>(
   options: Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>
 ): Effect.Effect<
   ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>,
@@ -91,10 +110,23 @@ export const make = <E = ConnectionError, R = never, RValidate = never, RRelease
  * @since 0.1.0
  * @category layers
  */
-export const layer = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
+export const layer = <
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never,
+  EStartTls = ConnectionError,
+  RStartTls = never
+>(
   options: Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls> & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>> =>
-  SocketPool.layerOf(Pool, makeCaused, options)
+): Layer.Layer<
+  Pool,
+  PoolLayer.FailFast<F, ConnectError>,
+  Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>
+> => SocketPool.layerOf(Pool, makeCaused, options)
 
 /**
  * Does what `layer` does for a tag of `Pool.Service`, so that one program can have several pools. The tag's connections
@@ -113,11 +145,30 @@ export const layer = <F extends boolean = false, E = ConnectionError, R = never,
  * @since 0.2.0
  * @category layers
  */
-export const layerOf = <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>>,
+export const layerOf = <
+  I,
+  S,
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never,
+  EStartTls = ConnectionError,
+  RStartTls = never
+>(
+  tag: PoolLayer.TagFor<
+    I,
+    S,
+    ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>
+  >,
   options: Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls> & PoolLayer.Options<F>
-): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>, Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>> =>
-  SocketPool.layerOf(tag, make, options)
+): Layer.Layer<
+  I,
+  PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>,
+  Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>
+> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when host, port or keys differ between deployments.
@@ -170,14 +221,17 @@ export const layerConfig = <F extends boolean = false>(
  * @category layers
  */
 export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  tag: PoolLayer.TagFor<
+    I,
+    S,
+    ConnectionPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E>>
+  >,
   config: Config.Config.Wrap<Options<E, never>>,
   options?: PoolLayer.Options<F>
 ): Layer.Layer<
   I,
   ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>
-> =>
-  SocketPool.layerConfigOf("TlsPool.layerConfigOf", tlsPool, tag, make, config, options)
+> => SocketPool.layerConfigOf("TlsPool.layerConfigOf", tlsPool, tag, make, config, options)
 
 /**
  * Provides a pool of TLS connections to one server as the `Pool` service: `layer` for the common case.
@@ -196,11 +250,27 @@ export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionErr
  * @since 0.1.0
  * @category layers
  */
-export const TlsPoolLive = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never, RLookup = never, EStartTls = ConnectionError, RStartTls = never>(
+export const TlsPoolLive = <
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never,
+  EStartTls = ConnectionError,
+  RStartTls = never
+>(
   host: string,
   port: number,
-  options?: Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>, "host" | "port"> & PoolLayer.Options<F>
-): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>> =>
+  options?:
+    & Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>, "host" | "port">
+    & PoolLayer.Options<F>
+): Layer.Layer<
+  Pool,
+  PoolLayer.FailFast<F, ConnectError>,
+  Exclude<R | RValidate | RRelease | RFarewell | RLookup | RStartTls, Scope.Scope>
+> =>
   SocketPool.layerOf(
     Pool,
     (own) => made(() => tlsPool.read("TlsPoolLive", own, { host, port }), true),

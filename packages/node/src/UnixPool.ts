@@ -27,7 +27,9 @@ import type * as UnixConnection from "./UnixConnection.js"
  * @category models
  */
 export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R>
-  extends UnixConnection.Options, TransportPool.Options<UnixConnection.UnixConnection, E, R, RValidate, RRelease, RFarewell>
+  extends
+    UnixConnection.Options,
+    TransportPool.Options<UnixConnection.UnixConnection, E, R, RValidate, RRelease, RFarewell>
 {}
 
 /**
@@ -79,7 +81,14 @@ export const make = <E = ConnectionError, R = never, RValidate = never, RRelease
  * @since 0.1.0
  * @category layers
  */
-export const layer = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+export const layer = <
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never
+>(
   options: Options<E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
 ): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>> =>
   SocketPool.layerOf(Pool, makeCaused, options)
@@ -101,11 +110,27 @@ export const layer = <F extends boolean = false, E = ConnectionError, R = never,
  * @since 0.2.0
  * @category layers
  */
-export const layerOf = <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+export const layerOf = <
+  I,
+  S,
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never
+>(
+  tag: PoolLayer.TagFor<
+    I,
+    S,
+    ConnectionPool<UnixConnection.UnixConnection, ConnectError | TransportPool.HandshakeFailure<E>>
+  >,
   options: Options<E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
-): Layer.Layer<I, PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>> =>
-  SocketPool.layerOf(tag, make, options)
+): Layer.Layer<
+  I,
+  PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>,
+  Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>
+> => SocketPool.layerOf(tag, make, options)
 
 /**
  * Provides `layer` with options from the configuration. Use it when path or sizes differ between deployments. Building
@@ -151,14 +176,17 @@ export const layerConfig = <F extends boolean = false>(
  * @category layers
  */
 export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
-  tag: PoolLayer.TagFor<I, S, ConnectionPool<UnixConnection.UnixConnection, ConnectError | TransportPool.HandshakeFailure<E>>>,
+  tag: PoolLayer.TagFor<
+    I,
+    S,
+    ConnectionPool<UnixConnection.UnixConnection, ConnectError | TransportPool.HandshakeFailure<E>>
+  >,
   config: Config.Config.Wrap<Options<E, never>>,
   options?: PoolLayer.Options<F>
 ): Layer.Layer<
   I,
   ConfigError.ConfigError | PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>
-> =>
-  SocketPool.layerConfigOf("UnixPool.layerConfigOf", unixPool, tag, make, config, options)
+> => SocketPool.layerConfigOf("UnixPool.layerConfigOf", unixPool, tag, make, config, options)
 
 /**
  * Provides a pool of connections to a Unix socket as the `Pool` service: `layer` for the common case.
@@ -177,7 +205,14 @@ export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionErr
  * @since 0.1.0
  * @category layers
  */
-export const UnixPoolLive = <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+export const UnixPoolLive = <
+  F extends boolean = false,
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never
+>(
   path: string,
   options?: Omit<Options<E, R, RValidate, RRelease, RFarewell>, "path"> & PoolLayer.Options<F>
 ): Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>> =>

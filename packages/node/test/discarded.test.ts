@@ -32,10 +32,11 @@ const stubborn = (secure: boolean, endsItsSide: boolean) =>
     return Effect.map(listening(server), (books) => ({ ...books, ended, lines }))
   })
 
-const pools: Record<string, (port: number) => Effect.Effect<ConnectionPool<Connection, unknown>, never, Scope.Scope>> = {
-  TCP: (port) => TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1, timeout: "100 millis" }),
-  TLS: (port) => TlsPool.make({ host: "localhost", port, ca, maxConnections: 1, timeout: "100 millis" })
-}
+const pools: Record<string, (port: number) => Effect.Effect<ConnectionPool<Connection, unknown>, never, Scope.Scope>> =
+  {
+    TCP: (port) => TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1, timeout: "100 millis" }),
+    TLS: (port) => TlsPool.make({ host: "localhost", port, ca, maxConnections: 1, timeout: "100 millis" })
+  }
 
 const ask = (connection: Connection, line: string) =>
   Effect.map(
@@ -65,19 +66,23 @@ const leaves: Record<
 const established = (port: number): number =>
   fs.readFileSync("/proc/net/tcp", "utf8").split("\n").filter((row) => {
     const [, local, , state] = row.trim().split(/\s+/)
-    return local === `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}` && (state === "01" || state === "08")
+    return local === `0100007F:${port.toString(16).toUpperCase().padStart(4, "0")}` &&
+      (state === "01" || state === "08")
   }).length
 
 describe.each(Object.keys(pools))("a %s connection", (kind) => {
-  it.live.each(Object.keys(leaves))("%s closes in order if its peer does, and the server never counts two", (how) =>
-    Effect.scoped(Effect.gen(function*() {
-      const server = yield* stubborn(kind === "TLS", true)
-      const pool = yield* pools[kind]!(server.port)
-      yield* leaves[how]!(pool, server)
-      expect(yield* pool.use((connection) => ask(connection, "mine"))).toBe("mine")
-      expect([server.accepted(), server.peak()]).toEqual([2, 1])
-      expect(server.ended.times).toBe(1)
-    })))
+  it.live.each(Object.keys(leaves))(
+    "%s closes in order if its peer does, and the server never counts two",
+    (how) =>
+      Effect.scoped(Effect.gen(function*() {
+        const server = yield* stubborn(kind === "TLS", true)
+        const pool = yield* pools[kind]!(server.port)
+        yield* leaves[how]!(pool, server)
+        expect(yield* pool.use((connection) => ask(connection, "mine"))).toBe("mine")
+        expect([server.accepted(), server.peak()]).toEqual([2, 1])
+        expect(server.ended.times).toBe(1)
+      }))
+  )
 
   // Only Linux lists its connections in a file.
   it.live.each(process.platform === "linux" ? Object.keys(leaves) : [])(
@@ -87,9 +92,7 @@ describe.each(Object.keys(pools))("a %s connection", (kind) => {
         const server = yield* stubborn(kind === "TLS", false)
         const pool = yield* pools[kind]!(server.port)
         yield* leaves[how]!(pool, server)
-        const counted = yield* pool.use((connection) =>
-          Effect.as(ask(connection, "mine"), established(server.port))
-        )
+        const counted = yield* pool.use((connection) => Effect.as(ask(connection, "mine"), established(server.port)))
         expect(counted).toBe(1)
         expect(server.accepted()).toBe(2)
       }))

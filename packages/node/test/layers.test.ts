@@ -1,21 +1,10 @@
 // Layers of socket pools: tags of one's own, failFast, and URLs.
 import { type ConnectError, type Connection, type ConnectionPool, Pool } from "@socketpool/core"
 import { type TcpConnection, TcpPool, TcpPoolLive, type TlsConnection, TlsPool, UnixPool } from "@socketpool/node"
-import { config, configured } from "@socketpool/test-seam"
+import { config, configured, tag } from "@socketpool/test-seam"
 import { describe, expect, expectTypeOf, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import {
-  Cause,
-  type ConfigError,
-  Context,
-  Data,
-  Effect,
-  Exit,
-  Layer,
-  Pool as EffectPool,
-  Schedule,
-  type Scope
-} from "effect"
+import { Cause, type ConfigError, Data, Effect, Exit, Layer, Pool as EffectPool, Schedule, type Scope } from "effect"
 import { echo, serve } from "./fixtures/server.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
 import { serveUnix } from "./fixtures/unixServer.js"
@@ -84,13 +73,14 @@ describe("the types", () => {
 
   it("what handshake fails with is an error of the pool, and what hooks need is asked of the caller", () => {
     class Denied extends Data.TaggedError("Denied") {}
-    class Login extends Context.Tag("test/Login")<Login, string>() {}
-    class Audit extends Context.Tag("test/Audit")<Audit, string>() {}
-    class Names extends Context.Tag("test/Names")<Names, string>() {}
+    class Login extends tag<Login, string>()("test/Login") {}
+    class Audit extends tag<Audit, string>()("test/Audit") {}
+    class Names extends tag<Names, string>()("test/Names") {}
     const denied = new Denied()
     const hooks = {
       ...options,
-      handshake: (connection: Connection) => Effect.andThen(Login, Effect.andThen(ask(connection), Effect.fail(denied))),
+      handshake: (connection: Connection) =>
+        Effect.andThen(Login, Effect.andThen(ask(connection), Effect.fail(denied))),
       validate: () => Effect.as(Audit, true),
       lookup: () => Effect.as(Names, ["127.0.0.1"]),
       // Neither widens the error.

@@ -1,10 +1,5 @@
 // A real server: Nodemailer's SMTP server, on a random loopback port.
-import {
-  type Connection,
-  type ConnectionError,
-  type ConnectionPool,
-  Framing
-} from "@socketpool/core"
+import { type Connection, type ConnectionError, type ConnectionPool, Framing } from "@socketpool/core"
 import { TcpPool, TlsPool } from "@socketpool/node"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Data, Effect, type Scope } from "effect"

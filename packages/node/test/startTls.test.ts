@@ -116,10 +116,10 @@ describe("startTls", () => {
       }))
   }
 
-  it.scopedLive("that fails causes ConnectError Other with the failure as its cause, and frees its place", () =>
+  it.scopedLive("that fails fails the open with its own failure, and frees its place", () =>
     Effect.gen(function*() {
       const server = yield* serve(lines((_line, reply) => reply("NO")))
-      const expected = { _tag: "ConnectError", reason: "Other", cause: { _tag: "NotOffered", answer: "NO\n" } }
+      const expected = { _tag: "NotOffered", answer: "NO\n" }
       expect(yield* Effect.flip(Effect.scoped(TlsConnection.open(options(server.port))))).toMatchObject(expected)
       expect(socketsTo(server.port)).toEqual({})
 

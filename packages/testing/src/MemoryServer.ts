@@ -89,14 +89,40 @@ export interface MemoryServer {
   >
 
   /** Provides `pool` as the `Pool` service, in place of `TcpPoolLive` and its siblings. */
-  readonly layer: <F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
-    options?: ConnectOptions & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
-  ) => Layer.Layer<Pool, PoolLayer.FailFast<F, ConnectError>, Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>>
+  readonly layer: <
+    F extends boolean = false,
+    E = ConnectionError,
+    R = never,
+    RValidate = never,
+    RRelease = never,
+    RFarewell = never
+  >(
+    options?:
+      & ConnectOptions
+      & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell>
+      & PoolLayer.Options<F>
+  ) => Layer.Layer<
+    Pool,
+    PoolLayer.FailFast<F, ConnectError>,
+    Exclude<R | RValidate | RRelease | RFarewell, Scope.Scope>
+  >
 
   /** Provides `pool` as the service of a tag of `Connection`s, in place of `TcpPool.layerOf` and its siblings. */
-  readonly layerOf: <I, S, F extends boolean = false, E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
+  readonly layerOf: <
+    I,
+    S,
+    F extends boolean = false,
+    E = ConnectionError,
+    R = never,
+    RValidate = never,
+    RRelease = never,
+    RFarewell = never
+  >(
     tag: PoolLayer.TagFor<I, S, ConnectionPool<Connection, ConnectError | TransportPool.HandshakeFailure<E>>>,
-    options?: ConnectOptions & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell> & PoolLayer.Options<F>
+    options?:
+      & ConnectOptions
+      & TransportPool.Options<Connection, E, R, RValidate, RRelease, RFarewell>
+      & PoolLayer.Options<F>
   ) => Layer.Layer<
     I,
     PoolLayer.FailFast<F, ConnectError | TransportPool.HandshakeFailure<E>>,

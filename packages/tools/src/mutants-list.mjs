@@ -18,8 +18,8 @@ export const mutants = [
   {
     file: "transitions/demand.ts",
     why: "maxConnecting is not kept",
-    before: "state.limits.maxConnecting - state.opening.length",
-    after: "state.limits.maxConnecting + 1 - state.opening.length"
+    before: "state.limits.maxConnecting : 1) - state.opening.length",
+    after: "state.limits.maxConnecting + 1 : 1) - state.opening.length"
   },
   {
     file: "transitions/demand.ts",
@@ -159,7 +159,7 @@ export const mutants = [
 
   // --- The queue ----------------------------------------------------------------------------------------------------
   {
-    file: "transitions/queue.ts",
+    file: "transitions/waiters.ts",
     why: "a waiter that leaves keeps its turn to time out",
     before: "  if (waiter.deadlineEntry !== undefined) state.deadlines.remove(waiter.deadlineEntry)\n",
     after: ""
@@ -183,19 +183,19 @@ export const mutants = [
     after: "if (false) return"
   },
   {
-    file: "transitions/queue.ts",
+    file: "transitions/waiters.ts",
     why: "a timeout is not counted",
     before: "if (why._tag !== \"LeaseEnded\") state.failed[failure[why._tag]]++",
     after: "if (why._tag !== \"LeaseEnded\" && why._tag !== \"AcquireTimeout\") state.failed[failure[why._tag]]++"
   },
   {
-    file: "transitions/queue.ts",
+    file: "transitions/waiters.ts",
     why: "a failed open fails the youngest",
     before: "state.reconnecting.head ?? state.waiters.head",
     after: "state.reconnecting.head ?? state.waiters.tail"
   },
   {
-    file: "transitions/queue.ts",
+    file: "transitions/waiters.ts",
     why: "a failed open fails nobody",
     before: "return oldest === undefined ? nothing",
     after: "return oldest !== undefined ? nothing"
@@ -378,7 +378,7 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "clear leaves opens in flight",
-    before: "const commands = abortWhile(state, now, constTrue)\n  for",
+    before: "const commands = [...abortWhile(state, now, constTrue)]\n  for",
     after: "const commands: Array<Command<C>> = []\n  for"
   },
   {
@@ -440,7 +440,7 @@ export const mutants = [
   {
     file: "leasing.ts",
     why: "onRelease is not heeded",
-    before: "verdict.value === \"keep\" ? unfit : \"Discarded\"",
+    before: "isKept ? unfit : \"Discarded\"",
     after: "unfit"
   },
   {
@@ -557,8 +557,8 @@ export const mutants = [
     file: "transport/readQueue.ts",
     why: "a frame that is too large leaves the connection clean",
     first: sockets,
-    before: "if (frame === TooLarge) {\n      this.markDirty()\n",
-    after: "if (frame === TooLarge) {\n"
+    before: "if (frame === TooLarge || frame === Malformed) {\n      this.markDirty()\n",
+    after: "if (frame === TooLarge || frame === Malformed) {\n"
   },
   {
     file: "transport/readQueue.ts",
@@ -620,7 +620,7 @@ export const mutants = [
     file: "transport/session.ts",
     why: "a connection that was shut down is lent again",
     first: sockets,
-    before: "  shutdown(): void {\n    this.markDirty()\n",
+    before: "  shutdown(): void {\n    this.isSpent = true\n",
     after: "  shutdown(): void {\n"
   },
   {
@@ -649,15 +649,15 @@ export const mutants = [
     file: "../TransportPool.ts",
     why: "an answer on its way is the next borrower's",
     first: sockets,
-    before: "Exit.isSuccess(exit) && !session.awaitsAnswer ?",
-    after: "Exit.isSuccess(exit) ?"
+    before: "return session.awaitsAnswer ? retire(session) : settle(session)",
+    after: "return settle(session)"
   },
   {
     file: "../TransportPool.ts",
     why: "after a failure a connection is lent again",
     first: sockets,
-    before: "return Exit.isSuccess(exit) && !session.awaitsAnswer ? settle(session) : reject(session)",
-    after: "return settle(session)"
+    before: "if (!rule.isAnswered(exit)) return reject(session)",
+    after: ""
   },
   {
     file: "../TransportPool.ts",
@@ -677,8 +677,8 @@ export const mutants = [
     file: "../Framing.ts",
     why: "a length beyond the limit is waited for",
     first: sockets,
-    before: "read === \"Endless\" || read.length > maxBytes",
-    after: "read === \"Endless\""
+    before: "        if (size > maxBytes) return TooLarge\n",
+    after: ""
   },
   {
     file: "decoders.ts",
@@ -1138,5 +1138,144 @@ export const mutants = [
     why: "timeouts that a program computes pile up",
     before: "      if (byTimeout.size > keptIdle) byTimeout.delete(timeout)\n",
     after: ""
+  },
+  {
+    file: "transitions/opening.ts",
+    why: "a fatal failure pauses nothing",
+    before: "  if (isFatal) {\n",
+    after: "  if (false) {\n"
+  },
+  {
+    file: "transitions/opening.ts",
+    why: "a fatal failure leaves opens in flight",
+    first: ["/fatal.test.ts"],
+    before: "    commands.push(...abortOpens(state, now, constTrue))\n  }",
+    after: "  }"
+  },
+  {
+    file: "transitions/opening.ts",
+    why: "a success leaves the pool with one open at a time",
+    first: ["/fatal.test.ts"],
+    before: "  state.pause = undefined\n  beginTrial",
+    after: "  beginTrial"
+  },
+  {
+    file: "transitions/whole.ts",
+    why: "clear does not end a pause",
+    first: ["/fatal.test.ts"],
+    before: "  state.pause = undefined\n",
+    after: ""
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "waiters outlast a pause although nothing is open",
+    first: ["/fatal.test.ts"],
+    before: "  for (const waiter of state.waiters) commands.push(failWaiter(state, waiter, failure))\n",
+    after: ""
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "a holder that reconnects waits in a pause",
+    first: ["/fatal.test.ts"],
+    before: "  for (const waiter of state.reconnecting) commands.push(failWaiter(state, waiter, failure))\n",
+    after: ""
+  },
+  {
+    file: "transitions/demand.ts",
+    why: "after a pause all try at once",
+    first: ["/fatal.test.ts"],
+    before: "(state.pause === undefined ? state.limits.maxConnecting : 1)",
+    after: "state.limits.maxConnecting"
+  },
+  {
+    file: "borrow.ts",
+    why: "one that does not wait is not told of a fatal failure",
+    first: ["/fatal.test.ts"],
+    before: "const failure = state.pause && standstill(state, engine.now())",
+    after: "const failure = undefined as any"
+  },
+  {
+    file: "timers.ts",
+    why: "nobody looks when a pause ends",
+    first: ["/fatal.test.ts"],
+    before: "const open = (now: number) => handlers.run(Demand.demand(state, now))",
+    after: "const open = (now: number) => state.pause === undefined && handlers.run(Demand.demand(state, now))"
+  },
+  {
+    file: "leasing.ts",
+    why: "a lease that was cut off in a cleared pool gets a farewell",
+    first: ["/farewell.test.ts"],
+    before: "      if (!hooks.isWhole(slot, exit)) Retiring.spoil(slot)\n",
+    after: ""
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a connection that is discarded while the pool is cleared gets a farewell",
+    first: ["/farewell.test.ts"],
+    before: "  if (reason !== undefined && !isPeaceful(reason)) spoil(slot)\n",
+    after: ""
+  },
+  {
+    file: "transitions/retiring.ts",
+    why: "a connection that is taken from its holder gets a farewell",
+    first: ["/farewell.test.ts"],
+    before: "    spoil(slot)\n  }\n",
+    after: "  }\n"
+  },
+  {
+    file: "lifecycle.ts",
+    why: "every connection gets a farewell",
+    first: ["/farewell.test.ts"],
+    before: "slot.isSpoiled || !isPeaceful(slot.reason!) ?",
+    after: "false ?"
+  },
+  {
+    file: "engine.ts",
+    why: "a farewell may take as long as it likes",
+    first: ["/farewell.test.ts"],
+    before: "closeTimeout / 2)",
+    after: "Infinity)"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "a reset takes the answer to the lease for its own",
+    first: ["/release.test.ts"],
+    before: "!(awaits && hookRead) :",
+    after: "true :"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "a hook keeps what was interrupted",
+    first: ["/release.test.ts"],
+    before: "if (!session.isClean || !(answered || (!awaits && isTyped(exit)))) return reject(session)",
+    after: "if (!session.isClean) return reject(session)"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "the default does not look at what the hook has sent",
+    first: ["/release.test.ts"],
+    before: "answered && !awaits && !session.awaitsAnswer\n",
+    after: "answered && !awaits\n"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "one answer among several failures is enough",
+    first: ["/release.test.ts"],
+    before: "errors !== undefined && errors.every((error)",
+    after: "errors !== undefined && errors.some((error)"
+  },
+  {
+    file: "../TransportPool.ts",
+    why: "a connection that owes an answer gets a farewell",
+    first: ["/release.test.ts"],
+    before: "return session.isClean && !session.awaitsAnswer\n",
+    after: "return session.isClean\n"
+  },
+  {
+    file: "decoders.ts",
+    why: "a push parser takes the beginning of the next frame",
+    first: ["/framing-formats.test.ts"],
+    before: "bytes.skip(high)",
+    after: "bytes.skip(next)"
   }
 ]

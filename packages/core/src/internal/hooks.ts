@@ -20,7 +20,15 @@ export class Hooks<C> {
   constructor(
     private readonly options: Pick<
       Resolved<C, unknown, unknown>,
-      "hasServed" | "isAnswered" | "isConnected" | "isExpired" | "isFatal" | "isWhole" | "lease" | "onRelease" | "validate"
+      | "hasServed"
+      | "isAnswered"
+      | "isConnected"
+      | "isExpired"
+      | "isFatal"
+      | "isWhole"
+      | "lease"
+      | "onRelease"
+      | "validate"
     >,
     private readonly runtime: PoolRuntime,
     private readonly state: State<C>

@@ -1,9 +1,9 @@
 // What every transport's connections do, over one in memory and on the test's clock.
 import { type ConnectError, type Connection, type ConnectionPool, Pool } from "@socketpool/core"
-import { fork, TestClock, yieldNow } from "@socketpool/test-seam"
+import { fork, tag, TestClock, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Context, Effect, Fiber } from "effect"
+import { Effect, Fiber } from "effect"
 import { settled } from "../setup.js"
 import { Refused, saying, silent, text } from "./setup.js"
 
@@ -63,8 +63,8 @@ describe("a handshake", () => {
       expect(seen).toMatchObject([{ _tag: "Refused" }])
     }))
 
-  class Password extends Context.Tag("test/Password")<Password, string>() {}
-  class Audit extends Context.Tag("test/Audit")<Audit, Array<string>>() {}
+  class Password extends tag<Password, string>()("test/Password") {}
+  class Audit extends tag<Audit, Array<string>>()("test/Audit") {}
 
   it.scoped("and the other hooks use services of the caller of make", () =>
     Effect.gen(function*() {
@@ -72,8 +72,10 @@ describe("a handshake", () => {
       const audit: Array<string> = []
       const made = server.pool({
         handshake: (connection) =>
-          Effect.flatMap(Password, (password) => Effect.andThen(connection.recvUntil("\n"), connection.send(`${password}\n`))),
-        validate: () => Effect.map(Audit, (audit) => audit.push("validate") > 0),
+          Effect.flatMap(Password, (password) =>
+            Effect.andThen(connection.recvUntil("\n"), connection.send(`${password}\n`))),
+        validate: () =>
+          Effect.map(Audit, (audit) => audit.push("validate") > 0),
         validateAfterIdle: 0,
         onRelease: () => Effect.map(Audit, (audit) => (audit.push("onRelease"), "default" as const)),
         farewell: () => Effect.map(Audit, (audit) => audit.push("farewell"))

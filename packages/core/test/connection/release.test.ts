@@ -19,7 +19,8 @@ const hear = (connection: Connection) => Effect.map(connection.recvUntil("\n"), 
 const ask = (connection: Connection, line: string) => Effect.andThen(say(connection, line), hear(connection))
 
 const answered = (connection: Connection) => Effect.asVoid(ask(connection, "asked"))
-const failed = <A, E>(lease: Effect.Effect<A, E>) => Effect.andThen(lease, Effect.fail(new ErrorReply({ line: "-ERR" })))
+const failed = <A, E>(lease: Effect.Effect<A, E>) =>
+  Effect.andThen(lease, Effect.fail(new ErrorReply({ line: "-ERR" })))
 
 type Lease = (connection: Connection) => Effect.Effect<unknown, unknown>
 type Hook = NonNullable<TransportPool.Options<Connection>["onRelease"]>
@@ -33,7 +34,10 @@ const leases = {
   "is interrupted after an answer": (connection) => Effect.andThen(answered(connection), Effect.interrupt),
   "dies after an answer": (connection) => Effect.andThen(answered(connection), Effect.die("a bug")),
   "fails with an error reply, beside a defect": (connection) =>
-    Effect.andThen(answered(connection), Effect.ensuring(Effect.fail(new ErrorReply({ line: "-ERR" })), Effect.die("a bug")))
+    Effect.andThen(
+      answered(connection),
+      Effect.ensuring(Effect.fail(new ErrorReply({ line: "-ERR" })), Effect.die("a bug"))
+    )
 } satisfies Record<string, Lease>
 
 const hooks: Record<string, Hook | undefined> = {
@@ -41,8 +45,7 @@ const hooks: Record<string, Hook | undefined> = {
   "with \"default\"": () => Effect.succeed("default"),
   "with \"keep\"": () => Effect.succeed("keep"),
   "with \"discard\"": () => Effect.succeed("discard"),
-  "with a reset that is answered": (connection) =>
-    Effect.orDie(Effect.as(ask(connection, "RSET"), "keep" as const)),
+  "with a reset that is answered": (connection) => Effect.orDie(Effect.as(ask(connection, "RSET"), "keep" as const)),
   "with a reset that is answered, then \"default\"": (connection) =>
     Effect.orDie(Effect.as(ask(connection, "RSET"), "default" as const)),
   "with a message that is not answered": (connection) =>
@@ -63,7 +66,11 @@ const returns: ReadonlyArray<readonly [hook: string, isReply: boolean, kept: Rea
     "fails with an error reply"
   ]],
   ["with \"default\"", false, ["succeeds after an answer", "succeeds and has sent nothing"]],
-  ["with \"default\"", true, ["succeeds after an answer", "succeeds and has sent nothing", "fails with an error reply"]],
+  ["with \"default\"", true, [
+    "succeeds after an answer",
+    "succeeds and has sent nothing",
+    "fails with an error reply"
+  ]],
   ["with \"keep\"", false, [
     "succeeds after an answer",
     "succeeds and has sent nothing",
@@ -87,7 +94,13 @@ const returns: ReadonlyArray<readonly [hook: string, isReply: boolean, kept: Rea
 describe("a connection returns to the pool after a lease that", () => {
   const cases = returns.flatMap(([hook, isReply, kept]) =>
     all.map((lease) =>
-      [`${lease}, ${hook}${isReply ? " and isReply" : ""}: ${kept.includes(lease)}`, hook, isReply, lease, kept.includes(lease)] as const
+      [
+        `${lease}, ${hook}${isReply ? " and isReply" : ""}: ${kept.includes(lease)}`,
+        hook,
+        isReply,
+        lease,
+        kept.includes(lease)
+      ] as const
     )
   )
   it.scoped.each(cases)("%s", ([, hook, isReply, lease, isKept]) =>
@@ -146,7 +159,11 @@ describe("a farewell", () => {
           return peer.send(line)
         }))
       )
-      const pool = yield* server.pool({ farewell: (connection) => ask(connection, "QUIT"), maxConnections: 1, ...options })
+      const pool = yield* server.pool({
+        farewell: (connection) => ask(connection, "QUIT"),
+        maxConnections: 1,
+        ...options
+      })
       return { lines, pool }
     })
 

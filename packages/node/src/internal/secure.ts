@@ -126,7 +126,9 @@ const upgrade = (
       security.session = session
     })
     return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-      Effect.andThen(restore(shakeHands(socket, address, () => sessionOver(socket, route, TlsHandle.of, undefined, raw)))),
+      Effect.andThen(
+        restore(shakeHands(socket, address, () => sessionOver(socket, route, TlsHandle.of, undefined, raw)))
+      ),
       Effect.tap((session) => Effect.addFinalizer(() => session.close)),
       Effect.tapError(() => Effect.sync(() => security.session = undefined))
     )

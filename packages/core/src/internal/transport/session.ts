@@ -112,7 +112,8 @@ export class Session<T extends Transport = Transport, C = unknown> {
 
   /** Whether the last holder has left nothing behind, except perhaps output on its way. */
   get isClean(): boolean {
-    return this.failure === undefined && !this.isDirty && !this.isSpent && !this.reads.hasReaders && this.reads.unread === 0 &&
+    return this.failure === undefined && !this.isDirty && !this.isSpent && !this.reads.hasReaders &&
+      this.reads.unread === 0 &&
       !this.transport.hasUnread
   }
 
