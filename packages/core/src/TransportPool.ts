@@ -55,7 +55,7 @@ export interface Options<C, E = ConnectionError, R = never, RValidate = R, RRele
    * holder does. It is part of the open: it runs within `connectTimeout`, in a fiber of the pool and in the scope of the
    * connection.
    *
-   * What it fails with is an error of the pool: it reaches the borrower for whom the connection was opened. Its
+   * Its failure is an error of the pool: it reaches the borrower for whom the connection was opened. Its
    * `ConnectionError`s become `ConnectError` reason `Other`, or `HandshakeTimeout` if it takes too long. If it leaves
    * unread input behind, the open fails with reason `Other`, too. A failed handshake closes the connection. A server
    * that speaks first needs a handshake, because input on an idle connection closes it. Default: none.
@@ -328,10 +328,11 @@ export const make = <
  *
  * @example
  * ```ts
- * import { TransportPool, type TransportSession } from "@socketpool/core"
+ * import { type Connection, TransportPool } from "@socketpool/core"
  * import { Effect } from "effect"
  *
- * declare const login: (connection: TransportSession.TransportConnection) => Effect.Effect<void, "denied">
+ * const login = (connection: Connection) =>
+ *   Effect.andThen(connection.send("LOGIN\r\n"), Effect.fail("denied"))
  *
  * const options = TransportPool.withCauses({ handshake: login, maxConnections: 4 }, "db:5432")
  * ```
