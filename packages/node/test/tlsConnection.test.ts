@@ -123,22 +123,25 @@ describe("a TLS connection", () => {
     })))
 
   // Node does not tell this end from an orderly one, so that the guide says: frame what you read.
-  it.scopedLive.each(["TLSv1.2", "TLSv1.3"] as const)("takes a cut without close_notify for an end, with %s", (version) =>
-    Effect.gen(function*() {
-      const server = yield* serveTls((socket) => {
-        socket.write("amount=1000", () => {
-          for (const raw of server.sockets) raw.end()
-        })
-      }, { maxVersion: version })
-      const connecting = () => open(server.port)
-      const bytes = yield* collect((yield* connecting()).stream)
-      expect(Buffer.concat(bytes).toString()).toBe("amount=1000")
-      const reader = yield* connecting()
-      expect(text(yield* reader.recv())).toBe("amount=1000")
-      expect(yield* Effect.flip(reader.recv())).toMatchObject({ reason: "EndOfStream" })
-      const framing = yield* connecting()
-      expect(yield* Effect.flip(framing.recvUntil("\n"))).toMatchObject({ reason: "EndOfStream", bytesIntoFrame: 11 })
-    }))
+  it.scopedLive.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "takes a cut without close_notify for an end, with %s",
+    (version) =>
+      Effect.gen(function*() {
+        const server = yield* serveTls((socket) => {
+          socket.write("amount=1000", () => {
+            for (const raw of server.sockets) raw.end()
+          })
+        }, { maxVersion: version })
+        const connecting = () => open(server.port)
+        const bytes = yield* collect((yield* connecting()).stream)
+        expect(Buffer.concat(bytes).toString()).toBe("amount=1000")
+        const reader = yield* connecting()
+        expect(text(yield* reader.recv())).toBe("amount=1000")
+        expect(yield* Effect.flip(reader.recv())).toMatchObject({ reason: "EndOfStream" })
+        const framing = yield* connecting()
+        expect(yield* Effect.flip(framing.recvUntil("\n"))).toMatchObject({ reason: "EndOfStream", bytesIntoFrame: 11 })
+      })
+  )
 
   // Between the end of the handshake and the fiber's next turn nobody may fail to listen.
   it.scopedLive(
