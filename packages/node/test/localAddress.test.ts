@@ -1,6 +1,6 @@
 // Real sockets on loopback: connecting from a given address, which bypasses Node's own choice of addresses.
 import { TcpConnection, TcpPool, TlsConnection } from "@socketpool/node"
-import { fork } from "@socketpool/test-seam"
+import { async, fork } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber } from "effect"
 import * as net from "node:net"
@@ -16,11 +16,11 @@ const named = (...addresses: ReadonlyArray<string>) => ({ host: "db.test", looku
 
 /** A server on both loopback addresses. */
 const serveBoth = Effect.acquireRelease(
-  Effect.async<net.Server>((resume) => {
+  async<net.Server>((resume) => {
     const server = net.createServer(echo)
     server.listen({ port: 0, host: "::" }, () => resume(Effect.succeed(server)))
   }),
-  (server) => Effect.async<void>((resume) => void server.close(() => resume(Effect.void)))
+  (server) => async<void>((resume) => void server.close(() => resume(Effect.void)))
 ).pipe(Effect.map((server) => (server.address() as net.AddressInfo).port))
 
 describe("localAddress", () => {
