@@ -88,6 +88,8 @@ export interface Connection {
 
   /**
    * Emits the bytes that arrive, until the peer ends the stream. Each read waits at most the connection's `timeout`.
+   *
+   * An end of the stream is not authenticated, also over TLS: frame what you read.
    */
   readonly stream: Stream.Stream<Uint8Array, ConnectionError>
 

@@ -98,6 +98,10 @@ export interface Options<R = never> {
    * Sets the IP address of this machine to connect from. Default: the system chooses. Set it on a machine with several
    * addresses if the server or a firewall accepts only one of them. If the machine does not have the address, the open
    * fails with `ConnectError` reason `LocalResources`.
+   *
+   * Only addresses of the same family are tried. If the name has none, the open fails with reason `Dns`; if `host` is
+   * itself an address of the other family, with reason `Unreachable`. An IPv4 address in IPv6 form
+   * (`::ffff:192.0.2.1`) counts as the IPv4 address.
    */
   readonly localAddress?: string
 
@@ -160,5 +164,11 @@ export interface Options<R = never> {
  */
 export const open = <R = never>(options: Options<R>): Effect.Effect<TcpConnection, ConnectError, R | Scope.Scope> =>
   Effect.suspend(() =>
-    dial(tcpRoute(tcpConnection.read("TcpConnection", options)), TcpHandle.of, (line) => Effect.sync(() => line.lend()))
+    dial(
+      tcpRoute(tcpConnection.read("TcpConnection", options)),
+      TcpHandle.of,
+      (session) => Effect.sync(() => session.lend()),
+      // It may be upgraded to TLS.
+      "Deno" in globalThis ? "Stream" : "Direct"
+    )
   )

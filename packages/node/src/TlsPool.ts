@@ -287,11 +287,16 @@ const made = (
 ): Effect.Effect<ConnectionPool<TlsConnection.TlsConnection, any>, never, any> =>
   Effect.suspend(() => {
     const options = read()
-    const { address, dial, peer } = secureDialer(tlsConnection.pick(options), "TlsPool")
-    return SocketPool.poolOf<TlsConnection.TlsConnection, TlsHandle>(
+    const { address, dial, forget, peer } = secureDialer(tlsConnection.pick(options), "TlsPool")
+    const pool = SocketPool.poolOf<TlsConnection.TlsConnection, TlsHandle>(
       options,
       { name: `tls://${address}`, address, attributes: SocketPool.serverAttributes(peer) },
       dial,
       isCaused
+    )
+    // A clear says that the other end has changed. It must not be offered sessions of the one before.
+    return Effect.map(
+      pool,
+      (pool) => Object.assign(pool, { clear: Effect.andThen(Effect.sync(forget), pool.clear) })
     )
   })

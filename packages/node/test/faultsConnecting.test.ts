@@ -208,36 +208,50 @@ describe("an address that swallows everything", { timeout: 20_000 }, () => {
       return { ESTABLISHED: 2 }
     })
 
-  it.scopedLive("gives way to the next address after attemptTimeout", () =>
-    Effect.gen(function*() {
-      const server = yield* serve(echo)
-      const others = yield* blackHole(server.port)
-      const both = {
-        host: "both.internal",
-        port: server.port,
-        lookup: () => Effect.succeed(["127.0.0.2", host])
-      }
-      const connection = yield* TcpConnection.open({ ...both, attemptTimeout: "50 millis" })
-      expect(connection.remoteAddress.hostname).toBe(host)
-      expect(socketsTo(server.port)).toEqual({ ESTABLISHED: others.ESTABLISHED + 1 })
-      const patient = { ...both, attemptTimeout: "1 minute", connectTimeout: "700 millis" } as const
-      expect(yield* Effect.flip(TcpConnection.open(patient))).toMatchObject({ reason: "Timeout" })
-    }))
+  // With a localAddress Node tries one address only, so that we try them.
+  const sources: ReadonlyArray<readonly [string, Pick<TcpConnection.Options, "localAddress">]> = [
+    ["", {}],
+    [", with a localAddress", { localAddress: "127.0.0.1" }]
+  ]
 
-  it.scopedLive("fails at connectTimeout if it is the last one, which Node would try for ever", () =>
-    Effect.gen(function*() {
-      const port = yield* Effect.scoped(Effect.map(serve(echo), (server) => server.port))
-      const others = yield* blackHole(port)
-      const error = yield* Effect.flip(Effect.scoped(TcpConnection.open({
-        host: "both.internal",
-        port,
-        attemptTimeout: "50 millis",
-        connectTimeout: "400 millis",
-        lookup: () => Effect.succeed([host, "127.0.0.2"])
-      })))
-      expect(error).toMatchObject({ _tag: "ConnectError", reason: "Timeout" })
-      expect(socketsTo(port)).toEqual(others)
-    }))
+  it.scopedLive.each(sources)(
+    "gives way to the next address after attemptTimeout%s",
+    ([, source]) =>
+      Effect.gen(function*() {
+        const server = yield* serve(echo)
+        const others = yield* blackHole(server.port)
+        const both = {
+          ...source,
+          host: "both.internal",
+          port: server.port,
+          lookup: () => Effect.succeed(["127.0.0.2", host])
+        }
+        const connection = yield* TcpConnection.open({ ...both, attemptTimeout: "50 millis" })
+        expect(connection.remoteAddress.hostname).toBe(host)
+        expect(socketsTo(server.port)).toEqual({ ESTABLISHED: others.ESTABLISHED + 1 })
+        const patient = { ...both, attemptTimeout: "1 minute", connectTimeout: "700 millis" } as const
+        expect(yield* Effect.flip(TcpConnection.open(patient))).toMatchObject({ reason: "Timeout" })
+      })
+  )
+
+  it.scopedLive.each(sources)(
+    "fails at connectTimeout if it is the last one, which Node would try for ever%s",
+    ([, source]) =>
+      Effect.gen(function*() {
+        const port = yield* Effect.scoped(Effect.map(serve(echo), (server) => server.port))
+        const others = yield* blackHole(port)
+        const error = yield* Effect.flip(Effect.scoped(TcpConnection.open({
+          ...source,
+          host: "both.internal",
+          port,
+          attemptTimeout: "50 millis",
+          connectTimeout: "400 millis",
+          lookup: () => Effect.succeed([host, "127.0.0.2"])
+        })))
+        expect(error).toMatchObject({ _tag: "ConnectError", reason: "Timeout" })
+        expect(socketsTo(port)).toEqual(others)
+      })
+  )
 })
 
 describe("a process without descriptors", { timeout: 40_000 }, () => {

@@ -93,25 +93,6 @@ describe("lookup", () => {
     }))
 })
 
-describe("localAddress", () => {
-  it.scopedLive("is the address that the connection comes from", () =>
-    Effect.gen(function*() {
-      const from: Array<string | undefined> = []
-      const server = yield* serve((socket) => void from.push(socket.remoteAddress))
-      const connection = yield* open(server.port, { localAddress: "127.0.0.7" })
-      expect(connection.localAddress.hostname).toBe("127.0.0.7")
-      yield* eventually("the server has accepted", () => from.length === 1)
-      expect(from).toEqual(["127.0.0.7"])
-    }))
-
-  it.scopedLive("that this machine does not have causes LocalResources", () =>
-    Effect.gen(function*() {
-      const server = yield* serve(echo)
-      const error = yield* Effect.flip(open(server.port, { localAddress: "192.0.2.1" }))
-      expect(error).toMatchObject({ reason: "LocalResources", code: "EADDRNOTAVAIL" })
-    }))
-})
-
 describe("keepAlive", () => {
   const keepAlives = (options: Partial<TcpConnection.Options>) =>
     Effect.gen(function*() {

@@ -1,5 +1,5 @@
 // Real TLS on loopback.
-import { fork, lateScheduler, timeoutFail, withScheduler } from "@socketpool/test-seam"
+import { collect, fork, lateScheduler, timeoutFail, withScheduler } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import type * as tls from "node:tls"
@@ -121,6 +121,27 @@ describe("a TLS connection", () => {
         yield* eventually("the server has none", () => server.sockets.size + server.secured.size === 0)
       }
     })))
+
+  // Node does not tell this end from an orderly one, so that the guide says: frame what you read.
+  it.scopedLive.each(["TLSv1.2", "TLSv1.3"] as const)(
+    "takes a cut without close_notify for an end, with %s",
+    (version) =>
+      Effect.gen(function*() {
+        const server = yield* serveTls((socket) => {
+          socket.write("amount=1000", () => {
+            for (const raw of server.sockets) raw.end()
+          })
+        }, { maxVersion: version })
+        const connecting = () => open(server.port)
+        const bytes = yield* collect((yield* connecting()).stream)
+        expect(Buffer.concat(bytes).toString()).toBe("amount=1000")
+        const reader = yield* connecting()
+        expect(text(yield* reader.recv())).toBe("amount=1000")
+        expect(yield* Effect.flip(reader.recv())).toMatchObject({ reason: "EndOfStream" })
+        const framing = yield* connecting()
+        expect(yield* Effect.flip(framing.recvUntil("\n"))).toMatchObject({ reason: "EndOfStream", bytesIntoFrame: 11 })
+      })
+  )
 
   // Between the end of the handshake and the fiber's next turn nobody may fail to listen.
   it.scopedLive(

@@ -61,6 +61,27 @@ const isClosed = ({ dir, manifest: { name } }) => {
 if (!published.map(isClosed).every(Boolean)) process.exit(1)
 console.log("passed: no declaration names something internal")
 
+/** The packages that the declarations and the code of a folder import. */
+const importsOf = (folder) =>
+  fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((file) => /\.(js|d\.ts)$/.test(file))
+    .flatMap((file) => {
+      const code = fs.readFileSync(path.join(folder, file), "utf8").replace(/\/\*[\s\S]*?\*\//g, "")
+      return [...code.matchAll(/(?:from|import)\s*\(?"(@[^/"]+\/[^/"]+|[^@./"][^/":]*)[/"]/g)].map(([, name]) => name)
+    })
+
+// A package declares what it imports, and has its users install no peer that it does not import.
+const isHonest = ({ dir, manifest: { dependencies = {}, name, peerDependencies = {} } }) => {
+  const imported = new Set(importsOf(path.join(dir, "dist/esm")))
+  const undeclared = [...imported].filter((one) => !(one in dependencies) && !(one in peerDependencies))
+  const useless = Object.keys(peerDependencies).filter((one) => !imported.has(one))
+  for (const one of undeclared) console.error(`FAILED: ${name} imports ${one} and does not declare it`)
+  for (const one of useless) console.error(`FAILED: ${name} has the peer ${one} and does not import it`)
+  return undeclared.length + useless.length === 0
+}
+if (!published.map(isHonest).every(Boolean)) process.exit(1)
+console.log("passed: every import is declared, and every peer is imported")
+
 // Every published module loads with import and with require, and finds the one `effect`.
 const modules = published.flatMap(({ manifest: { name, publishConfig } }) =>
   Object.entries(publishConfig.exports)

@@ -32,6 +32,8 @@ const program = (dir) =>
 
 const publishConfig = (dir) => ({
   access: "public",
+  // npm then states from which commit and by which workflow a package was built. Only CI can publish.
+  provenance: true,
   ...program(dir),
   main: "./dist/cjs/index.js",
   module: "./dist/esm/index.js",

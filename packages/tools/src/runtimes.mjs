@@ -1,28 +1,29 @@
-// Pins the versions of Node and Bun that are tested, and installs them from npm.
+// Pins the versions of Node, Bun and Deno that are tested, and installs them from npm.
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { root } from "./workspace.mjs"
 
-/** One release of each major version of Node, the oldest first, and one of Bun. */
-export const pins = { node: ["20.20.2", "22.23.3", "24.21.0", "26.10.0"], bun: "1.4.5" }
+/** One release of each major version of Node, the oldest first, and one of Bun and of Deno. */
+export const pins = { node: ["20.20.2", "22.23.3", "24.21.0", "26.10.0"], bun: "1.4.5", deno: "2.9.6" }
 
 export const major = (version) => version.split(".")[0]
 
 const { arch, platform } = process
 /**
- * The packages that ship the executables for this machine. The packages `node` and `bun` need install scripts for that,
- * which some machines block.
+ * The packages that ship the executables for this machine, and where in them. The packages `node`, `bun` and `deno` need
+ * install scripts for that, which some machines block.
  */
 const packages = {
-  node: `${platform === "darwin" && arch === "arm64" ? "node-bin" : "node"}-${platform}-${arch}`,
-  bun: `@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}`
+  node: [`${platform === "darwin" && arch === "arm64" ? "node-bin" : "node"}-${platform}-${arch}`, "bin/node"],
+  bun: [`@oven/bun-${platform}-${arch === "arm64" ? "aarch64" : arch}`, "bin/bun"],
+  deno: [`@deno/${platform}-${arch}${platform === "linux" ? "-glibc" : ""}`, "deno"]
 }
 
 /** Returns the version that an executable reports, or `undefined` if it does not run. */
 const versionOf = (executable) => {
   try {
-    return execFileSync(executable, ["--version"], { encoding: "utf8", stdio: "pipe" }).trim().replace(/^v/, "")
+    return /\d+(\.\d+)+/.exec(execFileSync(executable, ["--version"], { encoding: "utf8", stdio: "pipe" }))?.[0]
   } catch {
     return undefined
   }
@@ -31,12 +32,12 @@ const versionOf = (executable) => {
 /**
  * Installs a runtime below node_modules, unless it is there already, and returns the path of its executable.
  *
- * @type {(runtime: "node" | "bun", version: string) => string}
+ * @type {(runtime: "node" | "bun" | "deno", version: string) => string}
  */
 export const install = (runtime, version) => {
-  const name = packages[runtime]
+  const [name, file] = packages[runtime]
   const folder = path.join(root, "node_modules/.cache/runtimes", `${runtime}-${version}`)
-  const executable = path.join(folder, "node_modules", name, "bin", runtime)
+  const executable = path.join(folder, "node_modules", name, file)
   if (versionOf(executable) === version) return executable
   fs.rmSync(folder, { recursive: true, force: true })
   fs.mkdirSync(folder, { recursive: true })

@@ -30,7 +30,7 @@ const steps = [
     run: npm("run", "test:versions", "--", version),
     limit: 12 * minute
   })),
-  ...["check", "lint", "build", "docs", "check-packages", "bun-probe"].map((name) => ({
+  ...["check", "lint", "build", "docs", "check-packages", "runtime-probe"].map((name) => ({
     name,
     run: script(name),
     limit: 10 * minute

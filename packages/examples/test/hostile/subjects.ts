@@ -163,6 +163,7 @@ const security = {
   passphrase: "a passphrase",
   alpn: "protocols",
   minVersion: "one of several words",
+  resume: "a boolean",
   dangerouslySkipVerification: "a boolean"
 } satisfies Record<string, Kind>
 

@@ -1,5 +1,5 @@
 /** Turns errors of Node and of resolvers into `ConnectError`. */
-import { ConnectError } from "@socketpool/core/ConnectionError"
+import { type ConnectAttempt, ConnectError } from "@socketpool/core/ConnectionError"
 import * as net from "node:net"
 
 export const addressOf = (host: string, port: number): string =>
@@ -53,6 +53,16 @@ export const connectError = (error: NodeJS.ErrnoException, address: string): Con
       ...(one.code === undefined ? {} : { code: one.code })
     }))
   })
+}
+
+/** The failure of an open that has tried several addresses. It has the reason of the first, as Node's error has. */
+export const noneAccepts = (
+  tried: ReadonlyArray<ConnectAttempt & Pick<ConnectError, "reason">>,
+  address: string
+): ConnectError => {
+  const { code, reason } = tried[0]!
+  const attempts = tried.map(({ reason: _, ...attempt }) => attempt)
+  return new ConnectError({ reason, address, ...(code === undefined ? {} : { code }), attempts })
 }
 
 /** Any failure of the TLS handshake. `code` tells a bad certificate, a wrong version and a vanished peer apart. */

@@ -1,18 +1,23 @@
 /** Opens sockets. */
-import type { ConnectError } from "@socketpool/core/ConnectionError"
+import type { ConnectAttempt, ConnectError } from "@socketpool/core/ConnectionError"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Effect from "effect/Effect"
+import * as ExecutionStrategy from "effect/ExecutionStrategy"
+import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { unset } from "./bare.js"
-import { connectError } from "./connectError.js"
+import { connectError, noneAccepts } from "./connectError.js"
 import { afterPoll, Intake, NetTransport } from "./netTransport.js"
-import type { Route } from "./route.js"
+import type { Route, Target } from "./route.js"
 
 /** A session over a socket. */
 export type NetSession<C, S extends net.Socket = net.Socket> = TransportSession.TransportSession<NetTransport<S>, C>
+
+/** The way in which a socket is read: past its stream, or through it. TLS in Deno hangs over one that is read directly. */
+type Reads = "Direct" | "Stream"
 
 /** Prepares a connected socket: the rest of the open. */
 type Proceed<C, L, E, R> = (session: NetSession<C>) => Effect.Effect<L, E, R>
@@ -24,11 +29,12 @@ type Proceed<C, L, E, R> = (session: NetSession<C>) => Effect.Effect<L, E, R>
 export const dial = <C extends TransportSession.TransportConnection<NetTransport>, L, E, R>(
   route: Route,
   holder: (session: NetSession<C>) => C,
-  proceed: Proceed<C, L, E, R>
+  proceed: Proceed<C, L, E, R>,
+  reads: Reads = "Direct"
 ): Effect.Effect<L, ConnectError | E, R | Scope.Scope> =>
   TransportPool.openInTime(
     { address: route.address, connectTimeout: route.connectTimeout, catchUp: polled },
-    Effect.flatMap(route.target, (target) => Effect.retry(attempt(route, target, holder), busy)),
+    Effect.flatMap(route.targets, (targets) => Effect.retry(inTurn(route, targets, holder, reads), busy)),
     // A failure closes the session at once; the scope may stay open for long.
     (session) => Effect.onError(proceed(session), () => Effect.forkDaemon(session.close))
   )
@@ -41,14 +47,51 @@ const busy = {
   schedule: Schedule.jittered(Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
 }
 
+/**
+ * Runs an effect in a scope of its own. If the effect fails with such an error, the scope closes before the failure; it
+ * otherwise closes with the outer one, which may stay open for long.
+ */
+export const inOwnScope = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  closes: (error: E) => boolean = () => true
+): Effect.Effect<A, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
+  Effect.flatMap(
+    Effect.scope,
+    (outer) =>
+      Effect.flatMap(Scope.fork(outer, ExecutionStrategy.sequential), (own) =>
+        Effect.tapError(Scope.extend(effect, own), (error) =>
+          closes(error) ? Effect.uninterruptible(Scope.close(own, Exit.void)) : Effect.void))
+  )
+
+/** Tries the targets until one accepts. Each but the last has `attemptTimeout`. */
+const inTurn = <C extends TransportSession.TransportConnection<NetTransport>>(
+  route: Route,
+  targets: ReadonlyArray<Target>,
+  holder: (session: NetSession<C>) => C,
+  reads: Reads,
+  failed: ReadonlyArray<ConnectAttempt & Pick<ConnectError, "reason">> = []
+): Effect.Effect<NetSession<C>, ConnectError, Scope.Scope> => {
+  const [{ address, options }, ...others] = targets as [Target, ...Array<Target>]
+  const connecting = attempt(route, options, holder, reads)
+  const limits = { address: route.address, connectTimeout: route.attemptTimeout, catchUp: polled }
+  const limited = others.length === 0 ? connecting : TransportPool.openInTime(limits, connecting, Effect.succeed)
+  return Effect.catchAll(inOwnScope(limited), (error) => {
+    if (address === undefined) return Effect.fail(error)
+    const { code = error.reason === "Timeout" ? "ETIMEDOUT" : undefined, reason } = error
+    const all = [...failed, { address, reason, ...(code === undefined ? {} : { code }) }]
+    return others.length === 0 ? noneAccepts(all, route.address) : inTurn(route, others, holder, reads, all)
+  })
+}
+
 const attempt = <C extends TransportSession.TransportConnection<NetTransport>>(
   route: Route,
   target: net.NetConnectOpts,
-  holder: (session: NetSession<C>) => C
+  holder: (session: NetSession<C>) => C,
+  reads: Reads
 ): Effect.Effect<NetSession<C>, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.suspend(() => {
-      const intake = new Intake()
+      const intake = reads === "Direct" ? new Intake() : undefined
       const made: object = { ...unset, ...route.constructor, onread: intake }
       const socket = new net.Socket(made)
       socket.on("error", () => {})
@@ -65,7 +108,7 @@ const connect = <C extends TransportSession.TransportConnection<NetTransport>>(
   target: net.NetConnectOpts,
   route: Route,
   holder: (session: NetSession<C>) => C,
-  intake: Intake
+  intake: Intake | undefined
 ): Effect.Effect<NetSession<C>, ConnectError> =>
   Effect.async((resume) => {
     const onConnect = () => {

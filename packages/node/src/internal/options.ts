@@ -41,6 +41,7 @@ export const security = new Table(
     passphrase: optional(Checks.passphrase),
     alpn: optional(Checks.protocols),
     minVersion: optional(Checks.version),
+    resume: orElse(flag, true),
     dangerouslySkipVerification: orElse(flag, false)
   } satisfies Rows<TlsConnection.SecurityOptions>,
   [

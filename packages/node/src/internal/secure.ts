@@ -1,9 +1,10 @@
 /** TLS over connected sockets. */
 import { argument, type Rule } from "@socketpool/core/Checks"
 import type { Address } from "@socketpool/core/Connection"
-import type { ConnectError } from "@socketpool/core/ConnectionError"
+import { type ConnectError, isConnectError } from "@socketpool/core/ConnectionError"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
+import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
@@ -12,23 +13,27 @@ import type { TcpConnection } from "../TcpConnection.js"
 import type { SecurityOptions } from "../TlsConnection.js"
 import { bare, unset } from "./bare.js"
 import { failure, tlsError } from "./connectError.js"
-import { dial, type NetSession, sessionOver } from "./dial.js"
+import { dial, inOwnScope, type NetSession, sessionOver } from "./dial.js"
 import { isOfKind, TcpHandle, TlsHandle } from "./handles.js"
 import * as Options from "./options.js"
+import { type Handshake, Resumption } from "./resumption.js"
 import { tcpRoute } from "./route.js"
 
-/** One identity: certificates presented, authorities trusted, and the TLS session that its connections share. */
+/** One identity: certificates presented, authorities trusted, and the TLS sessions that its connections share. */
 interface Security {
   readonly options: tls.ConnectionOptions
   readonly servername: string | undefined
-  session: Buffer | undefined
+  readonly resumption: Resumption
+  /** Whether a handshake may offer a session. */
+  readonly resumes: boolean
 }
 
 const secure = (options: Options.Security, of: string): Security => {
-  const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, servername } = options
+  const { alpn, ca, cert, dangerouslySkipVerification, key, minVersion, passphrase, resume, servername } = options
   return {
     servername,
-    session: undefined,
+    resumption: new Resumption(),
+    resumes: resume,
     options: {
       secureContext: context(
         bare({
@@ -62,32 +67,63 @@ const context = (options: tls.SecureContextOptions, of: string): tls.SecureConte
 /**
  * Returns an effect that connects, runs `startTls` in plain text, and then starts TLS. Checks the options once for all
  * connections of one identity.
+ *
+ * A server may break off a handshake because of the session that it was offered. Then the effect connects once more and
+ * offers none, within the same `connectTimeout`. The first socket has closed by then.
  */
 export const secureDialer = (options: Options.Tls, of: string): {
   readonly address: string
   readonly peer: Address
-  readonly dial: <E, R>(
-    finish: (session: SecureSession) => Effect.Effect<SecureSession, E, R>
-  ) => Effect.Effect<SecureSession, any, any>
+  readonly dial: <E, R>(finish: Finish<E, R>) => Effect.Effect<SecureSession, any, any>
+  /** Forgets the TLS sessions. */
+  readonly forget: () => void
 } => {
   const { host, startTls } = options
   const route = tcpRoute(options)
   const security = secure(Options.security.pick(options), of)
-  return {
-    address: route.address,
-    peer: route.peer,
-    dial: (finish) =>
-      dial(
-        route,
+
+  const attempt = <E, R>(connectTimeout: number, resumes: boolean, finish: Finish<E, R>) =>
+    Effect.suspend(() => {
+      let handshake: Handshake | undefined
+      return dial(
+        { ...route, connectTimeout },
         TcpHandle.of,
         (session) =>
           (startTls === undefined ? Effect.void : TransportPool.handshake(session, startTls)).pipe(
-            Effect.andThen(upgrade(session, route, host, security)),
+            Effect.andThen(upgrade(session, route, host, { ...security, resumes }, (begun) => handshake = begun)),
             Effect.flatMap(finish)
+          ),
+        "Stream"
+      ).pipe(
+        Effect.mapError((error) => ({
+          error,
+          // The deadline leaves no time for another attempt.
+          isRefusal: handshake !== undefined && handshake.failed() && isConnectError(error) && error.reason === "Tls"
+        }))
+      )
+    })
+
+  return {
+    address: route.address,
+    peer: route.peer,
+    forget: security.resumption.forget,
+    dial: (finish) =>
+      Effect.flatMap(
+        Clock.currentTimeNanos,
+        (begun) =>
+          inOwnScope(attempt(route.connectTimeout, security.resumes, finish), ({ isRefusal }) => isRefusal).pipe(
+            Effect.catchIf(({ isRefusal }) => isRefusal, (refused) =>
+              Effect.flatMap(Clock.currentTimeNanos, (now) => {
+                const left = route.connectTimeout - Number(now - begun) / 1e6
+                return left > 0 ? attempt(left, false, finish) : Effect.fail(refused)
+              })),
+            Effect.mapError(({ error }) => error)
           )
       )
   }
 }
+
+type Finish<E, R> = (session: SecureSession) => Effect.Effect<SecureSession, E, R>
 
 /** A session over TLS. */
 type SecureSession = NetSession<TlsHandle, tls.TLSSocket>
@@ -97,42 +133,49 @@ const upgrade = (
   session: NetSession<unknown>,
   route: Parameters<typeof sessionOver>[1],
   host: string,
-  security: Security
+  security: Security,
+  /** Gets the handshake when it begins. */
+  begins: (handshake: Handshake) => void = () => {}
 ): Effect.Effect<SecureSession, ConnectError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) => {
-    const { address } = route
-    const taken = TransportSession.takeTransport(session)
-    if (taken === "Ended") return failure("Tls", address, { cause: new Error("the peer has gone") })
-    if (taken === "Unclean") {
-      return failure("Tls", address, { cause: new Error("there is plain text left from before the handshake") })
-    }
-    const raw = taken.socket
-    taken.detach()
-    // A certificate has no dot at the end of its name, and neither has SNI (RFC 6066).
-    const name = (security.servername ?? host).replace(/\.$/, "")
-    const to: object = {
-      ...unset,
-      ...security.options,
-      socket: raw,
-      highWaterMark: raw.readableHighWaterMark,
-      host: name,
-      // SNI cannot carry an IP address (RFC 6066).
-      servername: net.isIP(name) === 0 ? name : "",
-      session: security.session
-    }
-    const socket = tls.connect(to)
-    socket.on("error", () => {})
-    socket.on("session", (session) => {
-      security.session = session
+  Effect.uninterruptibleMask((restore) =>
+    Effect.flatMap(Clock.currentTimeMillis, (now) => {
+      const { address } = route
+      const taken = TransportSession.takeTransport(session)
+      if (taken === "Ended") return failure("Tls", address, { cause: new Error("the peer has gone") })
+      if (taken === "Unclean") {
+        return failure("Tls", address, { cause: new Error("there is plain text left from before the handshake") })
+      }
+      const raw = taken.socket
+      taken.detach()
+      const handshake = security.resumption.begin(now, security.resumes)
+      begins(handshake)
+      // A certificate has no dot at the end of its name, and neither has SNI (RFC 6066).
+      const name = (security.servername ?? host).replace(/\.$/, "")
+      const to: object = {
+        ...unset,
+        ...security.options,
+        socket: raw,
+        highWaterMark: raw.readableHighWaterMark,
+        host: name,
+        // SNI cannot carry an IP address (RFC 6066).
+        servername: net.isIP(name) === 0 ? name : "",
+        session: handshake.session
+      }
+      const socket = tls.connect(to)
+      socket.on("error", () => {})
+      if (security.resumes) socket.on("session", (session) => handshake.receive(session))
+      const ready = () => {
+        handshake.secured(socket.isSessionReused(), socket.getProtocol())
+        return sessionOver(socket, route, TlsHandle.of, undefined, raw)
+      }
+      return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
+        Effect.andThen(restore(shakeHands(socket, address, ready))),
+        Effect.tap((session) => Effect.addFinalizer(() => session.close)),
+        // Node verifies the certificate after the handshake.
+        Effect.tapError(() => Effect.sync(() => socket.authorizationError && handshake.distrusted()))
+      )
     })
-    return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-      Effect.andThen(
-        restore(shakeHands(socket, address, () => sessionOver(socket, route, TlsHandle.of, undefined, raw)))
-      ),
-      Effect.tap((session) => Effect.addFinalizer(() => session.close)),
-      Effect.tapError(() => Effect.sync(() => security.session = undefined))
-    )
-  })
+  )
 
 const shakeHands = (
   socket: tls.TLSSocket,
