@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
 import { atMost, firstError, hasDies, type Surroundings } from "./effect/fiber.js"
 import { EventBus } from "./eventBus.js"
+import { HandOffs } from "./handOffs.js"
 import { Hooks } from "./hooks.js"
 import { takeContext } from "./host.js"
 import { Latch } from "./latch.js"
@@ -40,6 +41,7 @@ export class Engine<C, E> implements LeasePort<C> {
   readonly hooks: Hooks<C>
   readonly lifecycle: ConnectionLifecycle<C, E>
   private readonly timers: Timers<C, E>
+  private readonly handOffs: HandOffs
 
   /** Opens when a closing pool is empty. */
   readonly done = new Latch()
@@ -59,6 +61,7 @@ export class Engine<C, E> implements LeasePort<C> {
     const state = new State<C>(options, runtime.now())
     this.state = state
     this.runtime = runtime
+    this.handOffs = new HandOffs(runtime)
     this.events = new EventBus(options.name, runtime, state)
     this.readiness = new Readiness(state)
     this.hooks = new Hooks(options, runtime, state)
@@ -161,7 +164,8 @@ export class Engine<C, E> implements LeasePort<C> {
     if (waiter.failure?._tag === "AcquireTimeout") {
       this.events.exhausted("Timeout", Math.round(this.now() - waiter.since))
     }
-    waiter.wake?.()
+    if (waiter.failure === undefined) this.handOffs.resume(waiter)
+    else waiter.wake?.()
   }
 
   // --- Events of connections ----------------------------------------------------------------------------------------
