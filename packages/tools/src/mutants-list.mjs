@@ -209,14 +209,42 @@ export const mutants = [
   {
     file: "transitions/queue.ts",
     why: "a fiber does not see that it waits for itself",
-    before: "lease.owner !== \"Scoped\") return false\n  }\n  return true",
-    after: "lease.owner !== \"Scoped\") return false\n  }\n  return false"
+    before: "return ancestors === undefined || ",
+    after: "return ancestors !== undefined && "
   },
   {
     file: "transitions/queue.ts",
     why: "a lease by hand counts as one that only its fiber can end",
-    before: "lease.holder !== holder || lease.owner !== \"Scoped\"",
-    after: "lease.holder !== holder"
+    before: "if (lease.owner !== \"Scoped\") return false\n",
+    after: ""
+  },
+  {
+    file: "effect/ancestors.ts",
+    why: "a fiber that was forked counts as one that is waited for",
+    first: ["/nested.test.ts"],
+    before: "return observers.includes(shapes.joined) ? \"joined\" : undefined",
+    after: "return observers.includes(shapes.joined) ? \"joined\" : \"concurrent\""
+  },
+  {
+    file: "effect/ancestors.ts",
+    why: "any race counts as a timeout",
+    first: ["/nested.test.ts"],
+    before: "return !roots.includes(child) && roots.some((root) => root.id() === racers.right)",
+    after: "return roots.length > 0"
+  },
+  {
+    file: "effect/ancestors.ts",
+    why: "waiting for a deferred counts as joining its maker",
+    first: ["/nested.test.ts"],
+    before: "_asyncBlockingOn === child.id() && next?.effect_instruction_i1 === identity",
+    after: "_asyncBlockingOn === child.id()"
+  },
+  {
+    file: "handOffs.ts",
+    why: "hand-offs never wait for a turn of the event loop",
+    first: ["/hand-offs.test.ts"],
+    before: "if (++this.count < handOffsPerTurn)",
+    after: "if (++this.count > 0)"
   },
 
   // --- Leases -------------------------------------------------------------------------------------------------------

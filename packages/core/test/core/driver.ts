@@ -8,6 +8,8 @@ import { fatalPause, ScriptedEngine } from "./engine.js"
 const acquireTimeout = 60
 const lifetime = 400
 const noCause = Cause.fail("no")
+/** Nobody has forked anybody. */
+const noAncestry = { isAncestor: () => false, allWaitFor: () => false }
 const fibers = Array.from({ length: 6 }, (_, id) => ({ name: id }) as unknown as Holder)
 
 export class Driver extends ScriptedEngine {
@@ -66,7 +68,7 @@ export class Driver extends ScriptedEngine {
       this.reference.isLent(slot, lease, true)
       transitions.claim(state, lease, 0, dice.percent(50) ? "Manual" : "Scoped", 0)
     } else if (state.phase === "Running") {
-      const isDeadlock = transitions.waitsForItself(state, holder)
+      const isDeadlock = transitions.waitsForItself(state, holder, noAncestry)
       if (isDeadlock) this.met.ownDeadlocks++
       if (state.waiters.length >= this.maxPending || isDeadlock) {
         transitions.reject(state, "NoWait")
