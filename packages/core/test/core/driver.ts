@@ -243,7 +243,7 @@ export class Driver extends ScriptedEngine {
     const reason = this.unfit(slot)
     if (reason !== undefined) this.reference.spoil(slot)
     this.reference.answered(slot)
-    this.met.validated++
+    this.met[slot.inBackground && this.state.waiters.length === 0 ? "keptInPlace" : "validated"]++
     this.run(this.transitions.validated(this.state, slot, reason, this.now))
   }
 
@@ -307,6 +307,7 @@ export class Driver extends ScriptedEngine {
       if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter))
     }
     this.run(transitions.expireIdle(state, now))
+    this.keepAlive()
     while (isOverdue(state.opening, now)) this.openFails(state.opening.head, true)
     while (isOverdue(state.validating, now)) this.answersNot(state.validating.head)
     while (isOverdue(state.resetting, now)) this.settle(state.resetting.head!, "Discarded")
@@ -317,6 +318,23 @@ export class Driver extends ScriptedEngine {
     if (due === undefined || due > now) return
     this.met.paced++
     this.run(transitions.demand(state, now))
+  }
+
+  private keepAlive(): void {
+    const { now, state, transitions } = this
+    for (let slot = transitions.takeSilent(state, now); slot; slot = transitions.takeSilent(state, now)) {
+      const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
+      if (reason === undefined) {
+        this.reference.keepsAlive(slot)
+        this.met.keptAlive++
+        this.run(transitions.ask(state, slot, now))
+      } else if (reason === "Stale" || reason === "Expired") {
+        transitions.returnToPlace(state, slot, now)
+      } else {
+        this.reference.spoil(slot)
+        this.run(transitions.retire(state, slot, reason, now))
+      }
+    }
   }
 
   private close(): void {
