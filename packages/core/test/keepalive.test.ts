@@ -37,7 +37,7 @@ const inTurn = (pool: Pool.ConnectionPool<Connection, unknown>, connections: num
   })
 
 describe("keepaliveTime", () => {
-  // N18
+  // F35
   it.scoped("asks an idle connection whenever it has been silent for so long", () =>
     Effect.gen(function*() {
       const { asked, pool } = yield* asking()

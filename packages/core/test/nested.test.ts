@@ -45,8 +45,7 @@ const noting = (pool: TestPool) => {
 }
 
 describe("a borrower whose parent holds all there is and waits for it by", () => {
-  // F15
-  // K10: nested in a fiber of its own
+  // F15, G6: nested acquire
   it.scoped.each(waiting)("%s fails at once when the parent holds it by use", ([_, way]) =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
@@ -193,7 +192,7 @@ describe("a borrower whose parent holds all there is and may go on without it", 
       }))]
   ]
 
-  // K10: the holder goes on
+  // F15
   it.scoped.each(ways)("%s does not fail at once", ([_, way]) =>
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })

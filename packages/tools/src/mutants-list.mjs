@@ -219,6 +219,34 @@ export const mutants = [
     after: ""
   },
   {
+    file: "transitions/keepalive.ts",
+    why: "nearly all idle connections are asked at once to keep them alive",
+    first: ["/keepalive.test.ts"],
+    before: "const askedAtOnce = 4",
+    after: "const askedAtOnce = 400"
+  },
+  {
+    file: "transitions/keepalive.ts",
+    why: "the last idle connection at hand is asked to keep it alive",
+    first: ["/keepalive.test.ts"],
+    before: "Math.floor((state.idle.length + asked) / 2)",
+    after: "state.idle.length + asked"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a connection that was kept alive counts as the one used last",
+    first: ["/keepalive.test.ts"],
+    before: "returnToPlace(state, slot, now)\n    } else {",
+    after: "becomeIdle(state, slot, now)\n    } else {"
+  },
+  {
+    file: "leasing.ts",
+    why: "a connection that was kept alive is asked again at once",
+    first: ["/keepalive.test.ts"],
+    before: "now - slot.heardAt >= holds",
+    after: "now - slot.since >= holds"
+  },
+  {
     file: "effect/ancestors.ts",
     why: "a fiber that was forked counts as one that is waited for",
     first: ["/nested.test.ts"],
@@ -299,8 +327,8 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "an idle spell does not begin again",
-    before: "    slot.since = now\n    enter(state, slot, \"Idle\")",
-    after: "    enter(state, slot, \"Idle\")"
+    before: "      slot.since = now\n      slot.idleTicket",
+    after: "      slot.idleTicket"
   },
   {
     file: "transitions/leases.ts",
