@@ -46,7 +46,10 @@ const numberOf = (id: FiberId.Single): number => id._tag === "Runtime" ? id.id :
 
 /** Whether a fiber was forked from another, directly or not. Takes one step for each generation. */
 export const isAncestor = (ancestor: Holder, fiber: Holder): boolean => {
-  for (const [id] of lineageOf(fiber)) if (ancestor.id?.() === id) return ancestor !== fiber
+  const lineage = lineageOf(fiber)
+  if (lineage === noLineage) return false
+  const sought = ancestor.id()
+  for (let i = 0; i < lineage.length; i++) if (lineage[i]![0] === sought) return ancestor !== fiber
   return false
 }
 
