@@ -68,7 +68,7 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     const own = this.heldByCaller === 0 ?
       "" :
       `; this fiber already holds ${this.heldByCaller} ${this.heldByCaller === 1 ? "connection" : "connections"}, ` +
-        "its parents' included"
+      "its parents' included"
     const holders = this.longestHolders.length === 0 ?
       "" :
       `; longest held by ${this.longestHolders.map(describeHolder).join(", ")}`

@@ -1,23 +1,21 @@
 // On the real clock: the virtual one needs no turn of the event loop.
-import { Pool } from "@socketpool/core"
-import { async, fork } from "@socketpool/test-seam"
+import { type ConnectionPool, Pool } from "@socketpool/core"
+import { async, fork, yieldNow } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import { HandOffs } from "../src/internal/handOffs.js"
-import { Waiter } from "../src/internal/state.js"
+import { Lease, Slot, Waiter } from "../src/internal/state.js"
 import { setup } from "./setup.js"
 
 /** A timer, and a read of a file, come in far fewer. */
-const mostHandOffs = 100_000
-
-const yields = Effect.yieldNow()
+const mostHandOffs = 500_000
 
 /** Borrowers that hand two connections round, and wait for nothing else, while `goesOn` says so. */
-const spin = (pool: Pool.ConnectionPool<unknown, unknown>, goesOn: () => boolean) =>
+const spin = (pool: ConnectionPool<unknown, unknown>, goesOn: () => boolean) =>
   Effect.forEach(
     Array.from({ length: 50 }),
-    () => Effect.whileLoop({ while: goesOn, body: () => pool.use(() => yields), step: () => {} }),
+    () => Effect.whileLoop({ while: goesOn, body: () => pool.use(() => yieldNow), step: () => {} }),
     { concurrency: "unbounded", discard: true }
   )
 
@@ -34,10 +32,12 @@ const setupLive = Effect.gen(function*() {
 })
 
 describe("borrowers that hand connections to each other without a pause", () => {
-  it.scopedLive.each([
-    ["a timer", (done: () => void) => void setTimeout(done, 5)],
-    ["input and output", (done: () => void) => void setImmediate(() => setImmediate(done))]
-  ])("let %s of the process have its turn", ([_, begin]) =>
+  const events: ReadonlyArray<readonly [string, (done: () => void) => void]> = [
+    ["a timer", (done) => void setTimeout(done, 5)],
+    ["input and output", (done) => void setImmediate(() => setImmediate(done))]
+  ]
+
+  it.scopedLive.each(events)("let %s of the process have its turn", ([_, begin]) =>
     Effect.gen(function*() {
       const pool = yield* setupLive
       let handOffs = 0
@@ -80,42 +80,53 @@ describe("borrowers that hand connections to each other without a pause", () => 
 })
 
 describe("the limit of hand-offs in one turn", () => {
+  /** Hand-offs that come a millisecond after each other; the event loop turns when it is told to. */
   const setupBare = () => {
     const resumed: Array<number> = []
     const turns: Array<() => void> = []
     const fork: any = () => ({ addObserver: (turned: () => void) => turns.push(turned) })
-    const handOffs = new HandOffs({ fork })
-    const waiters = Array.from({ length: 5_000 }, (_, i) => {
-      const waiter = new Waiter<unknown>({} as any, undefined, 0, 0, false, undefined)
+    let now = 0
+    const handOffs = new HandOffs({ fork, now: () => now })
+    const waiters = Array.from({ length: 100 }, (_, i) => {
+      const holder: any = {}
+      const waiter = new Waiter<unknown>(holder, undefined, 0, 0, false, undefined)
       waiter.wake = () => resumed.push(i)
       return waiter
     })
-    return { handOffs, resumed, turns, waiters }
+    const resume = (waiter: Waiter<unknown>) => {
+      waiter.lease = new Lease(new Slot(1, 0, 0), waiter.holder, undefined, ++now)
+      handOffs.resume(waiter)
+    }
+    return { resume, resumed, turns, waiters }
   }
 
   it("keeps the order, and resumes everybody in a later turn", () => {
-    const { handOffs, resumed, turns, waiters } = setupBare()
-    for (const waiter of waiters) handOffs.resume(waiter)
-    assert.strictEqual(resumed.length, 2_047)
-    while (turns.length > 0) turns.shift()!()
+    const { resume, resumed, turns, waiters } = setupBare()
+    for (const waiter of waiters) resume(waiter)
+    assert.strictEqual(resumed.length, 25)
+    assert.strictEqual(turns.length, 1)
+    turns.shift()!()
     assert.deepStrictEqual(resumed, waiters.map((_, i) => i))
   })
 
   it("does not resume who was interrupted meanwhile", () => {
-    const { handOffs, resumed, turns, waiters } = setupBare()
-    for (const waiter of waiters) handOffs.resume(waiter)
-    waiters[3_000]!.wake = undefined
-    while (turns.length > 0) turns.shift()!()
-    assert.strictEqual(resumed.length, 4_999)
-    assert.notInclude(resumed, 3_000)
+    const { resume, resumed, turns, waiters } = setupBare()
+    for (const waiter of waiters) resume(waiter)
+    waiters[60]!.wake = undefined
+    turns.shift()!()
+    assert.strictEqual(resumed.length, 99)
+    assert.notInclude(resumed, 60)
   })
 
-  it("starts anew with each turn", () => {
-    const { handOffs, resumed, turns, waiters } = setupBare()
-    for (const waiter of waiters) {
-      handOffs.resume(waiter)
+  it("starts anew with each turn, and holds nobody while the event loop turns", () => {
+    const { resume, resumed, turns, waiters } = setupBare()
+    let begun = 0
+    for (const [i, waiter] of waiters.entries()) {
+      resume(waiter)
+      assert.strictEqual(resumed.length, i + 1)
+      if (turns.length > 0) begun++
       turns.shift()?.()
     }
-    assert.strictEqual(resumed.length, waiters.length)
+    assert.strictEqual(begun, 4)
   })
 })

@@ -1,6 +1,6 @@
 // A borrower whose parents hold what it waits for. Effect's operators run it in a fiber of its own.
 import { PoolExhaustedError } from "@socketpool/core"
-import { disconnect, exitOf, fork, forkDaemon, TestClock } from "@socketpool/test-seam"
+import { disconnect, exitOf, fork, forkDaemon, TestClock, withFiber, yieldNow } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Fiber, FiberSet, Stream } from "effect"
 import { isAncestor } from "../src/internal/effect/ancestors.js"
@@ -114,7 +114,9 @@ describe("a borrower whose ancestors hold all there is", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 2 })
       const { inner, notes } = noting(pool)
-      const outer = yield* pool.use(() => fork(pool.use(() => Effect.timeout(inner, "1 hour"))).pipe(Effect.tap(settled)))
+      const outer = yield* pool.use(() =>
+        fork(pool.use(() => Effect.timeout(inner, "1 hour"))).pipe(Effect.tap(settled))
+      )
       yield* Fiber.join(outer)
       assert.deepStrictEqual(notes, [1])
     }))
@@ -147,7 +149,10 @@ describe("a borrower whose parent holds all there is and may go on without it", 
     ["forks it", fork],
     ["forks it as a daemon", forkDaemon],
     ["forks it, and sleeps", (inner) => Effect.andThen(fork(inner), Effect.sleep("1 second"))],
-    ["forks it in a scope", (inner) => Effect.scoped(Effect.andThen(Effect.forkScoped(inner), Effect.sleep("1 second")))],
+    [
+      "forks it in a scope",
+      (inner) => Effect.scoped(Effect.andThen(Effect.forkScoped(inner), Effect.sleep("1 second")))
+    ],
     ["forks it in a set", (inner) =>
       Effect.scoped(Effect.gen(function*() {
         const set = yield* FiberSet.make()
@@ -164,10 +169,14 @@ describe("a borrower whose parent holds all there is and may go on without it", 
         yield* forkDaemon(inner)
         yield* Fiber.join(yield* forkDaemon(Effect.sleep("1 second")))
       })],
-    ["forks it, and loops over others", (inner) =>
-      Effect.andThen(forkDaemon(inner), Effect.forEach([1, 2], () => Effect.sleep("1 second"), both))],
-    ["forks it, and gives another a time limit", (inner) =>
-      Effect.andThen(fork(inner), Effect.timeout(Effect.sleep("1 second"), "1 hour"))],
+    [
+      "forks it, and loops over others",
+      (inner) => Effect.andThen(forkDaemon(inner), Effect.forEach([1, 2], () => Effect.sleep("1 second"), both))
+    ],
+    [
+      "forks it, and gives another a time limit",
+      (inner) => Effect.andThen(fork(inner), Effect.timeout(Effect.sleep("1 second"), "1 hour"))
+    ],
     ["awaits a deferred of its making, while another joins it", (inner) =>
       Effect.gen(function*() {
         const made = yield* Deferred.make<Deferred.Deferred<void>>()
@@ -218,7 +227,7 @@ describe("a borrower whose parent holds all there is and may go on without it", 
     ["races it", (inner) => Effect.race(inner, Effect.never)],
     ["awaits its exit", (inner) => Effect.flatMap(fork(inner), Fiber.await)],
     ["races it with others", (inner) => Effect.raceAll([inner, Effect.never])],
-    ["joins it later", (inner) => Effect.flatMap(Effect.tap(fork(inner), Effect.yieldNow()), Fiber.join)],
+    ["joins it later", (inner) => Effect.flatMap(Effect.tap(fork(inner), yieldNow), Fiber.join)],
     ["sleeps", (inner) => Effect.andThen(fork(inner), Effect.sleep("1 hour"))]
   ])("%s hears after acquireTimeout that the parent holds one", ([_, way]) =>
     Effect.gen(function*() {
@@ -245,7 +254,7 @@ describe("a borrower whose parent holds all there is and may go on without it", 
 describe("the seam knows", () => {
   it.effect("the ancestors of a fiber, and neither itself nor its siblings nor its children", () =>
     Effect.gen(function*() {
-      const self = Effect.withFiberRuntime((fiber) => Effect.succeed(fiber))
+      const self = withFiber((fiber) => Effect.succeed(fiber))
       const grandchild = Effect.flatMap(fork(self), Fiber.join)
       const [parent, [child, nested], sibling] = yield* Effect.all([
         self,

@@ -271,8 +271,8 @@ export const mutants = [
     file: "handOffs.ts",
     why: "hand-offs never wait for a turn of the event loop",
     first: ["/hand-offs.test.ts"],
-    before: "if (++this.count < handOffsPerTurn)",
-    after: "if (++this.count > 0)"
+    before: "now - this.askedAt >= patienceMillis",
+    after: "now - this.askedAt < 0"
   },
 
   // --- Leases -------------------------------------------------------------------------------------------------------

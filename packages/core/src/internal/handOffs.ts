@@ -3,11 +3,11 @@ import { graceTurn } from "./effect/fiber.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Waiter } from "./state.js"
 
-/** After so many hand-offs a timer starts, to see whether the event loop turns. */
-const handOffsBeforeTimer = 1_024
-
-/** After so many hand-offs in one turn of the event loop, the next ones wait for the timer. */
-const handOffsPerTurn = 2 * handOffsBeforeTimer
+/**
+ * The milliseconds after which a timer starts, to see whether the event loop turns, and after which hand-offs wait for
+ * that timer. A turn costs as much as some hundred hand-offs.
+ */
+const patienceMillis = 25
 
 /**
  * Effect lets the event loop turn when one fiber has taken many turns in a row. Fibers that hand connections to each
@@ -15,24 +15,32 @@ const handOffsPerTurn = 2 * handOffsBeforeTimer
  * long as they go on. A pool whose borrowers wait for anything else never reaches the limit: the timer rings before.
  */
 export class HandOffs {
-  private count = 0
+  private turnedAt = -Infinity
+  /** The start of the timer, while it runs. */
+  private askedAt: number | undefined = undefined
   /** The borrowers that are resumed in the next turn, in order. */
   private readonly held: Array<Waiter<any>> = []
 
-  constructor(private readonly runtime: Pick<PoolRuntime, "fork">) {}
+  constructor(private readonly runtime: Pick<PoolRuntime, "fork" | "now">) {}
 
   /** Resumes a borrower that has its connection, if it is parked. It may be interrupted until it goes on. */
   resume(waiter: Waiter<any>): void {
-    if (++this.count < handOffsPerTurn) {
-      if (this.count === handOffsBeforeTimer) this.runtime.fork(graceTurn).addObserver(this.turned)
-      waiter.wake?.()
-    } else {
+    const now = waiter.lease!.since
+    if (this.askedAt === undefined) {
+      if (now - this.turnedAt >= patienceMillis) {
+        this.askedAt = now
+        this.runtime.fork(graceTurn).addObserver(this.turned)
+      }
+    } else if (now - this.askedAt >= patienceMillis) {
       this.held.push(waiter)
+      return
     }
+    waiter.wake?.()
   }
 
   private readonly turned = (): void => {
-    this.count = 0
-    for (const waiter of this.held.splice(0)) this.resume(waiter)
+    this.askedAt = undefined
+    this.turnedAt = this.runtime.now()
+    for (const waiter of this.held.splice(0)) waiter.wake?.()
   }
 }

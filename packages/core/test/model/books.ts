@@ -94,7 +94,9 @@ export class Books extends Ledger implements Witness {
   private isAsked(line: Line): void {
     if (line.idleSince === undefined) return
     const forSomebody = this.crowded ||
-      [...this.borrowers].some(({ round, status }) => round === this.round || status === "waiting" || status === "moving")
+      [...this.borrowers].some(({ round, status }) =>
+        round === this.round || status === "waiting" || status === "moving"
+      )
     const isDue = this.silentFor(line) >= this.setting.keepaliveTime
     if (!isDue && !forSomebody) this.problem(`connection ${line.link.id} was asked for nobody`)
     if (isDue) line.kept = { since: line.vagueSince ?? line.idleSince, round: line.idleRound, surely: !forSomebody }
