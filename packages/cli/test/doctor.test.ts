@@ -66,7 +66,10 @@ describe("doctor", () => {
       const idle = (idleTimeout?: Duration.Duration) =>
         Effect.map(run(target, { watchIdle, idleTimeout }), (finding) => finding("idle")!)
       assert.strictEqual((yield* idle()).level, "fail")
-      assert.match((yield* idle()).text, /closes idle connections after \d+ ms\. Set idleTimeout to less/)
+      assert.match(
+        (yield* idle()).text,
+        /closes idle connections after \d+ ms\. Set idleTimeout or keepaliveTime to less/
+      )
       assert.strictEqual((yield* idle(Duration.hours(1))).level, "fail")
       assert.strictEqual((yield* idle(Duration.millis(100))).level, "ok")
     }))

@@ -67,7 +67,8 @@ export interface ConnectionPool<out C, out E = never> extends EffectPool.Pool<C,
    *
    * Fails with:
    * - `PoolExhaustedError` if no connection became available within `acquireTimeout`, or if `maxPending` borrowers wait
-   *   already. A fiber that holds every connection itself, by `get` or `use`, fails at once with reason `SelfDeadlock`.
+   *   already. A fiber that holds every connection by `get` or `use`, alone or with parents that wait for it, fails at once with
+   *   reason `SelfDeadlock`.
    * - `PoolClosedError` if the pool is closing.
    * - `ConnectTimeoutError`, or the connector's own error, if an open for this borrower failed.
    *

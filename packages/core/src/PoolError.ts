@@ -27,8 +27,8 @@ const advice = {
  * - `Timeout`: none within `acquireTimeout`, or within the timeout of `acquireWith`.
  * - `QueueFull`: `maxPending` borrowers waited already, so this one failed at once.
  * - `NoWait`: the caller set a timeout of 0 and no connection was idle.
- * - `SelfDeadlock`: this fiber itself holds every lease there can be, by `use` or `get`, and would wait for itself. It
- *   fails at once.
+ * - `SelfDeadlock`: this fiber, or parents that wait for it, hold every lease there can be, by `use` or `get`. It would
+ *   wait for itself and fails at once.
  *
  * @since 0.1.0
  * @category errors
@@ -41,7 +41,7 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
     reason: literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
     /** The time that this borrower waited, in milliseconds. */
     waitedMillis: Schema.Number,
-    /** The number of leases of this pool that the failing fiber held itself at that moment. */
+    /** The number of leases of this pool that the failing fiber, or one it was forked from, held at that moment. */
     heldByCaller: Schema.Number,
     /** The pool's statistics at the moment of failure. */
     stats: PoolStats,
@@ -67,7 +67,8 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
       `${maxConnections}; ${pending} waiting`
     const own = this.heldByCaller === 0 ?
       "" :
-      `; this fiber already holds ${this.heldByCaller} ${this.heldByCaller === 1 ? "connection" : "connections"}`
+      `; this fiber already holds ${this.heldByCaller} ${this.heldByCaller === 1 ? "connection" : "connections"}, ` +
+      "its parents' included"
     const holders = this.longestHolders.length === 0 ?
       "" :
       `; longest held by ${this.longestHolders.map(describeHolder).join(", ")}`

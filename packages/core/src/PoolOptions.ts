@@ -188,6 +188,17 @@ export interface PoolOptions<C, E, R> {
   readonly validateTimeout?: Duration.DurationInput
 
   /**
+   * Asks an idle connection with `validate` whenever it has been silent for this long, so that no firewall or server
+   * drops it, and a dead one is found before a borrower needs it. A failed answer has the consequences that it has for
+   * a borrower. The connection keeps its place and its idle time. At most four are asked at once, and no more than half
+   * of those that are idle. More than 0 and less than `connectionTTL`; only together with `validate`. Default: none.
+   *
+   * Set it below the shortest idle limit on the way, and not far below: each question is a round trip. The same as
+   * `keepaliveTime` of HikariCP.
+   */
+  readonly keepaliveTime?: Duration.DurationInput
+
+  /**
    * Gives the borrower a view of the connection for this one lease, so that `onRelease` can revoke it. Runs at every
    * borrow and must not block. `release` and `drop` then take the view. Default: the connection itself.
    */

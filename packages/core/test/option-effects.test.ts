@@ -162,6 +162,20 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
     without: 2,
     with: 1
   },
+  keepaliveTime: {
+    set: { keepaliveTime: "1 minute" },
+    given: { validate: () => Effect.as(Effect.sleep("1 second"), true) },
+    see: ({ pool }) =>
+      Effect.gen(function*() {
+        yield* warmUp(pool, 1)
+        yield* TestClock.adjust("1 minute")
+        const { validating } = yield* pool.stats
+        yield* TestClock.adjust("1 second")
+        return validating
+      }),
+    without: 0,
+    with: 1
+  },
   validateTimeout: {
     set: { validateTimeout: "1 second" },
     given: { validate: () => Effect.never },

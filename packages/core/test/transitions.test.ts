@@ -18,6 +18,7 @@ const limits: Limits = {
   lifo: true,
   connectTimeout: 1_000,
   idleTimeout: Infinity,
+  keepaliveTime: Infinity,
   validateTimeout: 1_000,
   closeTimeout: 1_000,
   fatalPause: 1_000

@@ -209,14 +209,70 @@ export const mutants = [
   {
     file: "transitions/queue.ts",
     why: "a fiber does not see that it waits for itself",
-    before: "lease.owner !== \"Scoped\") return false\n  }\n  return true",
-    after: "lease.owner !== \"Scoped\") return false\n  }\n  return false"
+    before: "return ancestors === undefined || ",
+    after: "return ancestors !== undefined && "
   },
   {
     file: "transitions/queue.ts",
     why: "a lease by hand counts as one that only its fiber can end",
-    before: "lease.holder !== holder || lease.owner !== \"Scoped\"",
-    after: "lease.holder !== holder"
+    before: "if (lease.owner !== \"Scoped\") return false\n",
+    after: ""
+  },
+  {
+    file: "transitions/keepalive.ts",
+    why: "nearly all idle connections are asked at once to keep them alive",
+    first: ["/keepalive.test.ts"],
+    before: "const askedAtOnce = 4",
+    after: "const askedAtOnce = 400"
+  },
+  {
+    file: "transitions/keepalive.ts",
+    why: "the last idle connection at hand is asked to keep it alive",
+    first: ["/keepalive.test.ts"],
+    before: "Math.floor((state.idle.length + asked) / 2)",
+    after: "state.idle.length + asked"
+  },
+  {
+    file: "transitions/leases.ts",
+    why: "a connection that was kept alive counts as the one used last",
+    first: ["/keepalive.test.ts"],
+    before: "returnToPlace(state, slot, now)\n    } else {",
+    after: "becomeIdle(state, slot, now)\n    } else {"
+  },
+  {
+    file: "leasing.ts",
+    why: "a connection that was kept alive is asked again at once",
+    first: ["/keepalive.test.ts"],
+    before: "now - slot.heardAt >= holds",
+    after: "now - slot.since >= holds"
+  },
+  {
+    file: "effect/ancestors.ts",
+    why: "a fiber that was forked counts as one that is waited for",
+    first: ["/nested.test.ts"],
+    before: "return observers.includes(shapes.joined) ? \"joined\" : undefined",
+    after: "return observers.includes(shapes.joined) ? \"joined\" : \"concurrent\""
+  },
+  {
+    file: "effect/ancestors.ts",
+    why: "any race counts as a timeout",
+    first: ["/nested.test.ts"],
+    before: "return !roots.includes(child) && roots.some((root) => root.id() === racers.right)",
+    after: "return roots.length > 0"
+  },
+  {
+    file: "effect/ancestors.ts",
+    why: "waiting for a deferred counts as joining its maker",
+    first: ["/nested.test.ts"],
+    before: "_asyncBlockingOn === child.id() && next?.effect_instruction_i1 === identity",
+    after: "_asyncBlockingOn === child.id()"
+  },
+  {
+    file: "handOffs.ts",
+    why: "hand-offs never wait for a turn of the event loop",
+    first: ["/hand-offs.test.ts"],
+    before: "now - this.askedAt >= patienceMillis",
+    after: "now - this.askedAt < 0"
   },
 
   // --- Leases -------------------------------------------------------------------------------------------------------
@@ -271,8 +327,8 @@ export const mutants = [
   {
     file: "transitions/leases.ts",
     why: "an idle spell does not begin again",
-    before: "    slot.since = now\n    enter(state, slot, \"Idle\")",
-    after: "    enter(state, slot, \"Idle\")"
+    before: "      slot.since = now\n      slot.idleTicket",
+    after: "      slot.idleTicket"
   },
   {
     file: "transitions/leases.ts",

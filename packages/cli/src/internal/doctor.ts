@@ -175,7 +175,7 @@ const idleFinding = (idle: Duration.Duration | undefined, closes: number): Findi
       "idle",
       `The server closes idle connections after ${duration(closes)}` +
         (idle === undefined ? "" : `, but idleTimeout is ${duration(Duration.toMillis(idle))}`) +
-        ". Set idleTimeout to less, or a borrower may get a connection that the server is closing."
+        ". Set idleTimeout or keepaliveTime to less, or a borrower may get a connection that the server is closing."
     )
 
 const checkIdle = (target: Target.Target, options: Options): Check => {

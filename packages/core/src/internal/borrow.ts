@@ -11,6 +11,7 @@ import {
   PoolClosedError,
   PoolExhaustedError
 } from "../PoolError.js"
+import * as Ancestry from "./effect/ancestors.js"
 import { asyncIn, spanOf } from "./effect/fiber.js"
 import { unchecked } from "./effect/schema.js"
 import type { Engine } from "./engine.js"
@@ -182,7 +183,7 @@ const queueUp = <C, E, A, E2, R>(
   const timeout = ownTimeout ?? options.acquireTimeout
   const rejection = timeout === 0
     ? "NoWait"
-    : waitsForItself(state, holder)
+    : waitsForItself(state, holder, Ancestry)
     ? "SelfDeadlock"
     : state.waiters.length >= options.maxPending
     ? "QueueFull"

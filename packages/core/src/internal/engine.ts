@@ -11,6 +11,7 @@ import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
 import { atMost, firstError, hasDies, type Surroundings } from "./effect/fiber.js"
 import { EventBus } from "./eventBus.js"
+import { HandOffs } from "./handOffs.js"
 import { Hooks } from "./hooks.js"
 import { takeContext } from "./host.js"
 import { Latch } from "./latch.js"
@@ -23,10 +24,12 @@ import { SlotIndex } from "./slotIndex.js"
 import { type LostOnTrial, type OpenFailure, type Slot, State, Touched, type Waiter } from "./state.js"
 import { Timers } from "./timers.js"
 import * as Tracing from "./tracing.js"
-import type { Commands } from "./transitions/commands.js"
+import { type Commands, nothing } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
+import * as Keepalive from "./transitions/keepalive.js"
 import * as Leases from "./transitions/leases.js"
 import * as Opening from "./transitions/opening.js"
+import { returnToPlace } from "./transitions/phases.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
@@ -40,6 +43,7 @@ export class Engine<C, E> implements LeasePort<C> {
   readonly hooks: Hooks<C>
   readonly lifecycle: ConnectionLifecycle<C, E>
   private readonly timers: Timers<C, E>
+  private readonly handOffs: HandOffs
 
   /** Opens when a closing pool is empty. */
   readonly done = new Latch()
@@ -59,6 +63,7 @@ export class Engine<C, E> implements LeasePort<C> {
     const state = new State<C>(options, runtime.now())
     this.state = state
     this.runtime = runtime
+    this.handOffs = new HandOffs(runtime)
     this.events = new EventBus(options.name, runtime, state)
     this.readiness = new Readiness(state)
     this.hooks = new Hooks(options, runtime, state)
@@ -84,7 +89,8 @@ export class Engine<C, E> implements LeasePort<C> {
       resetTimedOut: (lease, now) => this.leases.settle(lease, "Discarded", now),
       closeTimedOut: (slot) => this.closeTimedOut(slot),
       leakSuspected: (lease, now) => this.events.leakSuspected(lease, now),
-      sweep: () => this.sweep()
+      sweep: () => this.sweep(),
+      keepAlive: () => this.keepAlive()
     })
   }
 
@@ -161,7 +167,8 @@ export class Engine<C, E> implements LeasePort<C> {
     if (waiter.failure?._tag === "AcquireTimeout") {
       this.events.exhausted("Timeout", Math.round(this.now() - waiter.since))
     }
-    waiter.wake?.()
+    if (waiter.failure === undefined) this.handOffs.resume(waiter)
+    else waiter.wake?.()
   }
 
   // --- Events of connections ----------------------------------------------------------------------------------------
@@ -277,6 +284,26 @@ export class Engine<C, E> implements LeasePort<C> {
     this.run([...Demand.demand(state, now), ...Retiring.rotate(state, now)])
   }
 
+  /**
+   * Asks the idle connections that have been silent for too long. Those known to be lost close unasked, because a no
+   * would take the others with it. Expired and stale ones are the reaper's.
+   */
+  private keepAlive(): void {
+    const { state } = this
+    for (;;) {
+      const now = this.now()
+      const slot = Keepalive.takeSilent(state, now)
+      if (slot === undefined) break
+      const reason = this.hooks.checkLendable(slot, now)
+      // A predicate may have used the pool meanwhile.
+      if (!isChecked(slot)) continue
+      if (reason === undefined) this.run(Keepalive.ask(state, slot, now))
+      else if (reason === "Expired" || reason === "Stale") returnToPlace(state, slot, now)
+      else this.run(Retiring.retire(state, slot, reason, now))
+    }
+    this.run(nothing)
+  }
+
   private closeTimedOut(slot: Slot<C>): void {
     const after = `within ${this.options.closeTimeout} ms`
     this.runtime.warn(`a connection has not closed ${after}; its place is free for another`, Cause.empty, slot)
@@ -291,6 +318,8 @@ export class Engine<C, E> implements LeasePort<C> {
     this.run(Retiring.gone(this.state, slot, this.now()))
   }
 }
+
+const isChecked = (slot: Slot<any>): boolean => slot.phase === "Checking"
 
 const isIdle = (slot: Slot<any>): boolean => slot.phase === "Idle"
 

@@ -129,7 +129,7 @@ export class LeaseManager<C> {
     if (validate === undefined) return false
     if (slot.asleep > 0) return true
     const holds = slot.validated ? Math.max(validateAfterIdle, validationHoldsMillis) : validateAfterIdle
-    return now - slot.since >= holds
+    return now - slot.heardAt >= holds
   }
 
   /** Hands idle connections to waiters. */

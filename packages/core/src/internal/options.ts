@@ -134,6 +134,7 @@ export const poolOptions = new Table(
     validate: optional(callback),
     validateAfterIdle: orElse(duration("0 or more"), defaults.validateAfterIdle),
     validateTimeout: orElse(duration("more than 0"), defaults.validateTimeout),
+    keepaliveTime: orElse(duration("more than 0"), Infinity),
     lease: optional(callback),
     onRelease: optional(callback),
     farewell: optional(callback),
@@ -151,6 +152,12 @@ export const poolOptions = new Table(
       const rule = `at most maxConnections (${maxConnections})`
       if (minConnections > maxConnections) refuse("minConnections", minConnections, rule)
       if (initialConnections > maxConnections) refuse("initialConnections", initialConnections, rule)
+    },
+    ({ connectionTTL, keepaliveTime, validate }, refuse) => {
+      if (keepaliveTime === Infinity) return
+      if (validate === undefined) refuse("keepaliveTime", keepaliveTime, "set only together with validate")
+      const rule = `less than connectionTTL (${connectionTTL} ms)`
+      if (keepaliveTime >= connectionTTL) refuse("keepaliveTime", keepaliveTime, rule)
     }
   ]
 )

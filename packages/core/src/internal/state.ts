@@ -74,6 +74,14 @@ export class Slot<C> implements Linked<Slot<C>> {
   leases: ReadonlyArray<Lease<C>> = noLeases
   /** The start of the open, or of the idle spell. */
   since: number
+  /** Its place among idle slots. */
+  idleTicket = 0
+  /** The start of the idle spell, or the last answer in it. */
+  heardAt = -Infinity
+  /** Its place among the idle slots that are kept alive; none without `keepaliveTime`. */
+  keepalive: KeepaliveEntry<C> | undefined = undefined
+  /** Whether it is asked to keep it alive: it returns to its place among idle slots. */
+  inBackground = false
   /** The moment at which a phase with a limit must end. */
   deadline = Infinity
   /** Higher than the tickets of waiters that came before the slot was open. */
@@ -198,6 +206,18 @@ export class DeadlineEntry<C> implements Linked<DeadlineEntry<C>> {
   constructor(readonly waiter: Waiter<C>) {}
 }
 
+/** An idle slot's place in a second list, in the order of `since`: its head is asked first. */
+export class KeepaliveEntry<C> implements Linked<KeepaliveEntry<C>> {
+  prev: KeepaliveEntry<C> | undefined = undefined
+  next: KeepaliveEntry<C> | undefined = undefined
+  list: List<KeepaliveEntry<C>> | undefined = undefined
+
+  /** The moment at which it became idle, was asked or was found unfit to be asked. */
+  since = -Infinity
+
+  constructor(readonly slot: Slot<C>) {}
+}
+
 /** An instruction that a transition returns to the engine. */
 export type Command<C> =
   | { readonly _tag: "Open"; readonly slot: Slot<C> }
@@ -220,6 +240,7 @@ export interface Limits {
   readonly lifo: boolean
   readonly connectTimeout: number
   readonly idleTimeout: number
+  readonly keepaliveTime: number
   readonly validateTimeout: number
   readonly closeTimeout: number
   readonly fatalPause: number
@@ -256,6 +277,8 @@ export class State<C> {
   readonly aborting = new List<Slot<C>>()
   /** Idle slots, the longest idle first. */
   readonly idle = new List<Slot<C>>()
+  /** Idle slots that are kept alive, those that have been silent for longest first. */
+  readonly silent = new List<KeepaliveEntry<C>>()
   /** Idle slots that have expired and stay until the floor has replacements. */
   readonly expiring = new List<Slot<C>>()
   readonly validating = new List<Slot<C>>()
@@ -292,6 +315,7 @@ export class State<C> {
 
   ids = 0
   tickets = 0
+  idleTickets = 0
   acquired = 0
   waited = 0
   readonly failed: Record<BorrowFailure, number> = {

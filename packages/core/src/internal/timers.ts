@@ -8,6 +8,7 @@ import type { PoolRuntime } from "./runtime.js"
 import type { Lease, Slot, State } from "./state.js"
 import { type Commands, nothing } from "./transitions/commands.js"
 import * as Demand from "./transitions/demand.js"
+import * as Keepalive from "./transitions/keepalive.js"
 import * as Leases from "./transitions/leases.js"
 import { isLimiting } from "./transitions/openLimiter.js"
 import * as Queue from "./transitions/queue.js"
@@ -24,6 +25,7 @@ export interface TimerHandlers<C> {
   readonly closeTimedOut: (slot: Slot<C>) => void
   readonly leakSuspected: (lease: Lease<C>, now: number) => void
   readonly sweep: () => void
+  readonly keepAlive: () => void
 }
 
 /** Timers that nobody waits for are quiet: they do not keep the process alive. */
@@ -32,11 +34,13 @@ export class Timers<C, E> {
   private readonly openLimiter: Alarm
   private readonly floorLimiter: Alarm
   private readonly stale: Alarm
+  private readonly silent: Alarm
   private readonly leaks: Alarm
   private readonly alarms: ReadonlyArray<Alarm>
   private readonly reaper: Reaper
   private readonly refill: Refill<E>
   private readonly closesStale: boolean
+  private readonly keepsAlive: boolean
   private readonly looksForLeaks: boolean
   private readonly canExpire: boolean
 
@@ -48,6 +52,7 @@ export class Timers<C, E> {
   ) {
     const { leakThreshold } = options
     this.closesStale = options.reapExpired && options.idleTimeout !== Infinity
+    this.keepsAlive = options.keepaliveTime !== Infinity
     this.looksForLeaks = leakThreshold !== Infinity
     this.canExpire = options.reapExpired && (options.connectionTTL !== Infinity || options.isExpired !== undefined)
     this.queue = new Alarm(
@@ -66,6 +71,7 @@ export class Timers<C, E> {
       () => this.closesStale ? Retiring.nextStale(state) : undefined,
       (now) => handlers.run(Retiring.expireIdle(state, now))
     )
+    this.silent = new Alarm(quiet, () => Keepalive.nextSilent(state), handlers.keepAlive)
     this.leaks = new Alarm(
       quiet,
       () => state.held.head === undefined ? undefined : state.held.head.since + leakThreshold,
@@ -83,6 +89,7 @@ export class Timers<C, E> {
       this.openLimiter,
       this.floorLimiter,
       this.stale,
+      this.silent,
       this.leaks,
       new Alarm(quiet, () => Trial.nextPassed(state), (now) => handlers.run(Trial.outlive(state, now))),
       Alarm.of(runtime, state.opening, handlers.openTimedOut),
@@ -121,6 +128,7 @@ export class Timers<C, E> {
   leasesChanged(): void {
     if (this.looksForLeaks) this.leaks.refreshSome()
     if (this.closesStale) this.stale.refreshSome()
+    if (this.keepsAlive) this.silent.refreshSome()
   }
 
   backOff(error: Option.Option<E>): void {

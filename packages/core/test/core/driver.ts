@@ -8,6 +8,8 @@ import { fatalPause, ScriptedEngine } from "./engine.js"
 const acquireTimeout = 60
 const lifetime = 400
 const noCause = Cause.fail("no")
+/** Nobody has forked anybody. */
+const noAncestry = { isAncestor: () => false, allWaitFor: () => false }
 const fibers = Array.from({ length: 6 }, (_, id) => ({ name: id }) as unknown as Holder)
 
 export class Driver extends ScriptedEngine {
@@ -66,7 +68,7 @@ export class Driver extends ScriptedEngine {
       this.reference.isLent(slot, lease, true)
       transitions.claim(state, lease, 0, dice.percent(50) ? "Manual" : "Scoped", 0)
     } else if (state.phase === "Running") {
-      const isDeadlock = transitions.waitsForItself(state, holder)
+      const isDeadlock = transitions.waitsForItself(state, holder, noAncestry)
       if (isDeadlock) this.met.ownDeadlocks++
       if (state.waiters.length >= this.maxPending || isDeadlock) {
         transitions.reject(state, "NoWait")
@@ -241,7 +243,7 @@ export class Driver extends ScriptedEngine {
     const reason = this.unfit(slot)
     if (reason !== undefined) this.reference.spoil(slot)
     this.reference.answered(slot)
-    this.met.validated++
+    this.met[slot.inBackground && this.state.waiters.length === 0 ? "keptInPlace" : "validated"]++
     this.run(this.transitions.validated(this.state, slot, reason, this.now))
   }
 
@@ -305,6 +307,7 @@ export class Driver extends ScriptedEngine {
       if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter))
     }
     this.run(transitions.expireIdle(state, now))
+    this.keepAlive()
     while (isOverdue(state.opening, now)) this.openFails(state.opening.head, true)
     while (isOverdue(state.validating, now)) this.answersNot(state.validating.head)
     while (isOverdue(state.resetting, now)) this.settle(state.resetting.head!, "Discarded")
@@ -315,6 +318,23 @@ export class Driver extends ScriptedEngine {
     if (due === undefined || due > now) return
     this.met.paced++
     this.run(transitions.demand(state, now))
+  }
+
+  private keepAlive(): void {
+    const { now, state, transitions } = this
+    for (let slot = transitions.takeSilent(state, now); slot; slot = transitions.takeSilent(state, now)) {
+      const reason = transitions.isStale(state, slot, now) ? "Stale" : this.unfit(slot)
+      if (reason === undefined) {
+        this.reference.keepsAlive(slot)
+        this.met.keptAlive++
+        this.run(transitions.ask(state, slot, now))
+      } else if (reason === "Stale" || reason === "Expired") {
+        transitions.returnToPlace(state, slot, now)
+      } else {
+        this.reference.spoil(slot)
+        this.run(transitions.retire(state, slot, reason, now))
+      }
+    }
   }
 
   private close(): void {

@@ -1,8 +1,10 @@
 /** Plays the engine of random runs: carries out what the transitions command, beside the reference. */
 import { type Command, type Lease, type Slot, State, type Waiter } from "../../src/internal/state.js"
 import * as Demand from "../../src/internal/transitions/demand.js"
+import * as Keepalive from "../../src/internal/transitions/keepalive.js"
 import * as Leases from "../../src/internal/transitions/leases.js"
 import * as Opening from "../../src/internal/transitions/opening.js"
+import * as Phases from "../../src/internal/transitions/phases.js"
 import * as Queue from "../../src/internal/transitions/queue.js"
 import * as Retiring from "../../src/internal/transitions/retiring.js"
 import * as Trial from "../../src/internal/transitions/trial.js"
@@ -13,7 +15,18 @@ import { Dice } from "./random.js"
 import { Reference, type Testimony } from "./reference.js"
 
 /** The transitions under test. */
-export const core = { ...Demand, ...Leases, ...Opening, ...Queue, ...Retiring, ...Trial, ...Waiters, ...Whole }
+export const core = {
+  ...Demand,
+  ...Keepalive,
+  ...Leases,
+  ...Opening,
+  ...Phases,
+  ...Queue,
+  ...Retiring,
+  ...Trial,
+  ...Waiters,
+  ...Whole
+}
 
 const validateAfterIdle = 15
 export const fatalPause = 60
@@ -42,6 +55,8 @@ export class ScriptedEngine {
     requeued: 0,
     reconnected: 0,
     validated: 0,
+    keptAlive: 0,
+    keptInPlace: 0,
     flushed: 0,
     replaced: 0,
     paced: 0,
@@ -80,6 +95,7 @@ export class ScriptedEngine {
     const maxUses = dice.percent(70) ? Infinity : 1 + dice.below(5)
     this.maxPending = dice.below(12)
     this.validates = dice.percent(60)
+    const keepaliveTime = this.validates && dice.percent(60) ? 1 + dice.below(40) : Infinity
     const initial = dice.percent(80) ? 0 : dice.below(max + 1)
     this.state = new State({
       max,
@@ -91,12 +107,13 @@ export class ScriptedEngine {
       lifo: dice.percent(60),
       connectTimeout: 40,
       idleTimeout: dice.percent(50) ? Infinity : 50,
+      keepaliveTime,
       validateTimeout: 20,
       closeTimeout: 30,
       fatalPause
     })
     this.reference = new Reference(
-      { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial },
+      { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial, keepaliveTime },
       max,
       min,
       this.now
@@ -140,7 +157,7 @@ export class ScriptedEngine {
       if (reason !== undefined) {
         this.reference.spoil(slot)
         this.run(transitions.retireOnReturn(state, slot, reason, now))
-      } else if (wasIdle && this.validates && now - slot.since >= validateAfterIdle) {
+      } else if (wasIdle && this.validates && now - slot.heardAt >= validateAfterIdle) {
         this.run(transitions.validate(state, slot, now))
         return undefined
       } else {

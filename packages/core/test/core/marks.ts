@@ -1,5 +1,6 @@
 import { type State, Touched } from "../../src/internal/state.js"
 import { delayedUntil } from "../../src/internal/transitions/demand.js"
+import { nextSilent } from "../../src/internal/transitions/keepalive.js"
 import { nextStale } from "../../src/internal/transitions/retiring.js"
 import { nextPassed } from "../../src/internal/transitions/trial.js"
 
@@ -13,6 +14,7 @@ const moments: ReadonlyArray<{
   { name: "the open limiter", marks: Touched.queue, of: delayedUntil },
   { name: "the end of a trial", marks: Touched.nothing, of: nextPassed },
   { name: "idleTimeout", marks: Touched.leases, of: nextStale },
+  { name: "keepaliveTime", marks: Touched.leases, of: nextSilent },
   { name: "leakThreshold", marks: Touched.leases, of: (state) => state.held.head?.since },
   ...(["opening", "aborting", "validating", "resetting", "closing"] as const).map((list) => ({
     name: `the deadline of ${list}`,

@@ -19,6 +19,8 @@ interface Connection {
   uses: number
   openedAt: number
   askedAt: number
+  /** The time of day since which it is idle, while it is asked only to keep it alive, and after that. */
+  idleSince: number | undefined
   /** It has not shown yet that it works. */
   onTrial: boolean
   /** Somebody who used it, or asked it, says that it does not work. */
@@ -38,6 +40,7 @@ export interface Rules {
   readonly concurrency: number
   readonly maxUses: number
   readonly initial: number
+  readonly keepaliveTime: number
 }
 
 export class Reference {
@@ -61,6 +64,8 @@ export class Reference {
   private isFailing = false
   /** A fatal failure: nothing is opened until then, and then one connection at a time until one is open. */
   private pausedUntil: number | undefined = undefined
+  /** The connection that is being asked only to keep it alive. */
+  private kept: Slot<number> | undefined = undefined
   /** Connections lost on trial. */
   lost = 0
   /** Failed opens of which nobody has heard yet. */
@@ -172,6 +177,17 @@ export class Reference {
     connection.suspect = false
   }
 
+  /** It is asked although nobody wants it. */
+  keepsAlive(slot: Slot<number>): void {
+    const connection = this.connection(slot)
+    if (this.now - slot.heardAt < this.rules.keepaliveTime) this.fail("a connection is asked that was heard of lately")
+    const kept = this.count(({ asked, idleSince }) => asked && idleSince !== undefined)
+    const idle = this.count(({ asked, leases, phase }) => phase === "open" && leases.size === 0 && !asked)
+    if (kept > 0 && (kept === 4 || idle <= kept)) this.fail("too many are asked at once")
+    connection.idleSince = slot.since
+    this.kept = slot
+  }
+
   /** The first of a generation did not answer: the others that were open when it was asked are suspect. */
   suspectAll(slot: Slot<number>): void {
     const { askedAt } = this.connection(slot)
@@ -213,6 +229,7 @@ export class Reference {
     if (connection.asked) this.fail("a connection is lent that is being asked whether it works")
     if (connection.suspect) this.fail("a suspect connection is lent without being asked")
     if (connection.leases.has(lease)) this.fail("a lease is given twice")
+    connection.idleSince = undefined
     connection.leases.add(lease)
     connection.uses++
     if (connection.leases.size > this.rules.concurrency) this.fail("a connection has too many holders")
@@ -269,6 +286,7 @@ export class Reference {
           uses: 0,
           openedAt: 0,
           askedAt: 0,
+          idleSince: undefined,
           onTrial: false,
           faulty: false,
           since: 0
@@ -287,6 +305,8 @@ export class Reference {
         if (connection.leases.size > 0 || connection.asked) this.fail("a connection is asked that somebody has")
         connection.asked = true
         connection.askedAt = ++this.events
+        if (this.kept !== command.slot) connection.idleSince = undefined
+        this.kept = undefined
         break
       }
       case "Close": {
@@ -399,6 +419,7 @@ export class Reference {
     this.allowed = Math.max(this.max, Math.min(this.allowed, this.connections.size))
     if (this.connections.size > this.allowed) this.fail("more connections than allowed")
 
+    this.compareIdle(state)
     const waiting = this.queue.length + this.movers.length
     if (waiting > 0 && !this.running) this.fail("somebody waits for a closing pool")
     const covered = asked * this.places
@@ -417,6 +438,23 @@ export class Reference {
     const healthy = open - state.expiring.length + opening
     if (!state.backingOff && healthy < this.min) this.fail("the floor is not kept")
   }
+
+  /** A question that keeps a connection alive changes neither its place nor the time since which it is idle. */
+  private compareIdle(state: State<number>): void {
+    for (const slot of state.idle) {
+      const { idleSince = slot.since } = this.connection(slot)
+      if (slot.since !== idleSince) this.fail("a connection that was kept alive is idle since another time")
+    }
+    inOrder("idle connections", Array.from(state.idle, ({ since }) => since))
+    inOrder("silent connections", Array.from(state.silent, ({ since }) => since))
+    const kept = this.rules.keepaliveTime === Infinity ? 0 : state.idle.length
+    if (state.silent.length !== kept) this.fail(`${state.silent.length} connections are kept alive, not ${kept}`)
+  }
+}
+
+/** Fails unless each number is at least as large as the one before. */
+const inOrder = (what: string, numbers: ReadonlyArray<number>): void => {
+  if (numbers.some((number, i) => i > 0 && number < numbers[i - 1]!)) throw new Error(`${what} are out of order`)
 }
 
 const leaseCount = (state: State<number>): number => {

@@ -83,10 +83,23 @@ export class Books extends Ledger implements Witness {
     const line = this.line(link)
     if (!line.isOpen) this.problem(`connection ${link.id} was asked although it is closed`)
     if (line.leases > 0) this.problem(`connection ${link.id} was asked although it is lent`)
+    this.isAsked(line)
     line.validating = true
     line.idleSince = undefined
     line.validatingSince = this.now
     line.askedIn = this.round
+  }
+
+  /** An idle connection is asked for a borrower, or because it has been silent. */
+  private isAsked(line: Line): void {
+    if (line.idleSince === undefined) return
+    const forSomebody = this.crowded ||
+      [...this.borrowers].some(({ round, status }) =>
+        round === this.round || status === "waiting" || status === "moving"
+      )
+    const isDue = this.silentFor(line) >= this.setting.keepaliveTime
+    if (!isDue && !forSomebody) this.problem(`connection ${line.link.id} was asked for nobody`)
+    if (isDue) line.kept = { since: line.vagueSince ?? line.idleSince, round: line.idleRound, surely: !forSomebody }
   }
 
   readonly validateEnded = (link: Link, answer: "good" | "bad" | "interrupted"): void => {

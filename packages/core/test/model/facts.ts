@@ -38,6 +38,14 @@ export class Line {
   /** Since when it is idle, and since which round: it is called idle only once everything rests. */
   idleSince: number | undefined = undefined
   idleRound = 0
+  /** An earlier moment since which it may be idle: it was asked, and that may have been to keep it alive. */
+  vagueSince: number | undefined = undefined
+  /** Since when it is idle, or has answered last. */
+  heardSince: number | undefined = undefined
+  /** When it was last seen to be too old to be asked. */
+  oldAt = -Infinity
+  /** Since when it was idle when it was asked to keep it alive, and since which round. */
+  kept: { readonly since: number; readonly round: number; readonly surely: boolean } | undefined = undefined
   /** Whether it has answered that it works and was not lent since. */
   answered = false
   /** Whether one was found broken that was asked when this one was open, and this one was not asked since. */

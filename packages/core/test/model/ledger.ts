@@ -220,6 +220,8 @@ export abstract class Ledger {
     line.uses++
     line.answered = false
     line.idleSince = undefined
+    line.kept = undefined
+    line.vagueSince = undefined
     this.attended.push(borrower)
     if (lost) return
     borrower.lease = true
@@ -234,6 +236,7 @@ export abstract class Ledger {
     const idle = this.openLines().filter((line) => line.isIdle)
     const latest = Math.max(...idle.map((line) => line.idleRound))
     const freshest = idle.filter((line) => line.idleRound === latest)
+    if (idle.some((line) => line.vagueSince !== undefined)) return false
     return this.waiting().length === 0 && freshest.length > 0 && freshest.every((line) => this.isSurelyFit(line))
   }
 
@@ -280,8 +283,14 @@ export abstract class Ledger {
       [...this.borrowers].every((other) => !other.lease || other === outer)
   }
 
-  protected idleFor(line: Line): number {
-    return line.idleSince === undefined ? -1 : this.now - line.idleSince
+  /** How long it may have been idle. */
+  idleFor(line: Line): number {
+    return line.idleSince === undefined ? -1 : this.now - (line.vagueSince ?? line.idleSince)
+  }
+
+  /** How long it has been idle and unasked. */
+  silentFor(line: Line): number {
+    return line.heardSince === undefined || line.idleSince === undefined ? -1 : this.now - line.heardSince
   }
 
   /** How long it may be idle without being asked whether it works: longer, if it has answered and nobody was there. */
@@ -309,8 +318,15 @@ export abstract class Ledger {
   /** Whether it may be closed or validated first: it is just so old, or has been idle for just so long. */
   private isAskable(line: Line): boolean {
     const { idleTimeout, ttl, ttlJitter } = this.setting
-    return this.idleFor(line) >= Math.min(this.goodFor(line), idleTimeout) ||
+    return this.idleFor(line) >= idleTimeout || this.silentFor(line) >= this.goodFor(line) ||
       this.now - line.bornAt >= ttl * (1 - ttlJitter)
+  }
+
+  /** Whether it may be the reaper's: it has expired, or has been idle for too long. */
+  isOld(line: Line): boolean {
+    const { hasIsExpired, idleTimeout, ttl, ttlJitter } = this.setting
+    return this.now - line.bornAt >= ttl * (1 - ttlJitter) || (hasIsExpired && line.faults.has("Outdated")) ||
+      this.idleFor(line) >= idleTimeout
   }
 
   /**
@@ -333,7 +349,7 @@ export abstract class Ledger {
       const certain = !leniently || since < this.round || fault === "Rejected" || fault === "Dropped"
       if (known && certain) return `is ${fault}`
     }
-    const idle = this.idleFor(line)
+    const idle = this.silentFor(line)
     const goodFor = this.goodFor(line)
     if (goodFor === 0 ? idle >= 0 : idle > goodFor) return `was idle for ${idle} ms and has not been validated`
     if (line.suspect && !leniently) {

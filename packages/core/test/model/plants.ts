@@ -89,8 +89,8 @@ export const plants: ReadonlyArray<Plant & { readonly name: string; readonly tol
   },
   {
     name: "does not validate",
-    setting: (setting) => ({ ...setting, validateAfterIdle: Infinity }),
-    told: /has not been validated/
+    setting: (setting) => ({ ...setting, validateAfterIdle: Infinity, keepaliveTime: Infinity }),
+    told: /has not been validated|has been silent/
   },
   { name: "lends what was rejected", ...forgetsRejections, told: /is Rejected|turned away|found broken/ },
   {
@@ -109,8 +109,18 @@ export const plants: ReadonlyArray<Plant & { readonly name: string; readonly tol
     told: /has been idle/
   },
   {
+    name: "keeps nothing alive",
+    setting: (setting) => ({ ...setting, keepaliveTime: Infinity }),
+    told: /has been silent/
+  },
+  {
+    name: "asks too often",
+    setting: (setting) => ({ ...setting, keepaliveTime: setting.keepaliveTime / 2 }),
+    told: /was asked for nobody/
+  },
+  {
     name: "drains for too long",
     setting: (setting) => ({ ...setting, drainTimeout: setting.drainTimeout + 500 }),
-    told: /after the drain/
+    told: /after the drain|the close takes too long/
   }
 ]

@@ -185,10 +185,24 @@ export class Examiner {
         books.problem(`connection ${line.link.id} has been idle for ${books.now - line.idleSince} ms`)
       }
     }
+    this.silence(stats)
     const lacking = Math.min(books.min, books.max - stats.closing) - open - stats.opening
     // A place that is just becoming free is waited for.
     if (lacking > 0 && stats.closing === 0 && !books.setBack && !books.closing && stats.opening < maxConnecting) {
       books.problem(`${lacking} connections are lacking`)
+    }
+  }
+
+  /** Unless others are asked, each connection is asked in time that may be lent again. */
+  private silence(stats: PoolStats): void {
+    const { books } = this
+    if (stats.validating > 0 || books.closing) return
+    for (const line of books.lines) {
+      // One that was the reaper's is looked at again as if it had become idle then.
+      const silent = Math.min(books.silentFor(line), books.now - line.oldAt)
+      if (line.isIdle && silent >= books.setting.keepaliveTime + 1 && !books.isOld(line)) {
+        books.problem(`connection ${line.link.id} has been silent for ${silent} ms`)
+      }
     }
   }
 
@@ -208,10 +222,15 @@ export class Examiner {
   private turnThePage(): void {
     const { books } = this
     for (const line of books.lines) {
+      if (books.isOld(line)) line.oldAt = books.now
       if (!line.isIdle) line.idleSince = undefined
       else if (line.idleSince === undefined) {
-        line.idleSince = books.now
-        line.idleRound = books.round
+        const { kept } = line
+        line.idleSince = kept?.surely ? kept.since : books.now
+        line.idleRound = kept?.surely ? kept.round : books.round
+        line.vagueSince = kept?.surely === false ? kept.since : undefined
+        line.heardSince = books.now
+        line.kept = undefined
       }
     }
     for (const borrower of books.borrowers) if (borrower.status === "over") books.borrowers.delete(borrower)

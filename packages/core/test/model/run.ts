@@ -141,7 +141,7 @@ export class Run extends Guests {
     const expired = idle.filter((line) => books.now - line.bornAt >= ttl && line.faults.size === 0)
     const perhaps = idle.filter((line) =>
       books.now - line.bornAt >= ttl * (1 - ttlJitter) || (hasIsExpired && line.faults.has("Outdated")) ||
-      (line.idleSince !== undefined && books.now - line.idleSince >= idleTimeout)
+      books.idleFor(line) >= idleTimeout
     )
     const exit = this.timeline.call(this.pool.dropExpired)
     const dropped = Exit.isSuccess(exit) ? exit.value : -1

@@ -20,6 +20,8 @@ export interface Setting {
   readonly order: "lifo" | "fifo"
   /** How idle a connection must be to be validated; `Infinity`: there is no `validate`. */
   readonly validateAfterIdle: number
+  /** How long an idle connection may be silent before it is asked; `Infinity` without `validate`. */
+  readonly keepaliveTime: number
   readonly leakThreshold: number
   readonly reaps: boolean
   readonly closeTimeout: number
@@ -54,6 +56,7 @@ export const usual: Setting = {
   concurrency: 1,
   order: "lifo",
   validateAfterIdle: Infinity,
+  keepaliveTime: Infinity,
   leakThreshold: Infinity,
   reaps: true,
   closeTimeout: 400,
@@ -93,8 +96,14 @@ export const setting: fc.Arbitrary<Setting> = fc.record({
   hasClosed: fc.boolean(),
   hasOnRelease: pick(false, false, true),
   opensEarly: fc.boolean(),
-  stepsBeforeYield: pick(2048, 2048, 2048, 50, 30)
-}).map((raw) => ({ ...raw, min: Math.min(raw.min, raw.max), initial: Math.min(raw.initial, raw.max) }))
+  stepsBeforeYield: pick(2048, 2048, 2048, 50, 30),
+  keepaliveTime: pick(Infinity, 250, 380, 70)
+}).map((raw) => ({
+  ...raw,
+  min: Math.min(raw.min, raw.max),
+  initial: Math.min(raw.initial, raw.max),
+  keepaliveTime: raw.validateAfterIdle === Infinity ? Infinity : raw.keepaliveTime
+}))
 
 const finite = <K extends string, V>(key: K, value: number, shown: V): { readonly [_ in K]?: V } =>
   (value === Infinity ? {} : { [key]: shown }) as { readonly [_ in K]?: V }
@@ -118,6 +127,7 @@ export const poolOptions = (setting: Setting, connector: Connector): Pool.Option
   ...finite("validate", setting.validateAfterIdle, connector.validate),
   ...finite("validateAfterIdle", setting.validateAfterIdle, setting.validateAfterIdle),
   validateTimeout,
+  ...finite("keepaliveTime", setting.keepaliveTime, setting.keepaliveTime),
   ...finite("leakThreshold", setting.leakThreshold, setting.leakThreshold),
   reapExpired: setting.reaps,
   reapSchedule: Schedule.spaced(reapInterval),

@@ -50,6 +50,8 @@ export const drawOptions = (rng: Rng.Rng, more: Rng.Rng) => {
   const acquireTimeout = rng.weighted([[3, Infinity], [6, ticks(rng, 1, 12)], [1, 0]])
   const slowRelease = rng.chance(0.2)
   const validates = rng.chance(0.4)
+  const connectionTTL = rng.weighted([[1, Infinity], [1, ticks(rng, 2, 20)]])
+  const keepaliveTime = rng.weighted([[1, Infinity], [1, ticks(rng, 1, 4)]])
   const pool = {
     name: "simulated",
     maxConnections,
@@ -59,7 +61,7 @@ export const drawOptions = (rng: Rng.Rng, more: Rng.Rng) => {
     maxPending: rng.weighted([[4, 10_000], [1, rng.between(0, 4)]]),
     acquireTimeout,
     connectTimeout: ticks(rng, 1, 8),
-    connectionTTL: rng.weighted([[1, Infinity], [1, ticks(rng, 2, 20)]]),
+    connectionTTL,
     ttlJitter: rng.pick([0, 0.5]),
     idleTimeout: rng.weighted([[2, Infinity], [1, ticks(rng, 1, 8)]]),
     maxUses: rng.weighted([[3, Infinity], [1, rng.between(1, 4)]]),
@@ -78,7 +80,8 @@ export const drawOptions = (rng: Rng.Rng, more: Rng.Rng) => {
     ...(slowRelease ? { onRelease: () => Effect.as(Effect.sleep(tick), "keep" as const) } : {}),
     ...(more.chance(0.3) ? { farewell: drawFarewell(more) } : {}),
     fatalPause: ticks(more, 1, 8),
-    ...(more.chance(0.2) ? { isFatal: () => true } : {})
+    ...(more.chance(0.2) ? { isFatal: () => true } : {}),
+    ...(validates && keepaliveTime < connectionTTL ? { keepaliveTime } : {})
   } as const
   return { pool, acquireTimeout, slowRelease }
 }

@@ -16,7 +16,7 @@ import {
 } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
-import { enter } from "./phases.js"
+import { becomeIdle, enter, returnToPlace } from "./phases.js"
 import { enqueue } from "./queue.js"
 import {
   close,
@@ -49,6 +49,7 @@ const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
 
 const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   slot.validated = false
+  slot.inBackground = false
   slot.uses++
   slot.leases = slot.leases.length === 0 ? [lease] : [...slot.leases, lease]
   state.held.push(lease)
@@ -114,8 +115,15 @@ export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Command
     return commands
   }
   if (slot.leases.length === 0) {
-    slot.since = now
-    enter(state, slot, "Idle")
+    slot.heardAt = now
+    if (slot.inBackground) {
+      slot.inBackground = false
+      returnToPlace(state, slot, now)
+    } else {
+      slot.since = now
+      slot.idleTicket = ++state.idleTickets
+      becomeIdle(state, slot, now)
+    }
     return makeRoom(state, now)
   }
   if (slot.phase === "Leased" && hasRoom(state, slot)) enter(state, slot, "Shareable")

@@ -3,6 +3,7 @@ import { constTrue } from "effect/Function"
 import type { Command, OpenFailure, Slot, State } from "../state.js"
 import type { Commands } from "./commands.js"
 import { backOff, demand } from "./demand.js"
+import { keepAlive } from "./keepalive.js"
 import { handOff } from "./leases.js"
 import { pauseOpens, penalize } from "./openLimiter.js"
 import { enter } from "./phases.js"
@@ -26,6 +27,7 @@ export const opened = <C>(
   state.lastOpenFailure = undefined
   state.pause = undefined
   beginTrial(state, slot, now)
+  keepAlive(state, slot)
   slot.connection = connection
   slot.expiresAt = expiresAt
   slot.generation = state.generation

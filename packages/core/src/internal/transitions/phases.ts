@@ -35,4 +35,24 @@ export const enter = <C>(state: State<C>, slot: Slot<C>, phase: Phase): void => 
   slot.list?.remove(slot)
   slot.phase = phase
   listOf(state, phase)?.push(slot)
+  const { keepalive } = slot
+  if (keepalive === undefined) return
+  keepalive.list?.remove(keepalive)
+  if (phase === "Idle") state.silent.push(keepalive)
+}
+
+/** A slot becomes the one that has been idle for the shortest time. */
+export const becomeIdle = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
+  enter(state, slot, "Idle")
+  if (slot.keepalive !== undefined) slot.keepalive.since = now
+}
+
+/** An idle connection returns to its place among the others, the longest idle first. */
+export const returnToPlace = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
+  becomeIdle(state, slot, now)
+  let successor = state.idle.head
+  while (successor !== slot && successor!.idleTicket < slot.idleTicket) successor = successor!.next
+  if (successor === slot) return
+  state.idle.remove(slot)
+  state.idle.insertBefore(slot, successor)
 }

@@ -86,15 +86,29 @@ export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
 export const unservedWaiters = <C>(state: State<C>): number =>
   state.waiters.length - state.validating.length * state.places
 
+/** What is known of the fibers that others were forked from. */
+export interface Ancestry {
+  readonly isAncestor: (ancestor: Holder, fiber: Holder) => boolean
+  /** Whether none of these ancestors goes on before the fiber ends or is interrupted. */
+  readonly allWaitFor: (fiber: Holder, ancestors: ReadonlySet<Holder>) => boolean
+}
+
 /**
- * Whether this fiber would wait for itself: it holds every lease there can be, and it alone can end them. Takes one
- * step per lease.
+ * Whether this fiber would wait for itself: it holds every lease there can be, alone or with ancestors that wait for it,
+ * and nobody else can end them. Takes one step per lease.
  */
-export const waitsForItself = <C>(state: State<C>, holder: Holder): boolean => {
+export const waitsForItself = <C>(state: State<C>, holder: Holder, ancestry: Ancestry): boolean => {
   const isFull = state.slots.size >= state.max && state.inUse === state.slots.size
   if (!isFull || state.validating.length > 0 || state.resetting.length > 0) return false
+  let ancestors: Set<Holder> | undefined
   for (const slot of state.slots) {
-    for (const lease of slot.leases) if (lease.holder !== holder || lease.owner !== "Scoped") return false
+    for (const lease of slot.leases) {
+      if (lease.owner !== "Scoped") return false
+      if (lease.holder === holder) continue
+      if (!ancestry.isAncestor(lease.holder, holder)) return false
+      ancestors ??= new Set()
+      ancestors.add(lease.holder)
+    }
   }
-  return true
+  return ancestors === undefined || ancestry.allWaitFor(holder, ancestors)
 }

@@ -21,6 +21,7 @@ export const clear = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.phase !== "Running") return nothing
   state.generation++
   state.pause = undefined
+  state.touched |= Touched.everything
   const commands = [...abortWhile(state, now, constTrue)]
   for (const slot of state.slots) {
     if (isUnheld(slot)) commands.push(...close(state, slot, "Cleared", now))
