@@ -3,13 +3,12 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 import { describeError } from "./internal/describe.js"
-import { literals, optionalKey } from "./internal/effect/schema.js"
 import * as ErrorForms from "./internal/errorForms.js"
-import { foreign } from "./internal/foreign.js"
 import { see } from "./internal/help.js"
 import { line } from "./internal/text.js"
+import type * as Schemas from "./PoolSchemas.js"
 
 /**
  * One address that was tried, and the system's code for its failure.
@@ -17,16 +16,7 @@ import { line } from "./internal/text.js"
  * @since 0.1.0
  * @category models
  */
-export const ConnectAttempt = Schema.Struct({
-  address: Schema.String,
-  code: optionalKey(Schema.String)
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type ConnectAttempt = typeof ConnectAttempt.Type
+export type ConnectAttempt = typeof Schemas.ConnectAttempt.Type
 
 const connectAdvice = {
   Refused: "Is the server running and listening there?",
@@ -56,27 +46,26 @@ const connectAdvice = {
  * @since 0.1.0
  * @category errors
  */
-export class ConnectError extends Schema.TaggedError<ConnectError>("@socketpool/core/ConnectError")("ConnectError", {
-  reason: literals(
-    "Refused",
-    "Timeout",
-    "HandshakeTimeout",
-    "Dns",
-    "Unreachable",
-    "Tls",
-    "LocalResources",
-    "PathTooLong",
-    "Other"
-  ),
+export class ConnectError extends Data.TaggedError("ConnectError")<{
+  readonly reason:
+    | "Refused"
+    | "Timeout"
+    | "HandshakeTimeout"
+    | "Dns"
+    | "Unreachable"
+    | "Tls"
+    | "LocalResources"
+    | "PathTooLong"
+    | "Other"
   /** The address to connect to, as `host:port` or a path. */
-  address: Schema.String,
+  readonly address: string
   /** The system's code, such as `ECONNREFUSED`, if there was one. */
-  code: optionalKey(Schema.String),
+  readonly code?: string
   /** The addresses that were tried, when a name has several. */
-  attempts: Schema.Array(ConnectAttempt),
+  readonly attempts: ReadonlyArray<ConnectAttempt>
   /** The failure of a handshake, a resolver or the like, if it did not come from the system. */
-  cause: optionalKey(foreign)
-}) {
+  readonly cause?: unknown
+}> {
   static {
     ErrorForms.define(this, "cause")
   }
@@ -125,18 +114,16 @@ const linked: ReadonlySet<string> = new Set(["TooLarge", "Desync", "Released"])
  * @since 0.1.0
  * @category errors
  */
-export class ConnectionError
-  extends Schema.TaggedError<ConnectionError>("@socketpool/core/ConnectionError")("ConnectionError", {
-    reason: literals("EndOfStream", "Reset", "Closed", "Timeout", "TooLarge", "Desync", "Released"),
-    operation: literals("read", "write"),
-    /** The peer, as `host:port` or a path. */
-    address: Schema.String,
-    /** The system's code, such as `ECONNRESET`, if there was one. */
-    code: optionalKey(Schema.String),
-    /** The number of requested bytes that had arrived by then. */
-    bytesIntoFrame: optionalKey(Schema.Number)
-  })
-{
+export class ConnectionError extends Data.TaggedError("ConnectionError")<{
+  readonly reason: "EndOfStream" | "Reset" | "Closed" | "Timeout" | "TooLarge" | "Desync" | "Released"
+  readonly operation: "read" | "write"
+  /** The peer, as `host:port` or a path. */
+  readonly address: string
+  /** The system's code, such as `ECONNRESET`, if there was one. */
+  readonly code?: string
+  /** The number of requested bytes that had arrived by then. */
+  readonly bytesIntoFrame?: number
+}> {
   static {
     ErrorForms.define(this)
   }

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
+import type * as Schemas from "./PoolSchemas.js"
 import type { BorrowFailure, PoolStats } from "./PoolStats.js"
 
 /**
@@ -12,36 +12,7 @@ import type { BorrowFailure, PoolStats } from "./PoolStats.js"
  * @since 0.1.0
  * @category models
  */
-export const PoolAdvice = Schema.Struct({
-  /** False below 100 requests, or if no lease has ended. The suggestion then repeats the current settings. */
-  isFounded: Schema.Boolean,
-  /** The suggested `maxConnections`. */
-  maxConnections: Schema.Number,
-  /** The suggested `minConnections`. */
-  minConnections: Schema.Number,
-  /** The measured time, in milliseconds. */
-  measuredMillis: Schema.Number,
-  /** Requests for a connection per second, including those that got none. */
-  arrivalsPerSecond: Schema.Number,
-  /** The mean time that a lease was held, in milliseconds. */
-  holdMillis: Schema.Number,
-  /** The mean number of leases at once if nobody had to wait: arrivals × hold. */
-  load: Schema.Number,
-  /** `load` as a fraction of all leases that `maxConnections` allows; above 1 the queue grows without limit. */
-  utilization: Schema.Number,
-  /** The fraction of the served requests that had to wait. */
-  waited: Schema.Number,
-  /** The fraction of all requests that got no connection. */
-  failed: Schema.Number,
-  /** The reasons, in sentences for an operator. */
-  reasons: Schema.Array(Schema.String)
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type PoolAdvice = typeof PoolAdvice.Type
+export type PoolAdvice = typeof Schemas.PoolAdvice.Type
 
 /** Below this number of requests there is no advice. */
 const enough = 100

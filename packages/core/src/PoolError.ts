@@ -3,15 +3,13 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
+import * as Data from "effect/Data"
 import { describeError, describeHolder } from "./internal/describe.js"
-import { literals, optionalKey } from "./internal/effect/schema.js"
 import * as ErrorForms from "./internal/errorForms.js"
-import { foreign } from "./internal/foreign.js"
 import { see } from "./internal/help.js"
 import { quoted } from "./internal/text.js"
-import { LeaseHolder } from "./PoolLease.js"
-import { PoolStats } from "./PoolStats.js"
+import type { LeaseHolder } from "./PoolLease.js"
+import type { PoolStats } from "./PoolStats.js"
 
 const advice = {
   Timeout: "hold connections for a shorter time, raise maxConnections, or raise acquireTimeout",
@@ -33,24 +31,21 @@ const advice = {
  * @since 0.1.0
  * @category errors
  */
-export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("@socketpool/core/PoolExhaustedError")(
-  "PoolExhaustedError",
-  {
-    /** The pool's name. */
-    pool: Schema.String,
-    reason: literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
-    /** The time that this borrower waited, in milliseconds. */
-    waitedMillis: Schema.Number,
-    /** The number of leases of this pool that the failing fiber, or one it was forked from, held at that moment. */
-    heldByCaller: Schema.Number,
-    /** The pool's statistics at the moment of failure. */
-    stats: PoolStats,
-    /** The error of the last open that failed, if none has succeeded since. */
-    lastConnectError: optionalKey(foreign),
-    /** The longest leases at the moment of failure, at most three, longest first. */
-    longestHolders: Schema.Array(LeaseHolder)
-  }
-) {
+export class PoolExhaustedError extends Data.TaggedError("PoolExhaustedError")<{
+  /** The pool's name. */
+  readonly pool: string
+  readonly reason: "Timeout" | "QueueFull" | "NoWait" | "SelfDeadlock"
+  /** The time that this borrower waited, in milliseconds. */
+  readonly waitedMillis: number
+  /** The number of leases of this pool that the failing fiber, or one it was forked from, held at that moment. */
+  readonly heldByCaller: number
+  /** The pool's statistics at the moment of failure. */
+  readonly stats: PoolStats
+  /** The error of the last open that failed, if none has succeeded since. */
+  readonly lastConnectError?: unknown
+  /** The longest leases at the moment of failure, at most three, longest first. */
+  readonly longestHolders: ReadonlyArray<LeaseHolder>
+}> {
   static {
     ErrorForms.define(this, "lastConnectError")
   }
@@ -90,16 +85,11 @@ export class PoolExhaustedError extends Schema.TaggedError<PoolExhaustedError>("
  * @since 0.1.0
  * @category errors
  */
-export class ConnectionNotFoundError
-  extends Schema.TaggedError<ConnectionNotFoundError>("@socketpool/core/ConnectionNotFoundError")(
-    "ConnectionNotFoundError",
-    {
-      /** The pool's name. */
-      pool: Schema.String,
-      operation: literals("release", "drop", "reconnect")
-    }
-  )
-{
+export class ConnectionNotFoundError extends Data.TaggedError("ConnectionNotFoundError")<{
+  /** The pool's name. */
+  readonly pool: string
+  readonly operation: "release" | "drop" | "reconnect"
+}> {
   static {
     ErrorForms.define(this)
   }
@@ -120,14 +110,12 @@ export class ConnectionNotFoundError
  * @since 0.1.0
  * @category errors
  */
-export class ConnectTimeoutError
-  extends Schema.TaggedError<ConnectTimeoutError>("@socketpool/core/ConnectTimeoutError")("ConnectTimeoutError", {
-    /** The pool's name. */
-    pool: Schema.String,
-    /** `connectTimeout` in milliseconds. */
-    timeoutMillis: Schema.Number
-  })
-{
+export class ConnectTimeoutError extends Data.TaggedError("ConnectTimeoutError")<{
+  /** The pool's name. */
+  readonly pool: string
+  /** `connectTimeout` in milliseconds. */
+  readonly timeoutMillis: number
+}> {
   static {
     ErrorForms.define(this)
   }
@@ -147,13 +135,10 @@ export class ConnectTimeoutError
  * @since 0.1.0
  * @category errors
  */
-export class PoolClosedError extends Schema.TaggedError<PoolClosedError>("@socketpool/core/PoolClosedError")(
-  "PoolClosedError",
-  {
-    /** The pool's name. */
-    pool: Schema.String
-  }
-) {
+export class PoolClosedError extends Data.TaggedError("PoolClosedError")<{
+  /** The pool's name. */
+  readonly pool: string
+}> {
   static {
     ErrorForms.define(this)
   }

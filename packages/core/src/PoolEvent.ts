@@ -3,20 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
-import { literals, union } from "./internal/effect/schema.js"
-import { LeaseHolder } from "./PoolLease.js"
-import { CloseReason } from "./PoolStats.js"
-
-const common = {
-  /** The pool's name. */
-  pool: Schema.String,
-  /** The time in milliseconds since 1970, by the pool's clock. */
-  at: Schema.Number
-}
-
-/** The pool's own number of the connection, counted from 1 in the order in which opens begin. */
-const connectionId = Schema.Number
+import type * as Schemas from "./PoolSchemas.js"
 
 /**
  * One event. It holds no connection, option or error object, only an error's name and message. Subscribe with
@@ -33,37 +20,4 @@ const connectionId = Schema.Number
  * @since 0.1.0
  * @category models
  */
-export const PoolEvent = union(
-  Schema.TaggedStruct("Opened", {
-    ...common,
-    connectionId,
-    /** The duration of the open, in milliseconds. */
-    tookMillis: Schema.Number
-  }),
-  Schema.TaggedStruct("OpenFailed", {
-    ...common,
-    connectionId,
-    /** The error's name and message only; its other fields may hold secrets. */
-    error: Schema.String
-  }),
-  Schema.TaggedStruct("Borrowed", { ...common, connectionId, holder: LeaseHolder, waitedMillis: Schema.Number }),
-  Schema.TaggedStruct("Released", { ...common, connectionId, holder: LeaseHolder }),
-  Schema.TaggedStruct("Closed", { ...common, connectionId, reason: CloseReason }),
-  Schema.TaggedStruct("Exhausted", {
-    ...common,
-    reason: literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock"),
-    waitedMillis: Schema.Number
-  }),
-  Schema.TaggedStruct("LeakSuspected", { ...common, connectionId, holder: LeaseHolder }),
-  Schema.TaggedStruct("LeakReturned", { ...common, connectionId, holder: LeaseHolder }),
-  Schema.TaggedStruct("Cleared", common),
-  Schema.TaggedStruct("Resized", { ...common, minConnections: Schema.Number, maxConnections: Schema.Number }),
-  Schema.TaggedStruct("Draining", common),
-  Schema.TaggedStruct("PoolClosed", common)
-)
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type PoolEvent = typeof PoolEvent.Type
+export type PoolEvent = typeof Schemas.PoolEvent.Type

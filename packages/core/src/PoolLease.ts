@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as Schema from "effect/Schema"
-import { optionalKey } from "./internal/effect/schema.js"
+import type * as Schemas from "./PoolSchemas.js"
 
 /**
  * The holder of a lease: the fiber, its span when it asked (if it had one), and the milliseconds held so far.
@@ -15,17 +14,7 @@ import { optionalKey } from "./internal/effect/schema.js"
  * @since 0.1.0
  * @category models
  */
-export const LeaseHolder = Schema.Struct({
-  fiber: Schema.String,
-  span: optionalKey(Schema.String),
-  heldMillis: Schema.Number
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type LeaseHolder = typeof LeaseHolder.Type
+export type LeaseHolder = typeof Schemas.LeaseHolder.Type
 
 /**
  * One held lease.
@@ -33,16 +22,4 @@ export type LeaseHolder = typeof LeaseHolder.Type
  * @since 0.1.0
  * @category models
  */
-export const PoolLease = Schema.Struct({
-  /** The pool's number of the connection, as in its events. `dropById` takes it. */
-  connectionId: Schema.Number,
-  holder: LeaseHolder,
-  /** Whether it has been held for longer than `leakThreshold`. */
-  suspected: Schema.Boolean
-})
-
-/**
- * @since 0.1.0
- * @category models
- */
-export type PoolLease = typeof PoolLease.Type
+export type PoolLease = typeof Schemas.PoolLease.Type

@@ -1,4 +1,4 @@
-import { Pool, PoolAdvice, type PoolStats } from "@socketpool/core"
+import { Pool, PoolAdvice, PoolSchemas, type PoolStats } from "@socketpool/core"
 import { decode, encode, FastCheck, repeatN, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
@@ -250,7 +250,7 @@ describe("advice", () => {
       assert.approximately(found.load, 1, 0.01)
       assert.approximately(found.utilization, 1 / 8, 0.01)
       assert.strictEqual(found.maxConnections, 3)
-      const encoded = yield* encode(PoolAdvice.PoolAdvice, found)
-      assert.deepStrictEqual(yield* decode(PoolAdvice.PoolAdvice, encoded), found)
+      const encoded = yield* encode(PoolSchemas.PoolAdvice, found)
+      assert.deepStrictEqual(yield* decode(PoolSchemas.PoolAdvice, encoded), found)
     }))
 })

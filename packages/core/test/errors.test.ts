@@ -7,6 +7,7 @@ import {
   Pool,
   PoolClosedError,
   PoolExhaustedError,
+  PoolSchemas,
   type PoolStats
 } from "@socketpool/core"
 import {
@@ -268,12 +269,12 @@ describe("an error that crosses a wire", () => {
       return yield* decode(schema, JSON.parse(wire))
     })
   const Any = union(
-    PoolExhaustedError,
-    ConnectionNotFoundError,
-    ConnectTimeoutError,
-    PoolClosedError,
-    ConnectError,
-    ConnectionError
+    PoolSchemas.PoolExhaustedError,
+    PoolSchemas.ConnectionNotFoundError,
+    PoolSchemas.ConnectTimeoutError,
+    PoolSchemas.PoolClosedError,
+    PoolSchemas.ConnectError,
+    PoolSchemas.ConnectionError
   )
 
   const errors: ReadonlyArray<readonly [string, typeof Any.Type]> = [
@@ -335,7 +336,7 @@ describe("an error that crosses a wire", () => {
   it.scoped("brings along why opening failed", () =>
     Effect.gen(function*() {
       const sent = yield* afterFailure(new ScriptedConnector.ScriptedOpenError({ attempt: 3 }))
-      const arrived = yield* throughJson(PoolExhaustedError, sent)
+      const arrived = yield* throughJson(PoolSchemas.PoolExhaustedError, sent)
       assert.deepStrictEqual(arrived.stats, sent.stats)
       assert.strictEqual(arrived.message, sent.message)
     }))
@@ -344,7 +345,7 @@ describe("an error that crosses a wire", () => {
     Effect.gen(function*() {
       const { pool } = yield* setup({ maxConnections: 1 })
       const sent = yield* pool.use(() => timeOut(pool))
-      const arrived = yield* throughJson(PoolExhaustedError, sent)
+      const arrived = yield* throughJson(PoolSchemas.PoolExhaustedError, sent)
       assert.deepStrictEqual({ ...arrived }, { ...sent })
     }))
 })

@@ -1,4 +1,4 @@
-import { Pool, PoolEvent } from "@socketpool/core"
+import { Pool, PoolSchemas } from "@socketpool/core"
 import { decode, encode, exitOf, fiberNumber, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
@@ -205,8 +205,8 @@ describe("events", () => {
       yield* pool.close
       yield* Fiber.join(listener)
       for (const event of events) {
-        const wire = JSON.stringify(yield* encode(PoolEvent, event))
-        assert.deepStrictEqual(yield* decode(PoolEvent, JSON.parse(wire)), event)
+        const wire = JSON.stringify(yield* encode(PoolSchemas.PoolEvent, event))
+        assert.deepStrictEqual(yield* decode(PoolSchemas.PoolEvent, JSON.parse(wire)), event)
         assert.notInclude(wire, secret)
       }
       assert.isAtLeast(new Set(tags(events)).size, 10)

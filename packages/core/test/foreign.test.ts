@@ -1,5 +1,5 @@
 // H6: foreign values within errors
-import { ConnectError, ConnectionError, Pool, PoolClosedError, PoolExhaustedError } from "@socketpool/core"
+import { ConnectError, ConnectionError, Pool, PoolClosedError, PoolExhaustedError, PoolSchemas } from "@socketpool/core"
 import { type Codec, onlyLogger, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { ScriptedConnector } from "@socketpool/testing"
@@ -130,11 +130,15 @@ describe("an error says what the user's code failed with, and can be shown in ev
       assert.instanceOf(error, PoolExhaustedError)
       const { stats, ...rest } = error
       assert.isTrue(Object.is(rest.lastConnectError, value))
-      shows(PoolExhaustedError, new PoolExhaustedError({ ...rest, stats: { ...stats, pending: 0 } }), said)
+      shows(PoolSchemas.PoolExhaustedError, new PoolExhaustedError({ ...rest, stats: { ...stats, pending: 0 } }), said)
     }))
 
   it.each(values)("ConnectError: %s", (_, value, said) => {
-    shows(ConnectError, new ConnectError({ reason: "Other", address: "db:1", attempts: [], cause: value }), said)
+    shows(
+      PoolSchemas.ConnectError,
+      new ConnectError({ reason: "Other", address: "db:1", attempts: [], cause: value }),
+      said
+    )
   })
 
   it.scoped.each(values)("an event and a line of the log: %s", ([_, value, said]) =>

@@ -1,18 +1,14 @@
 /** The manual in docs/ names everything that exists, and the links in messages lead to its sections. */
 import {
-  BorrowFailure,
-  CloseReason,
   ConnectError,
   ConnectionError,
   ConnectionNotFoundError,
   ConnectTimeoutError,
   Framing,
-  PoolAdvice,
   PoolClosedError,
   PoolExhaustedError,
-  PoolLease,
-  PoolStats,
-  TimeSummary
+  PoolSchemas,
+  type PoolStats
 } from "@socketpool/core"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import * as fs from "node:fs"
@@ -47,12 +43,12 @@ const stats: PoolStats = {
   oldestWaitMillis: 0,
   opened: 1,
   openFailed: 0,
-  closed: Object.fromEntries(CloseReason.literals.map((reason) => [reason, 0])) as PoolStats["closed"],
+  closed: Object.fromEntries(PoolSchemas.CloseReason.literals.map((reason) => [reason, 0])) as PoolStats["closed"],
   acquired: 1,
   waited: 0,
   exhausted: 0,
   timedOut: 0,
-  failed: Object.fromEntries(BorrowFailure.literals.map((reason) => [reason, 0])) as PoolStats["failed"],
+  failed: Object.fromEntries(PoolSchemas.BorrowFailure.literals.map((reason) => [reason, 0])) as PoolStats["failed"],
   cancelled: 0,
   leaksSuspected: 0,
   waitTime: { count: 0, totalMillis: 0, maxMillis: 0, p50Millis: 0, p95Millis: 0, p99Millis: 0 },
@@ -70,16 +66,16 @@ const framings = ["TooLarge", "ContainsDelimiter", "WrongSize"] as const
 
 /** Every error of core, with every reason. */
 const errors: ReadonlyArray<Error & { readonly _tag: string; readonly reason?: string }> = [
-  ...PoolExhaustedError.fields.reason.literals.map((reason) => exhausted(reason)),
+  ...PoolSchemas.PoolExhaustedError.from.fields.reason.literals.map((reason) => exhausted(reason)),
   new PoolClosedError({ pool: "p" }),
   new ConnectTimeoutError({ pool: "p", timeoutMillis: 1 }),
-  ...ConnectionNotFoundError.fields.operation.literals.map((operation) =>
+  ...PoolSchemas.ConnectionNotFoundError.from.fields.operation.literals.map((operation) =>
     new ConnectionNotFoundError({ pool: "p", operation })
   ),
-  ...ConnectError.fields.reason.literals.map((reason) =>
+  ...PoolSchemas.ConnectError.from.fields.reason.literals.map((reason) =>
     new ConnectError({ reason, address: "db:5432", attempts: [] })
   ),
-  ...ConnectionError.fields.reason.literals.map(connection),
+  ...PoolSchemas.ConnectionError.from.fields.reason.literals.map(connection),
   ...framings.map((reason) => new Framing.FramingError({ reason, size: 1, rule: "none is allowed" }))
 ]
 
@@ -172,10 +168,13 @@ describe("the manual", () => {
   it("names every event, and every field of the statistics, leases and advice", () => {
     const path = "docs/reference/events-and-statistics.md"
     const text = read(path)
-    const events = [...read("packages/core/src/PoolEvent.ts").matchAll(/TaggedStruct\("(\w+)"/g)].map(([, tag]) => tag!)
+    const events = [...read("packages/core/src/PoolSchemas.ts").matchAll(/TaggedStruct\("(\w+)"/g)].map(([, tag]) =>
+      tag!
+    )
     assert.isAbove(events.length, 10)
     for (const event of events) assert.include(headings(path), event)
-    const fields = [PoolStats, TimeSummary, PoolLease, PoolAdvice.PoolAdvice].flatMap((it) => Object.keys(it.fields))
+    const { BorrowFailure, CloseReason, PoolAdvice, PoolLease, PoolStats, TimeSummary } = PoolSchemas
+    const fields = [PoolStats, TimeSummary, PoolLease, PoolAdvice].flatMap((it) => Object.keys(it.fields))
     for (const name of [...fields, ...CloseReason.literals, ...BorrowFailure.literals]) {
       assert.match(text, new RegExp(`^(- |\\| )(\`\\w+\`, )*\`${name}\``, "m"))
     }

@@ -1,4 +1,4 @@
-import { PoolStats } from "@socketpool/core"
+import { PoolSchemas } from "@socketpool/core"
 import { decode, encode, exitOf, fork, stop, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber } from "effect"
@@ -200,8 +200,8 @@ describe("stats", () => {
       const { pool } = yield* setup()
       yield* pool.use(id)
       const stats = yield* pool.stats
-      const wire = JSON.stringify(yield* encode(PoolStats, stats))
-      assert.deepStrictEqual(yield* decode(PoolStats, JSON.parse(wire)), stats)
+      const wire = JSON.stringify(yield* encode(PoolSchemas.PoolStats, stats))
+      assert.deepStrictEqual(yield* decode(PoolSchemas.PoolStats, JSON.parse(wire)), stats)
     }))
 
   it.scoped("add up at every moment of a busy life", () =>

@@ -3,7 +3,7 @@
  *
  * @since 0.1.0
  */
-import { PoolEvent } from "@socketpool/core/PoolEvent"
+import { PoolEvent } from "@socketpool/core/PoolSchemas"
 import * as Schema from "effect/Schema"
 import { columns } from "./internal/row.js"
 

@@ -3,9 +3,7 @@
  *
  * @since 0.1.0
  */
-import * as PoolAdvice from "@socketpool/core/PoolAdvice"
-import { PoolLease } from "@socketpool/core/PoolLease"
-import { BorrowFailure, PoolStats, TimeSummary } from "@socketpool/core/PoolStats"
+import { BorrowFailure, PoolAdvice, PoolLease, PoolStats, TimeSummary } from "@socketpool/core/PoolSchemas"
 import * as Schema from "effect/Schema"
 
 /**
@@ -57,7 +55,7 @@ export const PoolSnapshot = Schema.Struct({
   openFailure: Schema.optionalWith(Schema.Struct({ at: Schema.Number, error: Schema.String }), { exact: true }),
   /** The 200 longest leases, longest first; `stats.leased` counts all of them. */
   leases: Schema.Array(PoolLease),
-  advice: PoolAdvice.PoolAdvice
+  advice: PoolAdvice
 })
 
 /**

@@ -11,7 +11,7 @@ vi.resetModules()
 const second: typeof first = await import("@socketpool/core")
 const secondNode: typeof firstNode = await import("@socketpool/node")
 
-const { ConnectError, Pool, PoolExhaustedError } = first
+const { ConnectError, Pool, PoolSchemas } = first
 
 it("these are two copies", () => {
   expect(second.ConnectError).not.toBe(ConnectError)
@@ -28,13 +28,13 @@ describe("an error of the other copy", () => {
   })
 
   it("is a value of the schema, and can be encoded", () => {
-    expect(Schema.is(ConnectError)(refused())).toBe(true)
-    expect(Schema.encodeSync(ConnectError)(refused())).toEqual(
-      Schema.encodeSync(ConnectError)(
+    expect(Schema.is(PoolSchemas.ConnectError)(refused())).toBe(true)
+    expect(Schema.encodeSync(PoolSchemas.ConnectError)(refused())).toEqual(
+      Schema.encodeSync(PoolSchemas.ConnectError)(
         new ConnectError({ reason: "Refused", address: "db:1", attempts: [] })
       )
     )
-    const wire = Schema.encodeSync(PoolExhaustedError.fields.lastConnectError.from)(refused())
+    const wire = Schema.encodeSync(PoolSchemas.PoolExhaustedError.from.fields.lastConnectError.from)(refused())
     expect(wire).toMatchObject({ name: "ConnectError" })
   })
 

@@ -13,7 +13,6 @@ import {
 } from "../PoolError.js"
 import * as Ancestry from "./effect/ancestors.js"
 import { asyncIn, spanOf } from "./effect/fiber.js"
-import { unchecked } from "./effect/schema.js"
 import type { Engine } from "./engine.js"
 import { Continuation, type Guard, guarded, inMask } from "./interruption.js"
 import { leaseOf } from "./operations.js"
@@ -26,8 +25,7 @@ import { waitsForItself } from "./transitions/queue.js"
 /** Only `reconnect` can fail with `ConnectionNotFoundError`. */
 type WaitError = BorrowError | ConnectionNotFoundError
 
-const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError =>
-  new PoolClosedError({ pool: engine.options.name }, unchecked)
+const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError => new PoolClosedError({ pool: engine.options.name })
 
 /** Counts a borrower that comes while the pool is closing, and returns its error. */
 const rejectClosed = <C, E>(engine: Engine<C, E>): PoolClosedError => {
@@ -42,18 +40,15 @@ const exhaustedError = <C, E>(
   waitedMillis: number
 ): PoolExhaustedError => {
   const { lastConnectError } = engine
-  return new PoolExhaustedError(
-    {
-      pool: engine.options.name,
-      reason,
-      waitedMillis,
-      heldByCaller: heldBy(engine.state, caller),
-      stats: snapshot(engine.state, engine.now()),
-      longestHolders: longestHolders(engine.state, engine.now()),
-      ...(lastConnectError._tag === "Some" ? { lastConnectError: lastConnectError.value } : {})
-    },
-    unchecked
-  )
+  return new PoolExhaustedError({
+    pool: engine.options.name,
+    reason,
+    waitedMillis,
+    heldByCaller: heldBy(engine.state, caller),
+    stats: snapshot(engine.state, engine.now()),
+    longestHolders: longestHolders(engine.state, engine.now()),
+    ...(lastConnectError._tag === "Some" ? { lastConnectError: lastConnectError.value } : {})
+  })
 }
 
 const notFound = <C, E>(engine: Engine<C, E>): ConnectionNotFoundError =>

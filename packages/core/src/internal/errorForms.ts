@@ -16,13 +16,13 @@ const fieldsOf = (error: Form, foreign: string | undefined): Form =>
  * the schema encodes to.
  */
 export const define = (
-  constructor: { readonly prototype: Error; readonly _tag: string },
+  constructor: { readonly prototype: Error },
   /** The field that holds what the user's code failed with. */
   foreign?: string
 ): void => {
   const hidden = (value: unknown) => ({ value, configurable: true, writable: true })
   Object.defineProperties(constructor.prototype, {
-    [brand]: hidden(constructor._tag),
+    [brand]: hidden(constructor.prototype.name),
     toJSON: hidden(function(this: Form): Form {
       return fieldsOf(this, foreign)
     }),

@@ -1,6 +1,7 @@
 /** The seam to Effect: schemas. */
-import type * as ParseResult from "effect/ParseResult"
+import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
+import type * as AST from "effect/SchemaAST"
 
 export type ParseError = ParseResult.ParseError
 
@@ -28,8 +29,38 @@ export const anyAs = (codec: {
   readonly decode: (encoded: unknown) => unknown
 }): Schema.Schema<unknown, unknown> => Schema.transform(Schema.Unknown, Schema.Unknown, { strict: true, ...codec })
 
-/** For the construction of errors whose fields are known to be right. */
-export const unchecked = { disableValidation: true } as const
+/**
+ * The schema of a class of errors, which encode to their tag and their fields. `is` tells them from other values.
+ */
+export const errorSchema = <Tag extends string, Fields extends Schema.Struct.Fields, E extends Tagged<Tag, Fields>>(
+  tag: Tag,
+  constructor: new(fields: Schema.Simplify<Schema.Struct.Type<Fields>>) => E,
+  is: (value: unknown, tag: Tag) => boolean,
+  fields: Fields
+): ErrorSchema<Tag, Fields, E> => {
+  const struct = Schema.TaggedStruct(tag, fields)
+  const instance = (value: unknown, _: unknown, ast: AST.Declaration) =>
+    is(value, tag) ? ParseResult.succeed(value as E) : ParseResult.fail(new ParseResult.Type(ast, value))
+  const declared = Schema.declare([Schema.typeSchema(struct)], { decode: () => instance, encode: () => instance }, {
+    identifier: tag,
+    pretty: (pretty) => (error) => `${tag}(${pretty(error as never)})`,
+    arbitrary: (arbitrary) => (fc) => arbitrary(fc).map((fields) => new constructor(fields as never))
+  })
+  return Schema.transform(struct, declared as unknown as Schema.Schema<E>, {
+    strict: false,
+    decode: (fields) => new constructor(fields as never),
+    encode: (error) => error
+  }) as never
+}
+
+type Tagged<Tag extends string, Fields extends Schema.Struct.Fields> =
+  & Error
+  & Schema.Simplify<{ readonly _tag: Tag } & Schema.Struct.Type<Fields>>
+
+export type ErrorSchema<Tag extends string, Fields extends Schema.Struct.Fields, E> = Schema.transform<
+  Schema.TaggedStruct<Tag, Fields>,
+  Schema.Schema<E>
+>
 
 export const encode = Schema.encode
 

@@ -4,8 +4,8 @@
  * `db.client.connection.*` are OpenTelemetry's, with its meanings:
  * https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
  */
-import { BorrowFailure, CloseReason } from "../../PoolStats.js"
 import type { Histogram } from "../histogram.js"
+import { borrowFailures, closeReasons } from "../reasons.js"
 import { oldestWait } from "../snapshot.js"
 import type { State } from "../state.js"
 
@@ -155,12 +155,12 @@ export const counts: ReadonlyArray<Count> = [
     "socketpool.connection.closed",
     "{connection}",
     "Connections closed, by reason.",
-    CloseReason.literals.map((reason) => ({ labels: { reason }, read: (state) => state.closed[reason], join: sum }))
+    closeReasons.map((reason) => ({ labels: { reason }, read: (state) => state.closed[reason], join: sum }))
   ),
   count("Counter", "socketpool.acquire", "{request}", "Requests for a connection that have ended, by outcome.", [
     { labels: { outcome: "Immediate" }, read: (state) => state.acquired - state.waited, join: sum },
     { labels: { outcome: "Waited" }, read: (state) => state.waited, join: sum },
-    ...BorrowFailure.literals.map((outcome) => ({
+    ...borrowFailures.map((outcome) => ({
       labels: { outcome },
       read: (state: State<any>) => state.failed[outcome],
       join: sum

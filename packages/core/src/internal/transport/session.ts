@@ -9,7 +9,6 @@ import * as Effect from "effect/Effect"
 import { ConnectionError } from "../../ConnectionError.js"
 import type { Failure, Transport, Unreadable } from "../../Transport.js"
 import { async } from "../effect/fiber.js"
-import { unchecked } from "../effect/schema.js"
 import { ReadQueue } from "./readQueue.js"
 import { WriteQueue } from "./writeQueue.js"
 
@@ -102,10 +101,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
   error(operation: "read" | "write", why: Unreadable): ConnectionError {
     const into = operation === "read" && why.reason !== "Released" ? this.reads.unread : 0
     const { address } = this.transport
-    return new ConnectionError(
-      { ...why, operation, address, ...(into > 0 ? { bytesIntoFrame: into } : {}) },
-      unchecked
-    )
+    return new ConnectionError({ ...why, operation, address, ...(into > 0 ? { bytesIntoFrame: into } : {}) })
   }
 
   // --- Between leases -----------------------------------------------------------------------------------------------
