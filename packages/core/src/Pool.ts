@@ -8,7 +8,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { Connection } from "./Connection.js"
 import type { ConnectError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
@@ -23,6 +23,7 @@ import {
   within,
   withoutSpan
 } from "./internal/effect/fiber.js"
+import { streamOf } from "./internal/effect/stream.js"
 import { tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
@@ -167,8 +168,8 @@ const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): Ser
     close: Effect.flatMap(tag, (pool) => pool.close),
     size: Effect.flatMap(tag, (pool) => pool.size),
     stats: Effect.flatMap(tag, (pool) => pool.stats),
-    events: Stream.unwrap(Effect.map(tag, (pool) => pool.events)),
-    notices: Stream.unwrap(Effect.map(tag, (pool) => pool.notices)),
+    events: streamOf(Effect.map(tag, (pool) => pool.events)),
+    notices: streamOf(Effect.map(tag, (pool) => pool.notices)),
     leases: Effect.flatMap(tag, (pool) => pool.leases),
     advise: Effect.flatMap(tag, (pool) => pool.advise),
     layer: <R, F extends boolean>(options: PoolOptions<C, E, R> & PoolLayer.Options<F>) =>

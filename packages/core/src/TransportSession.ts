@@ -9,7 +9,7 @@ import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
 import type * as Scope from "effect/Scope"
-import * as Sink from "effect/Sink"
+import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import { bytes as bytesRule, callback, count, duration, flag, having, optional, orElse } from "./checks/rules.js"
 import { argument, type Rows, Table } from "./checks/table.js"
@@ -17,7 +17,7 @@ import type { Address, Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { atMost, exactly, until } from "./internal/decoders.js"
-import { duplex } from "./internal/effect/stream.js"
+import { duplex, sinkFor, streamUntil } from "./internal/effect/stream.js"
 import { format } from "./internal/effect/tag.js"
 import { guarded } from "./internal/interruption.js"
 import { giveAccess, internalOf, sessionOf } from "./internal/transport/access.js"
@@ -172,7 +172,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   }
 
   get sink(): Sink.Sink<void, Uint8Array | string, never, ConnectionError> {
-    return Sink.forEach((data) => this.send(data))
+    return sinkFor((data) => this.send(data))
   }
 
   get shutdown(): Effect.Effect<void, ConnectionError> {
@@ -219,7 +219,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   }
 
   get stream(): Stream.Stream<Uint8Array, ConnectionError> {
-    return Operations.untilEnd(this.recv(streamBytes))
+    return streamUntil(this.recv(streamBytes), Operations.endsStream)
   }
 
   /**
@@ -235,7 +235,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
     void,
     unknown
   > {
-    return duplex<ConnectionError, IE>(this.stream, (data) => this.send(data))
+    return duplex<ConnectionError, IE>(this.recv(streamBytes), Operations.endsStream, (data) => this.send(data))
   }
 
   get closed(): Effect.Effect<void> {

@@ -140,8 +140,10 @@ describe("the manual", () => {
       const section = text.slice(start, text.indexOf("\n## ", start + 1))
       assert.isAbove(start, 0, error._tag)
       if (error.reason !== undefined) assert.include(section, `- \`${error.reason}\`: `)
-      const { fields } = error.constructor as { readonly fields?: object }
-      for (const field of Object.keys(fields ?? { reason: "", size: 0, rule: "" })) {
+      const fields = error._tag === "FramingError" ?
+        { reason: "", size: 0, rule: "" } :
+        PoolSchemas[error._tag as keyof typeof PoolSchemas & `${string}Error`].from.fields
+      for (const field of Object.keys(fields)) {
         if (field !== "_tag") assert.include(section, `- \`${field}\`: `, error._tag)
       }
     }

@@ -1,16 +1,58 @@
-/** The seam to Effect: streams and channels. */
+/** The streams, sinks and channels that pools and connections have. */
 import type * as Cause from "effect/Cause"
-import * as Channel from "effect/Channel"
+import type * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Sink from "effect/Sink"
+import type * as Stream from "effect/Stream"
+import {
+  andThen,
+  channelOf,
+  embedInput,
+  emit,
+  end,
+  ensuring,
+  fromEffect,
+  type Instruction,
+  read,
+  sink,
+  stream,
+  suspend
+} from "./channel.js"
 import { async } from "./fiber.js"
+
+/** The stream of a service. */
+export const streamOf = <A, E, R>(effect: Effect.Effect<Stream.Stream<A, E>, never, R>): Stream.Stream<A, E, R> =>
+  stream(andThen(fromEffect(effect), channelOf))
+
+/** Emits the chunks of an effect until it gives none. */
+const repeated = <A, E>(next: Effect.Effect<Chunk.Chunk<A> | undefined, E>): Instruction => {
+  const again: Instruction = andThen(
+    fromEffect(next),
+    (chunk) => chunk === undefined ? end : andThen(emit(chunk), () => again)
+  )
+  return again
+}
+
+/** One value, or nothing after an error that means the end. */
+const untilEnd = <A, E>(next: Effect.Effect<A, E>, isEnd: (error: E) => boolean) =>
+  Effect.matchEffect(next, {
+    onFailure: (error) => isEnd(error) ? Effect.succeed(undefined) : Effect.fail(error),
+    onSuccess: (value) => Effect.succeed(Chunk.of(value))
+  })
 
 /** Repeats an effect until it fails with an error that means the end. */
 export const streamUntil = <A, E>(next: Effect.Effect<A, E>, isEnd: (error: E) => boolean): Stream.Stream<A, E> =>
-  Stream.repeatEffectOption(Effect.mapError(next, (error) => isEnd(error) ? Option.none() : Option.some(error)))
+  stream(repeated(untilEnd(next, isEnd)))
+
+/** Runs an effect for each value of the input. */
+export const sinkFor = <In, E>(run: (value: In) => Effect.Effect<void, E>): Sink.Sink<void, In, never, E> => {
+  const next: Instruction = read((input: Chunk.Chunk<In>) =>
+    andThen(fromEffect(Effect.forEach(input, run, { discard: true })), () => next)
+  )
+  return sink(next)
+}
 
 export interface Hub<A> {
   readonly isIdle: () => boolean
@@ -24,27 +66,31 @@ export interface Hub<A> {
 class Subscription<A> {
   private values: Array<A> = []
   private wake: (() => void) | undefined = undefined
+  private hasEnded = false
 
-  constructor(private readonly kept: number) {}
+  constructor(private readonly kept: number, private readonly isLast: (value: A) => boolean) {}
 
   push(value: A): void {
+    if (this.hasEnded) return
+    this.hasEnded = this.isLast(value)
     if (this.values.length === this.kept) this.values.shift()
     this.values.push(value)
-    this.wake?.()
+    const { wake } = this
+    this.wake = undefined
+    wake?.()
   }
 
-  /** Waits for a value and takes all that are there by then. */
-  readonly take: Effect.Effect<Chunk.Chunk<A>> = Effect.map(
+  /** Waits for a value and takes all that are there by then: those of a whole turn. None comes after the last. */
+  readonly take: Effect.Effect<Chunk.Chunk<A> | undefined> = Effect.map(
     async<void>((resume) => {
-      if (this.values.length > 0) return resume(Effect.void)
+      if (this.values.length > 0 || this.hasEnded) return resume(Effect.void)
       this.wake = () => resume(Effect.void)
       return Effect.sync(() => (this.wake = undefined))
     }),
     () => {
       const { values } = this
       this.values = []
-      this.wake = undefined
-      return Chunk.unsafeFromArray(values)
+      return values.length === 0 ? undefined : Chunk.unsafeFromArray(values)
     }
   )
 }
@@ -59,25 +105,25 @@ export const hub = <A>(kept: number, isLast: (value: A) => boolean, hasEnded: ()
     publish: (value) => {
       for (const subscription of subscriptions) subscription.push(value)
     },
-    values: Stream.unwrapScoped(Effect.map(
-      Effect.acquireRelease(
-        Effect.sync(() => {
-          const subscription = new Subscription<A>(kept)
-          subscriptions.add(subscription)
-          return subscription
-        }),
-        (subscription) => Effect.sync(() => subscriptions.delete(subscription))
-      ),
-      ({ take }) => hasEnded() ? Stream.empty : Stream.takeUntil(Stream.repeatEffectChunk(take), isLast)
-    ))
+    values: stream(suspend(() => {
+      const subscription = new Subscription<A>(kept, isLast)
+      return ensuring(
+        andThen(
+          fromEffect(Effect.sync(() => subscriptions.add(subscription))),
+          () => hasEnded() ? end : repeated(subscription.take)
+        ),
+        () => Effect.sync(() => subscriptions.delete(subscription))
+      )
+    }))
   }
 }
 
 /**
- * Sends the channel's input and emits the stream. An error of either ends the channel; the end of the input does not.
+ * Sends the channel's input and emits what is read. An error of either ends the channel; the end of the input does not.
  */
 export const duplex = <E, IE>(
-  stream: Stream.Stream<Uint8Array, E>,
+  next: Effect.Effect<Uint8Array, E>,
+  isEnd: (error: E) => boolean,
   send: (data: Uint8Array | string) => Effect.Effect<void, E>
 ): Channel.Channel<
   Chunk.Chunk<Uint8Array>,
@@ -86,20 +132,14 @@ export const duplex = <E, IE>(
   IE,
   void,
   unknown
-> =>
-  Channel.unwrap(Effect.map(Deferred.make<never, E | IE>(), (broken) => {
-    const sendAll = (chunk: Chunk.Chunk<Uint8Array | string>) => Effect.forEach(chunk, send, { discard: true })
-    const failWith = (cause: Cause.Cause<E | IE>) => Deferred.failCause(broken, cause)
-    return Channel.embedInput(
-      Channel.interruptWhen(
-        Stream.toChannel(stream as Stream.Stream<Uint8Array, E | IE>),
-        Deferred.await(broken)
-      ) as Channel.Channel<Chunk.Chunk<Uint8Array>, unknown, E | IE, unknown, void, unknown>,
-      {
-        awaitRead: () => Effect.void,
-        emit: (chunk: Chunk.Chunk<Uint8Array | string>) => Effect.catchAllCause(sendAll(chunk), failWith),
-        error: failWith,
-        done: () => Effect.void
-      }
-    )
-  }))
+> => {
+  const running = (broken: Deferred.Deferred<never, E | IE>) => {
+    const failed = (cause: Cause.Cause<E | IE>) => Deferred.failCause(broken, cause)
+    return embedInput(repeated(Effect.raceFirst(Deferred.await(broken), untilEnd(next, isEnd))), {
+      emit: (chunk: Chunk.Chunk<Uint8Array | string>) =>
+        Effect.catchAllCause(Effect.forEach(chunk, send, { discard: true }), failed),
+      failed
+    })
+  }
+  return andThen(fromEffect(Deferred.make<never, E | IE>()), running) as Channel.Channel<any, any, any, any, any, any>
+}

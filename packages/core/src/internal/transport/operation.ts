@@ -2,7 +2,6 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import type * as Stream from "effect/Stream"
 import { data as dataRule, duration, isData, optional } from "../../checks/rules.js"
 import { argument, type Rows, Table } from "../../checks/table.js"
 import type { OperationOptions } from "../../Connection.js"
@@ -10,7 +9,6 @@ import type { ConnectionError } from "../../ConnectionError.js"
 import type { Decoder } from "../../Decoder.js"
 import type { Unwritable } from "../../Transport.js"
 import { asyncIn } from "../effect/fiber.js"
-import { streamUntil } from "../effect/stream.js"
 import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { List } from "../list.js"
 import type { Holder } from "../state.js"
@@ -233,6 +231,5 @@ export const shutdown = (session: Session<any, any>, connection: unknown): Effec
     return Effect.andThen(guarded(turn, session, connection, undefined), shutdown(session, connection))
   })
 
-/** Repeats a read until the peer ends its stream; between two reads that is no error. */
-export const untilEnd = <A>(read: Effect.Effect<A, ConnectionError>): Stream.Stream<A, ConnectionError> =>
-  streamUntil(read, (error) => error.reason === "EndOfStream")
+/** Between two reads, the end of the peer's stream is no error. */
+export const endsStream = (error: ConnectionError): boolean => error.reason === "EndOfStream"
