@@ -1,7 +1,7 @@
 /** One wake-up on the pool's clock for a queue in the order of its deadlines. */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { constVoid } from "effect/Function"
+import { constUndefined, constVoid } from "effect/Function"
 import { type Fiber, stop } from "./effect/fiber.js"
 import type { Linked, List } from "./list.js"
 import type { PoolRuntime } from "./runtime.js"
@@ -26,12 +26,7 @@ export class Alarm {
     onDue: (node: N, now: number) => void,
     onIdle?: () => void
   ): Alarm {
-    return new Alarm(runtime, () => list.head?.deadline, (now, until) => {
-      for (const node of list) {
-        if (node.deadline > until) break
-        onDue(node, now)
-      }
-    }, onIdle)
+    return new ListAlarm(runtime, list, onDue, onIdle)
   }
 
   private fiber: Fiber<void, never> | undefined = undefined
@@ -39,16 +34,26 @@ export class Alarm {
   private until = Infinity
   /** The turns until a fiber with nothing to wait for stops, while they are counted; otherwise 0. */
   private turnsLeft = 0
+  /** Made when it is first needed: a pool has a dozen alarms, and most never ring. */
+  private countDown: (() => void) | undefined = undefined
 
   constructor(
     private readonly runtime: Pick<PoolRuntime, "fork" | "later" | "now">,
     /** The next deadline; `undefined` or `Infinity` when there is none. */
-    private readonly due: () => number | undefined,
+    private readonly next: () => number | undefined,
     /** Deals with the deadlines up to `until`. That moment is in the past, by the grace they were granted. */
-    private readonly ring: (now: number, until: number) => void,
+    private readonly onRing: (now: number, until: number) => void,
     /** Runs when there has been nothing to wait for, for a while. */
     private readonly onIdle: () => void = constVoid
   ) {}
+
+  protected due(): number | undefined {
+    return this.next()
+  }
+
+  protected ring(now: number, until: number): void {
+    this.onRing(now, until)
+  }
 
   /** Call it after every change of the queue. */
   refresh(): void {
@@ -60,7 +65,7 @@ export class Alarm {
       // A queue that is empty for a moment often fills again at once: a served borrower comes back, or lets in the
       // next.
       this.turnsLeft = idleTurns
-      this.runtime.later(this.countDown)
+      this.runtime.later(this.turn)
     }
   }
 
@@ -73,8 +78,12 @@ export class Alarm {
     if (this.fiber === undefined) this.refresh()
   }
 
-  private readonly countDown = (): void => {
-    if (--this.turnsLeft > 0) return this.runtime.later(this.countDown)
+  private get turn(): () => void {
+    return this.countDown ??= () => this.passTurn()
+  }
+
+  private passTurn(): void {
+    if (--this.turnsLeft > 0) return this.runtime.later(this.turn)
     if (this.fiber === undefined || (this.due() ?? Infinity) !== Infinity) return
     this.disarm()
     this.onIdle()
@@ -122,5 +131,28 @@ export class Alarm {
         return this.watch(next)
       })
     })
+  }
+}
+
+/** It needs no closures of its own. */
+class ListAlarm<N extends Linked<N> & { readonly deadline: number }> extends Alarm {
+  constructor(
+    runtime: Pick<PoolRuntime, "fork" | "later" | "now">,
+    private readonly list: List<N>,
+    private readonly onDue: (node: N, now: number) => void,
+    onIdle?: () => void
+  ) {
+    super(runtime, constUndefined, constVoid, onIdle)
+  }
+
+  protected override due(): number | undefined {
+    return this.list.head?.deadline
+  }
+
+  protected override ring(now: number, until: number): void {
+    for (const node of this.list) {
+      if (node.deadline > until) break
+      this.onDue(node, now)
+    }
   }
 }

@@ -30,17 +30,8 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
   readonly concurrency: number
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
   readonly acquire: Effect.Effect<C, E | BorrowError>
-  readonly dropExpired: Effect.Effect<number>
-  readonly clear: Effect.Effect<void>
   readonly awaitReady: Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError>
   readonly close: Effect.Effect<void>
-  readonly size: Effect.Effect<number>
-  readonly stats: Effect.Effect<PoolStats>
-  readonly times: Effect.Effect<PoolTimes>
-  readonly events: Stream.Stream<PoolEvent>
-  readonly notices: Stream.Stream<PoolEvent>
-  readonly leases: Effect.Effect<ReadonlyArray<PoolLease>>
-  readonly advise: Effect.Effect<PoolAdvice.PoolAdvice>
   readonly #engine: Engine<C, E>
 
   constructor(engine: Engine<C, E>, close: Effect.Effect<void>) {
@@ -50,20 +41,44 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     this.concurrency = engine.options.concurrency
     this.get = Borrow.scoped(engine)
     this.acquire = Borrow.manual(engine)
-    this.dropExpired = Effect.sync(() => Operations.dropExpired(engine))
-    this.clear = Effect.sync(() => Operations.clear(engine))
     this.awaitReady = Borrow.awaitReady(engine)
     this.close = close
-    this.size = Effect.sync(() => engine.state.open)
-    this.stats = Effect.sync(() => snapshot(engine.state, engine.now()))
-    this.times = Effect.sync(() => times(engine.state))
-    this.events = engine.events.events
-    this.notices = engine.events.notices
-    this.leases = Effect.sync(() => leases(engine.state, engine.now()))
-    this.advise = Effect.map(
-      this.stats,
-      (stats) => PoolAdvice.advise({ stats, concurrency: this.concurrency })
-    )
+  }
+
+  get dropExpired(): Effect.Effect<number> {
+    return Effect.sync(() => Operations.dropExpired(this.#engine))
+  }
+
+  get clear(): Effect.Effect<void> {
+    return Effect.sync(() => Operations.clear(this.#engine))
+  }
+
+  get size(): Effect.Effect<number> {
+    return Effect.sync(() => this.#engine.state.open)
+  }
+
+  get stats(): Effect.Effect<PoolStats> {
+    return Effect.sync(() => snapshot(this.#engine.state, this.#engine.now()))
+  }
+
+  get times(): Effect.Effect<PoolTimes> {
+    return Effect.sync(() => times(this.#engine.state))
+  }
+
+  get events(): Stream.Stream<PoolEvent> {
+    return this.#engine.events.events
+  }
+
+  get notices(): Stream.Stream<PoolEvent> {
+    return this.#engine.events.notices
+  }
+
+  get leases(): Effect.Effect<ReadonlyArray<PoolLease>> {
+    return Effect.sync(() => leases(this.#engine.state, this.#engine.now()))
+  }
+
+  get advise(): Effect.Effect<PoolAdvice.PoolAdvice> {
+    return Effect.map(this.stats, (stats) => PoolAdvice.advise({ stats, concurrency: this.concurrency }))
   }
 
   use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R> {

@@ -4,7 +4,7 @@ import type * as Stream from "effect/Stream"
 import type { PoolExhaustedError } from "../PoolError.js"
 import type { PoolEvent } from "../PoolEvent.js"
 import { describeError, describeHolder, holderOf } from "./describe.js"
-import { type Hub, hub } from "./effect/stream.js"
+import { Hub } from "./effect/stream.js"
 import { isoOf } from "./effect/value.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Lease, Slot, State } from "./state.js"
@@ -21,19 +21,23 @@ export class EventBus<C> {
   private readonly all: Hub<PoolEvent>
   /** For those who do not want to hear of every lease. */
   private readonly withoutLeases: Hub<PoolEvent>
-  readonly events: Stream.Stream<PoolEvent>
-  readonly notices: Stream.Stream<PoolEvent>
 
   constructor(private readonly pool: string, private readonly runtime: PoolRuntime, state: State<C>) {
-    const events = () => hub<PoolEvent>(bufferedEvents, isLast, () => state.phase === "Closed")
-    this.all = events()
-    this.withoutLeases = events()
-    this.events = this.all.values
-    this.notices = this.withoutLeases.values
+    const hasEnded = () => state.phase === "Closed"
+    this.all = new Hub(bufferedEvents, isLast, hasEnded)
+    this.withoutLeases = new Hub(bufferedEvents, isLast, hasEnded)
+  }
+
+  get events(): Stream.Stream<PoolEvent> {
+    return this.all.values
+  }
+
+  get notices(): Stream.Stream<PoolEvent> {
+    return this.withoutLeases.values
   }
 
   publish(event: () => EventFields): void {
-    if (this.all.isIdle() && this.withoutLeases.isIdle()) return
+    if (this.all.isIdle && this.withoutLeases.isIdle) return
     const published = { ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent
     this.all.publish(published)
     if (published._tag !== "Borrowed" && published._tag !== "Released") this.withoutLeases.publish(published)
@@ -52,7 +56,7 @@ export class EventBus<C> {
   }
 
   borrowed(lease: Lease<C>, waitedMillis: number): void {
-    if (this.all.isIdle()) return
+    if (this.all.isIdle) return
     this.publish(() => ({
       _tag: "Borrowed",
       connectionId: lease.slot.id,
@@ -63,7 +67,7 @@ export class EventBus<C> {
 
   /** Publishes the end of a lease that its holder had taken up. */
   released(lease: Lease<C>, now: number): void {
-    if (!this.all.isIdle()) {
+    if (!this.all.isIdle) {
       this.publish(() => ({ _tag: "Released", connectionId: lease.slot.id, holder: holderOf(lease, now) }))
     }
     if (!lease.suspected) return

@@ -54,14 +54,6 @@ export const sinkFor = <In, E>(run: (value: In) => Effect.Effect<void, E>): Sink
   return sink(next)
 }
 
-export interface Hub<A> {
-  readonly isIdle: () => boolean
-  /** Keeps at most `kept` values for a slow subscriber, which loses the oldest. */
-  readonly publish: (value: A) => void
-  /** The values from the moment of subscription, up to and including the first that is the last. */
-  readonly values: Stream.Stream<A>
-}
-
 /** The values of one subscriber that it has not taken yet. */
 class Subscription<A> {
   private values: Array<A> = []
@@ -96,21 +88,38 @@ class Subscription<A> {
 }
 
 /**
- * A subscriber resumes in its own asynchronous context. A `PubSub` would resume it in that of the fiber that publishes.
+ * Tells each subscriber every value. A subscriber resumes in its own asynchronous context; a `PubSub` would resume it in
+ * that of the fiber that publishes.
  */
-export const hub = <A>(kept: number, isLast: (value: A) => boolean, hasEnded: () => boolean): Hub<A> => {
-  const subscriptions = new Set<Subscription<A>>()
-  return {
-    isIdle: () => subscriptions.size === 0,
-    publish: (value) => {
-      for (const subscription of subscriptions) subscription.push(value)
-    },
-    values: stream(suspend(() => {
-      const subscription = new Subscription<A>(kept, isLast)
+export class Hub<A> {
+  /** Made for the first subscriber: most pools have none. */
+  private subscriptions: Set<Subscription<A>> | undefined = undefined
+
+  constructor(
+    /** The number of values kept for a slow subscriber, which loses the oldest. */
+    private readonly kept: number,
+    private readonly isLast: (value: A) => boolean,
+    private readonly hasEnded: () => boolean
+  ) {}
+
+  get isIdle(): boolean {
+    return this.subscriptions === undefined || this.subscriptions.size === 0
+  }
+
+  publish(value: A): void {
+    if (this.subscriptions === undefined) return
+    for (const subscription of this.subscriptions) subscription.push(value)
+  }
+
+  /** The values from the moment of subscription, up to and including the first that is the last. */
+  get values(): Stream.Stream<A> {
+    return stream(suspend(() => {
+      const subscriptions = this.subscriptions ??= new Set()
+      const subscription = new Subscription(this.kept, this.isLast)
       return ensuring(
         andThen(
           fromEffect(Effect.sync(() => subscriptions.add(subscription))),
-          () => hasEnded() ? end : repeated(subscription.take)
+          () => this.hasEnded() ? end : repeated(subscription.take)
         ),
         () => Effect.sync(() => subscriptions.delete(subscription))
       )

@@ -1,11 +1,18 @@
 /**
- * Adds a pool's metrics to Effect's metrics, where exporters find them.
+ * Adds the pools' metrics to Effect's metrics, where exporters find them. The pools' states are read at the moment when
+ * a collector asks.
  *
- * A metric of Effect is a key and a hook, and a collector asks the hook. Here the hook reads the pools' states at that
- * moment. A value that can fall is a counter that is not incremental, which `@effect/opentelemetry` turns into an
- * up-down counter. It takes the unit from a tag of that name.
+ * A value that can fall is a counter that is not incremental, which `@effect/opentelemetry` turns into an up-down
+ * counter. It takes the unit from a tag of that name.
  */
-import { counter, histogram, type HistogramReading, type Options } from "../effect/metrics.js"
+import {
+  addToSnapshots,
+  counter,
+  histogram,
+  type HistogramReading,
+  type Options,
+  type Reading
+} from "../effect/metrics.js"
 import { bounds, boundsInSeconds, counts, type Dimension, type Times, timings } from "./instruments.js"
 import type { Source } from "./source.js"
 
@@ -38,23 +45,20 @@ const readingOf = (source: Source, timing: Times): HistogramReading => {
   }
 }
 
-/** Returns a function that removes the metrics again. */
-export const expose = (source: Source): () => void => {
-  const removals: Array<() => void> = []
-  for (const { description, kind, name, series, unit } of counts) {
-    for (const line of series) {
+const readingsOf = (source: Source): ReadonlyArray<Reading> => [
+  ...counts.flatMap(({ description, kind, name, series, unit }) =>
+    series.map((line) => {
       const attributes = attributesOf(source, unit, line.labels)
-      removals.push(
-        counter({ name, description, attributes, incremental: kind === "Counter" }, () => source.count(line))
-      )
-    }
-  }
-  for (const timing of timings) {
+      return counter({ name, description, attributes, incremental: kind === "Counter" }, source.count(line))
+    })
+  ),
+  ...timings.map((timing) => {
     const { description, name, unit } = timing
     const attributes = attributesOf(source, unit)
-    removals.push(
-      histogram({ name, description, bounds: boundsInSeconds, attributes }, () => readingOf(source, timing))
-    )
-  }
-  return () => removals.forEach((remove) => remove())
-}
+    return histogram({ name, description, bounds: boundsInSeconds, attributes }, readingOf(source, timing))
+  })
+]
+
+/** Exposes the metrics of all sources that there are whenever somebody collects. */
+export const expose = (sources: () => ReadonlyArray<Source>): void =>
+  addToSnapshots(() => sources().flatMap(readingsOf))

@@ -10,8 +10,8 @@ export class Source {
    * The counts of pools that have closed while others of the name run on: a sum must not fall. By key, because the next
    * copy of this module has instruments of its own.
    */
-  private readonly past = new Map<string, number>()
-  private readonly pastTimes = new Map<string, Histogram>()
+  private past: Map<string, number> | undefined = undefined
+  private pastTimes: Map<string, Histogram> | undefined = undefined
 
   constructor(
     readonly name: string,
@@ -29,28 +29,30 @@ export class Source {
     if (now === undefined) return true
     this.states.delete(state)
     if (this.states.size === 0) return false
+    const past = this.past ??= new Map()
     for (const { kind, series } of counts) {
       if (kind !== "Counter") continue
       for (const line of series) {
-        this.past.set(line.key, line.join(this.past.get(line.key) ?? 0, line.read(state, now())))
+        past.set(line.key, line.join(past.get(line.key) ?? 0, line.read(state, now())))
       }
     }
+    const pastTimes = this.pastTimes ??= new Map()
     for (const timing of timings) {
-      const sum = this.pastTimes.get(timing.name) ?? new Histogram()
+      const sum = pastTimes.get(timing.name) ?? new Histogram()
       sum.add(timing.read(state))
-      this.pastTimes.set(timing.name, sum)
+      pastTimes.set(timing.name, sum)
     }
     return true
   }
 
   count(series: Series): number {
-    let value = this.past.get(series.key) ?? 0
+    let value = this.past?.get(series.key) ?? 0
     for (const [state, now] of this.states) value = series.join(value, series.read(state, now()))
     return value
   }
 
   times(timing: Times): Histogram {
-    const past = this.pastTimes.get(timing.name)
+    const past = this.pastTimes?.get(timing.name)
     const sum = new Histogram()
     if (past !== undefined) sum.add(past)
     for (const state of this.states.keys()) sum.add(timing.read(state))
