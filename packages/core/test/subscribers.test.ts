@@ -1,5 +1,5 @@
 import { Pool, type PoolEvent } from "@socketpool/core"
-import { clockLike, collect, currentClock, exitOf, withClock } from "@socketpool/test-seam"
+import { clockLike, collect, currentClock, exitOf, fork, repeatN, withClock, yieldNow } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { listen, tags } from "./events.js"
@@ -56,6 +56,30 @@ describe("a subscriber to events", () => {
       yield* Fiber.join(listener)
       assert.deepStrictEqual(tags(events), ["Released", "Closed", "PoolClosed"])
     }))
+
+  it.live("who keeps up loses nothing of a busy pool, and is not woken up for every event", () =>
+    Effect.scoped(Effect.gen(function*() {
+      const leases = 2_000
+      const pool = yield* Pool.make({ open: Effect.sync(() => ({})) })
+      const chunks: Array<ReadonlyArray<PoolEvent>> = []
+      const listener = yield* fork(Stream.runForEachChunk(
+        pool.events,
+        (chunk) => Effect.sync(() => chunks.push(Array.from(chunk)))
+      ))
+      yield* repeatN(yieldNow, 10)
+      // Every lease takes a turn of its own.
+      yield* repeatN(pool.use(() => Effect.void), leases - 1)
+      yield* pool.close
+      yield* Fiber.join(listener)
+      assert.deepStrictEqual<ReadonlyArray<string>>(tags(chunks.flat()), [
+        "Opened",
+        ...Array.from({ length: leases }, () => ["Borrowed", "Released"]).flat(),
+        "Draining",
+        "Closed",
+        "PoolClosed"
+      ])
+      assert.isBelow(chunks.length, leases / 10)
+    })))
 
   it.scoped("who is slow loses the oldest events beyond 1,024, and holds up nobody", () =>
     Effect.gen(function*() {

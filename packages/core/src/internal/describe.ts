@@ -147,11 +147,11 @@ const printable = (value: unknown): Error => {
 export const printableCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown> => mapErrors(cause, printable)
 
 /** Returns the holder of a lease and the time held so far. */
-export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => ({
-  fiber: `#${fiberNumber(lease.holder)}`,
-  ...(lease.span?._tag === "Span" ? { span: spanLabel(lease.span) } : {}),
-  heldMillis: Math.round(now - lease.since)
-})
+export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => {
+  const fiber = `#${fiberNumber(lease.holder)}`
+  const heldMillis = Math.round(now - lease.since)
+  return lease.span?._tag === "Span" ? { fiber, span: spanLabel(lease.span), heldMillis } : { fiber, heldMillis }
+}
 
 export const describeHolder = (holder: LeaseHolder): string =>
   `fiber ${line(holder.fiber)}${holder.span === undefined ? "" : ` in span ${quoted(holder.span)}`} ` +

@@ -24,8 +24,8 @@ export class EventBus<C> {
 
   constructor(private readonly pool: string, private readonly runtime: PoolRuntime, state: State<C>) {
     const hasEnded = () => state.phase === "Closed"
-    this.all = new Hub(bufferedEvents, isLast, hasEnded)
-    this.withoutLeases = new Hub(bufferedEvents, isLast, hasEnded)
+    this.all = new Hub(runtime, bufferedEvents, isLast, hasEnded)
+    this.withoutLeases = new Hub(runtime, bufferedEvents, isLast, hasEnded)
   }
 
   get events(): Stream.Stream<PoolEvent> {
@@ -37,10 +37,16 @@ export class EventBus<C> {
   }
 
   publish(event: () => EventFields): void {
-    if (this.all.isIdle && this.withoutLeases.isIdle) return
-    const published = { ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent
-    this.all.publish(published)
-    if (published._tag !== "Borrowed" && published._tag !== "Released") this.withoutLeases.publish(published)
+    if (!this.isIdle) this.tell({ ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent)
+  }
+
+  private get isIdle(): boolean {
+    return this.all.isIdle && this.withoutLeases.isIdle
+  }
+
+  private tell(event: PoolEvent): void {
+    this.all.publish(event)
+    if (event._tag !== "Borrowed" && event._tag !== "Released") this.withoutLeases.publish(event)
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {
@@ -55,20 +61,30 @@ export class EventBus<C> {
     this.publish(() => ({ _tag: "Closed", connectionId: slot.id, reason: slot.reason! }))
   }
 
+  // These two are written out: to put events together of parts costs more than the lease that they tell of.
+
   borrowed(lease: Lease<C>, waitedMillis: number): void {
     if (this.all.isIdle) return
-    this.publish(() => ({
+    this.all.publish({
       _tag: "Borrowed",
+      pool: this.pool,
+      at: this.runtime.wallTime(),
       connectionId: lease.slot.id,
       holder: holderOf(lease, lease.since),
       waitedMillis
-    }))
+    })
   }
 
   /** Publishes the end of a lease that its holder had taken up. */
   released(lease: Lease<C>, now: number): void {
     if (!this.all.isIdle) {
-      this.publish(() => ({ _tag: "Released", connectionId: lease.slot.id, holder: holderOf(lease, now) }))
+      this.all.publish({
+        _tag: "Released",
+        pool: this.pool,
+        at: this.runtime.wallTime(),
+        connectionId: lease.slot.id,
+        holder: holderOf(lease, now)
+      })
     }
     if (!lease.suspected) return
     const holder = holderOf(lease, now)

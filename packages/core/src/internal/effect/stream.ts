@@ -20,7 +20,7 @@ import {
   stream,
   suspend
 } from "./channel.js"
-import { async } from "./fiber.js"
+import { async, type Executor, graceTurn } from "./fiber.js"
 
 /** The stream of a service. */
 export const streamOf = <A, E, R>(effect: Effect.Effect<Stream.Stream<A, E>, never, R>): Stream.Stream<A, E, R> =>
@@ -54,25 +54,35 @@ export const sinkFor = <In, E>(run: (value: In) => Effect.Effect<void, E>): Sink
   return sink(next)
 }
 
+/** A subscriber is woken up before this part of its buffer is full: it must not lose what comes until it runs. */
+const parts = 8
+
 /** The values of one subscriber that it has not taken yet. */
 class Subscription<A> {
   private values: Array<A> = []
   private wake: (() => void) | undefined = undefined
   private hasEnded = false
 
-  constructor(private readonly kept: number, private readonly isLast: (value: A) => boolean) {}
+  constructor(private readonly hub: Hub<A>) {}
 
   push(value: A): void {
     if (this.hasEnded) return
-    this.hasEnded = this.isLast(value)
-    if (this.values.length === this.kept) this.values.shift()
+    const { kept } = this.hub
+    this.hasEnded = this.hub.isLast(value)
+    if (this.values.length === kept) this.values.shift()
     this.values.push(value)
+    if (this.hasEnded || this.values.length === kept / parts) this.hub.runtime.later(this.deliver)
+  }
+
+  /** Wakes up the subscriber if there is anything for it. */
+  readonly deliver = (): void => {
+    if (this.values.length === 0) return
     const { wake } = this
     this.wake = undefined
     wake?.()
   }
 
-  /** Waits for a value and takes all that are there by then: those of a whole turn. None comes after the last. */
+  /** Waits for values and takes all that are there by then. None comes after the last. */
   readonly take: Effect.Effect<Chunk.Chunk<A> | undefined> = Effect.map(
     async<void>((resume) => {
       if (this.values.length > 0 || this.hasEnded) return resume(Effect.void)
@@ -90,15 +100,20 @@ class Subscription<A> {
 /**
  * Tells each subscriber every value. A subscriber resumes in its own asynchronous context; a `PubSub` would resume it in
  * that of the fiber that publishes.
+ *
+ * To wake up a subscriber costs as much as several leases. So it gets the values of a whole turn of the timers at once,
+ * or an eighth of those that are kept for it, whatever comes first.
  */
 export class Hub<A> {
   /** Made for the first subscriber: most pools have none. */
   private subscriptions: Set<Subscription<A>> | undefined = undefined
+  private isDelivering = false
 
   constructor(
+    readonly runtime: Pick<Executor, "fork" | "later">,
     /** The number of values kept for a slow subscriber, which loses the oldest. */
-    private readonly kept: number,
-    private readonly isLast: (value: A) => boolean,
+    readonly kept: number,
+    readonly isLast: (value: A) => boolean,
     private readonly hasEnded: () => boolean
   ) {}
 
@@ -107,15 +122,21 @@ export class Hub<A> {
   }
 
   publish(value: A): void {
-    if (this.subscriptions === undefined) return
-    for (const subscription of this.subscriptions) subscription.push(value)
+    if (this.isIdle) return
+    for (const subscription of this.subscriptions!) subscription.push(value)
+    if (this.isDelivering) return
+    this.isDelivering = true
+    this.runtime.fork(Effect.map(graceTurn, () => {
+      this.isDelivering = false
+      for (const subscription of this.subscriptions!) subscription.deliver()
+    }))
   }
 
   /** The values from the moment of subscription, up to and including the first that is the last. */
   get values(): Stream.Stream<A> {
     return stream(suspend(() => {
       const subscriptions = this.subscriptions ??= new Set()
-      const subscription = new Subscription(this.kept, this.isLast)
+      const subscription = new Subscription(this)
       return ensuring(
         andThen(
           fromEffect(Effect.sync(() => subscriptions.add(subscription))),
