@@ -39,6 +39,8 @@ export const dial = <C extends TransportSession.TransportConnection<NetTransport
     (session) => Effect.onError(proceed(session), () => Effect.forkDaemon(session.close))
   )
 
+const ignore = () => {}
+
 const polled = Effect.async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
 
 /** Retries a Unix socket whose queue is full: it refuses at once, while TCP would wait. */
@@ -90,15 +92,21 @@ const attempt = <C extends TransportSession.TransportConnection<NetTransport>>(
   reads: Reads
 ): Effect.Effect<NetSession<C>, ConnectError, Scope.Scope> =>
   Effect.uninterruptibleMask((restore) =>
-    Effect.suspend(() => {
+    Effect.flatMap(Effect.scope, (scope) => {
       const intake = reads === "Direct" ? new Intake() : undefined
       const made: object = { ...unset, ...route.constructor, onread: intake }
       const socket = new net.Socket(made)
-      socket.on("error", () => {})
-      return Effect.addFinalizer(() => Effect.sync(() => socket.destroy())).pipe(
-        // The finalizer exists before the connect starts, so that no interrupt can leave a socket behind.
+      socket.on("error", ignore)
+      const destroy = Effect.sync(() => socket.destroy())
+      let session: NetSession<C> | undefined = undefined
+      // The finalizer exists before the connect starts, so that no interrupt can leave a socket behind.
+      // `Effect.addFinalizer` would keep a copy of this fiber's state for each socket.
+      return Scope.addFinalizer(
+        scope,
+        Effect.suspend(() => session === undefined ? destroy : Effect.ensuring(session.close, destroy))
+      ).pipe(
         Effect.andThen(restore(connect(socket, target, route, holder, intake))),
-        Effect.tap((session) => Effect.addFinalizer(() => session.close))
+        Effect.tap((opened) => Effect.sync(() => (session = opened)))
       )
     })
   )

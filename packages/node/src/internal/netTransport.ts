@@ -44,7 +44,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   remoteAddress: Address
   private corked = false
   private detached = false
-  private listeners: ReadonlyArray<readonly [string, (...args: Array<any>) => void]> = []
+  private receiver: Receiver | undefined = undefined
 
   constructor(
     readonly socket: S,
@@ -63,15 +63,14 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   }
 
   start(receiver: Receiver): void {
-    if (this.intake !== undefined) this.intake.receive = receiver.data
-    this.listeners = [
-      ...(this.intake === undefined ? [["data", receiver.data] as const] : []),
-      ["end", receiver.ended],
-      ["error", (error: NodeJS.ErrnoException) => receiver.failed(failureOf(error))],
-      ["drain", receiver.drained],
-      ["close", () => receiver.closed()]
-    ]
-    for (const [event, listener] of this.listeners) this.socket.on(event, listener)
+    const { intake, socket } = this
+    this.receiver = receiver
+    if (intake === undefined) socket.on("data", receiver.data)
+    else intake.receive = receiver.data
+    socket.on("end", receiver.ended)
+    socket.on("error", (error: NodeJS.ErrnoException) => receiver.failed(failureOf(error)))
+    socket.on("drain", receiver.drained)
+    socket.on("close", receiver.closed)
   }
 
   /** Records the addresses of both ends once the socket is connected. The ends of a Unix socket have no other names. */
@@ -88,10 +87,12 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
   /** Leaves the socket to another owner. */
   detach(): void {
     this.detached = true
-    if (this.intake !== undefined) this.intake.receive = () => {}
-    for (const [event, listener] of this.listeners) {
-      if (event !== "error" && event !== "close") this.socket.off(event, listener)
-    }
+    const { intake, receiver, socket } = this
+    if (intake !== undefined) intake.receive = () => {}
+    if (receiver === undefined) return
+    socket.off("data", receiver.data)
+    socket.off("end", receiver.ended)
+    socket.off("drain", receiver.drained)
   }
 
   get isOpen(): boolean {
@@ -102,19 +103,20 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
    * Sends all writes of one turn in one system call. The socket stays corked until the turn ends or it is full; the
    * system mostly has room for that.
    */
-  readonly write = (data: Uint8Array | string): boolean => {
+  write(data: Uint8Array | string): boolean {
     const { socket } = this
     if (!this.corked) {
       this.corked = true
       socket.cork()
-      process.nextTick(this.uncork)
+      process.nextTick(uncork, this)
     }
     if (socket.write(data)) return true
     this.uncork()
     return !this.isFull
   }
 
-  private readonly uncork = (): void => {
+  /** Called at the end of the turn. */
+  uncork(): void {
     if (!this.corked) return
     this.corked = false
     this.socket.uncork()
@@ -125,18 +127,18 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     return socket.writableNeedDrain && socket.writableLength >= socket.writableHighWaterMark
   }
 
-  readonly flushNow = (): boolean => {
+  flushNow(): boolean {
     this.uncork()
     return this.socket.writableLength === 0
   }
 
-  readonly flush = (done: () => void): void => {
+  flush(done: () => void): void {
     this.uncork()
     // Writes complete in order, so an empty one completes after all earlier ones, even if they fail.
     this.socket.write(new Uint8Array(0), () => done())
   }
 
-  readonly hold = (back: boolean): void => {
+  hold(back: boolean): void {
     const { socket } = this
     if (back === socket.isPaused()) return
     if (back) socket.pause()
@@ -147,14 +149,16 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     return this.socket.readableLength > 0
   }
 
-  readonly shutdown = (): void => {
+  shutdown(): void {
     this.socket.end()
   }
 
-  readonly catchUp = afterPoll
+  catchUp(done: () => void): () => void {
+    return afterPoll(done)
+  }
 
   /** Lets the process exit while the socket is idle. */
-  readonly setIdle = (idle: boolean): void => {
+  setIdle(idle: boolean): void {
     if (idle) this.socket.unref()
     else this.socket.ref()
   }
@@ -164,7 +168,7 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
    * server never counts more connections than the pool. After a time it stops waiting: after `lingerMillis`, or sooner
    * if the close has to be quick. Then a reset makes the peer's system forget the connection.
    */
-  readonly close = (how: "Orderly" | "Quickly" | "AtOnce", done: () => void): void => {
+  close(how: "Orderly" | "Quickly" | "AtOnce", done: () => void): void {
     const { socket } = this
     if (socket.closed) return done()
     if (how === "AtOnce" || this.detached || socket.connecting || socket.pending) {
@@ -189,6 +193,8 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
 const canReset = (socket: net.Socket): boolean =>
   !socket.destroyed && !socket.connecting && socket.remoteAddress !== undefined &&
   typeof socket.resetAndDestroy === "function"
+
+const uncork = (transport: NetTransport): void => transport.uncork()
 
 const failureOf = (error: NodeJS.ErrnoException): Failure => ({
   reason: error.code === "ETIMEDOUT" ? "Timeout" : "Reset",

@@ -11,19 +11,21 @@ export interface Reader<A> {
   readonly done: (answer: Answer<A>) => void
 }
 
+/** The session, as far as it is read from. */
+interface ReadSide {
+  /** Holds the peer back, or lets it continue. */
+  readonly hold: (back: boolean) => void
+  readonly markDirty: () => void
+  readonly noteRead: () => void
+}
+
 export class ReadQueue {
   /** The reason why nothing more can come. Bytes that came before can still be read. */
   failure: Failure | undefined = undefined
   private readonly bytes = new ByteQueue()
   private readonly readers: Array<Reader<any>> = []
 
-  constructor(
-    /** Holds the peer back, or lets it continue. */
-    private readonly hold: (back: boolean) => void,
-    private readonly markDirty: () => void,
-    /** Notes a read. */
-    private readonly noteRead: () => void
-  ) {}
+  constructor(private readonly session: ReadSide) {}
 
   /** The number of bytes that nobody has read. */
   get unread(): number {
@@ -50,7 +52,7 @@ export class ReadQueue {
 
   /** Removes a reader. Its bytes may still come, so the session must not be lent again. */
   abandon(reader: Reader<any>): void {
-    this.markDirty()
+    this.session.markDirty()
     const at = this.readers.indexOf(reader)
     if (at >= 0) this.readers.splice(at, 1)
     this.serve()
@@ -71,7 +73,7 @@ export class ReadQueue {
   /** The lease has ended: fails the readers that still wait. */
   revoke(): void {
     if (this.readers.length === 0) return
-    this.markDirty()
+    this.session.markDirty()
     for (const reader of this.readers.splice(0)) reader.done(Exit.fail({ reason: "Released" }))
   }
 
@@ -81,7 +83,7 @@ export class ReadQueue {
 
   /** Holds the peer back exactly while there are bytes that nobody waits for. */
   flow(): void {
-    this.hold(this.bytes.length > 0 && this.readers.length === 0)
+    this.session.hold(this.bytes.length > 0 && this.readers.length === 0)
   }
 
   private serve(): void {
@@ -98,15 +100,15 @@ export class ReadQueue {
     try {
       frame = decoder.decode(this.bytes)
     } catch (defect) {
-      this.markDirty()
+      this.session.markDirty()
       return Exit.die(defect)
     }
     if (frame === TooLarge || frame === Malformed) {
-      this.markDirty()
+      this.session.markDirty()
       return Exit.fail({ reason: frame === TooLarge ? "TooLarge" : "Desync" })
     }
     if (frame !== undefined) {
-      this.noteRead()
+      this.session.noteRead()
       return Exit.succeed(frame)
     }
     return this.failure === undefined ? undefined : Exit.fail(this.failure)

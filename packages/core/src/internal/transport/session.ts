@@ -31,8 +31,9 @@ export class Session<T extends Transport = Transport, C = unknown> {
   private isSpent = false
   private ending = false
   private hasClosed = false
-  private readonly onClosed = new Set<() => void>()
-  private readonly onFailed = new Set<() => void>()
+  // Made when somebody waits: most sessions are only lent and returned.
+  private onClosed: Set<() => void> | undefined = undefined
+  private onFailed: Set<() => void> | undefined = undefined
 
   constructor(
     readonly transport: T,
@@ -41,15 +42,8 @@ export class Session<T extends Transport = Transport, C = unknown> {
     readonly timeout: number,
     private readonly allowHalfOpen: boolean
   ) {
-    this.reads = new ReadQueue(
-      (back) => transport.hold(back),
-      () => this.markDirty(),
-      () => {
-        this.awaitsAnswer = false
-        this.hasRead = true
-      }
-    )
-    this.writes = new WriteQueue(transport, () => (this.awaitsAnswer = true))
+    this.reads = new ReadQueue(this)
+    this.writes = new WriteQueue(transport, this)
     transport.start({
       data: (chunk) => this.receive(chunk),
       ended: () => this.peerEnded(),
@@ -57,6 +51,19 @@ export class Session<T extends Transport = Transport, C = unknown> {
       failed: (failure) => this.fail(failure),
       closed: () => this.noteClosed()
     })
+  }
+
+  hold(back: boolean): void {
+    this.transport.hold(back)
+  }
+
+  noteRead(): void {
+    this.awaitsAnswer = false
+    this.hasRead = true
+  }
+
+  noteWrite(): void {
+    this.awaitsAnswer = true
   }
 
   private receive(chunk: Uint8Array): void {
@@ -78,15 +85,15 @@ export class Session<T extends Transport = Transport, C = unknown> {
     this.failure = failure
     this.reads.fail(failure)
     this.writes.fail(failure)
-    for (const done of this.onFailed) done()
-    this.onFailed.clear()
+    for (const done of this.onFailed ?? []) done()
+    this.onFailed = undefined
   }
 
   private noteClosed(): void {
     this.fail({ reason: "Closed" })
     this.hasClosed = true
-    for (const done of this.onClosed) done()
-    this.onClosed.clear()
+    for (const done of this.onClosed ?? []) done()
+    this.onClosed = undefined
   }
 
   get isOpen(): boolean {
@@ -164,42 +171,52 @@ export class Session<T extends Transport = Transport, C = unknown> {
   // --- Waiting ------------------------------------------------------------------------------------------------------
 
   /** Completes when all output so far has been passed on, or never will be. */
-  readonly sent: Effect.Effect<void> = async((resume) => this.transport.flush(() => resume(Effect.void)))
+  get sent(): Effect.Effect<void> {
+    return async((resume) => this.transport.flush(() => resume(Effect.void)))
+  }
 
   /** Completes when nothing can be read or written any more. */
-  readonly failed: Effect.Effect<Failure> = async((resume) => {
-    const done = () => resume(Effect.succeed(this.failure!))
-    if (this.failure !== undefined) return done()
-    this.onFailed.add(done)
-    return Effect.sync(() => this.onFailed.delete(done))
-  })
+  get failed(): Effect.Effect<Failure> {
+    return async((resume) => {
+      const done = () => resume(Effect.succeed(this.failure!))
+      if (this.failure !== undefined) return done()
+      const waiting = this.onFailed ??= new Set()
+      waiting.add(done)
+      return Effect.sync(() => waiting.delete(done))
+    })
+  }
 
   /** Completes when it has closed. */
-  readonly closed: Effect.Effect<void> = async((resume) => {
-    const done = () => resume(Effect.void)
-    if (this.hasClosed) return done()
-    this.onClosed.add(done)
-    return Effect.sync(() => this.onClosed.delete(done))
-  })
+  get closed(): Effect.Effect<void> {
+    return async((resume) => {
+      const done = () => resume(Effect.void)
+      if (this.hasClosed) return done()
+      const waiting = this.onClosed ??= new Set()
+      waiting.add(done)
+      return Effect.sync(() => waiting.delete(done))
+    })
+  }
 
   /**
    * Closes in order, unless it holds output that must not be sent any more. Completes when it has closed. Input that
    * still arrives is dropped.
    */
-  readonly close: Effect.Effect<void> = async((resume) => {
-    this.revoke()
-    const how = !this.transport.isOpen || (this.isDirty && this.hasUnsent) ?
-      "AtOnce" :
-      this.isAbandoned
-      ? "Quickly"
-      : "Orderly"
-    this.ending = true
-    this.fail({ reason: "Closed" })
-    this.reads.clear()
-    this.reads.flow()
-    this.transport.close(how, () => {
-      this.noteClosed()
-      resume(Effect.void)
+  get close(): Effect.Effect<void> {
+    return async((resume) => {
+      this.revoke()
+      const how = !this.transport.isOpen || (this.isDirty && this.hasUnsent) ?
+        "AtOnce" :
+        this.isAbandoned
+        ? "Quickly"
+        : "Orderly"
+      this.ending = true
+      this.fail({ reason: "Closed" })
+      this.reads.clear()
+      this.reads.flow()
+      this.transport.close(how, () => {
+        this.noteClosed()
+        resume(Effect.void)
+      })
     })
-  })
+  }
 }

@@ -19,7 +19,7 @@ export class WriteQueue {
   failure: Failure | undefined = undefined
   private readonly writers: Array<Writer> = []
 
-  constructor(private readonly pipe: Pipe, /** Notes a write. */ private readonly noteWrite: () => void) {}
+  constructor(private readonly pipe: Pipe, private readonly session: { readonly noteWrite: () => void }) {}
 
   get hasWriters(): boolean {
     return this.writers.length > 0
@@ -32,7 +32,7 @@ export class WriteQueue {
 
   /** Hands data over and returns whether there is still room. To be called only if `canWrite`. */
   writeNow(data: Uint8Array | string): boolean {
-    this.noteWrite()
+    this.session.noteWrite()
     return this.pipe.write(data)
   }
 
