@@ -606,21 +606,21 @@ export const mutants = [
     file: "transport/readQueue.ts",
     why: "a reader that gives up leaves the connection clean",
     first: sockets,
-    before: "abandon(reader: Reader<any>): void {\n    this.markDirty()\n",
+    before: "abandon(reader: Reader<any>): void {\n    this.session.markDirty()\n",
     after: "abandon(reader: Reader<any>): void {\n"
   },
   {
     file: "transport/readQueue.ts",
     why: "a frame that is too large leaves the connection clean",
     first: sockets,
-    before: "if (frame === TooLarge || frame === Malformed) {\n      this.markDirty()\n",
+    before: "if (frame === TooLarge || frame === Malformed) {\n      this.session.markDirty()\n",
     after: "if (frame === TooLarge || frame === Malformed) {\n"
   },
   {
     file: "transport/readQueue.ts",
     why: "a decoder that throws leaves the connection clean",
     first: sockets,
-    before: "} catch (defect) {\n      this.markDirty()\n",
+    before: "} catch (defect) {\n      this.session.markDirty()\n",
     after: "} catch (defect) {\n"
   },
   {
@@ -634,14 +634,14 @@ export const mutants = [
     file: "transport/readQueue.ts",
     why: "nobody holds the peer back",
     first: sockets,
-    before: "this.hold(this.bytes.length > 0 && this.readers.length === 0)",
-    after: "this.hold(false)"
+    before: "this.session.hold(this.bytes.length > 0 && this.readers.length === 0)",
+    after: "this.session.hold(false)"
   },
   {
     file: "transport/readQueue.ts",
     why: "a read does not count as the answer",
     first: sockets,
-    before: "      this.noteRead()\n",
+    before: "      this.session.noteRead()\n",
     after: ""
   },
   {
@@ -1009,7 +1009,7 @@ export const mutants = [
     file: "metrics/source.ts",
     why: "what a closed pool has counted is forgotten while others of its name run",
     first: ["/metrics-closed.test.ts"],
-    before: "this.past.set(line.key, line.join(this.past.get(line.key) ?? 0, line.read(state, now())))",
+    before: "past.set(line.key, line.join(past.get(line.key) ?? 0, line.read(state, now())))",
     after: "line.read(state, now())"
   },
   {
@@ -1023,22 +1023,22 @@ export const mutants = [
     file: "metrics/source.ts",
     why: "durations of a closed pool are forgotten while others of its name run",
     first: ["/metrics-closed.test.ts"],
-    before: "sum.add(timing.read(state))\n      this.pastTimes.set(timing.name, sum)",
+    before: "sum.add(timing.read(state))\n      pastTimes.set(timing.name, sum)",
     after: "sum.add(timing.read(state))"
   },
   {
     file: "effect/metrics.ts",
-    why: "the metrics of a closed pool stay in Effect's registry",
-    first: ["/metrics-closed.test.ts"],
-    before: "MutableHashMap.remove(map, key)",
-    after: "MutableHashMap.has(map, key)"
+    why: "collectors of Effect's metrics get none of a pool",
+    first: ["/metrics-export.test.ts"],
+    before: "[...snapshot.call(registry), ...read()]",
+    after: "snapshot.call(registry)"
   },
   {
     file: "registry.ts",
     why: "Prometheus still gets the metrics of a closed pool",
     first: ["/metrics-closed.test.ts"],
-    before: "  sources.delete(key)\n",
-    after: ""
+    before: "if (!source.leave(state)) metrics.sources.delete(keyOf(name, tags))",
+    after: "source.leave(state)"
   },
   {
     file: "effect/fiber.ts",
@@ -1086,8 +1086,8 @@ export const mutants = [
     file: "registry.ts",
     why: "pools without a name never share one",
     first: ["/metrics-closed.test.ts"],
-    before: "let n = 1\n",
-    after: "let n = 1 + sources.size\n"
+    before: "  names.least = 1\n",
+    after: ""
   },
   {
     file: "engine.ts",
@@ -1097,10 +1097,31 @@ export const mutants = [
     after: ""
   },
   {
+    file: "effect/stream.ts",
+    why: "a subscriber is woken up for every event",
+    first: ["/subscribers.test.ts"],
+    before: "this.values.length === kept / parts",
+    after: "this.values.length > 0"
+  },
+  {
+    file: "effect/stream.ts",
+    why: "the last events of a pool wait for more",
+    first: ["/subscribers.test.ts"],
+    before: "    if (this.hasEnded || this.values.length",
+    after: "    if (this.values.length"
+  },
+  {
+    file: "effect/stream.ts",
+    why: "a subscriber that has left is still told",
+    first: ["/subscribers.test.ts"],
+    before: "() => Effect.sync(() => subscriptions.delete(subscription))",
+    after: "() => Effect.void"
+  },
+  {
     file: "eventBus.ts",
     why: "notices tell of every lease",
     first: ["/watching.test.ts"],
-    before: "if (published._tag !== \"Borrowed\" && published._tag !== \"Released\") this.withoutLeases",
+    before: "if (event._tag !== \"Borrowed\" && event._tag !== \"Released\") this.withoutLeases",
     after: "this.withoutLeases"
   },
   {

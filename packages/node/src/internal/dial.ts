@@ -34,7 +34,7 @@ export const dial = <C extends TransportSession.TransportConnection<NetTransport
 ): Effect.Effect<L, ConnectError | E, R | Scope.Scope> =>
   TransportPool.openInTime(
     { address: route.address, connectTimeout: route.connectTimeout, catchUp: polled },
-    Effect.flatMap(route.targets, (targets) => Effect.retry(inTurn(route, targets, holder, reads), busy)),
+    Effect.flatMap(route.targets, (targets) => patiently(inTurn(route, targets, holder, reads))),
     // A failure closes the session at once; the scope may stay open for long.
     (session) => Effect.onError(proceed(session), () => Effect.forkDaemon(session.close))
   )
@@ -43,11 +43,25 @@ const ignore = () => {}
 
 const polled = Effect.async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
 
-/** Retries a Unix socket whose queue is full: it refuses at once, while TCP would wait. */
 const busy = {
   while: (error: ConnectError) => error.code === "EAGAIN",
   schedule: Schedule.jittered(Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
 }
+
+/**
+ * Retries a Unix socket whose queue is full: it refuses at once, while TCP would wait. The schedule, which costs as much
+ * as a tenth of an open, starts only then.
+ */
+const patiently = <A, R>(attempt: Effect.Effect<A, ConnectError, R>): Effect.Effect<A, ConnectError, R> =>
+  Effect.catchIf(attempt, busy.while, (error) => {
+    let isFirst = true
+    const next = Effect.suspend(() => {
+      if (!isFirst) return attempt
+      isFirst = false
+      return Effect.fail(error)
+    })
+    return Effect.retry(next, busy)
+  })
 
 /**
  * Runs an effect in a scope of its own. If the effect fails with such an error, the scope closes before the failure; it
