@@ -8,7 +8,6 @@ import { describeError } from "./internal/describe.js"
 import * as ErrorForms from "./internal/errorForms.js"
 import { see } from "./internal/help.js"
 import { line } from "./internal/text.js"
-import type * as Schemas from "./PoolSchemas.js"
 
 /**
  * One address that was tried, and the system's code for its failure.
@@ -16,7 +15,10 @@ import type * as Schemas from "./PoolSchemas.js"
  * @since 0.1.0
  * @category models
  */
-export type ConnectAttempt = typeof Schemas.ConnectAttempt.Type
+export interface ConnectAttempt {
+  readonly address: string
+  readonly code?: string
+}
 
 const connectAdvice = {
   Refused: "Is the server running and listening there?",

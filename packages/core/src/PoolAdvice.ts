@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as Schemas from "./PoolSchemas.js"
 import type { BorrowFailure, PoolStats } from "./PoolStats.js"
 
 /**
@@ -12,7 +11,30 @@ import type { BorrowFailure, PoolStats } from "./PoolStats.js"
  * @since 0.1.0
  * @category models
  */
-export type PoolAdvice = typeof Schemas.PoolAdvice.Type
+export interface PoolAdvice {
+  /** False below 100 requests, or if no lease has ended. The suggestion then repeats the current settings. */
+  readonly isFounded: boolean
+  /** The suggested `maxConnections`. */
+  readonly maxConnections: number
+  /** The suggested `minConnections`. */
+  readonly minConnections: number
+  /** The measured time, in milliseconds. */
+  readonly measuredMillis: number
+  /** Requests for a connection per second, including those that got none. */
+  readonly arrivalsPerSecond: number
+  /** The mean time that a lease was held, in milliseconds. */
+  readonly holdMillis: number
+  /** The mean number of leases at once if nobody had to wait: arrivals × hold. */
+  readonly load: number
+  /** `load` as a fraction of all leases that `maxConnections` allows; above 1 the queue grows without limit. */
+  readonly utilization: number
+  /** The fraction of the served requests that had to wait. */
+  readonly waited: number
+  /** The fraction of all requests that got no connection. */
+  readonly failed: number
+  /** The reasons, in sentences for an operator. */
+  readonly reasons: ReadonlyArray<string>
+}
 
 /** Below this number of requests there is no advice. */
 const enough = 100

@@ -3,7 +3,16 @@
  *
  * @since 0.1.0
  */
-import type * as Schemas from "./PoolSchemas.js"
+import type { LeaseHolder } from "./PoolLease.js"
+import type { CloseReason } from "./PoolStats.js"
+
+/** The fields of every event. A connection's number counts from 1 in the order in which opens begin. */
+interface Common {
+  /** The pool's name. */
+  readonly pool: string
+  /** The time in milliseconds since 1970, by the pool's clock. */
+  readonly at: number
+}
 
 /**
  * One event. It holds no connection, option or error object, only an error's name and message. Subscribe with
@@ -20,4 +29,55 @@ import type * as Schemas from "./PoolSchemas.js"
  * @since 0.1.0
  * @category models
  */
-export type PoolEvent = typeof Schemas.PoolEvent.Type
+export type PoolEvent =
+  | Common & {
+    readonly _tag: "Opened"
+    readonly connectionId: number
+    /** The duration of the open, in milliseconds. */
+    readonly tookMillis: number
+  }
+  | Common & {
+    readonly _tag: "OpenFailed"
+    readonly connectionId: number
+    /** The error's name and message only; its other fields may hold secrets. */
+    readonly error: string
+  }
+  | Common & {
+    readonly _tag: "Borrowed"
+    readonly connectionId: number
+    readonly holder: LeaseHolder
+    readonly waitedMillis: number
+  }
+  | Common & {
+    readonly _tag: "Released"
+    readonly connectionId: number
+    readonly holder: LeaseHolder
+  }
+  | Common & {
+    readonly _tag: "Closed"
+    readonly connectionId: number
+    readonly reason: CloseReason
+  }
+  | Common & {
+    readonly _tag: "Exhausted"
+    readonly reason: "Timeout" | "QueueFull" | "NoWait" | "SelfDeadlock"
+    readonly waitedMillis: number
+  }
+  | Common & {
+    readonly _tag: "LeakSuspected"
+    readonly connectionId: number
+    readonly holder: LeaseHolder
+  }
+  | Common & {
+    readonly _tag: "LeakReturned"
+    readonly connectionId: number
+    readonly holder: LeaseHolder
+  }
+  | Common & { readonly _tag: "Cleared" }
+  | Common & {
+    readonly _tag: "Resized"
+    readonly minConnections: number
+    readonly maxConnections: number
+  }
+  | Common & { readonly _tag: "Draining" }
+  | Common & { readonly _tag: "PoolClosed" }

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as Schemas from "./PoolSchemas.js"
 
 /**
  * The holder of a lease: the fiber, its span when it asked (if it had one), and the milliseconds held so far.
@@ -14,7 +13,11 @@ import type * as Schemas from "./PoolSchemas.js"
  * @since 0.1.0
  * @category models
  */
-export type LeaseHolder = typeof Schemas.LeaseHolder.Type
+export interface LeaseHolder {
+  readonly fiber: string
+  readonly span?: string
+  readonly heldMillis: number
+}
 
 /**
  * One held lease.
@@ -22,4 +25,10 @@ export type LeaseHolder = typeof Schemas.LeaseHolder.Type
  * @since 0.1.0
  * @category models
  */
-export type PoolLease = typeof Schemas.PoolLease.Type
+export interface PoolLease {
+  /** The pool's number of the connection, as in its events. `dropById` takes it. */
+  readonly connectionId: number
+  readonly holder: LeaseHolder
+  /** Whether it has been held for longer than `leakThreshold`. */
+  readonly suspected: boolean
+}

@@ -18,7 +18,11 @@ import { errorSchema, literals, numberOrZero, optionalKey, record, union } from 
 import { isError } from "./internal/errorForms.js"
 import { foreign } from "./internal/foreign.js"
 import { borrowFailures, closeReasons } from "./internal/reasons.js"
+import type * as Advice from "./PoolAdvice.js"
 import * as PoolErrors from "./PoolError.js"
+import type * as Events from "./PoolEvent.js"
+import type * as Leases from "./PoolLease.js"
+import type * as Stats from "./PoolStats.js"
 
 // --- Statistics -----------------------------------------------------------------------------------------------------
 
@@ -45,15 +49,13 @@ export const BorrowFailure = literals(...borrowFailures)
  * @category models
  */
 export const TimeSummary = Schema.Struct({
-  /** The number of durations. */
   count: Schema.Number,
-  /** Their sum, in milliseconds. */
   totalMillis: Schema.Number,
   maxMillis: Schema.Number,
   p50Millis: Schema.Number,
   p95Millis: Schema.Number,
   p99Millis: Schema.Number
-})
+}) satisfies Schema.Schema<Stats.TimeSummary, any>
 
 /**
  * The schema of `PoolStats`.
@@ -62,63 +64,32 @@ export const TimeSummary = Schema.Struct({
  * @category models
  */
 export const PoolStats = Schema.Struct({
-  /** The time since the pool was made, in milliseconds. */
   ageMillis: Schema.Number,
-  /** The limit of connections at any one time, in any state. */
   maxConnections: Schema.Number,
-  /** The number of connections that the pool keeps open. */
   minConnections: Schema.Number,
-  /** Opens in flight, and failed opens that are still being cleaned up. */
   opening: Schema.Number,
-  /** Idle connections: open, and neither in use nor closing. */
   idle: Schema.Number,
-  /** Connections that are lent, on their way back, or being validated. */
   inUse: Schema.Number,
-  /** Connections in use that are only being validated and are lent to nobody. */
   validating: Schema.Number,
-  /** Connections whose close has not finished. */
   closing: Schema.Number,
-  /** Leases that are held now. With `concurrency` above 1 there can be more leases than connections in use. */
   leased: Schema.Number,
-  /** Borrowers that wait for a connection now. */
   pending: Schema.Number,
-  /** Holders that wait for another connection after `reconnect`. */
   reconnecting: Schema.Number,
-  /**
-   * The time that the longest-waiting borrower, or holder that reconnects, has been waiting, in milliseconds; 0 if none
-   * waits.
-   */
   oldestWaitMillis: numberOrZero,
-  /** Connections opened so far. */
   opened: Schema.Number,
-  /**
-   * Opens so far without a connection: they failed, timed out, or were aborted by `close`, `clear` or `resize`. Counted
-   * once they have been cleaned up; until then they count as `opening`.
-   */
   openFailed: Schema.Number,
-  /** Connections closed so far, by reason. */
   closed: record(CloseReason, Schema.Number),
-  /** Leases given so far. */
   acquired: Schema.Number,
-  /** Of those leases, how many had to wait in the queue. */
   waited: Schema.Number,
-  /** Borrows so far that failed with `PoolExhaustedError`, for any reason. */
   exhausted: Schema.Number,
-  /** Of those borrows, how many hit `acquireTimeout` (reason `Timeout`). */
   timedOut: Schema.Number,
-  /** Borrows and calls of `reconnect` so far that got no connection, by reason. */
   failed: record(BorrowFailure, Schema.Number),
-  /** Borrowers so far that an interrupt ended while they waited. */
   cancelled: Schema.Number,
-  /** Leases so far that were held for longer than `leakThreshold`. */
   leaksSuspected: Schema.Number,
-  /** The waits of borrowers for the leases they got; 0 without a wait. */
   waitTime: TimeSummary,
-  /** The hold times of leases that have ended. */
   useTime: TimeSummary,
-  /** The durations of opens that gave a connection. */
   openTime: TimeSummary
-})
+}) satisfies Schema.Schema<Stats.PoolStats, any>
 
 /**
  * The schema of `LeaseHolder`.
@@ -130,7 +101,7 @@ export const LeaseHolder = Schema.Struct({
   fiber: Schema.String,
   span: optionalKey(Schema.String),
   heldMillis: Schema.Number
-})
+}) satisfies Schema.Schema<Leases.LeaseHolder, any>
 
 /**
  * The schema of `PoolLease`.
@@ -139,12 +110,10 @@ export const LeaseHolder = Schema.Struct({
  * @category models
  */
 export const PoolLease = Schema.Struct({
-  /** The pool's number of the connection, as in its events. `dropById` takes it. */
   connectionId: Schema.Number,
   holder: LeaseHolder,
-  /** Whether it has been held for longer than `leakThreshold`. */
   suspected: Schema.Boolean
-})
+}) satisfies Schema.Schema<Leases.PoolLease, any>
 
 /**
  * The schema of `PoolAdvice`.
@@ -153,42 +122,28 @@ export const PoolLease = Schema.Struct({
  * @category models
  */
 export const PoolAdvice = Schema.Struct({
-  /** False below 100 requests, or if no lease has ended. The suggestion then repeats the current settings. */
   isFounded: Schema.Boolean,
-  /** The suggested `maxConnections`. */
   maxConnections: Schema.Number,
-  /** The suggested `minConnections`. */
   minConnections: Schema.Number,
-  /** The measured time, in milliseconds. */
   measuredMillis: Schema.Number,
-  /** Requests for a connection per second, including those that got none. */
   arrivalsPerSecond: Schema.Number,
-  /** The mean time that a lease was held, in milliseconds. */
   holdMillis: Schema.Number,
-  /** The mean number of leases at once if nobody had to wait: arrivals × hold. */
   load: Schema.Number,
-  /** `load` as a fraction of all leases that `maxConnections` allows; above 1 the queue grows without limit. */
   utilization: Schema.Number,
-  /** The fraction of the served requests that had to wait. */
   waited: Schema.Number,
-  /** The fraction of all requests that got no connection. */
   failed: Schema.Number,
-  /** The reasons, in sentences for an operator. */
   reasons: Schema.Array(Schema.String)
-})
+}) satisfies Schema.Schema<Advice.PoolAdvice, any>
 
 // --- Events ---------------------------------------------------------------------------------------------------------
 
 const exhaustedReason = literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock")
 
 const common = {
-  /** The pool's name. */
   pool: Schema.String,
-  /** The time in milliseconds since 1970, by the pool's clock. */
   at: Schema.Number
 }
 
-/** The pool's own number of the connection, counted from 1 in the order in which opens begin. */
 const connectionId = Schema.Number
 
 /**
@@ -201,13 +156,11 @@ export const PoolEvent = union(
   Schema.TaggedStruct("Opened", {
     ...common,
     connectionId,
-    /** The duration of the open, in milliseconds. */
     tookMillis: Schema.Number
   }),
   Schema.TaggedStruct("OpenFailed", {
     ...common,
     connectionId,
-    /** The error's name and message only; its other fields may hold secrets. */
     error: Schema.String
   }),
   Schema.TaggedStruct("Borrowed", { ...common, connectionId, holder: LeaseHolder, waitedMillis: Schema.Number }),
@@ -224,7 +177,7 @@ export const PoolEvent = union(
   Schema.TaggedStruct("Resized", { ...common, minConnections: Schema.Number, maxConnections: Schema.Number }),
   Schema.TaggedStruct("Draining", common),
   Schema.TaggedStruct("PoolClosed", common)
-)
+) satisfies Schema.Schema<Events.PoolEvent, any>
 
 // --- Errors ---------------------------------------------------------------------------------------------------------
 
@@ -237,7 +190,7 @@ export const PoolEvent = union(
 export const ConnectAttempt = Schema.Struct({
   address: Schema.String,
   code: optionalKey(Schema.String)
-})
+}) satisfies Schema.Schema<ConnectionErrors.ConnectAttempt, any>
 
 /**
  * The schema of `PoolExhaustedError`.

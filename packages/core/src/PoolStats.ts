@@ -4,7 +4,6 @@
  * @since 0.1.0
  */
 import type { borrowFailures, closeReasons } from "./internal/reasons.js"
-import type * as Schemas from "./PoolSchemas.js"
 
 /**
  * The reason why a pool closed a connection.
@@ -45,7 +44,16 @@ export type BorrowFailure = typeof borrowFailures[number]
  * @since 0.1.0
  * @category models
  */
-export type TimeSummary = typeof Schemas.TimeSummary.Type
+export interface TimeSummary {
+  /** The number of durations. */
+  readonly count: number
+  /** Their sum, in milliseconds. */
+  readonly totalMillis: number
+  readonly maxMillis: number
+  readonly p50Millis: number
+  readonly p95Millis: number
+  readonly p99Millis: number
+}
 
 /**
  * Durations of one kind, counted in buckets. Use two of them to summarize the time in between, with `summaryBetween`.
@@ -71,4 +79,61 @@ export interface TimeBuckets {
  * @since 0.1.0
  * @category models
  */
-export type PoolStats = typeof Schemas.PoolStats.Type
+export interface PoolStats {
+  /** The time since the pool was made, in milliseconds. */
+  readonly ageMillis: number
+  /** The limit of connections at any one time, in any state. */
+  readonly maxConnections: number
+  /** The number of connections that the pool keeps open. */
+  readonly minConnections: number
+  /** Opens in flight, and failed opens that are still being cleaned up. */
+  readonly opening: number
+  /** Idle connections: open, and neither in use nor closing. */
+  readonly idle: number
+  /** Connections that are lent, on their way back, or being validated. */
+  readonly inUse: number
+  /** Connections in use that are only being validated and are lent to nobody. */
+  readonly validating: number
+  /** Connections whose close has not finished. */
+  readonly closing: number
+  /** Leases that are held now. With `concurrency` above 1 there can be more leases than connections in use. */
+  readonly leased: number
+  /** Borrowers that wait for a connection now. */
+  readonly pending: number
+  /** Holders that wait for another connection after `reconnect`. */
+  readonly reconnecting: number
+  /**
+   * The time that the longest-waiting borrower, or holder that reconnects, has been waiting, in milliseconds; 0 if none
+   * waits.
+   */
+  readonly oldestWaitMillis: number
+  /** Connections opened so far. */
+  readonly opened: number
+  /**
+   * Opens so far without a connection: they failed, timed out, or were aborted by `close`, `clear` or `resize`. Counted
+   * once they have been cleaned up; until then they count as `opening`.
+   */
+  readonly openFailed: number
+  /** Connections closed so far, by reason. */
+  readonly closed: { readonly [Reason in CloseReason]: number }
+  /** Leases given so far. */
+  readonly acquired: number
+  /** Of those leases, how many had to wait in the queue. */
+  readonly waited: number
+  /** Borrows so far that failed with `PoolExhaustedError`, for any reason. */
+  readonly exhausted: number
+  /** Of those borrows, how many hit `acquireTimeout` (reason `Timeout`). */
+  readonly timedOut: number
+  /** Borrows and calls of `reconnect` so far that got no connection, by reason. */
+  readonly failed: { readonly [Reason in BorrowFailure]: number }
+  /** Borrowers so far that an interrupt ended while they waited. */
+  readonly cancelled: number
+  /** Leases so far that were held for longer than `leakThreshold`. */
+  readonly leaksSuspected: number
+  /** The waits of borrowers for the leases they got; 0 without a wait. */
+  readonly waitTime: TimeSummary
+  /** The hold times of leases that have ended. */
+  readonly useTime: TimeSummary
+  /** The durations of opens that gave a connection. */
+  readonly openTime: TimeSummary
+}

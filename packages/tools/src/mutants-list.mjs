@@ -1105,13 +1105,6 @@ export const mutants = [
   },
   {
     file: "effect/stream.ts",
-    why: "the last events of a pool wait for more",
-    first: ["/subscribers.test.ts"],
-    before: "    if (this.hasEnded || this.values.length",
-    after: "    if (this.values.length"
-  },
-  {
-    file: "effect/stream.ts",
     why: "a subscriber that has left is still told",
     first: ["/subscribers.test.ts"],
     before: "() => Effect.sync(() => subscriptions.delete(subscription))",

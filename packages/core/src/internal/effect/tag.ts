@@ -5,7 +5,7 @@ import * as Effectable from "effect/Effectable"
 import * as GlobalValue from "effect/GlobalValue"
 import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
-import * as EffectPool from "effect/Pool"
+import type * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
 
 export const tag = <Self, Shape>() => <const Id extends string>(id: Id): Context.TagClass<Self, Id, Shape> =>
@@ -16,6 +16,9 @@ export const layerOf: <I, S, E, R>(
   make: Effect.Effect<S, E, R>
 ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.scoped
 
+/** Not imported: Effect's own pool would be loaded with it. */
+const PoolTypeId: EffectPool.PoolTypeId = Symbol.for("effect/Pool") as EffectPool.PoolTypeId
+
 const variance = {
   _A: (_: any) => _,
   _E: (_: never) => _
@@ -23,7 +26,7 @@ const variance = {
 
 /** A value that is an effect and an `effect/Pool`: to run it is to lend. */
 export abstract class PoolBase<C, E> extends Effectable.Class<C, E, Scope.Scope> {
-  readonly [EffectPool.PoolTypeId] = variance
+  readonly [PoolTypeId] = variance
   abstract readonly get: Effect.Effect<C, E, Scope.Scope>
 
   commit(): Effect.Effect<C, E, Scope.Scope> {
