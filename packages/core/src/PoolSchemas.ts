@@ -32,7 +32,7 @@ import type * as Stats from "./PoolStats.js"
  * @since 0.2.0
  * @category models
  */
-export const CloseReason = literals(...closeReasons)
+export const CloseReason = literals(...closeReasons) satisfies Schema.Schema<Stats.CloseReason>
 
 /**
  * The schema of `BorrowFailure`.
@@ -40,7 +40,7 @@ export const CloseReason = literals(...closeReasons)
  * @since 0.2.0
  * @category models
  */
-export const BorrowFailure = literals(...borrowFailures)
+export const BorrowFailure = literals(...borrowFailures) satisfies Schema.Schema<Stats.BorrowFailure>
 
 /**
  * The schema of `TimeSummary`.

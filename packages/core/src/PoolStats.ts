@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type { borrowFailures, closeReasons } from "./internal/reasons.js"
 
 /**
  * The reason why a pool closed a connection.
@@ -26,7 +25,18 @@ import type { borrowFailures, closeReasons } from "./internal/reasons.js"
  * @since 0.1.0
  * @category models
  */
-export type CloseReason = typeof closeReasons[number]
+export type CloseReason =
+  | "Expired"
+  | "Stale"
+  | "MaxUses"
+  | "Invalid"
+  | "Disconnected"
+  | "Discarded"
+  | "Desync"
+  | "Dropped"
+  | "Cleared"
+  | "Surplus"
+  | "PoolClosed"
 
 /**
  * The reason why a borrower got no connection: a reason of `PoolExhaustedError`, `OpenFailed` if an open failed or
@@ -35,7 +45,13 @@ export type CloseReason = typeof closeReasons[number]
  * @since 0.1.0
  * @category models
  */
-export type BorrowFailure = typeof borrowFailures[number]
+export type BorrowFailure =
+  | "Timeout"
+  | "QueueFull"
+  | "NoWait"
+  | "SelfDeadlock"
+  | "OpenFailed"
+  | "PoolClosed"
 
 /**
  * Durations of one kind, in milliseconds. The percentiles are upper bounds, at most 18 % too high. They and the maximum

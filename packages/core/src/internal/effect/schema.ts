@@ -37,7 +37,7 @@ export const errorSchema = <Tag extends string, Fields extends Schema.Struct.Fie
   constructor: new(fields: Schema.Simplify<Schema.Struct.Type<Fields>>) => E,
   is: (value: unknown, tag: Tag) => boolean,
   fields: Fields
-): ErrorSchema<Tag, Fields, E> => {
+): Schema.transform<Schema.TaggedStruct<Tag, Fields>, Schema.Schema<E>> => {
   const struct = Schema.TaggedStruct(tag, fields)
   const instance = (value: unknown, _: unknown, ast: AST.Declaration) =>
     is(value, tag) ? ParseResult.succeed(value as E) : ParseResult.fail(new ParseResult.Type(ast, value))
@@ -56,11 +56,6 @@ export const errorSchema = <Tag extends string, Fields extends Schema.Struct.Fie
 type Tagged<Tag extends string, Fields extends Schema.Struct.Fields> =
   & Error
   & Schema.Simplify<{ readonly _tag: Tag } & Schema.Struct.Type<Fields>>
-
-export type ErrorSchema<Tag extends string, Fields extends Schema.Struct.Fields, E> = Schema.transform<
-  Schema.TaggedStruct<Tag, Fields>,
-  Schema.Schema<E>
->
 
 export const encode = Schema.encode
 
