@@ -253,7 +253,7 @@ export class LeaseManager<C> {
     this.release(lease, now)
     Leases.endHold(this.state, lease, now)
     const { slot } = lease
-    if (this.state.onTrial.has(slot)) this.testify(lease, exit)
+    if (slot.isOnTrial) this.testify(lease, exit)
     const reason = hooks.checkLendable(slot, now)
     if (reason !== undefined || this.state.phase !== "Running") {
       if (!hooks.isWhole(slot, exit)) Retiring.spoil(slot)

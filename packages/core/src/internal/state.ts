@@ -70,8 +70,15 @@ export class Slot<C> implements Linked<Slot<C>> {
   phase: Phase = "Opening"
   /** The result of `open`. */
   connection: C | undefined = undefined
-  /** The leases that have not ended. Replaced, never mutated: idle slots share one empty list. */
+  /** The leases that have not ended; changed by `addLease`, `removeLease` and `removeLeases` alone. */
   leases: ReadonlyArray<Lease<C>> = noLeases
+  /**
+   * `leases` for a slot with one lease, made once. If each lease had an array literal of its own, and many leases lived
+   * for long at the same time, V8 would allocate all later ones in old space, where each costs twice as much.
+   */
+  readonly only: [Lease<C> | undefined] = [undefined]
+  /** Whether it has not proved yet that it works; see `transitions/trial.ts`. */
+  isOnTrial = false
   /** The start of the open, or of the idle spell. */
   since: number
   /** Its place among idle slots. */

@@ -7,7 +7,6 @@ import {
   isLeased,
   isUnheld,
   Lease,
-  noLeases,
   notLent,
   type Slot,
   type State,
@@ -16,7 +15,7 @@ import {
 } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
-import { becomeIdle, enter, returnToPlace } from "./phases.js"
+import { addLease, becomeIdle, enter, removeLease, returnToPlace } from "./phases.js"
 import { enqueue } from "./queue.js"
 import {
   close,
@@ -51,7 +50,7 @@ const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   slot.validated = false
   slot.inBackground = false
   slot.uses++
-  slot.leases = slot.leases.length === 0 ? [lease] : [...slot.leases, lease]
+  addLease(slot, lease)
   state.held.push(lease)
   enter(state, slot, state.limits.concurrency > 1 && hasRoom(state, slot) ? "Shareable" : "Leased")
 }
@@ -188,7 +187,7 @@ export const suspect = <C>(state: State<C>, lease: Lease<C>): void => {
 const detach = <C>(lease: Lease<C>): void => {
   lease.list?.remove(lease)
   const { slot } = lease
-  slot.leases = slot.leases.length === 1 ? noLeases : slot.leases.filter((other) => other !== lease)
+  removeLease(slot, lease)
 }
 
 /** Ends a returned lease: its slot goes to the oldest waiter, becomes idle, or retires. */
@@ -204,7 +203,7 @@ export const settle = <C>(
   const { slot } = lease
   // A reason that came first stays: it may be a peaceful one.
   if (reason !== undefined && !isPeaceful(reason)) spoil(slot)
-  if (!state.onTrial.has(slot)) return goesOn(state, slot, reason, now)
+  if (!slot.isOnTrial) return goesOn(state, slot, reason, now)
   const hasPassed = judge(state, lease, reason)
   const commands = goesOn(state, slot, reason, now)
   return hasPassed ? [...commands, ...recover(state), ...demand(state, now)] : commands

@@ -1,6 +1,6 @@
 /** Transitions: a slot moves from one phase to the next, and so from one list to another. */
 import type { List } from "../list.js"
-import { type Phase, type Slot, type State, Touched } from "../state.js"
+import { type Lease, noLeases, type Phase, type Slot, type State, Touched } from "../state.js"
 
 const listOf = <C>(state: State<C>, phase: Phase): List<Slot<C>> | undefined => {
   switch (phase) {
@@ -23,6 +23,31 @@ const listOf = <C>(state: State<C>, phase: Phase): List<Slot<C>> | undefined => 
     case "Expiring":
       return state.expiring
   }
+}
+
+/** A lease of the slot begins. */
+export const addLease = <C>(slot: Slot<C>, lease: Lease<C>): void => {
+  const { leases, only } = slot
+  if (leases.length === 0) {
+    only[0] = lease
+    slot.leases = only as ReadonlyArray<Lease<C>>
+  } else {
+    slot.leases = [...leases, lease]
+    only[0] = undefined
+  }
+}
+
+/** A lease of the slot has ended. */
+export const removeLease = <C>(slot: Slot<C>, lease: Lease<C>): void => {
+  if (slot.leases.length === 1) removeLeases(slot)
+  else slot.leases = slot.leases.filter((other) => other !== lease)
+}
+
+/** All leases of the slot have ended. */
+export const removeLeases = <C>(slot: Slot<C>): void => {
+  slot.leases = noLeases
+  // The lease would keep its holder alive.
+  slot.only[0] = undefined
 }
 
 /** Lending and returning change neither how many connections are open nor how many are on their way. */

@@ -1,9 +1,9 @@
 /** Transitions: a connection closes, with a reason, and its place becomes free. */
 import type { CloseReason } from "../../PoolStats.js"
-import { type Command, isLeased, isUnheld, type Lease, noLeases, type Slot, type State, Touched } from "../state.js"
+import { type Command, isLeased, isUnheld, type Lease, type Slot, type State, Touched } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
-import { enter } from "./phases.js"
+import { enter, removeLeases } from "./phases.js"
 import { endTrial } from "./trial.js"
 
 /** The holder has given its lease back, or lost it. The lease keeps its place until it has ended. */
@@ -44,7 +44,7 @@ export const close = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, no
     if (held) commands.push({ _tag: "Ended", lease })
     spoil(slot)
   }
-  slot.leases = noLeases
+  removeLeases(slot)
   commands.push({ _tag: "Close", slot }, ...endTrial(state, slot, reason, now))
   return commands
 }

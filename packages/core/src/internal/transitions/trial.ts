@@ -18,7 +18,14 @@ export const trialMillis = 1_000
 /** A connection has been opened. */
 export const beginTrial = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
   slot.openedAt = now
+  slot.isOnTrial = true
   state.onTrial.add(slot)
+}
+
+/** The trial of a connection is over. Returns whether it was on. */
+const leaveTrial = <C>(state: State<C>, slot: Slot<C>): boolean => {
+  slot.isOnTrial = false
+  return state.onTrial.delete(slot)
 }
 
 /** A loss that nobody's error explains. */
@@ -52,18 +59,18 @@ export const judge = <C>(state: State<C>, lease: Lease<C>, unfit: CloseReason | 
   if (fault !== undefined) slot.fault = fault
   const reason = unfit ?? slot.reason
   const isSuspect = reason !== undefined && (isLost(reason) || reason === "Dropped" || reason === "Invalid")
-  return served && !isSuspect && state.onTrial.delete(slot)
+  return served && !isSuspect && leaveTrial(state, slot)
 }
 
 /** A connection closes. One that is lost on trial strains the pool as a failed open does. */
 export const endTrial = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
   if (state.phase !== "Running") {
-    state.onTrial.delete(slot)
+    leaveTrial(state, slot)
     return nothing
   }
   const recovered = passAged(state, now)
   const isLoss = isLost(reason) || (isPerhapsLost(reason) && slot.fault !== undefined)
-  if (state.onTrial.delete(slot)) {
+  if (leaveTrial(state, slot)) {
     if (isLoss) penalize(state, slot.fault ?? noError, now)
     else abandonProbe(state)
     return isLoss ? both(recovered, backOff(state)) : recovered
@@ -76,7 +83,7 @@ export const passAged = <C>(state: State<C>, now: number): Commands<C> => {
   const before = state.onTrial.size
   for (const slot of state.onTrial) {
     if (now - slot.openedAt < trialMillis) break
-    state.onTrial.delete(slot)
+    leaveTrial(state, slot)
   }
   return state.onTrial.size < before ? recover(state) : nothing
 }
