@@ -12,7 +12,7 @@ import {
   PoolExhaustedError
 } from "../PoolError.js"
 import * as Ancestry from "./effect/ancestors.js"
-import { asyncIn, spanOf } from "./effect/fiber.js"
+import { parkIn, spanOf } from "./effect/fiber.js"
 import type { Engine } from "./engine.js"
 import { Continuation, type Guard, guarded, inMask } from "./interruption.js"
 import { leaseOf } from "./operations.js"
@@ -88,7 +88,7 @@ const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<v
 
 /** Waits until the waiter is served or fails. An interrupt changes nothing in the queue; the caller cleans up. */
 export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> =>
-  asyncIn(waiter.holder, (resume) => {
+  parkIn(waiter.holder, (resume) => {
     if (waiter.list === undefined) return resume(outcome(engine, waiter))
     waiter.wake = () => resume(outcome(engine, waiter))
   })

@@ -22,6 +22,7 @@ import * as Schedule from "effect/Schedule"
 import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
+import { parked } from "./parking.js"
 import { type AsyncContext, currentContext, isTimed, noContext, quietTimer } from "../host.js"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
@@ -59,6 +60,21 @@ export const asyncIn = <A, E = never>(fiber: Holder, register: Register<A, E>): 
         if (context === undefined) resume(effect)
         else resumeIn(context, fiber, resume, effect)
       })) as any
+  )
+}
+
+/** `asyncIn` for a wait that need not be told when it is interrupted. Costs less. */
+export const parkIn = <A, E = never>(
+  fiber: Holder,
+  park: (resume: (effect: Effect.Effect<A, E>) => void) => void
+): Effect.Effect<A, E> => {
+  const taken = currentContext()
+  return parked<A, E>((resume) =>
+    park((effect) => {
+      const context = taken ?? noContext()
+      if (context === undefined) resume(effect)
+      else resumeIn(context, fiber, resume, effect)
+    })
   )
 }
 

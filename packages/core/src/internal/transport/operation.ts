@@ -8,7 +8,7 @@ import type { OperationOptions } from "../../Connection.js"
 import type { ConnectionError } from "../../ConnectionError.js"
 import type { Decoder } from "../../Decoder.js"
 import type { Unwritable } from "../../Transport.js"
-import { asyncIn } from "../effect/fiber.js"
+import { parkIn } from "../effect/fiber.js"
 import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { List } from "../list.js"
 import type { Holder } from "../state.js"
@@ -112,7 +112,7 @@ class Timer implements Timed {
 }
 
 const awaited = <A>(operation: Operation<A>): Effect.Effect<A, ConnectionError> =>
-  asyncIn(operation.fiber, (resume) => operation.wait(resume))
+  parkIn(operation.fiber, (resume) => operation.wait(resume))
 
 class Reading<A> extends Operation<A> implements Reader<A> {
   constructor(
