@@ -1,4 +1,5 @@
 // The instruction with which a fiber waits: used only if the fiber heeds it.
+import { async } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { isAsGood, type Park, parked } from "../src/internal/effect/parking.js"
@@ -12,10 +13,18 @@ describe("a wait", () => {
   it.each<[string, <A, E>(park: Park<A, E>) => Effect.Effect<A, E>]>([
     ["that does not resume", () => Effect.never],
     ["that resumes with something else", <A, E>() => Effect.succeed(4 as A) as Effect.Effect<A, E>],
-    ["that cannot be interrupted", <A, E>(park: Park<A, E>) =>
-      Effect.uninterruptible(Effect.async<A, E>((resume) => park(resume)))],
-    ["that swallows failures", <A, E>(park: Park<A, E>) =>
-      Effect.catchAllCause(Effect.async<A, E>((resume) => park(resume)), () => Effect.never)],
+    [
+      "that cannot be interrupted",
+      <A, E>(park: Park<A, E>) => Effect.uninterruptible(async<A, E>((resume) => park(resume)))
+    ],
+    [
+      "that swallows failures",
+      <A, E>(park: Park<A, E>) =>
+        Effect.matchCauseEffect(async<A, E>((resume) => park(resume)), {
+          onFailure: () => Effect.never,
+          onSuccess: Effect.succeed<A>
+        })
+    ],
     ["that is no effect", () => ({ _op: "Async" }) as unknown as Effect.Effect<never>]
   ])("%s is not trusted", (_, park) => {
     expect(isAsGood(park)).toBe(false)

@@ -22,8 +22,8 @@ import * as Schedule from "effect/Schedule"
 import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
-import { parked } from "./parking.js"
 import { type AsyncContext, currentContext, isTimed, noContext, quietTimer } from "../host.js"
+import { parked } from "./parking.js"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
 
