@@ -1,6 +1,6 @@
 // AsyncLocalStorage, which tracers, loggers and multi-tenant programs read: nobody sees another's store. (K1)
 import { Pool } from "@socketpool/core"
-import { collect, provideScope, type RunningFiber, yieldNow } from "@socketpool/test-seam"
+import { collect, provideScope, type RunningFiber, withFiber, yieldNow } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer, ScriptedConnector } from "@socketpool/testing"
 import type { Scope } from "effect"
@@ -148,6 +148,18 @@ describe("no store outlives its borrower", () => {
       )
       assert.isTrue(Exit.isSuccess(exit))
       tenant = undefined
+      for (let i = 0; i < 50 && reference.deref() !== undefined; i++) {
+        yield* Effect.promise(() => new Promise((next) => setTimeout(next, 1)))
+        gc()
+      }
+      assert.isUndefined(reference.deref())
+    }))
+
+  it.scopedLive("in an idle connection, which forgets the fiber that had it", () =>
+    Effect.gen(function*() {
+      const pool = yield* Pool.make({ open: Effect.succeed({}) })
+      const remember = pool.use(() => withFiber((fiber) => Effect.sync(() => new WeakRef<object>(fiber))))
+      const reference = yield* Effect.promise(() => Effect.runPromise(remember))
       for (let i = 0; i < 50 && reference.deref() !== undefined; i++) {
         yield* Effect.promise(() => new Promise((next) => setTimeout(next, 1)))
         gc()

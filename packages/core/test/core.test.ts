@@ -113,7 +113,7 @@ describe("the synchronous core", () => {
     },
     "a connection that is lost on trial counts for nothing": {
       settle: (state, lease, reason, now) => {
-        if (!lease.served) state.onTrial.delete(lease.slot)
+        if (!lease.served) lease.slot.isOnTrial = !state.onTrial.delete(lease.slot)
         return core.settle(state, lease, reason, now)
       }
     },
