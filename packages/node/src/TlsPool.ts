@@ -297,6 +297,6 @@ const made = (
     // A clear says that the other end has changed. It must not be offered sessions of the one before.
     return Effect.map(
       pool,
-      (pool) => Object.assign(pool, { clear: Effect.andThen(Effect.sync(forget), pool.clear) })
+      (pool) => Object.defineProperty(pool, "clear", { value: Effect.andThen(Effect.sync(forget), pool.clear) })
     )
   })
