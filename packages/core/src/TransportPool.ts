@@ -5,7 +5,7 @@
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import type * as Exit from "effect/Exit"
+import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
 import { callback, duration, effect, optional, text } from "./checks/rules.js"
 import { argument, type Rows, Table } from "./checks/table.js"
@@ -396,7 +396,8 @@ const discard = Effect.succeed("discard" as const)
 /** Decides whether a connection whose lease has ended returns to the pool, and makes it ready for that. */
 const settle = (session: Session<any, any>): Effect.Effect<"keep" | "discard"> => {
   session.setIdle()
-  if (!session.isClean) return reject(session)
+  if (!session.isInOrder) return reject(session)
+  if (!session.isClean) return retire(session)
   return session.hasUnsent ? Effect.as(session.sent, "keep" as const) : keep
 }
 
@@ -407,7 +408,7 @@ const reject = (session: Session<any, any>): Effect.Effect<"discard"> => {
   return discard
 }
 
-/** The lease ended well, and its output still matters; but an answer may come. */
+/** The lease ended well, and its output still matters; but an answer may come, or one half has ended. */
 const retire = (session: Session<any, any>): Effect.Effect<"discard"> => {
   session.revoke()
   return discard
@@ -440,6 +441,7 @@ const ruleOf = (isReply: ((error: unknown) => boolean) | undefined): Rule => {
 }
 
 type OnRelease<C> = NonNullable<PoolOptions<C, ConnectError, never>["onRelease"]>
+type Verdict = Effect.Effect.Success<ReturnType<OnRelease<unknown>>>
 
 const releaser = <C extends TransportConnection<any>>(rule: Rule, onRelease: OnRelease<C> | undefined): OnRelease<C> =>
   onRelease === undefined ?
@@ -453,11 +455,11 @@ const releaser = <C extends TransportConnection<any>>(rule: Rule, onRelease: OnR
       session.revoke()
       const answered = rule.isAnswered(exit)
       const awaits = session.awaitsAnswer
-      if (!session.isClean && answered) return retire(session)
-      if (!session.isClean || !(answered || (!awaits && isTyped(exit)))) return reject(session)
+      if (!session.isInOrder || !(answered || (!awaits && isTyped(exit)))) return reject(session)
+      if (!session.isClean) return retire(session)
       const hadRead = session.hasRead
       session.hasRead = false
-      return Effect.flatMap(onRelease(session.lend(), exit), (verdict) => {
+      const decide = (verdict: Verdict) => {
         const hookRead = session.hasRead
         session.hasRead = hadRead || hookRead
         const isKept = verdict === "keep" ?
@@ -466,7 +468,12 @@ const releaser = <C extends TransportConnection<any>>(rule: Rule, onRelease: OnR
           verdict === "default" && answered && !awaits && !session.awaitsAnswer
         if (isKept) return settle(session)
         return answered ? retire(session) : reject(session)
-      })
+      }
+      const verdict = onRelease(session.lend(), exit)
+      // An answer at hand costs no fiber.
+      return Exit.isExit(verdict) && Exit.isSuccess(verdict)
+        ? decide(verdict.value as Verdict)
+        : Effect.flatMap(verdict, decide)
     }
 
 const isTyped = (exit: Exit.Exit<unknown, unknown>): boolean =>

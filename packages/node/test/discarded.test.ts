@@ -1,6 +1,6 @@
 // N2: a connection that a lease leaves in the middle of something makes room at once, whatever its peer does.
 import type { Connection, ConnectionPool } from "@socketpool/core"
-import { TcpPool, TlsPool } from "@socketpool/node"
+import { type TcpConnection, TcpPool, TlsPool } from "@socketpool/node"
 import { fork } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, type Scope } from "effect"
@@ -52,8 +52,13 @@ const leaves: Record<
 > = {
   "whose lease was interrupted": (pool, server) =>
     Effect.gen(function*() {
-      const holder = yield* fork(pool.use((connection) => ask(connection, "silence")))
-      yield* eventually("it has asked", () => server.lines.includes("silence"))
+      const asked: { socket?: net.Socket } = {}
+      const holder = yield* fork(pool.use((connection) => {
+        asked.socket = (connection as TcpConnection.TcpConnection).socket
+        return ask(connection, "silence")
+      }))
+      // Output that is still here would not be sent any more, and the close would not wait.
+      yield* eventually("it has asked", () => server.lines.includes("silence") && asked.socket?.writableLength === 0)
       yield* Fiber.interrupt(holder)
     }),
   "whose read has timed out": (pool) => Effect.exit(pool.use((connection) => ask(connection, "silence"))),

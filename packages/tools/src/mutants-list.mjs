@@ -1317,8 +1317,8 @@ export const mutants = [
     file: "../TransportPool.ts",
     why: "a hook keeps what was interrupted",
     first: ["/release.test.ts"],
-    before: "if (!session.isClean || !(answered || (!awaits && isTyped(exit)))) return reject(session)",
-    after: "if (!session.isClean) return reject(session)"
+    before: "if (!session.isInOrder || !(answered || (!awaits && isTyped(exit)))) return reject(session)",
+    after: "if (!session.isInOrder) return reject(session)"
   },
   {
     file: "../TransportPool.ts",

@@ -122,6 +122,15 @@ describe("a connection returns to the pool after a lease that", () => {
       expect((yield* pool.stats).opened).toBe(isKept ? 1 : 2)
     }))
 
+  it.scoped("an answer at hand costs no fiber", () =>
+    Effect.gen(function*() {
+      const server = yield* slowEcho
+      const pool = yield* server.pool({ onRelease: () => Effect.succeed("default") })
+      yield* pool.use(() => Effect.void)
+      // Nothing was forked, so the connection is idle already.
+      expect(yield* pool.stats).toMatchObject({ idle: 1, inUse: 0 })
+    }))
+
   it.scoped("200 error replies cost no connection, and none is paced as a server that is down", () =>
     Effect.gen(function*() {
       const server = yield* MemoryServer.make((peer) =>

@@ -176,12 +176,19 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
       socket.destroy()
     } else {
       const stop = () => {
-        if (how === "Quickly" && canReset(this.wire)) this.wire.resetAndDestroy()
+        // Node never closes a socket that it resets while the FIN is on its way.
+        if (how === "Quickly" && socket.writableFinished && canReset(this.wire)) this.wire.resetAndDestroy()
         socket.destroy()
       }
-      const timer = setTimeout(stop, how === "Quickly" ? quickLingerMillis : lingerMillis)
+      let stopCatchingUp = () => {}
+      const timer = setTimeout(
+        // After a stall the timer fires before the end is sent, or the peer's end is seen.
+        () => stopCatchingUp = afterPoll(stop),
+        how === "Quickly" ? quickLingerMillis : lingerMillis
+      )
       socket.once("close", () => {
         clearTimeout(timer)
+        stopCatchingUp()
         done()
       })
       socket.end()

@@ -114,10 +114,14 @@ export class Session<T extends Transport = Transport, C = unknown> {
   // --- Between leases -----------------------------------------------------------------------------------------------
 
   /** Whether the last holder has left nothing behind, except perhaps output on its way. */
-  get isClean(): boolean {
-    return this.failure === undefined && !this.isDirty && !this.isSpent && !this.reads.hasReaders &&
-      this.reads.unread === 0 &&
+  get isInOrder(): boolean {
+    return this.failure === undefined && !this.isDirty && !this.reads.hasReaders && this.reads.unread === 0 &&
       !this.transport.hasUnread
+  }
+
+  /** Whether it is in order, and good for another holder. */
+  get isClean(): boolean {
+    return this.isInOrder && !this.isSpent
   }
 
   /** Whether output has not been passed on yet. */
