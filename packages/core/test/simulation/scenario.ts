@@ -35,10 +35,11 @@ const perform = (world: World, planned: Planned) =>
 const lendAll = (world: World, maxConnections: number) =>
   Effect.gen(function*() {
     const own = world.target.own!
-    // What was under way before may still fail or die, and where nobody may wait one has to ask again.
+    // What was under way before may still fail or die, and where nobody may wait one has to ask again. New connections
+    // that do not answer `validate` count as failed opens, so that one may have to ask for long.
     const acquire = Effect.retry(Effect.sandbox(own.acquireWith({ timeout: "10 seconds" })), {
       schedule: Schedule.spaced("1 milli"),
-      times: 500
+      times: 3_000
     })
     const exits = yield* Effect.forEach(
       Array.from({ length: maxConnections }),

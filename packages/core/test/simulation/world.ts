@@ -141,8 +141,8 @@ export class World {
   }
 
   /**
-   * Whether the pool may take its time: ten opens may fail within a second, with the connections that were lost early
-   * and those that may yet be.
+   * Whether the pool may take its time: ten opens may fail within a second, with the connections that were lost early,
+   * those that may yet be, and those that are closing because they were.
    */
   private isPaced(stats: PoolStats): boolean {
     const { Desync, Disconnected, Discarded, Dropped, Invalid } = stats.closed
@@ -152,7 +152,7 @@ export class World {
     while (this.losses.length > 1 && this.losses[1]!.at < now - 1_000) this.losses.shift()
     // The first entry is the number of those that are longer ago than a second.
     const recent = count - this.losses[0]!.count
-    return recent > 0 && recent + stats.idle + stats.inUse + stats.opening + 1 > 10
+    return recent > 0 && recent + stats.idle + stats.inUse + stats.opening + stats.closing + 1 > 10
   }
 
   /** What must be true once all borrowers have gone. */
