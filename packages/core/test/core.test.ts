@@ -132,7 +132,11 @@ describe("the synchronous core", () => {
       openFailed: (state, slot, failure, inFlight, now) => core.openFailed(state, slot, failure, inFlight, now)
     },
     "a pause leaves the waiters to their timeouts": {
-      demand: (state, now) => state.pause === undefined ? core.demand(state, now) : []
+      openFailed: (state, slot, failure, inFlight, now, isFatal) => {
+        const commands = core.openFailed(state, slot, failure, inFlight, now)
+        if (isFatal === true) state.pause = { failure, until: now + state.limits.fatalPause }
+        return commands
+      }
     },
     "after a pause all may try at once": {
       opened: (state, slot, connection, expiresAt, now) => core.opened(state, slot, connection, expiresAt, now),

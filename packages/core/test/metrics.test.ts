@@ -192,8 +192,9 @@ describe("the metrics of a pool", () => {
           `replay with SOCKETPOOL_SEED=${seed}`
         )
       }
-      // Nobody sleeps, so that a few turns bring everything to rest.
-      const calm = repeatN(yieldNow, 30)
+      // Nobody sleeps. Borrowers that are handed connections for long wait for the event loop to turn, and then a few
+      // turns of the scheduler bring everything to rest.
+      const calm = Effect.andThen(Effect.sleep(1), repeatN(yieldNow, 30))
       const end = (how: (connection: ScriptedConnector.ScriptedConnection) => Effect.Effect<void, unknown>) =>
         Effect.suspend(() => {
           const [connection] = held.splice(rng.between(0, held.length - 1), 1)

@@ -104,8 +104,8 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "a place that becomes free serves nobody",
-    before: "return [...demand(state, now), ...makeRoom(state, now)]",
-    after: "return makeRoom(state, now)"
+    before: "  return openWanted(state, now)\n}\n\n/** Opens what",
+    after: "  return makeRoom(state, now)\n}\n\n/** Opens what"
   },
   {
     file: "transitions/retiring.ts",
@@ -1268,8 +1268,8 @@ export const mutants = [
     file: "timers.ts",
     why: "nobody looks when a pause ends",
     first: ["/fatal.test.ts"],
-    before: "const open = (now: number) => handlers.run(Demand.demand(state, now))",
-    after: "const open = (now: number) => state.pause === undefined && handlers.run(Demand.demand(state, now))"
+    before: "const open = (now: number) => handlers.run(Retiring.openWanted(state, now))",
+    after: "const open = (now: number) => state.pause === undefined && handlers.run(Retiring.openWanted(state, now))"
   },
   {
     file: "leasing.ts",

@@ -61,7 +61,7 @@ export class Timers<C, E> {
       (_now, until) => handlers.run(Queue.expireWaiters(state, until))
     )
     const quiet = { ...runtime, fork: runtime.forkQuietly }
-    const open = (now: number) => handlers.run(Demand.demand(state, now))
+    const open = (now: number) => handlers.run(Retiring.openWanted(state, now))
     const delayedUntil = (forBorrowers: boolean) => (): number | undefined =>
       state.pending > 0 === forBorrowers ? Demand.delayedUntil(state) : undefined
     this.openLimiter = new Alarm(runtime, delayedUntil(true), open)
@@ -91,7 +91,7 @@ export class Timers<C, E> {
       this.stale,
       this.silent,
       this.leaks,
-      new Alarm(quiet, () => Trial.nextPassed(state), (now) => handlers.run(Trial.outlive(state, now))),
+      new Alarm(quiet, () => Trial.nextPassed(state), (now) => handlers.run(Retiring.outlive(state, now))),
       Alarm.of(runtime, state.opening, handlers.openTimedOut),
       Alarm.of(runtime, state.aborting, handlers.closeTimedOut),
       Alarm.of(runtime, state.validating, handlers.validationTimedOut),

@@ -317,7 +317,7 @@ export class Driver extends ScriptedEngine {
     const due = transitions.delayedUntil(state)
     if (due === undefined || due > now) return
     this.met.paced++
-    this.run(transitions.demand(state, now))
+    this.run(transitions.openWanted(state, now))
   }
 
   private keepAlive(): void {

@@ -14,7 +14,6 @@ import {
   type Waiter
 } from "../state.js"
 import { type Commands, nothing } from "./commands.js"
-import { demand } from "./demand.js"
 import { addLease, becomeIdle, enter, removeLease, returnToPlace } from "./phases.js"
 import { enqueue } from "./queue.js"
 import {
@@ -24,6 +23,7 @@ import {
   leaveHolder,
   makeRoom,
   mustNotBeLent,
+  openWanted,
   retire,
   retireOnReturn,
   spoil,
@@ -206,7 +206,7 @@ export const settle = <C>(
   if (!slot.isOnTrial) return goesOn(state, slot, reason, now)
   const hasPassed = judge(state, lease, reason)
   const commands = goesOn(state, slot, reason, now)
-  return hasPassed ? [...commands, ...recover(state), ...demand(state, now)] : commands
+  return hasPassed ? [...commands, ...recover(state), ...openWanted(state, now)] : commands
 }
 
 /** A lease of the slot has ended. */
@@ -253,7 +253,7 @@ export const validated = <C>(
   slot.validated = true
   slot.asleep = 0
   // It may be good for fewer leases than its waiters counted on.
-  return [...free(state, slot, unfit, now), ...demand(state, now)]
+  return [...free(state, slot, unfit, now), ...openWanted(state, now)]
 }
 
 /**
@@ -273,7 +273,7 @@ export const failed = <C>(state: State<C>, slot: Slot<C>, now: number): Commands
       else if (isUnheld(other)) commands.push(...close(state, other, "Invalid", now))
     }
   }
-  commands.push(...demand(state, now))
+  commands.push(...openWanted(state, now))
   return commands
 }
 

@@ -2,12 +2,12 @@
 import { constTrue } from "effect/Function"
 import type { Command, OpenFailure, Slot, State } from "../state.js"
 import type { Commands } from "./commands.js"
-import { backOff, demand } from "./demand.js"
+import { backOff } from "./demand.js"
 import { keepAlive } from "./keepalive.js"
 import { handOff } from "./leases.js"
 import { pauseOpens, penalize } from "./openLimiter.js"
 import { enter } from "./phases.js"
-import { makeRoom, rotate } from "./retiring.js"
+import { openWanted, rotate } from "./retiring.js"
 import { beginTrial, passAged } from "./trial.js"
 import { failOldest } from "./waiters.js"
 
@@ -34,8 +34,7 @@ export const opened = <C>(
   slot.ticket = ++state.tickets
   return [
     ...handOff(state, slot, now),
-    ...demand(state, now),
-    ...makeRoom(state, now),
+    ...openWanted(state, now),
     ...rotate(state, now)
   ]
 }
@@ -60,7 +59,7 @@ export const openFailed = <C>(
     pauseOpens(state, failure, now + state.limits.fatalPause)
     commands.push(...abortOpens(state, now, constTrue))
   }
-  commands.push(...failOldest(state, failure), ...backOff(state, failure), ...demand(state, now))
+  commands.push(...failOldest(state, failure), ...backOff(state, failure), ...openWanted(state, now))
   return commands
 }
 

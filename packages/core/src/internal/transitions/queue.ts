@@ -2,8 +2,8 @@
 import type { BorrowFailure } from "../../PoolStats.js"
 import { type Command, type Holder, type State, Touched, type Waiter, type WaitFailure } from "../state.js"
 import { both, type Commands, nothing } from "./commands.js"
-import { demand, isOpenDelayed } from "./demand.js"
-import { makeRoom, retire } from "./retiring.js"
+import { isOpenDelayed } from "./demand.js"
+import { openWanted, retire } from "./retiring.js"
 import { failWaiter, leave } from "./waiters.js"
 
 /** Puts a borrower at the end of the queue. Holders that reconnect have a queue of their own, which comes first. */
@@ -19,7 +19,7 @@ export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
 /** Opens what is wanted now. A waiter needs the places of expired connections more than the floor does. */
 const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
   const freed = state.expiring.length === 0 ? nothing : closeExpiring(state, now)
-  return both(freed, both(demand(state, now), makeRoom(state, now)))
+  return both(freed, openWanted(state, now))
 }
 
 const closeExpiring = <C>(state: State<C>, now: number): Commands<C> => {

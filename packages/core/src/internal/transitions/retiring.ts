@@ -1,10 +1,10 @@
 /** Transitions: a connection closes, with a reason, and its place becomes free. */
 import type { CloseReason } from "../../PoolStats.js"
 import { type Command, isLeased, isUnheld, type Lease, type Slot, type State, Touched } from "../state.js"
-import { type Commands, nothing } from "./commands.js"
+import { both, type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { enter, removeLeases } from "./phases.js"
-import { endTrial } from "./trial.js"
+import { endTrial, passAged } from "./trial.js"
 
 /** The holder has given its lease back, or lost it. The lease keeps its place until it has ended. */
 export const leaveHolder = <C>(state: State<C>, lease: Lease<C>, now: number): void => {
@@ -74,8 +74,16 @@ export const gone = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C
   else return nothing
   enter(state, slot, "Gone")
   state.slots.delete(slot)
-  return [...demand(state, now), ...makeRoom(state, now)]
+  return openWanted(state, now)
 }
+
+/** Opens what is wanted now. What is opened may take the last place, while another holder reconnects. */
+export const openWanted = <C>(state: State<C>, now: number): Commands<C> =>
+  both(demand(state, now), makeRoom(state, now))
+
+/** Time has passed, and the pool opens what the strain delayed. */
+export const outlive = <C>(state: State<C>, now: number): Commands<C> =>
+  both(passAged(state, now), openWanted(state, now))
 
 /** Makes room for a holder that reconnects: where idle connections take it all, the longest idle closes. */
 export const makeRoom = <C>(state: State<C>, now: number): Commands<C> => {

@@ -9,7 +9,7 @@
 import type { CloseReason } from "../../PoolStats.js"
 import { type Lease, type LostOnTrial, type Slot, type State, Touched } from "../state.js"
 import { both, type Commands, nothing } from "./commands.js"
-import { backOff, demand } from "./demand.js"
+import { backOff } from "./demand.js"
 import { isLimiting, penalize, resetLimiter } from "./openLimiter.js"
 
 /** A server that drops the connections it cannot serve does so at once, or after one round trip. */
@@ -101,6 +101,3 @@ export const nextPassed = <C>(state: State<C>): number | undefined => {
   for (const slot of state.onTrial) return slot.openedAt + trialMillis
   return undefined
 }
-
-/** Time has passed, and the pool opens what the strain delayed. */
-export const outlive = <C>(state: State<C>, now: number): Commands<C> => both(passAged(state, now), demand(state, now))
