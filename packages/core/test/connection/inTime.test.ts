@@ -1,8 +1,8 @@
 // Deadlines of opens: one sleeping fiber serves any number, and a deadline does what `Effect.raceFirst` would.
 import { TransportPool } from "@socketpool/core"
-import { clockLike, currentClock, exitOf, fork, result, TestClock, withClock } from "@socketpool/test-seam"
+import { clockLike, currentClock, exitOf, fork, inherited, result, TestClock, withClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Cause, Effect, Exit, Fiber, FiberRef } from "effect"
+import { Cause, Effect, Exit, Fiber } from "effect"
 import { settled } from "../setup.js"
 
 const options = { address: "db:1", connectTimeout: "1 second" } as const
@@ -23,9 +23,9 @@ const afterASecond = <A, E>(open: Effect.Effect<A, E>) =>
 describe("an open with a deadline", () => {
   it.effect("that comes in time gives its value, its failure or its defect, and its fiber's state", () =>
     Effect.gen(function*() {
-      const state = FiberRef.unsafeMake("old")
-      expect(yield* inTime(Effect.as(FiberRef.set(state, "new"), 1))).toBe(1)
-      expect(yield* FiberRef.get(state)).toBe("new")
+      const state = inherited("old")
+      expect(yield* inTime(Effect.as(state.set("new"), 1))).toBe(1)
+      expect(yield* state.get).toBe("new")
       expect(yield* Effect.flip(inTime(Effect.fail("no")))).toBe("no")
       const died = yield* Effect.exit(inTime(Effect.die("bad")))
       expect(Exit.isFailure(died) && Cause.squash(died.cause)).toBe("bad")
@@ -40,12 +40,13 @@ describe("an open with a deadline", () => {
 
   it.effect("that is late is interrupted, and fails once it has ended", () =>
     Effect.gen(function*() {
-      const opening = yield* afterASecond(
-        inTime(Effect.onInterrupt(Effect.never, () => Effect.sleep("5 seconds")))
-      )
-      expect(exitOf(opening)).toBeUndefined()
+      let failed = false
+      const open = inTime(Effect.onInterrupt(Effect.never, () => Effect.sleep("5 seconds")))
+      const opening = yield* afterASecond(Effect.onError(open, () => Effect.sync(() => (failed = true))))
+      const hadFailed = failed
       yield* TestClock.adjust("5 seconds")
       expect(yield* Fiber.join(opening)).toMatchObject(timeout)
+      expect([hadFailed, failed]).toEqual([false, true])
     }))
 
   it.effect("that has opened when the time is over fails with HandshakeTimeout", () =>
