@@ -20,14 +20,13 @@ import {
   metricTags,
   type Surroundings,
   surroundings,
-  within,
   withoutSpan
 } from "./internal/effect/fiber.js"
 import { streamOf } from "./internal/effect/stream.js"
 import { tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
-import { resolve, serviceId } from "./internal/options.js"
+import { resolve, type Resolved, serviceId } from "./internal/options.js"
 import * as Registry from "./internal/registry.js"
 import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
@@ -60,8 +59,13 @@ const make = <C, E = never, R = never>(
     const clock = yield* currentClock
     return yield* acquireForgettable<ConnectionPool<C, E>>((forget) => {
       const resolved = resolve(options, Registry.freeName)
-      const open = within(resolved.open, around)
-      const engine = new Engine<C, E>({ ...resolved, open }, around as Surroundings<never>, clock, Registry.leave)
+      // The pool's fibers have the services of `around`, and each open a scope of its own.
+      const engine = new Engine(
+        resolved as Resolved<C, E, Scope.Scope>,
+        around as Surroundings<never>,
+        clock,
+        Registry.leave
+      )
       const close = Operations.close(engine)
       const pool = new ConnectionPoolImpl(engine, Effect.andThen(close, forget))
       Registry.enter(pool, engine.state, () => engine.now(), metricTags(around))

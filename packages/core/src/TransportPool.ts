@@ -13,8 +13,9 @@ import { ConnectError, ConnectionError, isConnectError, isConnectionError } from
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { onlyErrors } from "./internal/effect/fiber.js"
 import { bind, takeContext } from "./internal/host.js"
-import { hasServed, type Internal, isAnswered, isBound, isWhole, poolOptions } from "./internal/options.js"
+import { hasServed, type Internal, isAnswered, isBound, isWhole, poolOptions, whenEnded } from "./internal/options.js"
 import { internalOf, sessionOf } from "./internal/transport/access.js"
+import { inTime } from "./internal/transport/inTime.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
 import type { PoolOptions } from "./PoolOptions.js"
@@ -158,9 +159,8 @@ export const openInTime = <L, A, E, R, E2, R2>(
       reason = "HandshakeTimeout"
       return finish(opened)
     })
-    const tooLate = Effect.suspend(() => new ConnectError({ reason, address, attempts: [] }))
-    const deadline = Effect.sleep(connectTimeout).pipe(Effect.andThen(catchUp), Effect.andThen(tooLate))
-    return Effect.raceFirst(opened, deadline)
+    const tooLate = () => new ConnectError({ reason, address, attempts: [] })
+    return inTime(opened, connectTimeout, catchUp as Effect.Effect<void>, tooLate)
   })
 
 const opening = new Table({ address: text, connectTimeout: duration("more than 0"), catchUp: optional(effect) })
@@ -301,15 +301,11 @@ export const make = <
         [hasServed]: (connection) => sessionOf(connection).hasRead,
         [isAnswered]: rule.isAnswered,
         [isWhole]: rule.isWhole,
+        [whenEnded]: (connection, ended) => sessionOf(connection).whenFailed(ended),
         [isBound]: true,
         // Opening has its own deadline, and an error of its own for it.
         connectTimeout: Duration.infinity,
         isConnected: (connection) => sessionOf(connection).isOpen,
-        closed: (connection) =>
-          Effect.map(
-            sessionOf(connection).failed,
-            ({ reason }) => reason === "Desync" ? "Desync" : "Disconnected"
-          ),
         lease: (connection) => sessionOf(connection).lend(),
         // The runtime of the pool's fibers has the services that these need.
         ...(validate === undefined ? {} : { validate: validator<C>(validate) }),

@@ -60,12 +60,17 @@ export const complete = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit.Exi
 /** A value that a fiber inherits from the place where it is started. */
 export interface Inherited<A> {
   readonly get: Effect.Effect<A>
+  readonly set: (value: A) => Effect.Effect<void>
   readonly with: (value: A) => <B, E, R>(effect: Effect.Effect<B, E, R>) => Effect.Effect<B, E, R>
 }
 
 export const inherited = <A>(initial: A): Inherited<A> => {
   const ref = FiberRef.unsafeMake(initial)
-  return { get: FiberRef.get(ref), with: (value) => Effect.locally(ref, value) }
+  return {
+    get: FiberRef.get(ref),
+    set: (value) => FiberRef.set(ref, value),
+    with: (value) => Effect.locally(ref, value)
+  }
 }
 
 // --- Results and causes ---------------------------------------------------------------------------------------------

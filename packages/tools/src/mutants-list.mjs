@@ -723,11 +723,39 @@ export const mutants = [
     after: "return shaken !== undefined ? Effect.void :"
   },
   {
-    file: "../TransportPool.ts",
+    file: "lifecycle.ts",
     why: "what nobody asked for counts as a peer that went away",
     first: sockets,
-    before: "reason === \"Desync\" ? \"Desync\" : \"Disconnected\"",
-    after: "reason === \"Desync\" ? \"Disconnected\" : \"Disconnected\""
+    before: "=> reason === \"Desync\" ? \"Desync\" : \"Disconnected\"",
+    after: "=> reason === \"Desync\" ? \"Disconnected\" : \"Disconnected\""
+  },
+  {
+    file: "lifecycle.ts",
+    why: "a connection that ends in the middle of a step is reported in that step",
+    first: ["/ended.test.ts"],
+    before: "this.runtime.later(() => this.listener.died(slot, named(reason)))",
+    after: "this.listener.died(slot, named(reason))"
+  },
+  {
+    file: "transport/session.ts",
+    why: "nobody hears of a connection that has ended before it is watched",
+    first: ["/ended.test.ts"],
+    before: "    else failed(this.failure.reason)\n",
+    after: ""
+  },
+  {
+    file: "transport/inTime.ts",
+    why: "an open that is late goes on",
+    first: ["/inTime.test.ts"],
+    before: "Effect.andThen(Fiber.interrupt(child), failure)",
+    after: "failure"
+  },
+  {
+    file: "transport/inTime.ts",
+    why: "an open that ends while its deadline catches up is late",
+    first: ["/inTime.test.ts"],
+    before: "outcomeOf(child) ?? giveUp(",
+    after: "giveUp("
   },
   {
     file: "../Framing.ts",

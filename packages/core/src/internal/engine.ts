@@ -70,7 +70,7 @@ export class Engine<C, E> implements LeasePort<C> {
     this.lifecycle = new ConnectionLifecycle(
       runtime,
       (slot) => Tracing.connect(options.open, this.attributesOf(slot), this.causeOf(slot)),
-      options.closed,
+      options,
       options.farewell && ((slot) => this.farewell(slot)),
       options.ttlJitter > 0 && options.connectionTTL !== Infinity,
       {

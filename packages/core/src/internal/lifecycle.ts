@@ -13,6 +13,7 @@ import {
   stop,
   yieldNow
 } from "./effect/fiber.js"
+import type { Resolved } from "./options.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Slot } from "./state.js"
 import { isPeaceful } from "./transitions/retiring.js"
@@ -53,7 +54,7 @@ export class ConnectionLifecycle<C, E> {
   constructor(
     private readonly runtime: PoolRuntime,
     private readonly connect: (slot: Slot<C>) => Effect.Effect<C, E, Scope.Scope>,
-    private readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined,
+    private readonly hooks: Pick<Resolved<C, unknown, unknown>, "closed" | "whenEnded">,
     /** What is said to a connection before a close in peace. */
     private readonly farewell: ((slot: Slot<C>) => Effect.Effect<void>) | undefined,
     /** Whether a random number is drawn for each connection. */
@@ -149,12 +150,14 @@ export class ConnectionLifecycle<C, E> {
 
   /** Reports when the peer goes away. */
   private watch(slot: Slot<C>, life: Lifetime, connection: C): void {
-    const closed = this.closed
+    const { closed, whenEnded } = this.hooks
+    // A turn of its own, because the connection may end in the middle of a step of its borrower or of the pool.
+    whenEnded?.(connection, (reason) => this.runtime.later(() => this.listener.died(slot, named(reason))))
     if (closed === undefined) return
     life.watcher = this.runtime.fork(Effect.suspend(() => closed(connection)))
     life.watcher.addObserver((exit) => {
       if (exit._tag === "Failure" && hasDies(exit.cause)) this.runtime.warn("closed died", exit.cause, slot)
-      this.listener.died(slot, exit._tag === "Success" && exit.value === "Desync" ? "Desync" : "Disconnected")
+      this.listener.died(slot, named(exit._tag === "Success" && exit.value))
     })
   }
 
@@ -166,6 +169,9 @@ export class ConnectionLifecycle<C, E> {
     })
   }
 }
+
+/** The reason for the close of a connection that has ended. */
+const named = (reason: unknown): "Disconnected" | "Desync" => reason === "Desync" ? "Desync" : "Disconnected"
 
 const interrupted = (): Error => new Error("the open was interrupted, but not by the pool")
 

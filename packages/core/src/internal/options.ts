@@ -57,6 +57,8 @@ export const isAnswered: unique symbol = Symbol.for("@socketpool/core/options/is
 
 export const isWhole: unique symbol = Symbol.for("@socketpool/core/options/isWhole")
 
+export const whenEnded: unique symbol = Symbol.for("@socketpool/core/options/whenEnded")
+
 export const isBound: unique symbol = Symbol.for("@socketpool/core/options/isBound")
 
 /** Options that are not public. */
@@ -70,6 +72,11 @@ export interface Internal<C> {
   readonly [isAnswered]?: (exit: Exit.Exit<unknown, unknown>) => boolean
   /** The rule of `onRelease`'s `"default"`, and for a connection that closes on return: whether it is in order. */
   readonly [isWhole]?: (connection: C, exit: Exit.Exit<unknown, unknown>) => boolean
+  /**
+   * Does what `closed` does, without a fiber for each connection: `ended` is called once the connection has ended, at
+   * once if it has already, and with `"Desync"` or another reason. It may be called in the middle of anybody's step.
+   */
+  readonly [whenEnded]?: (connection: C, ended: (reason: string) => void) => void
   /** Whether the hooks look after their asynchronous context themselves. */
   readonly [isBound]?: true
 }
@@ -96,6 +103,7 @@ export interface Resolved<C, E, R> extends Limits {
   readonly isConnected: ((connection: C) => boolean) | undefined
   readonly isExpired: ((connection: C) => boolean) | undefined
   readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
+  readonly whenEnded: ((connection: C, ended: (reason: string) => void) => void) | undefined
   readonly validate: ((connection: C) => Effect.Effect<boolean, unknown>) | undefined
   readonly lease: ((connection: C) => C) | undefined
   readonly onRelease:
@@ -181,6 +189,7 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
     hasServed: internal[hasServed],
     isAnswered: internal[isAnswered],
     isWhole: internal[isWhole],
+    whenEnded: internal[whenEnded],
     max: options.maxConnections,
     min: options.minConnections,
     initial: options.initialConnections,

@@ -68,14 +68,14 @@ const patiently = <A, R>(attempt: Effect.Effect<A, ConnectError, R>): Effect.Eff
  * otherwise closes with the outer one, which may stay open for long.
  */
 export const inOwnScope = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
+  effect: (own: Scope.Scope) => Effect.Effect<A, E, R>,
   closes: (error: E) => boolean = () => true
-): Effect.Effect<A, E, Exclude<R, Scope.Scope> | Scope.Scope> =>
+): Effect.Effect<A, E, R | Scope.Scope> =>
   Effect.flatMap(
     Effect.scope,
     (outer) =>
       Effect.flatMap(Scope.fork(outer, ExecutionStrategy.sequential), (own) =>
-        Effect.tapError(Scope.extend(effect, own), (error) =>
+        Effect.tapError(effect(own), (error) =>
           closes(error) ? Effect.uninterruptible(Scope.close(own, Exit.void)) : Effect.void))
   )
 
@@ -88,9 +88,11 @@ const inTurn = <C extends TransportSession.TransportConnection<NetTransport>>(
   failed: ReadonlyArray<ConnectAttempt & Pick<ConnectError, "reason">> = []
 ): Effect.Effect<NetSession<C>, ConnectError, Scope.Scope> => {
   const [{ address, options }, ...others] = targets as [Target, ...Array<Target>]
-  const connecting = attempt(route, options, holder, reads)
   const limits = { address: route.address, connectTimeout: route.attemptTimeout, catchUp: polled }
-  const limited = others.length === 0 ? connecting : TransportPool.openInTime(limits, connecting, Effect.succeed)
+  const limited = (own: Scope.Scope) => {
+    const connecting = attempt(own, route, options, holder, reads)
+    return others.length === 0 ? connecting : TransportPool.openInTime(limits, connecting, Effect.succeed)
+  }
   return Effect.catchAll(inOwnScope(limited), (error) => {
     if (address === undefined) return Effect.fail(error)
     const { code = error.reason === "Timeout" ? "ETIMEDOUT" : undefined, reason } = error
@@ -100,30 +102,29 @@ const inTurn = <C extends TransportSession.TransportConnection<NetTransport>>(
 }
 
 const attempt = <C extends TransportSession.TransportConnection<NetTransport>>(
+  scope: Scope.Scope,
   route: Route,
   target: net.NetConnectOpts,
   holder: (session: NetSession<C>) => C,
   reads: Reads
-): Effect.Effect<NetSession<C>, ConnectError, Scope.Scope> =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.flatMap(Effect.scope, (scope) => {
-      const intake = reads === "Direct" ? new Intake() : undefined
-      const made: object = { ...unset, ...route.constructor, onread: intake }
-      const socket = new net.Socket(made)
-      socket.on("error", ignore)
-      const destroy = Effect.sync(() => socket.destroy())
-      let session: NetSession<C> | undefined = undefined
-      // The finalizer exists before the connect starts, so that no interrupt can leave a socket behind.
-      // `Effect.addFinalizer` would keep a copy of this fiber's state for each socket.
-      return Scope.addFinalizer(
-        scope,
-        Effect.suspend(() => session === undefined ? destroy : Effect.ensuring(session.close, destroy))
-      ).pipe(
-        Effect.andThen(restore(connect(socket, target, route, holder, intake))),
-        Effect.tap((opened) => Effect.sync(() => (session = opened)))
-      )
-    })
-  )
+): Effect.Effect<NetSession<C>, ConnectError> =>
+  Effect.uninterruptibleMask((restore) => {
+    const intake = reads === "Direct" ? new Intake() : undefined
+    const made: object = { ...unset, ...route.constructor, onread: intake }
+    const socket = new net.Socket(made)
+    socket.on("error", ignore)
+    const destroy = Effect.sync(() => socket.destroy())
+    let session: NetSession<C> | undefined = undefined
+    // The finalizer exists before the connect starts, so that no interrupt can leave a socket behind.
+    // `Effect.addFinalizer` would keep a copy of this fiber's state for each socket.
+    return Scope.addFinalizer(
+      scope,
+      Effect.suspend(() => session === undefined ? destroy : Effect.ensuring(session.close, destroy))
+    ).pipe(
+      Effect.andThen(restore(connect(socket, target, route, holder, intake))),
+      Effect.map((opened) => (session = opened))
+    )
+  })
 
 const connect = <C extends TransportSession.TransportConnection<NetTransport>>(
   socket: net.Socket,

@@ -6,7 +6,7 @@ import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../TcpConnection.js"
@@ -111,7 +111,10 @@ export const secureDialer = (options: Options.Tls, of: string): {
       Effect.flatMap(
         Clock.currentTimeNanos,
         (begun) =>
-          inOwnScope(attempt(route.connectTimeout, security.resumes, finish), ({ isRefusal }) => isRefusal).pipe(
+          inOwnScope(
+            (own) => Scope.extend(attempt(route.connectTimeout, security.resumes, finish), own),
+            ({ isRefusal }) => isRefusal
+          ).pipe(
             Effect.catchIf(({ isRefusal }) => isRefusal, (refused) =>
               Effect.flatMap(Clock.currentTimeNanos, (now) => {
                 const left = route.connectTimeout - Number(now - begun) / 1e6

@@ -102,6 +102,15 @@ const inContext = (scheduler: Scheduler, context: AsyncContext): Scheduler => ({
 /** Interrupts a fiber without waiting for it. */
 export const stop = (fiber: Fiber<any, any> | undefined): void => fiber?.unsafeInterruptAsFork(FiberId.none)
 
+/** Starts a fiber that ends with this one at the latest. */
+export const forkChild: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber<A, E>, never, R> = Effect.fork
+
+/** The outcome of a fiber that has ended, as if this fiber had come to it. */
+export const outcomeOf = <A, E>(fiber: Fiber<A, E>): Effect.Effect<A, E> | undefined => {
+  const exit = fiber.unsafePoll()
+  return exit === null ? undefined : exit._tag === "Failure" ? exit : Effect.as(fiber.inheritAll, exit.value)
+}
+
 export const yieldNow: Effect.Effect<void> = Effect.yieldNow()
 
 /** Completes in the next turn of the timers: input that has arrived by now is read first. */
@@ -113,16 +122,6 @@ export const graceTurn: Effect.Effect<void> = Effect.sleep(0)
 export type Surroundings<R> = Runtime.Runtime<R>
 
 export const surroundings: <R>() => Effect.Effect<Surroundings<R>, never, R> = Effect.runtime
-
-/** Provides everything but the scope. */
-export const within = <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  surroundings: Surroundings<any>
-): Effect.Effect<A, E, Scope.Scope> =>
-  Effect.mapInputContext(
-    effect,
-    (scope: Context.Context<Scope.Scope>) => Context.merge(surroundings.context, scope) as Context.Context<R>
-  )
 
 /** Takes nothing of a fiber but its clock and its scheduler. */
 export const onlyTime = (fiber: Holder, clock: Clock.Clock): Surroundings<never> =>

@@ -33,7 +33,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
   private hasClosed = false
   // Made when somebody waits: most sessions are only lent and returned.
   private onClosed: Set<() => void> | undefined = undefined
-  private onFailed: Set<() => void> | undefined = undefined
+  private onFailed: ((reason: Failure["reason"]) => void) | undefined = undefined
 
   constructor(
     readonly transport: T,
@@ -85,7 +85,7 @@ export class Session<T extends Transport = Transport, C = unknown> {
     this.failure = failure
     this.reads.fail(failure)
     this.writes.fail(failure)
-    for (const done of this.onFailed ?? []) done()
+    this.onFailed?.(failure.reason)
     this.onFailed = undefined
   }
 
@@ -179,15 +179,10 @@ export class Session<T extends Transport = Transport, C = unknown> {
     return async((resume) => this.transport.flush(() => resume(Effect.void)))
   }
 
-  /** Completes when nothing can be read or written any more. */
-  get failed(): Effect.Effect<Failure> {
-    return async((resume) => {
-      const done = () => resume(Effect.succeed(this.failure!))
-      if (this.failure !== undefined) return done()
-      const waiting = this.onFailed ??= new Set()
-      waiting.add(done)
-      return Effect.sync(() => waiting.delete(done))
-    })
+  /** Tells the pool of the session when nothing can be read or written any more. */
+  whenFailed(failed: (reason: Failure["reason"]) => void): void {
+    if (this.failure === undefined) this.onFailed = failed
+    else failed(this.failure.reason)
   }
 
   /** Completes when it has closed. */
