@@ -18,7 +18,7 @@ class Parking<A, E> {
   constructor(readonly effect_instruction_i0: Park<A, E>) {}
 }
 
-Object.assign(Parking.prototype, EffectPrototype, { _op: "Async" })
+void Object.assign(Parking.prototype, EffectPrototype, { _op: "Async" })
 
 const parking = <A, E>(park: Park<A, E>): Effect.Effect<A, E> => new Parking(park) as unknown as Effect.Effect<A, E>
 
