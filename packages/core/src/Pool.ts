@@ -35,6 +35,7 @@ import * as PoolLayer from "./PoolLayer.js"
 import type { PoolLease } from "./PoolLease.js"
 import type { PoolOptions } from "./PoolOptions.js"
 import type { PoolStats } from "./PoolStats.js"
+import * as PromisePool from "./PromisePool.js"
 
 export type {
   /**
@@ -252,6 +253,27 @@ export class Pool extends Service<Pool, Connection, ConnectError>()("@socketpool
    * ```
    */
   static readonly isConnectionPool = isConnectionPool
+
+  /**
+   * Opens a pool to code that is not Effect: the same pool, with functions that return promises. The same as
+   * `PromisePool.make`.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from "@socketpool/core"
+   * import { Effect, Scope } from "effect"
+   *
+   * const main = async () => {
+   *   const scope = await Effect.runPromise(Scope.make())
+   *   const made = Pool.make({ open: Effect.succeed("a page"), maxConnections: 4 })
+   *   const pages = Pool.promises(await Effect.runPromise(Scope.extend(made, scope)))
+   *   const length = await pages.use(async (page) => page.length, { timeout: "1 second" })
+   *   await pages.close()
+   *   return length
+   * }
+   * ```
+   */
+  static readonly promises = PromisePool.make
 
   /**
    * Makes a tag for a pool of any connection type, so that one program can have several pools.
