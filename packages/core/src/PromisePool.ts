@@ -1,6 +1,6 @@
 /**
- * A door to a pool for code that is not Effect: drivers, request handlers, scripts. It is the same pool, with the same
- * queue, limits and statistics; only the way in differs. A borrow runs no fiber.
+ * A door to a pool for code that is not Effect: drivers, request handlers, scripts. `Pool.promises` makes it. It is the
+ * same pool, with the same queue, limits and statistics; only the way in differs. A borrow runs no fiber.
  *
  * - Every function rejects with the same errors that the pool's effects fail with: `PoolExhaustedError`,
  *   `PoolClosedError`, `ConnectTimeoutError`, or the connector's own. A wrong option rejects with a `RangeError`.
@@ -13,8 +13,6 @@
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { DurationInput } from "effect/Duration"
-import type { ConnectionPool } from "./ConnectionPool.js"
-import { promisesOf } from "./internal/promises.js"
 import type { PoolStats } from "./PoolStats.js"
 
 /**
@@ -116,30 +114,3 @@ export interface PromisePool<out C> extends AsyncDisposable {
   /** Closes the pool, as `pool.close` does, and resolves when it has closed. `await using` does the same. */
   close(): Promise<void>
 }
-
-/**
- * Opens a pool to code that is not Effect. It costs next to nothing and may be called for one pool several times.
- *
- * @example
- * ```ts
- * import { Pool, PromisePool } from "@socketpool/core"
- * import { Effect } from "effect"
- *
- * const program = Effect.gen(function*() {
- *   const pool = yield* Pool.make({ open: Effect.succeed("a page"), maxConnections: 4 })
- *   const pages = PromisePool.make(pool)
- *   return yield* Effect.promise(async (signal) => {
- *     const lease = await pages.acquire({ signal, label: "GET /" })
- *     try {
- *       return lease.connection.length
- *     } finally {
- *       lease.release()
- *     }
- *   })
- * })
- * ```
- *
- * @since 0.2.0
- * @category constructors
- */
-export const make: <C, E>(pool: ConnectionPool<C, E>) => PromisePool<C> = promisesOf

@@ -1,6 +1,10 @@
 // An abort ends a wait, at every point at which it can come.
+import { Pool } from "@socketpool/core"
+import { provideScope } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
-import { Effect } from "effect"
+import { ScriptedConnector } from "@socketpool/testing"
+import { Effect, Scope } from "effect"
+import { Timeline } from "./model/timeline.js"
 import { door, failure, settledLater } from "./promises/door.js"
 
 /** Lets as many promise reactions run, one after the other. */
@@ -48,14 +52,15 @@ describe("an abort", () => {
           const lease = await promises.acquire()
           const controller = new AbortController()
           const borrowed = borrow(promises, controller.signal)
+          if (point < 0) controller.abort("enough")
           lease.release()
-          if (point > 0) await reactions(point - 1)
+          if (point > 0) await reactions(point)
           controller.abort("enough")
           const got = await borrowed.catch((reason: unknown) => reason)
           ends.add(got === "enough" ? "rejected" : "resolved")
           if (typeof got === "object") (got as { release: () => void }).release()
         }
-        for (let point = 0; point < 12; point++) {
+        for (let point = -1; point < 12; point++) {
           yield* Effect.promise(() => abortAt(point))
           assert.deepInclude(yield* pool.stats, { leased: 0, idle: 1, pending: 0 })
         }
@@ -63,22 +68,7 @@ describe("an abort", () => {
       }))
   }
 
-  it.scoped("between the hand-off and the borrower's turn gives the connection to the next", () =>
-    Effect.gen(function*() {
-      const { promises } = yield* door(full)
-      const lease = yield* Effect.promise(() => promises.acquire())
-      const controller = new AbortController()
-      const first = settledLater(failure(promises.acquire({ signal: controller.signal })))
-      const second = settledLater(promises.use(({ id }) => id))
-      lease.release()
-      assert.deepInclude(promises.stats(), { leased: 1, pending: 1 })
-      controller.abort("enough")
-      assert.deepInclude(promises.stats(), { leased: 1, pending: 0 })
-      assert.strictEqual(yield* first, "enough")
-      assert.strictEqual(yield* second, 1)
-    }))
-
-  it.scoped("after a timeout changes nothing", () =>
+  it.scoped("after the wait has failed changes nothing", () =>
     Effect.gen(function*() {
       const { promises } = yield* door({ ...full, maxPending: 1 })
       const lease = yield* Effect.promise(() => promises.acquire())
@@ -132,6 +122,69 @@ describe("an abort", () => {
       assert.strictEqual(yield* served, 0)
       assert.strictEqual(listeners.size, 0)
     }))
+})
+
+/** Time goes on, but the timers of the process have no turn before `turn`: hand-offs are held back. */
+const heldBack = async () => {
+  const timeline = new Timeline()
+  const done = <A>(effect: Effect.Effect<A>): A => {
+    const exit = timeline.call(effect)
+    if (exit._tag === "Failure") throw new Error(String(exit.cause))
+    return exit.value
+  }
+  const connector = ScriptedConnector.make()
+  const pool = done(provideScope(Pool.make({ open: connector.open, maxConnections: 1 }), done(Scope.make())))
+  const promises = Pool.promises(pool)
+  const opened = promises.acquire()
+  timeline.settle()
+  const first = await opened
+  timeline.now += 1_000
+  const second = promises.acquire()
+  first.release()
+  timeline.now += 1_000
+  const lease = await second
+  const end = async () => {
+    const closed = promises.close()
+    await new Promise((next) => setImmediate(next))
+    timeline.settle()
+    await closed
+    assert.deepInclude(promises.stats(), { leased: 0, pending: 0, opened: connector.closed })
+  }
+  const drop = (id: number) => done(Effect.orDie(pool.drop(connector.connection(id))))
+  return { drop, end, lease, promises, turn: () => timeline.settle() }
+}
+
+describe("while a hand-off is held back", () => {
+  it("an abort gives the connection to the next", async () => {
+    const { end, lease, promises, turn } = await heldBack()
+    const controller = new AbortController()
+    const first = failure(promises.acquire({ signal: controller.signal }))
+    const second = promises.use(({ id }) => id)
+    lease.release()
+    await reactions(20)
+    // The first has the connection, and has not been told yet.
+    assert.deepInclude(promises.stats(), { leased: 1, pending: 1, acquired: 2 })
+    controller.abort("enough")
+    assert.deepInclude(promises.stats(), { leased: 1, pending: 0, acquired: 2 })
+    assert.strictEqual(await first, "enough")
+    turn()
+    assert.strictEqual(await second, 1)
+    await end()
+  })
+
+  it("a borrower whose connection is dropped meanwhile waits for another", async () => {
+    const { drop, end, lease, promises, turn } = await heldBack()
+    const first = promises.use(({ id }) => id)
+    const second = promises.use(({ id }) => id)
+    lease.release()
+    assert.deepInclude(promises.stats(), { leased: 1, pending: 1, acquired: 2 })
+    drop(1)
+    turn()
+    await reactions(20)
+    turn()
+    assert.deepStrictEqual([await first, await second], [2, 2])
+    await end()
+  })
 })
 
 const parted = () => {

@@ -70,31 +70,32 @@ describe("a call within use, when the calls around it hold all there is,", () =>
       assert.deepInclude(yield* pool.stats, { leased: 0, idle: 2 })
     }))
 
-  const waits: ReadonlyArray<readonly [string, (promises: Promises, verb: () => Promise<number>) => Promise<number>]> = [
-    ["another holds one, too", async (promises, verb) => {
-      const other = await promises.acquire()
-      const inner = promises.use(() => verb())
-      await new Promise((next) => setImmediate(next))
-      assert.strictEqual(promises.stats().pending, 1)
-      other.release()
-      return inner
-    }],
-    ["one beside it holds one, too", (promises, verb) =>
-      promises.use(async () => {
-        const both = Promise.all([verb(), verb()])
-        return (await both)[1]
-      })],
-    ["the use has ended", async (promises, verb) => {
-      let late!: Promise<number>
-      await promises.use(() => {
-        late = new Promise((resolve) => setImmediate(() => resolve(verb())))
-      })
-      const others = [await promises.acquire(), await promises.acquire()]
-      await new Promise((next) => setImmediate(next))
-      for (const other of others) other.release()
-      return late
-    }]
-  ]
+  const waits: ReadonlyArray<readonly [string, (promises: Promises, verb: () => Promise<number>) => Promise<number>]> =
+    [
+      ["another holds one, too", async (promises, verb) => {
+        const other = await promises.acquire()
+        const inner = promises.use(() => verb())
+        await new Promise((next) => setImmediate(next))
+        assert.strictEqual(promises.stats().pending, 1)
+        other.release()
+        return inner
+      }],
+      ["one beside it holds one, too", (promises, verb) =>
+        promises.use(async () => {
+          const both = Promise.all([verb(), verb()])
+          return (await both)[1]
+        })],
+      ["the use has ended", async (promises, verb) => {
+        let late!: Promise<number>
+        await promises.use(() => {
+          late = new Promise((resolve) => setImmediate(() => resolve(verb())))
+        })
+        const others = [await promises.acquire(), await promises.acquire()]
+        await new Promise((next) => setImmediate(next))
+        for (const other of others) other.release()
+        return late
+      }]
+    ]
   it.scoped.each(waits)("waits if %s", ([_, play]) =>
     Effect.gen(function*() {
       const { promises } = yield* door({ maxConnections: 2 })
@@ -108,9 +109,7 @@ describe("a call within use, when the calls around it hold all there is,", () =>
       const { pool, promises } = yield* door({ maxConnections: 1 })
       const inner = yield* pool.use(() => Effect.sync(() => settledLater(promises.use(({ id }) => id))))
       assert.strictEqual(yield* inner, 1)
-      const fiber = yield* Effect.promise(() =>
-        promises.use(async () => Effect.runFork(pool.use(id)))
-      )
+      const fiber = yield* Effect.promise(() => promises.use(async () => Effect.runFork(pool.use(id))))
       assert.strictEqual(yield* fiber, 1)
     }))
 })

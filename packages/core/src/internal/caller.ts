@@ -11,7 +11,10 @@ export class Caller {
   /** Whether its `use` has ended: what still runs in its asynchronous context is no longer part of it. */
   hasEnded = false
 
-  constructor(/** The call within whose `use` this one was made. */ public parent: Caller | undefined, private readonly own?: string) {}
+  constructor(
+    /** The call within whose `use` this one was made. */ public parent: Caller | undefined,
+    private readonly own?: string
+  ) {}
 
   get label(): string | undefined {
     return this.own ?? this.parent?.label

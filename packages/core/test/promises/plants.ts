@@ -24,8 +24,7 @@ export const plants = {
   none: (door) => door,
 
   /** Races the wait against the signal: the waiter stays in the queue, and its lease has no owner. */
-  races: (door) =>
-    altered(door, (options) => Promise.race([door.acquire(without(options)), aborted(options?.signal)])),
+  races: (door) => altered(door, (options) => Promise.race([door.acquire(without(options)), aborted(options?.signal)])),
 
   /** Leaves the queue, but not at once. */
   isLate: (door) =>

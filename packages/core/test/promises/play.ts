@@ -71,6 +71,12 @@ const resize: Act = (world, rng) => {
   world.do(world.pool.resize({ min: 0, max }))
 }
 
+/** Time goes on, and no timer rings: hand-offs are held back. */
+const stall: Act = (world) => {
+  world.stalled += 10 * tick
+  world.timeline.now += 10 * tick
+}
+
 const close: Act = (world) => {
   world.isClosing = true
   void world.door.close()
@@ -88,6 +94,7 @@ const acts: Parameters<Rng.Rng["weighted"]>[0] = [
   [0.5, (world: World) => world.do(world.pool.clear)],
   [0.7, resize],
   [0.15, close],
+  [1, stall],
   [4, (_: World, rng: Rng.Rng) => reactions(rng.between(1, 4))],
   [3, (world: World) => world.timeline.settle()],
   [3, (world: World, rng: Rng.Rng) => world.pass(rng.between(1, 3))]

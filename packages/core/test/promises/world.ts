@@ -37,6 +37,8 @@ export class World {
   readonly pool
   readonly door: PromisePool.PromisePool<Connection>
   readonly acquireTimeout: number
+  /** Milliseconds for which the event loop has stood still. */
+  stalled = 0
   /** How many borrow beside these, in fibers, and have not ended. */
   others = 0
   isClosing = false
@@ -151,7 +153,7 @@ export class World {
     this.expect(state === "waits", () => `${number} failed although it ${state}: ${String(reason)}`)
     borrower.state = "is done"
     const isFair = reason instanceof PoolExhaustedError
-      ? reason.reason === "NoWait" || (now >= deadline && now <= deadline + tick + 1)
+      ? reason.reason === "NoWait" || (now >= deadline && now <= deadline + this.stalled + 2 * tick + 1)
       : reason instanceof PoolClosedError
       ? this.isClosing
       : reason instanceof ScriptedConnector.ScriptedOpenError || reason instanceof ConnectTimeoutError ||
