@@ -70,6 +70,12 @@ export interface PromiseLease<out C> extends Disposable, AsyncDisposable {
 
   /** Closes the connection instead. Throws as `release` does. */
   drop(): void
+
+  /** Releases, unless the lease has ended. */
+  [Symbol.dispose](): void
+
+  /** Releases, unless the lease has ended. */
+  [Symbol.asyncDispose](): Promise<void>
 }
 
 /**
@@ -111,6 +117,9 @@ export interface PromisePool<out C> extends AsyncDisposable {
   /** Returns a snapshot of the pool's counts and times, all of one moment. */
   stats(): PoolStats
 
-  /** Closes the pool, as `pool.close` does, and resolves when it has closed. `await using` does the same. */
+  /** Closes the pool, as `pool.close` does, and resolves when it has closed. */
   close(): Promise<void>
+
+  /** Closes the pool, at the end of an `await using` block. */
+  [Symbol.asyncDispose](): Promise<void>
 }

@@ -1,5 +1,5 @@
 // The holders of leases that promises borrow: their names, and those that wait for themselves.
-import { PoolExhaustedError } from "@socketpool/core"
+import { PoolExhaustedError, type PromisePool } from "@socketpool/core"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
@@ -31,6 +31,24 @@ describe("a promise borrower", () => {
       const lease = yield* Effect.promise(() => promises.acquire())
       assert.notProperty((yield* pool.leases)[0]!.holder, "span")
       lease.release()
+    }))
+
+  it.scoped("is not named after a use that has ended, whatever its end", () =>
+    Effect.gen(function*() {
+      const { pool, promises } = yield* door({ maxConnections: 1 })
+      for (const ends of [() => {}, () => Promise.reject(new Error("broken"))]) {
+        const late = yield* Effect.promise(async () => {
+          let late!: Promise<PromisePool.PromiseLease<unknown>>
+          const work = () => {
+            late = new Promise((resolve) => setImmediate(() => resolve(promises.acquire())))
+            return ends()
+          }
+          await promises.use(work, { label: "GET /" }).catch(() => {})
+          return late
+        })
+        assert.notProperty((yield* pool.leases)[0]!.holder, "span")
+        late.release()
+      }
     }))
 
   it.scoped("is named in errors", () =>

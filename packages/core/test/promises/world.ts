@@ -7,6 +7,8 @@ import { Timeline } from "../model/timeline.js"
 import type { Connection } from "../setup.js"
 import type { Plant } from "./plants.js"
 
+type Behaviour = ScriptedConnector.Behaviour
+
 /** Everything happens on a coarse grid of time, so that much of it happens at the same moment. */
 export const tick = 5
 
@@ -51,9 +53,9 @@ export class World {
     this.connector = ScriptedConnector.make({
       open: () =>
         this.isCalm || !rng.chance(trouble)
-          ? rng.pick(["ok", { slow: tick }])
-          : rng.pick(["fail", "never", { slow: 4 * tick }]),
-      close: () => rng.pick(["ok", { slow: tick }])
+          ? rng.pick<Behaviour>(["ok", { slow: tick }])
+          : rng.pick<Behaviour>(["fail", "never", { slow: 4 * tick }]),
+      close: () => rng.pick<Behaviour>(["ok", { slow: tick }])
     })
     const maxConnections = rng.between(1, 3)
     this.most = maxConnections
