@@ -106,8 +106,9 @@ export interface PromisePool<out C> extends AsyncDisposable {
    * aborted and `f` rejects, for whatever reason, that counts as an interruption, and the connection closes. `onRelease`
    * can decide otherwise.
    *
-   * What `f` starts belongs to it, whether it awaits that or not. So a borrow that `f` starts while it and the calls
-   * around it hold every connection fails at once with `SelfDeadlock`; start work that need not be awaited after `use`.
+   * Work that `f` starts belongs to it, whether it awaits that or not. So a borrow that `f` starts while it and the
+   * calls around it hold every connection fails at once with `SelfDeadlock`; start work that need not be awaited after
+   * `use`.
    *
    * To tell this, `f` runs in an `AsyncLocalStorage`. Before Node.js 24, its first use in a process costs every `await`
    * some 0.2 µs from then on. `acquire` uses none.
