@@ -92,12 +92,13 @@ describe("a lease by use", () => {
   }
   const done = Exit.succeed("done")
   const failed = Exit.fail("broken")
+  const refused = new ScriptedConnector.ScriptedOpenError({ attempt: 1 })
   const works: ReadonlyArray<readonly [string, Work, Exit.Exit<unknown, unknown>, boolean]> = [
     ["a value", () => "done", done, true],
     ["a promise that resolves", async () => "done", done, true],
     ["an exception", broken, failed, true],
     ["a promise that rejects", async () => broken(), failed, true],
-    ["the failure of an effect", () => Effect.runPromise(Effect.fail(new Error("broken"))), failed, true],
+    ["the failure of an effect", () => Effect.runPromise(Effect.fail(refused)), Exit.fail(refused.message), true],
     ["the defect of an effect", () => Effect.runPromise(Effect.die(new Error("broken"))), failed, false],
     [
       "the interruption of an effect",
