@@ -27,6 +27,7 @@ import { tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
 import { resolve, type Resolved, serviceId } from "./internal/options.js"
+import { promisesOf } from "./internal/promises.js"
 import * as Registry from "./internal/registry.js"
 import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
@@ -35,6 +36,7 @@ import * as PoolLayer from "./PoolLayer.js"
 import type { PoolLease } from "./PoolLease.js"
 import type { PoolOptions } from "./PoolOptions.js"
 import type { PoolStats } from "./PoolStats.js"
+import type { PromisePool } from "./PromisePool.js"
 
 export type {
   /**
@@ -252,6 +254,27 @@ export class Pool extends Service<Pool, Connection, ConnectError>()("@socketpool
    * ```
    */
   static readonly isConnectionPool = isConnectionPool
+
+  /**
+   * Opens a pool to code that is not Effect: the same pool, with functions that return promises. It may be called for
+   * one pool several times.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from "@socketpool/core"
+   * import { Effect, Scope } from "effect"
+   *
+   * const main = async () => {
+   *   const scope = await Effect.runPromise(Scope.make())
+   *   const made = Pool.make({ open: Effect.succeed("a page"), maxConnections: 4 })
+   *   const pages = Pool.promises(await Effect.runPromise(Scope.extend(made, scope)))
+   *   const length = await pages.use(async (page) => page.length, { timeout: "1 second" })
+   *   await pages.close()
+   *   return length
+   * }
+   * ```
+   */
+  static readonly promises: <C, E>(pool: ConnectionPool<C, E>) => PromisePool<C> = promisesOf
 
   /**
    * Makes a tag for a pool of any connection type, so that one program can have several pools.

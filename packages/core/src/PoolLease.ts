@@ -7,6 +7,8 @@
 /**
  * The holder of a lease: the fiber, its span when it asked (if it had one), and the milliseconds held so far.
  *
+ * A promise borrower is called `promise #7` where a fiber is called `#7`, and its `span` is the label it was given.
+ *
  * The span is its name, and what its request was for: the attribute `http.route`, `url.path` or `rpc.method` of the span
  * or of its nearest parent that has one, as in `http.server GET /orders/:id`.
  *

@@ -1382,5 +1382,62 @@ export const mutants = [
     first: ["/async-context.test.ts"],
     before: "  slot.leases = noLeases\n  // The lease would keep its holder alive.\n  slot.only[0] = undefined\n",
     after: "  slot.leases = noLeases\n"
+  },
+  // --- Promises -----------------------------------------------------------------------------------------------------
+  {
+    file: "promises.ts",
+    why: "an aborted promise stays in the queue",
+    first: ["/promises"],
+    before: "      leases.withdraw(this)\n      this.fail",
+    after: "      this.fail"
+  },
+  {
+    file: "promises.ts",
+    why: "a promise takes up a lease that has ended",
+    first: ["/promises"],
+    before: "if (engine.leases.claim(this)) return",
+    after: "if (engine.leases.claim(this) || true) return"
+  },
+  {
+    file: "promises.ts",
+    why: "a promise that was handed a lost connection is forgotten",
+    first: ["/promises"],
+    before: "    engine.leases.requeue(this)\n    this.park()\n",
+    after: "    engine.leases.requeue(this)\n"
+  },
+  {
+    file: "promises.ts",
+    why: "a promise keeps listening to its signal",
+    first: ["/promises"],
+    before: "signal?.removeEventListener(\"abort\", abort)",
+    after: "void abort"
+  },
+  {
+    file: "promises.ts",
+    why: "a connection is kept after an abort that made f fail",
+    first: ["/promises"],
+    before: "isAborted(terms) ? interrupted : ",
+    after: ""
+  },
+  {
+    file: "promises.ts",
+    why: "a use that has ended still counts as a holder's ancestor",
+    first: ["/promises"],
+    before: "    caller.hasEnded = true\n    engine.leases.end(lease, Exit.succeed(value))",
+    after: "    engine.leases.end(lease, Exit.succeed(value))"
+  },
+  {
+    file: "promises.ts",
+    why: "a lease can be released twice",
+    first: ["/promises"],
+    before: "if (this.#hasEnded) throw this.#notFound(\"release\")\n",
+    after: ""
+  },
+  {
+    file: "caller.ts",
+    why: "a chain of calls grows for ever",
+    first: ["/promises"],
+    before: "  while (caller?.hasEnded === true) caller = caller.parent\n",
+    after: ""
   }
 ]

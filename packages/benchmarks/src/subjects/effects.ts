@@ -64,9 +64,9 @@ const lending = (
 /** Waits until everything that can run has run. */
 const turns = Effect.repeatN(Effect.promise(() => new Promise<void>((next) => setImmediate(next))), 5)
 
-const open = (make: () => Thing) => Effect.acquireRelease(Effect.sync(make), () => Effect.void)
+export const open = (make: () => Thing) => Effect.acquireRelease(Effect.sync(make), () => Effect.void)
 
-const connect = (connector: Connector) => {
+export const connect = (connector: Connector) => {
   const make = things()
   return Effect.acquireRelease(
     Effect.andThen(Effect.try(connector.begin), Effect.as(Effect.sleep(connector.millis), make())),
@@ -75,14 +75,14 @@ const connect = (connector: Connector) => {
 }
 
 /** Opens connections and counts their closes. */
-const closings = () => {
+export const closings = () => {
   const make = things()
   const count = { closed: 0 }
   return { count, open: Effect.acquireRelease(Effect.sync(make), () => Effect.sync(() => void count.closed++)) }
 }
 
 /** Makes a pool. Returns it with a function that closes it. */
-const made = async <A>(make: Effect.Effect<A, never, Scope.Scope>) => {
+export const made = async <A>(make: Effect.Effect<A, never, Scope.Scope>) => {
   const scope = Effect.runSync(Scope.make())
   const pool = await Effect.runPromise(Scope.extend(make, scope))
   return { pool, close: () => Effect.runPromise(Scope.close(scope, Exit.void)) }

@@ -2,11 +2,13 @@
 import type { Subject } from "../subject.js"
 import { effect4Pools } from "./effect4.js"
 import { bareEffects, effect3Pools, inView, linesOfFibers, ourPools } from "./effects.js"
+import { ourPromises } from "./ourPromises.js"
 import { arrays, promisePools } from "./promises.js"
 
 /** The subjects of workloads in which nobody waits. */
 export const subjects: ReadonlyArray<Subject> = [
   ...ourPools,
+  ourPromises,
   ...effect3Pools,
   ...effect4Pools,
   ...promisePools,

@@ -10,7 +10,7 @@ import { type Connector, type Lending, type Load, type Subject, type Thing, thin
 import { version } from "../versions.js"
 
 /** Runs the borrowers of a promise pool. */
-const lending = <T>(
+export const lending = <T>(
   acquire: () => Promise<T> | T,
   release: (thing: T) => unknown,
   close: () => Promise<unknown>
@@ -45,7 +45,7 @@ const lending = <T>(
 })
 
 /** Borrows all connections at once and releases them, so that all are open. */
-const warm = async <T>(size: number, acquire: () => Promise<T>, release: (thing: T) => unknown) => {
+export const warm = async <T>(size: number, acquire: () => Promise<T>, release: (thing: T) => unknown) => {
   const all = await Promise.all(Array.from({ length: size }, acquire))
   for (const thing of all) release(thing)
 }

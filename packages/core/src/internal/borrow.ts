@@ -11,9 +11,9 @@ import {
   PoolClosedError,
   PoolExhaustedError
 } from "../PoolError.js"
-import * as Ancestry from "./effect/ancestors.js"
-import { parkIn, spanOf } from "./effect/fiber.js"
+import { type Holder as FiberHolder, parkIn, spanOf } from "./effect/fiber.js"
 import type { Engine } from "./engine.js"
+import * as Ancestry from "./holders.js"
 import { Continuation, type Guard, guarded, inMask } from "./interruption.js"
 import { leaseOf } from "./operations.js"
 import { heldBy, longestHolders, snapshot } from "./snapshot.js"
@@ -28,7 +28,7 @@ type WaitError = BorrowError | ConnectionNotFoundError
 const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError => new PoolClosedError({ pool: engine.options.name })
 
 /** Counts a borrower that comes while the pool is closing, and returns its error. */
-const rejectClosed = <C, E>(engine: Engine<C, E>): PoolClosedError => {
+export const rejectClosed = <C, E>(engine: Engine<C, E>): PoolClosedError => {
   engine.leases.rejectClosed()
   return closedError(engine)
 }
@@ -58,29 +58,29 @@ const notFound = <C, E>(engine: Engine<C, E>): ConnectionNotFoundError =>
 const failWith = <C, E>(
   engine: Engine<C, E>,
   failure: OpenFailure
-): Effect.Effect<never, E | ConnectTimeoutError | PoolClosedError> => {
+): Exit.Exit<never, E | ConnectTimeoutError | PoolClosedError> => {
   switch (failure._tag) {
     case "OpenFailed":
       // The cause is the connector's own, so its errors are of type E.
-      return Effect.failCause(failure.cause as Exit.Failure<never, E>["cause"])
+      return Exit.failCause(failure.cause as Exit.Failure<never, E>["cause"])
     case "ConnectTimeout":
-      return Effect.fail(
+      return Exit.fail(
         new ConnectTimeoutError({ pool: engine.options.name, timeoutMillis: engine.options.connectTimeout })
       )
     case "PoolClosed":
-      return Effect.fail(closedError(engine))
+      return Exit.fail(closedError(engine))
   }
 }
 
 /** The outcome of a waiter that is no longer in the queue. */
-const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> => {
+export const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Exit.Exit<void, E | WaitError> => {
   const { failure } = waiter
-  if (failure === undefined) return Effect.void
+  if (failure === undefined) return Exit.void
   switch (failure._tag) {
     case "AcquireTimeout":
-      return Effect.fail(exhaustedError(engine, "Timeout", waiter.holder, Math.round(engine.now() - waiter.since)))
+      return Exit.fail(exhaustedError(engine, "Timeout", waiter.holder, Math.round(engine.now() - waiter.since)))
     case "LeaseEnded":
-      return Effect.fail(notFound(engine))
+      return Exit.fail(notFound(engine))
     default:
       return failWith(engine, failure)
   }
@@ -88,7 +88,7 @@ const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<v
 
 /** Waits until the waiter is served or fails. An interrupt changes nothing in the queue; the caller cleans up. */
 export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> =>
-  parkIn(waiter.holder, (resume) => {
+  parkIn(waiter.holder as FiberHolder, (resume) => {
     if (waiter.list === undefined) return resume(outcome(engine, waiter))
     waiter.wake = () => resume(outcome(engine, waiter))
   })
@@ -107,7 +107,7 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
     private readonly trace: Tracing.Wait | undefined,
     private readonly then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
   ) {
-    super(waiter.holder)
+    super(waiter.holder as FiberHolder)
   }
 
   begin(): Effect.Effect<A, E | E2 | WaitError, R> {
@@ -145,7 +145,7 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
 /** Holds a lease until the effect that uses it has ended. */
 class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
   constructor(private readonly engine: Engine<C, any>, private readonly lease: Lease<C>) {
-    super(lease.holder)
+    super(lease.holder as FiberHolder)
   }
 
   onFailure(cause: Cause.Cause<E>): Exit.Exit<never, E> {
@@ -161,15 +161,15 @@ class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
   }
 }
 
-const queueUp = <C, E, A, E2, R>(
+/** Puts a borrower at the end of the queue, or returns the reason why it cannot wait. */
+export const joinQueue = <C, E, W extends Waiter<C>>(
   engine: Engine<C, E>,
   holder: Holder,
   ownTimeout: number | undefined,
-  guard: Guard,
-  then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
-): Effect.Effect<A, E | E2 | BorrowError, R> => {
+  kind: new(...of: ConstructorParameters<typeof Waiter<C>>) => W
+): W | Exit.Exit<never, E | BorrowError> => {
   const { options, state } = engine
-  if (state.phase !== "Running") return Effect.fail(rejectClosed(engine))
+  if (state.phase !== "Running") return Exit.fail(rejectClosed(engine))
   const failure = state.pause && standstill(state, engine.now())
   if (failure !== undefined) {
     engine.leases.rejectStranded()
@@ -185,14 +185,26 @@ const queueUp = <C, E, A, E2, R>(
     : undefined
   if (rejection !== undefined) {
     engine.leases.reject(rejection)
-    return Effect.fail(exhaustedError(engine, rejection, holder, 0))
+    return Exit.fail(exhaustedError(engine, rejection, holder, 0))
   }
 
   const now = engine.now()
-  const waiter = new Waiter<C>(holder, spanOf(holder), now, now + timeout, ownTimeout !== undefined, undefined)
+  const waiter = new kind(holder, spanOf(holder), now, now + timeout, ownTimeout !== undefined, undefined)
   engine.leases.enqueue(waiter, now)
+  return waiter
+}
+
+const queueUp = <C, E, A, E2, R>(
+  engine: Engine<C, E>,
+  fiber: FiberHolder,
+  ownTimeout: number | undefined,
+  guard: Guard,
+  then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
+): Effect.Effect<A, E | E2 | BorrowError, R> => {
+  const waiter = joinQueue(engine, fiber, ownTimeout, Waiter<C>)
+  if (!(waiter instanceof Waiter)) return waiter
   const stopTimer = engine.leases.startTimer(waiter)
-  const trace = Tracing.wait(holder, engine.attributes, engine.runtime)
+  const trace = Tracing.wait(fiber, engine.attributes, engine.runtime)
   // Only a waiter of `reconnect` fails with `ConnectionNotFoundError`.
   return new Waiting(engine, waiter, guard, stopTimer, trace, then).begin() as Effect.Effect<A, E | E2 | BorrowError, R>
 }
@@ -200,7 +212,7 @@ const queueUp = <C, E, A, E2, R>(
 /** Gets a lease for this fiber, at once or by waiting, and continues with it. */
 const borrowed = <C, E, A, E2, R>(
   engine: Engine<C, E>,
-  fiber: Holder,
+  fiber: FiberHolder,
   ownTimeout: number | undefined,
   guard: Guard,
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
@@ -222,7 +234,7 @@ const hold = <C, A, E, R>(
 }
 
 const used = <C, E, A, E2, R>(
-  fiber: Holder,
+  fiber: FiberHolder,
   guard: Guard,
   engine: Engine<C, E>,
   f: (connection: C) => Effect.Effect<A, E2, R>

@@ -45,6 +45,11 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     this.close = close
   }
 
+  /** The engine of a pool that `Pool.make` has made. */
+  static engineOf(pool: unknown): Engine<any, any> | undefined {
+    return typeof pool === "object" && pool !== null && #engine in pool ? pool.#engine : undefined
+  }
+
   get dropExpired(): Effect.Effect<number> {
     return Effect.sync(() => Operations.dropExpired(this.#engine))
   }

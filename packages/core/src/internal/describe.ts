@@ -7,7 +7,9 @@
 import * as Cause from "effect/Cause"
 import * as Redacted from "effect/Redacted"
 import type { LeaseHolder } from "../PoolLease.js"
-import { fiberNumber, mapErrors } from "./effect/fiber.js"
+import { Caller } from "./caller.js"
+import { mapErrors } from "./effect/fiber.js"
+import { nameOf as nameOfHolder } from "./holders.js"
 import { spanLabel } from "./spanLabel.js"
 import type { Lease } from "./state.js"
 import { clip, line, quoted } from "./text.js"
@@ -148,11 +150,15 @@ export const printableCause = (cause: Cause.Cause<unknown>): Cause.Cause<unknown
 
 /** Returns the holder of a lease and the time held so far. */
 export const holderOf = (lease: Lease<any>, now: number): LeaseHolder => {
-  const fiber = `#${fiberNumber(lease.holder)}`
+  const { holder, span: given } = lease
+  const fiber = nameOfHolder(holder)
   const heldMillis = Math.round(now - lease.since)
-  return lease.span?._tag === "Span" ? { fiber, span: spanLabel(lease.span), heldMillis } : { fiber, heldMillis }
+  const span = holder instanceof Caller ? holder.label : given?._tag === "Span" ? spanLabel(given) : undefined
+  return span === undefined ? { fiber, heldMillis } : { fiber, span, heldMillis }
 }
 
-export const describeHolder = (holder: LeaseHolder): string =>
-  `fiber ${line(holder.fiber)}${holder.span === undefined ? "" : ` in span ${quoted(holder.span)}`} ` +
-  `for ${holder.heldMillis} ms`
+export const describeHolder = ({ fiber, heldMillis, span }: LeaseHolder): string => {
+  const isFiber = fiber.startsWith("#")
+  const name = span === undefined ? "" : ` ${isFiber ? "in span" : "called"} ${quoted(span)}`
+  return `${isFiber ? "fiber " : ""}${line(fiber)}${name} for ${heldMillis} ms`
+}

@@ -17,11 +17,20 @@ interface Timers {
   readonly clearTimeout: (timer: Timer) => void
 }
 
+/** A value of the present asynchronous context. */
+export interface AsyncStore<A> {
+  readonly getStore: () => A | undefined
+  readonly run: <X, B>(value: A, f: (x: X) => B, x: X) => B
+}
+
 type Method = (this: unknown, ...args: Array<unknown>) => unknown
 
 interface AsyncHooks {
   readonly AsyncResource: new(type: string, options: object) => AsyncResource
-  readonly AsyncLocalStorage: { readonly prototype: Record<"run" | "enterWith", Method> }
+  readonly AsyncLocalStorage: {
+    new<A>(): AsyncStore<A>
+    readonly prototype: Record<"run" | "enterWith", Method>
+  }
 }
 
 interface Builtin {
@@ -83,6 +92,9 @@ export const currentContext = (): AsyncContext | undefined => usesStores ? takeC
 
 /** The context for a fiber that parked in none: it must not resume in that of a store used since. */
 export const noContext = (): AsyncContext | undefined => usesStores ? rootContext : undefined
+
+/** Makes a store, if the host has any. It costs nothing until a value is put into it. */
+export const asyncStore = <A>(): AsyncStore<A> | undefined => hooks && new hooks.AsyncLocalStorage<A>()
 
 /** Makes a function run in a context, whoever calls it. */
 export const bind = <A extends ReadonlyArray<unknown>, B>(

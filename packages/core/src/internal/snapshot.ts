@@ -3,7 +3,7 @@ import type { LeaseHolder, PoolLease } from "../PoolLease.js"
 import type { PoolStats } from "../PoolStats.js"
 import type { PoolTimes } from "../PoolTimes.js"
 import { holderOf } from "./describe.js"
-import { isAncestor } from "./effect/ancestors.js"
+import { isAncestor } from "./holders.js"
 import type { Holder, State } from "./state.js"
 
 /** Returns the time that the longest-waiting borrower has been waiting; each queue is in the order of arrival. */
@@ -68,7 +68,7 @@ export const leases = <C>(state: State<C>, now: number): ReadonlyArray<PoolLease
     suspected: lease.suspected
   })).sort((a, b) => b.holder.heldMillis - a.holder.heldMillis)
 
-/** Counts the leases of a fiber and of those that it was forked from. */
+/** Counts the leases of a holder and of those that it was started by. */
 export const heldBy = <C>(state: State<C>, holder: Holder): number => {
   let held = 0
   for (const list of [state.suspected, state.held]) {

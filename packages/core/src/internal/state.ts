@@ -39,7 +39,8 @@
 import type { Cause } from "effect/Cause"
 import type { AnySpan } from "effect/Tracer"
 import type { BorrowFailure, CloseReason } from "../PoolStats.js"
-import type { Holder } from "./effect/fiber.js"
+import type { Caller } from "./caller.js"
+import type { Holder as FiberHolder } from "./effect/fiber.js"
 import { Histogram } from "./histogram.js"
 import { type Linked, List } from "./list.js"
 
@@ -56,7 +57,8 @@ export type Phase =
   | "Closing"
   | "Gone"
 
-export type { Holder }
+/** The fiber that asked for something, or the promise borrower. */
+export type Holder = FiberHolder | Caller
 
 export const noLeases: ReadonlyArray<never> = []
 

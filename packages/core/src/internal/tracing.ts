@@ -6,9 +6,9 @@ import * as Cause from "effect/Cause"
 import type * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type { AnySpan, Span } from "effect/Tracer"
+import type { Holder } from "./effect/fiber.js"
 import { type Attributes, beginSpan, isTraced, rootSpan, spanNow } from "./effect/tracing.js"
 import type { PoolRuntime } from "./runtime.js"
-import type { Holder } from "./state.js"
 
 export type { Attributes }
 

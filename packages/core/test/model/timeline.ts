@@ -68,7 +68,8 @@ export class Timeline {
     for (;;) {
       const next = this.sleepers[0]
       if (next === undefined || next.at > end) break
-      this.now = next.at
+      // After a stall they are late.
+      this.now = Math.max(this.now, next.at)
       while (this.sleepers.length > 0 && this.sleepers[0]!.at <= this.now) {
         this.sleepers.shift()!.resume()
         this.settle()

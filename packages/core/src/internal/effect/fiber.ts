@@ -39,7 +39,7 @@ export const withFiber: <A, E, R>(f: (fiber: Holder) => Effect.Effect<A, E, R>) 
 
 export const fiberNumber = (fiber: Holder): number => fiber.id().id
 
-export const spanOf = (fiber: Holder): Tracer.AnySpan | undefined => fiber.currentSpan
+export const spanOf = (holder: Pick<Holder, "currentSpan">): Tracer.AnySpan | undefined => holder.currentSpan
 
 export const schedulerOf = (fiber: Holder): Scheduler => fiber.currentScheduler
 
@@ -258,6 +258,13 @@ export const isOnlyInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause
 /** The typed failures, if there is nothing else. */
 export const onlyErrors = (cause: Cause.Cause<unknown>): ReadonlyArray<unknown> | undefined =>
   hasDies(cause) || hasInterrupts(cause) || Cause.isEmpty(cause) ? undefined : [...Cause.failures(cause)]
+
+/** The cause of a promise's rejection: of a fiber its own, of anything else a typed failure. */
+export const causeOfRejection = (reason: unknown): Cause.Cause<unknown> =>
+  Runtime.isFiberFailure(reason) ? reason[Runtime.FiberFailureCauseId] : Cause.fail(reason)
+
+/** The exit of what nobody in particular interrupted. */
+export const interrupted: Exit.Exit<never> = Exit.interrupt(FiberId.none)
 
 /** The first typed failure. */
 export const firstError: <E>(cause: Cause.Cause<E>) => Option<E> = Cause.failureOption

@@ -86,15 +86,15 @@ export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
 export const unservedWaiters = <C>(state: State<C>): number =>
   state.waiters.length - state.validating.length * state.places
 
-/** What is known of the fibers that others were forked from. */
+/** What is known of the holders that others were started by. */
 export interface Ancestry {
-  readonly isAncestor: (ancestor: Holder, fiber: Holder) => boolean
-  /** Whether none of these ancestors goes on before the fiber ends or is interrupted. */
-  readonly allWaitFor: (fiber: Holder, ancestors: ReadonlySet<Holder>) => boolean
+  readonly isAncestor: (ancestor: Holder, holder: Holder) => boolean
+  /** Whether none of these ancestors goes on before the holder ends or is interrupted. */
+  readonly allWaitFor: (holder: Holder, ancestors: ReadonlySet<Holder>) => boolean
 }
 
 /**
- * Whether this fiber would wait for itself: it holds every lease there can be, alone or with ancestors that wait for it,
+ * Whether this holder would wait for itself: it holds every lease there can be, alone or with ancestors that wait for it,
  * and nobody else can end them. Takes one step per lease.
  */
 export const waitsForItself = <C>(state: State<C>, holder: Holder, ancestry: Ancestry): boolean => {

@@ -1,11 +1,10 @@
 /** Deadlines of operations on connections. */
 import type * as Clock from "effect/Clock"
 import { Alarm } from "../alarm.js"
-import { clockOf, onlyTime, schedulerOf } from "../effect/fiber.js"
+import { clockOf, type Holder, onlyTime, schedulerOf } from "../effect/fiber.js"
 import { rootContext } from "../host.js"
 import { type Linked, List } from "../list.js"
 import * as PoolRuntime from "../runtime.js"
-import type { Holder } from "../state.js"
 
 /** An operation with a deadline. */
 export interface Timed extends Linked<Timed> {
