@@ -161,7 +161,7 @@ export class Books extends Ledger implements Witness {
 
   /** A connection that is lost on trial counts as an open that failed. */
   private endsTrial(line: Line): void {
-    if (line.trial === "over" || this.closing) return
+    if ((line.trial === "over" && line.provedIn !== this.round) || this.closing) return
     const mayHide = line.accused || line.faults.has("Rejected") || this.unseen > 0
     const isLoss = line.excuses.includes("Disconnected") ||
       (mayHide && line.excuses.some((reason) => reason === "Discarded" || reason === "Dropped" || reason === "Invalid"))

@@ -23,6 +23,8 @@ export type Trial = "on" | "perhaps" | "over"
 /** What is known of one connection. */
 export class Line {
   trial: Trial = "on"
+  /** The round in which it has shown that it works. What else happens in that round may come first. */
+  provedIn = -1
   /** Whether somebody who used it has failed. */
   accused = false
   leases = 0

@@ -122,6 +122,7 @@ export abstract class Ledger {
   protected proves(line: Line, certainly: boolean): void {
     if (line.trial === "over") return
     line.trial = certainly ? "over" : "perhaps"
+    line.provedIn = this.round
     this.strainedUntil.atLeast = -Infinity
     if (certainly) this.strainedUntil.atMost = -Infinity
   }
