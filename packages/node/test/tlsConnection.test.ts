@@ -4,7 +4,7 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import type * as tls from "node:tls"
 import { socketsTo } from "./fixtures/census.js"
-import { echo, eventually, silent } from "./fixtures/server.js"
+import { echo, eventually } from "./fixtures/server.js"
 import { ask, open } from "./fixtures/tlsClient.js"
 import { ca, otherHost, selfSigned, serveTls } from "./fixtures/tlsServer.js"
 

@@ -199,7 +199,10 @@ export class World {
     this.expect(stuck.length === 0, () => `${stuck.length} borrowers are stuck`)
     const { inUse, pending, validating } = this.door.stats()
     // The pool itself may be asking a connection.
-    this.expect(inUse === validating && pending === 0, () => `${inUse} are in use and ${pending} wait, though all have gone`)
+    this.expect(
+      inUse === validating && pending === 0,
+      () => `${inUse} are in use and ${pending} wait, though all have gone`
+    )
     if (!this.isClosing && this.problems.length === 0) await this.lendAll()
     let hasClosed = false
     this.isClosing = true
