@@ -74,7 +74,7 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "a lost connection is not replaced",
-    before: "  ...close(state, slot, reason, now),\n  ...demand(state, now)\n]",
+    before: "  ...close(state, slot, reason, now),\n  ...openWanted(state, now)\n]",
     after: "  ...close(state, slot, reason, now)\n]"
   },
   {
@@ -153,8 +153,8 @@ export const mutants = [
   {
     file: "transitions/retiring.ts",
     why: "idle connections stand in the way of who reconnects",
-    before: "return isBlocked ? retire",
-    after: "return false ? retire"
+    before: "return isBlocked ? close",
+    after: "return false ? close"
   },
 
   // --- The queue ----------------------------------------------------------------------------------------------------
@@ -452,7 +452,7 @@ export const mutants = [
   {
     file: "transitions/whole.ts",
     why: "resize closes the youngest opens last",
-    before: "commands.push(...rotate(state, now), ...demand(state, now), ...makeRoom(state, now))",
+    before: "commands.push(...rotate(state, now), ...openWanted(state, now))",
     after: ""
   },
   {

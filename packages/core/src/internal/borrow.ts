@@ -29,7 +29,7 @@ const closedError = <C, E>(engine: Engine<C, E>): PoolClosedError => new PoolClo
 
 /** Counts a borrower that comes while the pool is closing, and returns its error. */
 export const rejectClosed = <C, E>(engine: Engine<C, E>): PoolClosedError => {
-  engine.leases.rejectClosed()
+  engine.leases.turnAway("PoolClosed")
   return closedError(engine)
 }
 
@@ -172,7 +172,7 @@ export const joinQueue = <C, E, W extends Waiter<C>>(
   if (state.phase !== "Running") return Exit.fail(rejectClosed(engine))
   const failure = state.pause && standstill(state, engine.now())
   if (failure !== undefined) {
-    engine.leases.rejectStranded()
+    engine.leases.turnAway("OpenFailed")
     return failWith(engine, failure)
   }
   const timeout = ownTimeout ?? options.acquireTimeout

@@ -25,7 +25,6 @@ import { type LostOnTrial, type OpenFailure, type Slot, State, Touched, type Wai
 import { Timers } from "./timers.js"
 import * as Tracing from "./tracing.js"
 import { type Commands, nothing } from "./transitions/commands.js"
-import * as Demand from "./transitions/demand.js"
 import * as Keepalive from "./transitions/keepalive.js"
 import * as Leases from "./transitions/leases.js"
 import * as Opening from "./transitions/opening.js"
@@ -281,7 +280,7 @@ export class Engine<C, E> implements LeasePort<C> {
       this.run(reason === "Expired" ? Retiring.expire(state, slot, now) : Retiring.retire(state, slot, reason, now))
     }
     const now = this.now()
-    this.run([...Demand.demand(state, now), ...Retiring.rotate(state, now)])
+    this.run([...Retiring.openWanted(state, now), ...Retiring.rotate(state, now)])
   }
 
   /**

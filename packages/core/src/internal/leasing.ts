@@ -140,7 +140,7 @@ export class LeaseManager<C> {
       const slot = this.takeLendable(now)
       if (slot === undefined) continue
       // It may be good for fewer leases than waiters counted on.
-      this.port.run([...Leases.handOff(state, slot, now), ...Demand.demand(state, now)])
+      this.port.run([...Leases.handOff(state, slot, now), ...Retiring.openWanted(state, now)])
     }
   }
 
@@ -190,14 +190,9 @@ export class LeaseManager<C> {
     this.port.run(Demand.openForNext(this.state, this.parts.runtime.now()))
   }
 
-  /** Counts a borrower that comes while opens pause and nothing is open. */
-  rejectStranded(): void {
-    Queue.reject(this.state, "OpenFailed")
-  }
-
-  /** Counts a borrower that comes while the pool is closing. */
-  rejectClosed(): void {
-    Queue.reject(this.state, "PoolClosed")
+  /** Counts a borrower that comes while the pool is closing, or while opens pause and nothing is open. */
+  turnAway(reason: "OpenFailed" | "PoolClosed"): void {
+    Queue.reject(this.state, reason)
   }
 
   /** A borrower was interrupted while it waited: it leaves the queue, or gives back what it has been handed. */

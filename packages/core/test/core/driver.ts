@@ -273,7 +273,7 @@ export class Driver extends ScriptedEngine {
       )
     }
     this.met.replaced += state.expiring.length
-    this.run(transitions.demand(state, now))
+    this.run(transitions.openWanted(state, now))
     this.run(transitions.rotate(state, now))
   }
 

@@ -172,7 +172,7 @@ export class ScriptedEngine {
       const slot = this.fit()
       if (slot === undefined) continue
       this.run(transitions.handOff(state, slot, this.now))
-      this.run(transitions.demand(state, this.now))
+      this.run(transitions.openWanted(state, this.now))
     }
   }
 

@@ -9,7 +9,7 @@ import * as FiberRef from "effect/FiberRef"
 import type * as FiberRefs from "effect/FiberRefs"
 import { identity } from "effect/Function"
 import * as Runtime from "effect/Runtime"
-import type { Scheduler } from "effect/Scheduler"
+import { schedulerByHand } from "./byHand.js"
 import { fiberNumber, type Holder, stop, withFiber } from "./fiber.js"
 
 type Callback = (...args: ReadonlyArray<never>) => unknown
@@ -69,11 +69,7 @@ type Way = (child: Effect.Effect<never>) => Effect.Effect<unknown, unknown>
  * the child, and functions of one origin have one text. Every operator is tried once, with children that do nothing.
  */
 const findShapes = (): Shapes | undefined => {
-  const tasks: Array<() => void> = []
-  const scheduler: Scheduler = { scheduleTask: (task) => void tasks.push(task), shouldYield: () => false }
-  const settle = () => {
-    for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) task()
-  }
+  const { scheduler, settle } = schedulerByHand()
   const park = Effect.async<never>(() => {})
   const textsOf = (way: Way): ReadonlyArray<string> => {
     let child: Holder | undefined

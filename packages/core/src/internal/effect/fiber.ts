@@ -23,7 +23,7 @@ import type { Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { type AsyncContext, currentContext, isTimed, noContext, quietTimer } from "../host.js"
-import { parked } from "./parking.js"
+import { type Park, parked, type Resume } from "./parking.js"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
 
@@ -45,37 +45,31 @@ export const schedulerOf = (fiber: Holder): Scheduler => fiber.currentScheduler
 
 export const clockOf = (fiber: Holder): Clock.Clock => Context.get(fiber.currentDefaultServices, Clock.Clock)
 
-type Register<A, E> = (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<unknown>
+type Register<A, E> = (resume: Resume<A, E>) => void | Effect.Effect<unknown>
 
 /**
  * Parks this fiber until it is resumed. It resumes in the asynchronous context that it parked in, whoever resumes it
  * and whatever else the scheduler runs in the same turn.
  */
 export const asyncIn = <A, E = never>(fiber: Holder, register: Register<A, E>): Effect.Effect<A, E> => {
-  const taken = currentContext()
-  return Effect.async<A, E>(
-    ((resume: (effect: Effect.Effect<A, E>) => void) =>
-      register((effect) => {
-        const context = taken ?? noContext()
-        if (context === undefined) resume(effect)
-        else resumeIn(context, fiber, resume, effect)
-      })) as any
-  )
+  const resumeAs = resumer<A, E>(fiber)
+  return Effect.async<A, E>(((resume: Resume<A, E>) => register(resumeAs(resume))) as any)
 }
 
 /** `asyncIn` for a wait that need not be told when it is interrupted. Costs less. */
-export const parkIn = <A, E = never>(
-  fiber: Holder,
-  park: (resume: (effect: Effect.Effect<A, E>) => void) => void
-): Effect.Effect<A, E> => {
+export const parkIn = <A, E = never>(fiber: Holder, park: Park<A, E>): Effect.Effect<A, E> => {
+  const resumeAs = resumer<A, E>(fiber)
+  return parked<A, E>((resume) => park(resumeAs(resume)))
+}
+
+/** Makes a fiber resume in the asynchronous context that it has now. */
+const resumer = <A, E>(fiber: Holder): (resume: Resume<A, E>) => Resume<A, E> => {
   const taken = currentContext()
-  return parked<A, E>((resume) =>
-    park((effect) => {
-      const context = taken ?? noContext()
-      if (context === undefined) resume(effect)
-      else resumeIn(context, fiber, resume, effect)
-    })
-  )
+  return (resume) => (effect) => {
+    const context = taken ?? noContext()
+    if (context === undefined) resume(effect)
+    else resumeIn(context, fiber, resume, effect)
+  }
 }
 
 export const async = <A, E = never>(register: Register<A, E>): Effect.Effect<A, E> =>

@@ -3,9 +3,9 @@ import * as Effect from "effect/Effect"
 import { EffectPrototype } from "effect/Effectable"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
-import type { Scheduler } from "effect/Scheduler"
+import { schedulerByHand } from "./byHand.js"
 
-type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
+export type Resume<A, E> = (effect: Effect.Effect<A, E>) => void
 
 /** Starts the wait. It cannot be told that the wait was interrupted, and a call of `resume` after that does nothing. */
 export type Park<A, E> = (resume: Resume<A, E>) => void
@@ -25,11 +25,7 @@ const parking = <A, E>(park: Park<A, E>): Effect.Effect<A, E> => new Parking(par
 /** Returns whether a fiber heeds the instruction as it should: it resumes, now or later, once, and can be interrupted. */
 export const isAsGood = (parking: <A, E>(park: Park<A, E>) => Effect.Effect<A, E>): boolean => {
   const run = <A, E>(park: Park<A, E>, then: (interrupt: () => void) => void): Exit.Exit<A, E> | null => {
-    const tasks: Array<() => void> = []
-    const scheduler: Scheduler = { scheduleTask: (task) => void tasks.push(task), shouldYield: () => false }
-    const settle = () => {
-      for (let task = tasks.shift(); task !== undefined; task = tasks.shift()) task()
-    }
+    const { scheduler, settle } = schedulerByHand()
     const fiber = Effect.runFork(Effect.andThen(parking(park), Effect.succeed<A>), { scheduler })
     settle()
     then(() => fiber.unsafeInterruptAsFork(FiberId.none))

@@ -17,7 +17,7 @@ export const leaveHolder = <C>(state: State<C>, lease: Lease<C>, now: number): v
 /** Closes an open connection and opens a replacement if one is wanted. Its leases end here. */
 export const retire = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => [
   ...close(state, slot, reason, now),
-  ...demand(state, now)
+  ...openWanted(state, now)
 ]
 
 /** Its holder may have left a connection in disorder. */
@@ -90,7 +90,7 @@ export const makeRoom = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.reconnecting.length === 0 || state.idle.head === undefined) return nothing
   const onTheirWay = state.opening.length + state.aborting.length + state.closing.length
   const isBlocked = state.slots.size >= state.max && onTheirWay < state.reconnecting.length
-  return isBlocked ? retire(state, state.idle.head, "Surplus", now) : nothing
+  return isBlocked ? close(state, state.idle.head, "Surplus", now) : nothing
 }
 
 /**

@@ -4,7 +4,7 @@ import { type Command, isLeased, isUnheld, type Slot, type State, Touched } from
 import { type Commands, nothing } from "./commands.js"
 import { demand } from "./demand.js"
 import { abortOpens } from "./opening.js"
-import { close, isSurplus, makeRoom, mustNotBeLent, retire, rotate, stopSharing } from "./retiring.js"
+import { close, isSurplus, mustNotBeLent, openWanted, retire, rotate, stopSharing } from "./retiring.js"
 import { abandonProbe } from "./trial.js"
 import { failWaiter } from "./waiters.js"
 
@@ -50,7 +50,7 @@ export const resize = <C>(state: State<C>, min: number, max: number, now: number
   commands.push(...abortWhile(state, now, () => isSurplus(state)))
   // An initial connection for which there is no room is not owed any more.
   state.initialOwed = Math.min(state.initialOwed, Math.max(0, max - state.open))
-  commands.push(...rotate(state, now), ...demand(state, now), ...makeRoom(state, now))
+  commands.push(...rotate(state, now), ...openWanted(state, now))
   return commands
 }
 
