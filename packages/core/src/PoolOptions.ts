@@ -89,7 +89,7 @@ export interface PoolOptions<C, E, R> {
   readonly connectTimeout?: Duration.DurationInput
 
   /**
-   * Tells failures of `open` that further attempts would only repeat, such as a wrong password. After one, no
+   * Recognizes failures of `open` that every further attempt would repeat, such as a wrong password. After one, no
    * connection is opened for `fatalPause`: opens in flight are aborted, and borrowers that only a new connection could
    * serve fail with the error at once. So many callers do not lock an account out. A borrower still waits if a
    * connection is open that can come back to it.
@@ -219,7 +219,7 @@ export interface PoolOptions<C, E, R> {
   ) => Effect.Effect<"keep" | "discard" | "default">
 
   /**
-   * Takes leave of a connection before it closes in peace: because it is old, idle, surplus or cleared, or the pool
+   * Says goodbye to a connection before a normal close: because it is old, idle, surplus or cleared, or the pool
    * closes. Use it for protocols that say goodbye, such as `QUIT`. Runs in a fiber of the pool. Connections that failed,
    * were invalidated or dropped, or whose last lease ended in an interruption or a defect, close without it.
    *

@@ -70,7 +70,8 @@ export interface Options<C, E = ConnectionError, R = never, RValidate = R, RRele
   readonly validate?: (connection: C) => Effect.Effect<boolean, unknown, RValidate>
 
   /**
-   * Tells typed failures of a lease that were whole answers, such as an error reply that a parser turned into a failure.
+   * Recognizes typed failures of a lease that were whole answers, such as an error reply that a parser has turned into a
+   * failure.
    * Such a lease ends as if it had succeeded, so that its connection returns to the pool. Without it, every typed
    * failure costs the connection. It gets each failure of the lease; all must be answers.
    *
@@ -98,7 +99,7 @@ export interface Options<C, E = ConnectionError, R = never, RValidate = R, RRele
   ) => Effect.Effect<"keep" | "discard" | "default", never, RRelease>
 
   /**
-   * Takes leave of a connection before it closes in peace, as `PoolOptions.farewell` does, for example with `QUIT`. It
+   * Says goodbye to a connection before a normal close, as `PoolOptions.farewell` does, for example with `QUIT`. It
    * may write and read as a holder does.
    */
   readonly farewell?: (connection: C) => Effect.Effect<unknown, unknown, RFarewell>
@@ -498,7 +499,7 @@ const validator =
       })
     })
 
-/** A session that is not clean any more has nobody to take leave of. */
+/** A session that is not clean any more closes without a farewell. */
 const leaver =
   <C extends TransportConnection<any>>(farewell: (connection: C) => Effect.Effect<unknown, unknown, any>) =>
   (connection: C): Effect.Effect<unknown, unknown> =>

@@ -1310,7 +1310,7 @@ export const mutants = [
     file: "transitions/leases.ts",
     why: "a connection that is discarded while the pool is cleared gets a farewell",
     first: ["/farewell.test.ts"],
-    before: "  if (reason !== undefined && !isPeaceful(reason)) spoil(slot)\n",
+    before: "  if (reason !== undefined && !isNormal(reason)) spoil(slot)\n",
     after: ""
   },
   {
@@ -1324,7 +1324,7 @@ export const mutants = [
     file: "lifecycle.ts",
     why: "every connection gets a farewell",
     first: ["/farewell.test.ts"],
-    before: "slot.isSpoiled || !isPeaceful(slot.reason!) ?",
+    before: "slot.isSpoiled || !isNormal(slot.reason!) ?",
     after: "false ?"
   },
   {

@@ -216,7 +216,7 @@ export class Engine<C, E> implements LeasePort<C> {
     return true
   }
 
-  /** Takes leave of a connection. It has half of `closeTimeout`, and the close itself has the rest. */
+  /** Says goodbye to a connection. It has half of `closeTimeout`, and the close itself has the rest. */
   private farewell(slot: Slot<C>): Effect.Effect<void> {
     const { closeTimeout, farewell } = this.options
     const said = Effect.suspend(() => farewell!(slot.connection!))

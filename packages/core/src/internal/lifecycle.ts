@@ -16,7 +16,7 @@ import {
 import type { Resolved } from "./options.js"
 import type { PoolRuntime } from "./runtime.js"
 import type { Slot } from "./state.js"
-import { isPeaceful } from "./transitions/retiring.js"
+import { isNormal } from "./transitions/retiring.js"
 
 /** The scope that a connection lives in, and the fibers that serve it. */
 interface Lifetime {
@@ -55,7 +55,7 @@ export class ConnectionLifecycle<C, E> {
     private readonly runtime: PoolRuntime,
     private readonly connect: (slot: Slot<C>) => Effect.Effect<C, E, Scope.Scope>,
     private readonly hooks: Pick<Resolved<C, unknown, unknown>, "closed" | "whenEnded">,
-    /** What is said to a connection before a close in peace. */
+    /** Says goodbye to a connection before a normal close. */
     private readonly farewell: ((slot: Slot<C>) => Effect.Effect<void>) | undefined,
     /** Whether a random number is drawn for each connection. */
     private readonly draws: boolean,
@@ -137,7 +137,7 @@ export class ConnectionLifecycle<C, E> {
     stop(life.watcher)
     for (const helper of life.helpers ?? []) stop(helper)
     const close = this.closeScope(slot, life.scope!)
-    const closing = this.farewell === undefined || slot.isSpoiled || !isPeaceful(slot.reason!) ?
+    const closing = this.farewell === undefined || slot.isSpoiled || !isNormal(slot.reason!) ?
       close :
       Effect.andThen(this.farewell(slot), close)
     this.runtime.fork(Effect.uninterruptible(closing)).addObserver(() => this.listener.gone(slot))

@@ -18,7 +18,7 @@ import { addLease, becomeIdle, enter, removeLease, returnToPlace } from "./phase
 import { enqueue } from "./queue.js"
 import {
   close,
-  isPeaceful,
+  isNormal,
   isSurplus,
   leaveHolder,
   makeRoom,
@@ -201,8 +201,8 @@ export const settle = <C>(
   detach(lease)
   lease.phase = "Ended"
   const { slot } = lease
-  // A reason that came first stays: it may be a peaceful one.
-  if (reason !== undefined && !isPeaceful(reason)) spoil(slot)
+  // A reason that came first stays, and it may be that of a normal close.
+  if (reason !== undefined && !isNormal(reason)) spoil(slot)
   if (!slot.isOnTrial) return goesOn(state, slot, reason, now)
   const hasPassed = judge(state, lease, reason)
   const commands = goesOn(state, slot, reason, now)

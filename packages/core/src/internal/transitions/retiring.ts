@@ -26,7 +26,7 @@ export const spoil = <C>(slot: Slot<C>): void => {
 }
 
 /** Whether a connection that closes for this reason worked, as far as anybody knows. */
-export const isPeaceful = (reason: CloseReason): boolean =>
+export const isNormal = (reason: CloseReason): boolean =>
   reason === "Expired" || reason === "Stale" || reason === "MaxUses" || reason === "Cleared" ||
   reason === "Surplus" || reason === "PoolClosed"
 
