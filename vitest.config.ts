@@ -1,14 +1,15 @@
 import { defineConfig } from "vitest/config"
 import projects from "./vitest.workspace.js"
 
-const workers = 3
-
 export default defineConfig({
   test: {
     projects,
-    // Most tests wait more than they compute: for turns of the event loop, sockets and processes. A process runs several
-    // files of one package, so that it loads Effect once.
-    poolOptions: { forks: { isolate: false, minForks: workers, maxForks: workers } },
+    // The steps and the seed of a failure are all that a search leaves behind: they are printed whole.
+    chaiConfig: { truncateThreshold: 0 },
+    poolOptions: {
+      forks: { isolate: false, minForks: 3, maxForks: 3 },
+      threads: { isolate: false, minThreads: 2, maxThreads: 2 }
+    },
     coverage: {
       provider: "v8",
       include: ["packages/*/src/**/*.ts"],

@@ -1,5 +1,5 @@
 // Packs every published package and checks the tarballs as a user would install them.
-import { execFile, execFileSync } from "node:child_process"
+import { execFile, execFileSync, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
@@ -51,7 +51,7 @@ installIn(app, tarballs)
 const isClosed = ({ dir, manifest: { name } }) => {
   const declarations = path.join(dir, "dist/esm")
   const open = fs.readdirSync(declarations).filter((file) => file.endsWith(".d.ts")).filter((file) =>
-    /["']\.[^"']*internal\/|\b(Guard|Holder|Session<|ReadQueue|WriteQueue)\b/.test(
+    /["']\.[^"']*internal\/|\b(Guard|Holder|ReadQueue|WriteQueue)\b/.test(
       fs.readFileSync(path.join(declarations, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")
     )
   )
@@ -96,6 +96,10 @@ await run(process.execPath, ["load.cjs"], app)
 // The command is installed and works.
 await run(path.join(app, "node_modules/.bin/socketpool"), ["--version"], app)
 await run(path.join(app, "node_modules/.bin/socketpool"), ["demo", "--seconds", "2", "--port", "0"], app)
+// Its processes are a file of the package.
+if (spawnSync("redis-server", ["--version"]).status === 0) {
+  await run(path.join(app, "node_modules/.bin/socketpool"), ["demo", "fleet", "--seconds", "8"], app)
+}
 
 // Internal modules cannot be imported.
 write(

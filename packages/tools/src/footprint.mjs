@@ -1,5 +1,6 @@
-// Measures what a pool and a socket cost that nobody uses, and how long it takes to load a pool: the least of several
-// rounds. `npm run footprint` runs it. It needs `node --expose-gc` and the output of `npm run build`.
+// Measures what a pool and a socket cost that nobody uses, and how long it takes to load a pool. `npm run footprint`
+// prints the least of several rounds; `npm run bench -- footprint` takes all of them, with --json. It needs
+// `node --expose-gc` and the output of `npm run build`.
 import { execFileSync, fork } from "node:child_process"
 import * as fs from "node:fs"
 import * as net from "node:net"
@@ -21,7 +22,9 @@ if (process.argv[2] === "server") {
 } else {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), "footprint-"))
   try {
-    await measureAll(install(folder))
+    const all = await measureAll(install(folder))
+    if (process.argv[2] === "--json") console.log(JSON.stringify(all))
+    else for (const table of all) show(table)
   } finally {
     fs.rmSync(folder, { recursive: true })
   }
@@ -41,9 +44,9 @@ function install(folder) {
   return folder
 }
 
-function cpuMillis(since) {
+function cpuMicros(since) {
   const { system, user } = process.cpuUsage(since)
-  return (system + user) / 1_000
+  return system + user
 }
 
 async function heap() {
@@ -54,26 +57,39 @@ async function heap() {
   return process.memoryUsage().heapUsed
 }
 
-/** Makes `count` of something. Returns the bytes and the milliseconds of each, the least of all rounds. */
-async function each(count, make) {
-  const found = []
-  for (let round = 0; round < rounds; round++) {
-    const before = await heap()
-    const start = process.cpuUsage()
-    const end = await make(count)
-    const millis = cpuMillis(start)
-    found.push({ bytes: ((await heap()) - before) / count, millis: millis / count })
-    await end()
-  }
-  return {
-    bytes: Math.min(...found.map(({ bytes }) => bytes)),
-    millis: Math.min(...found.map(({ millis }) => millis))
-  }
+/** Makes `count` of something, and ends it. Returns the bytes and microseconds of each. */
+async function round(count, make) {
+  const before = await heap()
+  const start = process.cpuUsage()
+  const end = await make(count)
+  const micros = cpuMicros(start) / count
+  const bytes = (await heap() - before) / count
+  await end()
+  return { bytes, micros }
 }
 
-function show(name, { bytes = 0, millis = 0 }) {
-  const size = bytes === 0 ? "" : `${(bytes / 1024).toFixed(1)} KB`
-  console.log(`${name.padEnd(42)}${size.padStart(10)}${`${millis.toFixed(2)} ms`.padStart(12)}`)
+/** Measures in rounds, of which the first does not count. */
+async function each(name, count, make) {
+  const found = []
+  // A round is a function of its own: nothing that it made may still be reachable when the next one begins.
+  for (let i = 0; i <= rounds; i++) found.push(await round(count, make))
+  const counted = found.slice(1)
+  return { name, bytes: counted.map(({ bytes }) => bytes), micros: counted.map(({ micros }) => micros) }
+}
+
+/** Returns the tables of subjects of the same kind. */
+function tables(bytes, micros, found) {
+  return [
+    { title: bytes, unit: "bytes of heap", rows: found.map(({ bytes, name }) => ({ name, values: bytes })) },
+    { title: micros, unit: "µs of CPU", rows: found.map(({ micros, name }) => ({ name, values: micros })) }
+  ]
+}
+
+function show({ rows, title, unit }) {
+  console.log(`\n${title} (${unit})`)
+  for (const { name, values } of rows) {
+    console.log(`  ${name.padEnd(32)}${Math.min(...values).toFixed(0).padStart(10)}`)
+  }
 }
 
 async function measureAll(folder) {
@@ -92,10 +108,11 @@ async function measureAll(folder) {
   const many = (make) => (count) => held(Effect.forEach(Array.from({ length: count }), () => make))
   const open = Effect.sync(() => ({}))
 
-  console.log(`${"".padEnd(42)}${"heap".padStart(10)}${"CPU".padStart(12)}`)
-  show("a pool, unused", await each(1_000, many(Pool.make({ open }))))
   const ofEffect = EffectPool.makeWithTTL({ acquire: open, min: 0, max: 10, timeToLive: "1 minute" })
-  show("a pool of effect/Pool, unused", await each(1_000, many(ofEffect)))
+  const pools = [
+    await each("socketpool", 1_000, many(Pool.make({ open }))),
+    await each("effect 3 Pool.makeWithTTL", 1_000, many(ofEffect))
+  ]
 
   const server = fork(self, ["server"])
   const port = await new Promise((resolve) => server.once("message", resolve))
@@ -107,7 +124,6 @@ async function measureAll(folder) {
         Effect.forEach(Array.from({ length: count }), () => pool.get, { concurrency: "unbounded", discard: true })
       )
     }))
-  show("an idle socket of TcpPool", await each(500, sockets))
   const bare = async (count) => {
     const opened = await Promise.all(Array.from({ length: count }, () =>
       new Promise((resolve) => {
@@ -119,14 +135,20 @@ async function measureAll(folder) {
       await Promise.all(closed)
     }
   }
-  show("an idle net.Socket", await each(500, bare))
+  const idle = [await each("socketpool TcpPool", 500, sockets), await each("net.Socket", 500, bare)]
   server.kill()
 
-  for (const module of ["@socketpool/core/Pool", "@socketpool/node/TcpPool", "effect/Effect", "effect/Pool"]) {
-    const code = `await import(${JSON.stringify(module)}); const { user, system } = process.cpuUsage(start)
+  const loads = ["@socketpool/core/Pool", "@socketpool/node/TcpPool", "effect/Effect", "effect/Pool"].map((name) => {
+    const code = `await import(${JSON.stringify(name)}); const { user, system } = process.cpuUsage(start)
       console.log((user + system) / 1000)`
     const args = ["--input-type=module", "-e", `const start = process.cpuUsage(); ${code}`]
-    const millis = Array.from({ length: rounds }, () => Number(execFileSync(process.execPath, args, { cwd: folder })))
-    show(`loading ${module}`, { millis: Math.min(...millis) })
-  }
+    const run = () => Number(execFileSync(process.execPath, args, { cwd: folder }))
+    return { name, values: Array.from({ length: rounds }, run) }
+  })
+
+  return [
+    ...tables("An unused pool: memory", "An unused pool: making it", pools),
+    ...tables("An idle TCP connection: memory", "An idle TCP connection: opening it", idle),
+    { title: "Loading a module", unit: "ms of CPU", rows: loads }
+  ]
 }

@@ -1,9 +1,9 @@
 /**
- * Breaks core in one place after another and names the test that notices. A defect that no test notices is a hole in
+ * Breaks core and the clients in one place after another and names the test that notices. A defect that no test notices is a hole in
  * the tests, and makes the script end with an error.
  *
  *     node packages/tools/src/mutants.mjs            runs all mutants
- *     node packages/tools/src/mutants.mjs queue 12   runs those whose number or file contains one of the words
+ *     node packages/tools/src/mutants.mjs queue 12   runs those whose number, package or file has one of the words
  *     node packages/tools/src/mutants.mjs --places   only checks that the code they replace still exists
  *
  * The script changes the working tree while it runs, and restores it after each mutant and on Ctrl-C.
@@ -15,7 +15,6 @@ import * as path from "node:path"
 import { mutants } from "./mutants-list.mjs"
 import { root } from "./workspace.mjs"
 
-const source = path.join(root, "packages/core/src/internal")
 const vitest = path.join(root, "node_modules/vitest/vitest.mjs")
 /** The fastest tests run first, the slow ones last. */
 const quick = ["/core.test.ts"]
@@ -23,7 +22,7 @@ const long = ["/simulation.test.ts", "/model.test.ts", "/gates.test.ts", "/inter
 const minute = 60_000
 
 /** Runs the tests until one fails. Returns its name, or `undefined` if none fails. */
-const firstFailure = (args, limit, project = "@socketpool/core") =>
+const firstFailure = (args, limit, project = "core") =>
   new Promise((resolve, reject) => {
     const report = path.join(os.tmpdir(), `mutant-${process.pid}.json`)
     const child = spawn(
@@ -38,6 +37,8 @@ const firstFailure = (args, limit, project = "@socketpool/core") =>
         // With several workers, the first failure stops tests of other files midway, which then look failed, too.
         "--poolOptions.forks.maxForks=1",
         "--poolOptions.forks.minForks=1",
+        "--poolOptions.threads.maxThreads=1",
+        "--poolOptions.threads.minThreads=1",
         "--reporter=json",
         "--outputFile",
         report,
@@ -56,14 +57,16 @@ const firstFailure = (args, limit, project = "@socketpool/core") =>
       clearTimeout(timer)
       if (hangs) return resolve(`(the tests do not end within ${limit / minute} minutes)`)
       if (code === 0) return resolve(undefined)
-      const { testResults } = JSON.parse(fs.readFileSync(report, "utf8"))
+      const { numTotalTests, testResults } = JSON.parse(fs.readFileSync(report, "utf8"))
       fs.rmSync(report)
       for (const { assertionResults, message, name } of testResults) {
         const failed = assertionResults.find((result) => result.status === "failed")
-        const file = path.relative(path.join(root, "packages/core"), name)
+        const file = path.relative(path.join(root, "packages"), name)
         if (failed !== undefined) return resolve(`${file}: ${failed.fullName}`)
         if (message) return resolve(`${file}: ${message.split("\n")[0]}`)
       }
+      // No test that ran has failed, so this shows nothing of the mutant.
+      if (numTotalTests === 0) return reject(new Error(`no test ran of ${args.join(" ")}`))
       resolve("(the run failed)")
     })
   })
@@ -73,18 +76,23 @@ const killer = async (first = quick) =>
     await firstFailure([...quick, ...long].flatMap((file) => ["--exclude", `**${file}`]), 5 * minute) ??
     await firstFailure(long, 8 * minute) ??
     // Last, as a project of its own: beside another, the first failure of one stops and seems to fail the other.
-    await firstFailure([], 8 * minute, "@socketpool/core masked")
+    await firstFailure([], 8 * minute, "core masked")
+
+/** The tests of a package other than core, those that need no real server first. Those with real processes are long. */
+const killerOf = async (owner, first) =>
+  await firstFailure(first, 5 * minute, "others") ?? await firstFailure([`packages/${owner}/`], 5 * minute, "others")
 
 const words = process.argv.slice(2)
 const isChosen = (label) => words.some((word) => label.split(/[ /.]/).includes(word))
 const chosen = mutants
-  .map((mutant, index) => ({ ...mutant, label: `${index + 1} ${mutant.file}` }))
+  .map((mutant, index) => ({ ...mutant, label: `${index + 1} ${mutant.package ?? "core"}/${mutant.file}` }))
   .filter(({ label }) => words.length === 0 || words.includes("--places") || isChosen(label))
 
-const at = (file) => path.join(source, file)
-const text = (file) => fs.readFileSync(at(file), "utf8")
-const misplaced = chosen.flatMap(({ before, file, label }) => {
-  const places = text(file).split(before).length - 1
+const at = ({ file, package: owner = "core" }) => path.join(root, "packages", owner, "src/internal", file)
+const text = (mutant) => fs.readFileSync(at(mutant), "utf8")
+const misplaced = chosen.flatMap((mutant) => {
+  const { before, label } = mutant
+  const places = text(mutant).split(before).length - 1
   return places === 1 ? [] : [`${label}: "${before}" occurs ${places} times`]
 })
 if (misplaced.length > 0) {
@@ -99,11 +107,12 @@ for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => process.exi
 
 const survivors = []
 const start = performance.now()
-for (const { after, before, file, first, label, why } of chosen) {
-  const whole = text(file)
-  restore = () => fs.writeFileSync(at(file), whole)
-  fs.writeFileSync(at(file), whole.replace(before, () => after))
-  const name = await killer(first)
+for (const mutant of chosen) {
+  const { after, before, first, label, package: owner = "core", why } = mutant
+  const whole = text(mutant)
+  restore = () => fs.writeFileSync(at(mutant), whole)
+  fs.writeFileSync(at(mutant), whole.replace(before, () => after))
+  const name = await (owner === "core" ? killer(first) : killerOf(owner, first))
   restore()
   restore = () => {}
   if (name === undefined) survivors.push(label)

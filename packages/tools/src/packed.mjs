@@ -18,8 +18,18 @@ export const pack = (folder) =>
 
 const versionOf = (name) => readJson(path.join(root, "node_modules", name, "package.json")).version
 
+/** Optional peers, such as drivers, in the versions that their packages are tested with. */
+const optionalPeers = () =>
+  Object.fromEntries(
+    published.flatMap(({ manifest: { devDependencies = {}, peerDependenciesMeta = {} } }) =>
+      Object.keys(peerDependenciesMeta)
+        .map((name) => [name, devDependencies[name]])
+        .filter(([, version]) => /^\d/.test(version ?? ""))
+    )
+  )
+
 /**
- * Makes a project that depends on the tarballs.
+ * Makes a project that depends on the tarballs, and on what they leave to their users.
  *
  * @type {(app: string, tarballs: Record<string, string>) => void}
  */
@@ -31,6 +41,7 @@ export const installIn = (app, tarballs) => {
     private: true,
     dependencies: {
       ...files,
+      ...optionalPeers(),
       ...Object.fromEntries(
         ["effect", "@effect/platform", "@effect/platform-node"].map((name) => [name, versionOf(name)])
       )

@@ -30,7 +30,11 @@ const faultsOf = (text) => {
     if (inCode) continue
     if (line.startsWith("|") && line.length > maxRow) faults.push(`${at + 1}: a table row of ${line.length} columns`)
   }
-  for (const [name] of text.matchAll(/\b(?:core|node|testing|dashboard|cli)\/(?:test|src)\/[\w./-]+\.m?[jt]s\b/g)) {
+  for (
+    const [name] of text.matchAll(
+      /\b(?:core|node|msgpack-rpc|redis|sql|fleet|testing|dashboard|cli)\/(?:test|src)\/[\w./-]+\.m?[jt]s\b/g
+    )
+  ) {
     if (!fs.existsSync(path.join(root, "packages", name))) faults.push(`there is no packages/${name}`)
   }
   // Sentences, without code and headings.

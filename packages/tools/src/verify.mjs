@@ -24,7 +24,7 @@ const minute = 60_000
  */
 const steps = [
   // The searches of the tests are short for a newcomer, and at full length here.
-  { name: "test", run: npm("test"), limit: 20 * minute, env: { SOCKETPOOL_SEARCH: "full" } },
+  { name: "test", run: npm("test"), limit: 25 * minute, env: { SOCKETPOOL_SEARCH: "full" } },
   ...others.map((version) => ({
     name: `test:versions ${version}`,
     run: npm("run", "test:versions", "--", version),
@@ -36,7 +36,7 @@ const steps = [
     limit: 10 * minute
   })),
   { name: "start", run: npm("start"), limit: minute },
-  { name: "bench --check", run: npm("run", "bench", "--", "--check"), limit: 3 * minute }
+  { name: "bench --check", run: npm("run", "bench", "--", "--check"), limit: 5 * minute }
 ]
 
 /** The process group of the running step. Killing it leaves nothing behind. */

@@ -27,7 +27,7 @@ const test = (version) => {
   const start = performance.now()
   const { status } = spawnSync(
     node,
-    [vitest, "run", "--project", "@socketpool/core", "--project", "@socketpool/node"],
+    [vitest, "run", "packages/core/", "packages/node/"],
     {
       cwd: root,
       stdio: "inherit",
