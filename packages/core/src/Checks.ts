@@ -6,6 +6,36 @@
  *
  * @since 0.2.0
  */
+import { line as lineOf } from "./internal/text.js"
+
+export {
+  /**
+   * Reads options from a configuration: a `Config` of all, or an object of `Config`s, as the argument of `layerConfig`
+   * is one. A name without a rule in the table is refused. The values still have to be checked: give them to the
+   * constructor, which reads the table.
+   *
+   * @example
+   * ```ts
+   * import { Checks } from "@socketpool/core"
+   * import { Config, Effect } from "effect"
+   *
+   * interface Options {
+   *   readonly database: number
+   * }
+   *
+   * const table = new Checks.Table({ database: Checks.rules.count(0, 15) })
+   *
+   * const make = (options: Options) => Effect.sync(() => table.read("Cache.make", options))
+   *
+   * const makeConfig = (config: Config.Config.Wrap<Options>) =>
+   *   Effect.flatMap(Checks.optionsOf<Options>("Cache.makeConfig", table, config), make)
+   * ```
+   *
+   * @since 0.2.0
+   * @category advanced
+   */
+  optionsOf
+} from "./checks/config.js"
 export {
   /**
    * Checks an argument that is no object of options. Returns the checked value.
@@ -88,3 +118,20 @@ export type {
  * @category advanced
  */
 export * as rules from "./checks/rules.js"
+
+/**
+ * Makes text that others wrote fit into a line of a message: characters that steer a terminal, end a line, reorder text
+ * or cannot be seen become escapes, the passwords of URLs are masked, and the text is cut after `most` characters.
+ * Default: 300. Use it for what a server says in an error of your own.
+ *
+ * @example
+ * ```ts
+ * import { Checks } from "@socketpool/core"
+ *
+ * const messageOf = (answer: string) => `The server refused: ${Checks.line(answer)}`
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const line = (text: string, most?: number): string => lineOf(text, most)

@@ -87,6 +87,20 @@ export interface Connection {
   recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError>
 
   /**
+   * Sends a request and reads the frame that answers it. `timeout` limits both together. Use it in place of `send` and
+   * `recvFrame` for a protocol that answers each request with one frame.
+   *
+   * The answer is never an earlier request's. Fails with reason `Desync`, and sends nothing, if input is unread, if an
+   * earlier read timed out or was interrupted, or if another read or write waits. After a failure or an interruption
+   * the answer may be on its way, so every further `exchange` fails, and the pool does not lend the connection again.
+   */
+  exchange<A>(
+    data: Uint8Array | string,
+    framing: { readonly decoder: () => Decoder<A> },
+    options?: OperationOptions
+  ): Effect.Effect<A, ConnectionError>
+
+  /**
    * Emits the bytes that arrive, until the peer ends the stream. Each read waits at most the connection's `timeout`.
    *
    * An end of the stream is not authenticated, also over TLS: frame what you read.

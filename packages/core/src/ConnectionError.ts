@@ -7,7 +7,7 @@ import * as Data from "effect/Data"
 import { describeError } from "./internal/describe.js"
 import * as ErrorForms from "./internal/errorForms.js"
 import { see } from "./internal/help.js"
-import { line } from "./internal/text.js"
+import { line, quoted } from "./internal/text.js"
 
 /**
  * One address that was tried, and the system's code for its failure.
@@ -92,7 +92,7 @@ const explanation = {
   Closed: "the connection is closed",
   Timeout: "the operation did not complete within its timeout",
   TooLarge: "the frame does not end within maxBytes",
-  Desync: "the peer sent bytes that nobody asked for",
+  Desync: "bytes came, or may still come, that nobody asked for",
   Released: "the lease has ended, and the connection may serve another borrower; use it only during the lease"
 }
 
@@ -108,7 +108,8 @@ const linked: ReadonlySet<string> = new Set(["TooLarge", "Desync", "Released"])
  * - `Timeout`: the operation did not complete within its `timeout`; with `code` `ETIMEDOUT`, the peer did not answer
  *   although the system sent the data repeatedly.
  * - `TooLarge`: `recvUntil` found no delimiter within `maxBytes`, or a decoder found a frame larger than allowed.
- * - `Desync`: bytes arrived that nobody had asked for, or that can never become a frame.
+ * - `Desync`: bytes arrived that nobody had asked for, or that can never become a frame. `exchange` sends nothing where
+ *   they may still arrive.
  * - `Released`: the caller's lease has ended.
  *
  * After any of them except `Released` the connection cannot be trusted, and the pool does not lend it again.
@@ -125,6 +126,16 @@ export class ConnectionError extends Data.TaggedError("ConnectionError")<{
   readonly code?: string
   /** The number of requested bytes that had arrived by then. */
   readonly bytesIntoFrame?: number
+  /**
+   * For a request of a `Session` or a `Client`: whether its bytes may have reached the peer. After `"No"` it is safe to
+   * ask again.
+   */
+  readonly sent?: "No" | "Maybe"
+  /**
+   * The bytes that are no message, or a message that nobody had asked for: the first 64 at most. Bytes that are no
+   * printable ASCII are written as `\x0d`.
+   */
+  readonly received?: string
 }> {
   static {
     ErrorForms.define(this)
@@ -139,7 +150,9 @@ export class ConnectionError extends Data.TaggedError("ConnectionError")<{
     // The end of a connection is an ordinary event; the other reasons are mistakes in the program or the protocol.
     const help = linked.has(this.reason) ? see(this._tag, this.reason) : ""
     const where = `on the connection to ${line(this.address)}`
-    return `Cannot ${this.operation} ${where}: ${this.reason}${code}${bytes}: ${what}.${help}`
+    const sent = this.sent === "No" ? " The request was not sent." : ""
+    const shown = this.received === undefined ? "" : ` The peer sent ${quoted(this.received)}.`
+    return `Cannot ${this.operation} ${where}: ${this.reason}${code}${bytes}: ${what}.${shown}${sent}${help}`
   }
 }
 

@@ -83,6 +83,24 @@ export interface ConnectionPool<out C, out E = never> extends EffectPool.Pool<C,
   use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R>
 
   /**
+   * Leases a connection that nobody else has, until the caller's scope closes. Use it in a pool with `concurrency`
+   * above 1 for work that others must not share: a blocking command, a transaction, another database. In a pool without
+   * `concurrency` it is the same as `get`.
+   *
+   * It waits in the same queue as `get`. When its turn comes, it takes an idle connection. Without one, the pool opens
+   * another. If the pool may not open any, it reserves the connection with the fewest leases: that takes no further
+   * lease, and comes to this caller when its last lease has ended. Meanwhile borrowers behind it may share other
+   * connections. If the wait fails or is interrupted, the reservation ends.
+   *
+   * Ends and fails as `get` does. A fiber that holds a lease of every connection fails at once with reason
+   * `SelfDeadlock`.
+   */
+  readonly exclusive: Effect.Effect<C, E | BorrowError, Scope.Scope>
+
+  /** Leases a connection that nobody else has, while one effect runs: `exclusive` without a `Scope`. */
+  useExclusive<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R>
+
+  /**
    * Leases a connection until `release` or `drop`. Prefer `use` or `get`. Fails as `get` does.
    *
    * An interrupt right after `acquire` leaks the connection until the pool closes. So make it the acquire of an

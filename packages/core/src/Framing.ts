@@ -23,6 +23,7 @@ import { Malformed, TooLarge } from "./Decoder.js"
 import { exactly, pushed, upTo } from "./internal/decoders.js"
 import { decode, encode } from "./internal/effect/schema.js"
 import { streamUntil } from "./internal/effect/stream.js"
+import { isFramingError } from "./internal/framingError.js"
 import * as Lengths from "./internal/lengths.js"
 import { line } from "./internal/text.js"
 import * as Utf8 from "./internal/utf8.js"
@@ -125,10 +126,6 @@ export class FramingError extends Data.TaggedError("FramingError")<{
     return `Cannot send a frame of ${this.size} bytes: ${line(this.rule)}.`
   }
 }
-
-/** A frame may come from another realm, and an error from another copy of this package. */
-const isFramingError = (encoded: Uint8Array | FramingError): encoded is FramingError =>
-  "_tag" in encoded && encoded._tag === "FramingError"
 
 // --- Framings -------------------------------------------------------------------------------------------------------
 
@@ -441,6 +438,74 @@ export const decoder = <Out>(
   const { maxBytes } = limited.read("Framing.decoder", options)
   return () => pushed(make, maxBytes)
 }
+
+/**
+ * Makes a framing of other frames from one of bytes. Use it for the frames of a `Protocol`, for which `encode` and
+ * `decode` must be cheap and total; `schema` and `mapEffect` are for `Framed`.
+ *
+ * `encode` returns the frame to send, or a `FramingError`. `decode` may return `Malformed`: the read then fails with
+ * reason `Desync`.
+ *
+ * @example
+ * ```ts
+ * import { Framing } from "@socketpool/core"
+ *
+ * const upper = Framing.transform(Framing.strings(Framing.lines()), {
+ *   encode: (words: ReadonlyArray<string>) => words.join(" "),
+ *   decode: (line) => line.split(" ")
+ * })
+ * ```
+ *
+ * @since 0.2.0
+ * @category framings
+ */
+export const transform: {
+  <In, Out, In2, Out2>(
+    f: { readonly encode: (frame: In2) => In | FramingError; readonly decode: (frame: Out) => Out2 | Malformed }
+  ): (self: Framing<In, Out>) => Framing<In2, Out2>
+  <In, Out, In2, Out2>(
+    self: Framing<In, Out>,
+    f: { readonly encode: (frame: In2) => In | FramingError; readonly decode: (frame: Out) => Out2 | Malformed }
+  ): Framing<In2, Out2>
+} = dual(
+  2,
+  <In, Out, In2, Out2>(
+    self: Framing<In, Out>,
+    f: { readonly encode: (frame: In2) => In | FramingError; readonly decode: (frame: Out) => Out2 | Malformed }
+  ): Framing<In2, Out2> => ({
+    decoder: () => {
+      const inner = self.decoder()
+      return {
+        decode: (bytes) => {
+          const frame = inner.decode(bytes)
+          return frame === undefined || frame === TooLarge || frame === Malformed
+            ? frame as any
+            : f.decode(frame as Out)
+        }
+      }
+    },
+    encode: (frame) => {
+      const encoded = f.encode(frame)
+      return isFramingError<FramingError>(encoded) ? encoded : self.encode(encoded)
+    }
+  })
+)
+
+/**
+ * Makes a framing of strings from one of bytes, in UTF-8. Invalid UTF-8 becomes U+FFFD.
+ *
+ * @example
+ * ```ts
+ * import { Framing } from "@socketpool/core"
+ *
+ * const lines = Framing.strings(Framing.lines())
+ * ```
+ *
+ * @since 0.2.0
+ * @category framings
+ */
+export const strings = (self: Framing): Framing<string, string> =>
+  transform(self, { encode: (frame: string) => frame, decode: Utf8.decode })
 
 // --- Using them -----------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,8 @@ import type { Connection } from "./Connection.js"
 import type { ConnectError } from "./ConnectionError.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { isConnectionPool } from "./ConnectionPool.js"
+import { accessorsOf } from "./internal/accessors.js"
+import { Seat } from "./internal/budget/budget.js"
 import { ConnectionPoolImpl } from "./internal/connectionPool.js"
 import {
   acquireForgettable,
@@ -22,7 +24,6 @@ import {
   surroundings,
   withoutSpan
 } from "./internal/effect/fiber.js"
-import { streamOf } from "./internal/effect/stream.js"
 import { tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
@@ -68,9 +69,14 @@ const make = <C, E = never, R = never>(
         clock,
         Registry.leave
       )
+      const { budget, budgetWeight = 1 } = engine.options
+      if (budget !== undefined) {
+        engine.seat = new Seat(budget, engine, budgetWeight)
+        budget.onJoin?.(engine)
+      }
       const close = Operations.close(engine)
       const pool = new ConnectionPoolImpl(engine, Effect.andThen(close, forget))
-      Registry.enter(pool, engine.state, () => engine.now(), metricTags(around))
+      Registry.enter(pool.name, pool, engine.state, () => engine.now(), metricTags(around))
       Operations.start(engine)
       return { value: pool, close }
     })
@@ -86,6 +92,11 @@ export interface Accessors<Self, C, E> {
   /** `get`: leases a connection until the scope closes. */
   readonly connection: Effect.Effect<C, E | BorrowError, Self | Scope.Scope>
   readonly use: <A, E2, R>(
+    f: (connection: C) => Effect.Effect<A, E2, R>
+  ) => Effect.Effect<A, E | E2 | BorrowError, R | Self>
+  /** `exclusive`: leases a connection that nobody else has until the scope closes. */
+  readonly exclusive: Effect.Effect<C, E | BorrowError, Self | Scope.Scope>
+  readonly useExclusive: <A, E2, R>(
     f: (connection: C) => Effect.Effect<A, E2, R>
   ) => Effect.Effect<A, E | E2 | BorrowError, R | Self>
   readonly acquire: Effect.Effect<C, E | BorrowError, Self>
@@ -158,26 +169,7 @@ export interface ServiceClass<Self, Id extends string, C, E>
 const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): ServiceClass<Self, Id, C, E> => {
   const tag = tagOf<Self, ConnectionPool<C, E>>()(serviceId(id))
   const accessors: Accessors<Self, C, E> = {
-    connection: Effect.flatMap(tag, (pool) => pool.get),
-    use: (f) => Effect.flatMap(tag, (pool) => pool.use(f)),
-    acquire: Effect.flatMap(tag, (pool) => pool.acquire),
-    acquireWith: (options) => Effect.flatMap(tag, (pool) => pool.acquireWith(options)),
-    release: (connection) => Effect.flatMap(tag, (pool) => pool.release(connection)),
-    drop: (connection) => Effect.flatMap(tag, (pool) => pool.drop(connection)),
-    dropById: (connectionId) => Effect.flatMap(tag, (pool) => pool.dropById(connectionId)),
-    reconnect: (connection) => Effect.flatMap(tag, (pool) => pool.reconnect(connection)),
-    invalidate: (connection) => Effect.flatMap(tag, (pool) => pool.invalidate(connection)),
-    dropExpired: Effect.flatMap(tag, (pool) => pool.dropExpired),
-    clear: Effect.flatMap(tag, (pool) => pool.clear),
-    resize: (size) => Effect.flatMap(tag, (pool) => pool.resize(size)),
-    awaitReady: Effect.flatMap(tag, (pool) => pool.awaitReady),
-    close: Effect.flatMap(tag, (pool) => pool.close),
-    size: Effect.flatMap(tag, (pool) => pool.size),
-    stats: Effect.flatMap(tag, (pool) => pool.stats),
-    events: streamOf(Effect.map(tag, (pool) => pool.events)),
-    notices: streamOf(Effect.map(tag, (pool) => pool.notices)),
-    leases: Effect.flatMap(tag, (pool) => pool.leases),
-    advise: Effect.flatMap(tag, (pool) => pool.advise),
+    ...accessorsOf(tag) as Omit<Accessors<Self, C, E>, "layer">,
     layer: <R, F extends boolean>(options: PoolOptions<C, E, R> & PoolLayer.Options<F>) =>
       PoolLayer.layerOf(
         tag as PoolLayer.TagFor<Self, ConnectionPool<C, E>, ConnectionPool<C, E>>,

@@ -43,7 +43,7 @@ const enough = 100
 const mayWait = 0.01
 
 /** The reasons of refusals that more connections could have prevented. */
-const lacks = ["Timeout", "QueueFull", "NoWait"] as const
+const lacks = ["Timeout", "QueueFull", "NoWait", "Shed"] as const
 
 /**
  * Returns the probability that a request has to wait for one of `servers`, if on average `load` of them would be busy
@@ -82,6 +82,9 @@ const percent = (fraction: number): string => `${round(fraction * 100)} %`
  * Otherwise the suggested `minConnections` is the mean number of connections in use, if opening takes longer than a
  * lease, but never less than the present setting; else it is the present setting. It is at most the suggested
  * `maxConnections`.
+ *
+ * If callers give up while they wait, at least one for four that are served, and most of those served had to wait, the
+ * order of arrival wastes work. The reasons then name `PoolOptions.overload`, unless it is set.
  *
  * With fewer than 100 requests it repeats the current settings, and says so.
  *
@@ -217,6 +220,9 @@ const change = (stats: PoolStats, since: PoolStats | undefined) => {
     requests: served + failures + from(({ cancelled }) => cancelled),
     holds,
     opened: from(({ opened }) => opened),
+    gaveUp: from(({ cancelled }) => cancelled) + failed.Timeout,
+    /** Whether the pool serves in the order of arrival at all times. */
+    isFifo: stats.overloadedMillis === undefined,
     leaks: from(({ leaksSuspected }) => leaksSuspected),
     holdMillis: mean(from(({ useTime }) => useTime.totalMillis), holds),
     /** The mean wait of those that waited. */
@@ -233,6 +239,14 @@ const troubles = (past: ReturnType<typeof change>, failed: number): ReadonlyArra
       `${percent(failed)} of the requests got no connection, most of them with ${most}.` +
       (lacks.some((reason) => reason === most) ? "" : " No pool size cures that.")
     ]),
+    // What a connection does for a caller that gives up meanwhile is done in vain.
+    ...(past.isFifo && 4 * past.gaveUp > past.served && 2 * past.waited > past.served
+      ? [
+        `${past.gaveUp} requests gave up while they waited, and ${past.served} were served, in the order of arrival: ` +
+        "those served may be about to give up, too. Set overload to Overload.adaptiveLifo, which serves the newest " +
+        "first, or to Overload.codel, which turns the oldest away."
+      ]
+      : []),
     ...(past.leaks === 0 ? [] : [
       "Some leases were held for longer than leakThreshold: look for those first. No pool size cures a leak."
     ])

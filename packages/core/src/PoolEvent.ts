@@ -12,6 +12,8 @@ interface Common {
   readonly pool: string
   /** The time in milliseconds since 1970, by the pool's clock. */
   readonly at: number
+  /** The `id` of the endpoint, if it is an event of one endpoint of an `EndpointPool`. */
+  readonly endpoint?: string
 }
 
 /**
@@ -22,8 +24,14 @@ interface Common {
  *   `resize` or the close of the pool aborts has no event.
  * - `Borrowed`, `Released`: a lease begins and ends.
  * - `Exhausted`: a borrower failed with `PoolExhaustedError`.
+ * - `Overloaded`, `Recovered`: an overload begins and ends, as `PoolOptions.overload` tells it.
  * - `LeakSuspected`, `LeakReturned`: a lease has been held for longer than `leakThreshold`; such a lease has come back.
  * - `Cleared`, `Resized`: `clear` or `resize` was called.
+ * - `EndpointsChanged`: a pool of endpoints has a new set of them.
+ * - `EndpointsEmpty`: the newest set has no endpoint, so the last one stays.
+ * - `EndpointEjected`, `EndpointRestored`: an endpoint has failed too often and is the last choice for a while; it works
+ *   again.
+ * - `EndpointMoved`: the probe of an endpoint has answered another tier than before.
  * - `Draining`, `PoolClosed`: the pool begins to close; it has closed. `PoolClosed` is the last event.
  *
  * @since 0.1.0
@@ -60,8 +68,18 @@ export type PoolEvent =
   }
   | Common & {
     readonly _tag: "Exhausted"
-    readonly reason: "Timeout" | "QueueFull" | "NoWait" | "SelfDeadlock"
+    readonly reason: "Timeout" | "QueueFull" | "NoWait" | "SelfDeadlock" | "Shed" | "TooManyKeys"
     readonly waitedMillis: number
+  }
+  | Common & {
+    readonly _tag: "Overloaded"
+    /** The least wait of a borrower since all waits became too long, in milliseconds. */
+    readonly leastWaitMillis: number
+  }
+  | Common & {
+    readonly _tag: "Recovered"
+    /** The length of the overload, in milliseconds. */
+    readonly overloadedMillis: number
   }
   | Common & {
     readonly _tag: "LeakSuspected"
@@ -78,6 +96,31 @@ export type PoolEvent =
     readonly _tag: "Resized"
     readonly minConnections: number
     readonly maxConnections: number
+  }
+  | Common & {
+    readonly _tag: "EndpointsChanged"
+    /** The ids of the endpoints that are new. */
+    readonly added: ReadonlyArray<string>
+    /** The ids of those that have left the set, or moved to another address. */
+    readonly removed: ReadonlyArray<string>
+  }
+  | Common & { readonly _tag: "EndpointsEmpty" }
+  | Common & {
+    readonly _tag: "EndpointEjected"
+    readonly endpoint: string
+    /** The time until a connection of the pool's own finds out whether it works, in milliseconds. */
+    readonly forMillis: number
+    /** The name and the message of the last error. */
+    readonly error: string
+  }
+  | Common & { readonly _tag: "EndpointRestored"; readonly endpoint: string }
+  | Common & {
+    readonly _tag: "EndpointMoved"
+    readonly endpoint: string
+    /** The tier that it had. */
+    readonly from: number
+    /** The tier that its probe has answered. */
+    readonly to: number
   }
   | Common & { readonly _tag: "Draining" }
   | Common & { readonly _tag: "PoolClosed" }

@@ -33,4 +33,6 @@ export interface PoolLease {
   readonly holder: LeaseHolder
   /** Whether it has been held for longer than `leakThreshold`. */
   readonly suspected: boolean
+  /** Whether it has its connection to itself, although others could share it: a lease of `exclusive` or `useExclusive`. */
+  readonly exclusive: boolean
 }

@@ -23,6 +23,12 @@
  * | `socketpool.acquire` | counter | requests | outcome |
  * | `socketpool.lease.held`, `.suspected` | up-down counter | leases | |
  * | `socketpool.lease.leaks` | counter | leases | |
+ * | `socketpool.session.requests`, `.abandoned` | counter | requests | |
+ * | `socketpool.session.in_flight`, `.tombstones` | up-down counter | requests | |
+ * | `socketpool.session.stalls` | counter | sessions | |
+ * | `socketpool.session.round_trip_time` | histogram | seconds | |
+ *
+ * Those of sessions are there for the pools of clients alone (`Client`).
  *
  * In Prometheus, dots become underscores, counters end in `_total` and histograms in `_seconds`, as in
  * `db_client_connection_timeouts_total` and `db_client_connection_wait_time_seconds`. One name differs:
@@ -31,7 +37,7 @@
  * The attributes are `db.client.connection.pool.name`, `db.client.connection.state`, `socketpool.close.reason` and
  * `socketpool.acquire.outcome`; in Prometheus `pool_name`, `state`, `reason` and `outcome`. Reasons and outcomes are
  * those of `PoolStats`. A lease without a wait has the outcome `Immediate`, one with a wait `Waited`, and an
- * interrupted waiter `Cancelled`. A tag `unit` carries the unit, because `@effect/opentelemetry` looks for it there.
+ * interrupted waiter `Cancelled`; a borrow that a keyed pool refuses has `TooManyKeys`. A tag `unit` carries the unit, because `@effect/opentelemetry` looks for it there.
  *
  * @since 0.1.0
  */
@@ -84,7 +90,7 @@ export interface PrometheusOptions {
 
 /**
  * Renders the metrics of some pools, or with fewer buckets, as `prometheus` does. A pool has about 95 lines, of which 60
- * are buckets: five buckets leave 59. A wrong option throws a `RangeError` that names the option, the value and the
+ * are buckets: five buckets leave 59. The pool of a client has 25 more, of which 18 are buckets. A wrong option throws a `RangeError` that names the option, the value and the
  * rule.
  *
  * @example

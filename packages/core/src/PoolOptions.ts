@@ -8,6 +8,8 @@ import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type * as Schedule from "effect/Schedule"
 import type * as Scope from "effect/Scope"
+import type { Budget } from "./BudgetModel.js"
+import type { Overload } from "./Overload.js"
 
 /**
  * The options of a pool: how it opens, keeps and closes its connections. A wrong value is a defect of `make` that names
@@ -75,6 +77,14 @@ export interface PoolOptions<C, E, R> {
    * nobody waits. `Infinity` is allowed. Default: 10,000, which bounds memory.
    */
   readonly maxPending?: number
+
+  /**
+   * Decides what happens while more borrowers come than the pool can serve: `Overload.adaptiveLifo` serves the newest
+   * first, and `Overload.codel` sheds the oldest. They matter where callers give up: in order, a pool at twice its load
+   * serves mostly those whose answer comes too late. A holder that reconnects comes first in any case and is never shed.
+   * Default: `Overload.fifo`, the order of arrival.
+   */
+  readonly overload?: Overload
 
   /**
    * Limits a borrow as a whole, including the wait and the open. With 0 nobody waits. Default: 10 seconds, twice
@@ -239,9 +249,11 @@ export interface PoolOptions<C, E, R> {
 
   /**
    * Chooses the idle connection to lend. `"lifo"` lends the one used last, so that surplus connections grow old and
-   * expire. `"fifo"` lends the one idle for longest, so that all are used alike. Default: `"lifo"`.
+   * expire. `"fifo"` lends the one idle for longest, so that all are used alike. `"fewest"` is for pools with
+   * `concurrency`: it lends an idle connection, and otherwise the one with the fewest leases of those that have room,
+   * which takes a step for each of them. Default: `"lifo"`.
    */
-  readonly order?: "lifo" | "fifo"
+  readonly order?: "lifo" | "fifo" | "fewest"
 
   /**
    * Sets the delays between attempts to fill up to `minConnections` after a failure; the schedule sees the connector's
@@ -268,4 +280,17 @@ export interface PoolOptions<C, E, R> {
    * Set it well above the longest legitimate lease.
    */
   readonly leakThreshold?: Duration.DurationInput
+
+  /**
+   * Shares the places of a budget with other pools. The pool opens a connection only when the budget has granted it a
+   * place, and may have to give it back: an idle connection closes at once, a leased one when it comes back, with reason
+   * `Reclaimed`. Nothing is taken below `minConnections`. `maxConnections` still limits this pool. Default: none.
+   */
+  readonly budget?: Budget
+
+  /**
+   * Sets the pool's part of its budget while several pools want more than there is: one with weight 2 gets twice as many
+   * places as one with weight 1. More than 0. Only together with `budget`. Default: 1.
+   */
+  readonly budgetWeight?: number
 }

@@ -14,10 +14,12 @@
  */
 import * as Schema from "effect/Schema"
 import * as ConnectionErrors from "./ConnectionError.js"
+import type * as Endpoints from "./EndpointPoolModel.js"
 import { errorSchema, literals, numberOrZero, optionalKey, record, union } from "./internal/effect/schema.js"
 import { isError } from "./internal/errorForms.js"
 import { foreign } from "./internal/foreign.js"
 import { borrowFailures, closeReasons } from "./internal/reasons.js"
+import type * as Keyed from "./KeyedPoolModel.js"
 import type * as Advice from "./PoolAdvice.js"
 import * as PoolErrors from "./PoolError.js"
 import type * as Events from "./PoolEvent.js"
@@ -58,6 +60,21 @@ export const TimeSummary = Schema.Struct({
 }) satisfies Schema.Schema<Stats.TimeSummary, any>
 
 /**
+ * The schema of `SessionStats`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const SessionStats = Schema.Struct({
+  requests: Schema.Number,
+  inFlight: Schema.Number,
+  abandoned: Schema.Number,
+  tombstones: Schema.Number,
+  stalls: Schema.Number,
+  roundTripTime: TimeSummary
+}) satisfies Schema.Schema<Stats.SessionStats, any>
+
+/**
  * The schema of `PoolStats`.
  *
  * @since 0.2.0
@@ -67,6 +84,7 @@ export const PoolStats = Schema.Struct({
   ageMillis: Schema.Number,
   maxConnections: Schema.Number,
   minConnections: Schema.Number,
+  allotted: optionalKey(Schema.Number),
   opening: Schema.Number,
   idle: Schema.Number,
   inUse: Schema.Number,
@@ -86,10 +104,69 @@ export const PoolStats = Schema.Struct({
   failed: record(BorrowFailure, Schema.Number),
   cancelled: Schema.Number,
   leaksSuspected: Schema.Number,
+  overloadedMillis: optionalKey(Schema.Number),
   waitTime: TimeSummary,
   useTime: TimeSummary,
-  openTime: TimeSummary
+  openTime: TimeSummary,
+  sessions: optionalKey(SessionStats)
 }) satisfies Schema.Schema<Stats.PoolStats, any>
+
+/**
+ * The schema of `KeyedStats`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const KeyedStats = Schema.Struct({
+  ...PoolStats.fields,
+  keys: Schema.Number,
+  maxKeys: Schema.Number,
+  wanted: Schema.Number,
+  forgotten: Schema.Number,
+  tooManyKeys: Schema.Number
+}) satisfies Schema.Schema<Keyed.KeyedStats, any>
+
+/**
+ * The schema of `KeyUsage`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const KeyUsage = Schema.Struct({
+  number: Schema.Number,
+  label: optionalKey(Schema.String),
+  held: Schema.Number,
+  inUse: Schema.Number,
+  idle: Schema.Number,
+  pending: Schema.Number,
+  oldestWaitMillis: Schema.Number,
+  wanted: Schema.Number
+}) satisfies Schema.Schema<Keyed.KeyUsage, any>
+
+/**
+ * The schema of `EndpointStatus`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export const EndpointStatus = Schema.Struct({
+  id: Schema.String,
+  host: Schema.String,
+  port: Schema.Number,
+  tier: Schema.Number,
+  weight: Schema.Number,
+  state: literals("Up", "SlowStart", "Ejected", "Draining"),
+  inUse: Schema.Number,
+  idle: Schema.Number,
+  opening: Schema.Number,
+  waiting: Schema.Number,
+  acquired: Schema.Number,
+  load: Schema.Number,
+  failures: Schema.Number,
+  ejections: Schema.Number,
+  ejectedUntil: optionalKey(Schema.Number),
+  lastError: optionalKey(Schema.String)
+}) satisfies Schema.Schema<Endpoints.EndpointStatus, any>
 
 /**
  * The schema of `LeaseHolder`.
@@ -112,7 +189,8 @@ export const LeaseHolder = Schema.Struct({
 export const PoolLease = Schema.Struct({
   connectionId: Schema.Number,
   holder: LeaseHolder,
-  suspected: Schema.Boolean
+  suspected: Schema.Boolean,
+  exclusive: Schema.Boolean
 }) satisfies Schema.Schema<Leases.PoolLease, any>
 
 /**
@@ -137,12 +215,15 @@ export const PoolAdvice = Schema.Struct({
 
 // --- Events ---------------------------------------------------------------------------------------------------------
 
-const exhaustedReason = literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock")
+const exhaustedReason = literals("Timeout", "QueueFull", "NoWait", "SelfDeadlock", "Shed", "TooManyKeys")
 
 const common = {
   pool: Schema.String,
-  at: Schema.Number
+  at: Schema.Number,
+  endpoint: optionalKey(Schema.String)
 }
+
+const ids = Schema.Array(Schema.String)
 
 const connectionId = Schema.Number
 
@@ -171,10 +252,27 @@ export const PoolEvent = union(
     reason: exhaustedReason,
     waitedMillis: Schema.Number
   }),
+  Schema.TaggedStruct("Overloaded", { ...common, leastWaitMillis: Schema.Number }),
+  Schema.TaggedStruct("Recovered", { ...common, overloadedMillis: Schema.Number }),
   Schema.TaggedStruct("LeakSuspected", { ...common, connectionId, holder: LeaseHolder }),
   Schema.TaggedStruct("LeakReturned", { ...common, connectionId, holder: LeaseHolder }),
   Schema.TaggedStruct("Cleared", common),
   Schema.TaggedStruct("Resized", { ...common, minConnections: Schema.Number, maxConnections: Schema.Number }),
+  Schema.TaggedStruct("EndpointsChanged", { ...common, added: ids, removed: ids }),
+  Schema.TaggedStruct("EndpointsEmpty", common),
+  Schema.TaggedStruct("EndpointEjected", {
+    ...common,
+    endpoint: Schema.String,
+    forMillis: Schema.Number,
+    error: Schema.String
+  }),
+  Schema.TaggedStruct("EndpointRestored", { ...common, endpoint: Schema.String }),
+  Schema.TaggedStruct("EndpointMoved", {
+    ...common,
+    endpoint: Schema.String,
+    from: Schema.Number,
+    to: Schema.Number
+  }),
   Schema.TaggedStruct("Draining", common),
   Schema.TaggedStruct("PoolClosed", common)
 ) satisfies Schema.Schema<Events.PoolEvent, any>
@@ -205,7 +303,23 @@ export const PoolExhaustedError = errorSchema("PoolExhaustedError", PoolErrors.P
   heldByCaller: Schema.Number,
   stats: PoolStats,
   lastConnectError: optionalKey(foreign),
-  longestHolders: Schema.Array(LeaseHolder)
+  longestHolders: Schema.Array(LeaseHolder),
+  budget: optionalKey(
+    Schema.Struct({
+      name: Schema.String,
+      limit: Schema.Number,
+      held: Schema.Number,
+      heldHere: Schema.Number,
+      isLost: optionalKey(literals(true))
+    })
+  ),
+  overload: optionalKey(
+    Schema.Struct({
+      targetMillis: Schema.Number,
+      leastWaitMillis: Schema.Number,
+      overloadedMillis: Schema.Number
+    })
+  )
 })
 
 /**
@@ -246,6 +360,22 @@ export const PoolClosedError = errorSchema("PoolClosedError", PoolErrors.PoolClo
 })
 
 /**
+ * The schema of `NoEndpointError`.
+ *
+ * @since 0.2.0
+ * @category errors
+ */
+export const NoEndpointError = errorSchema("NoEndpointError", PoolErrors.NoEndpointError, isError, {
+  pool: Schema.String,
+  reason: literals("Empty", "Unknown", "ProbeFailed"),
+  waitedMillis: Schema.Number,
+  endpoint: optionalKey(Schema.String),
+  tier: optionalKey(Schema.Number),
+  lastDiscoveryError: optionalKey(foreign),
+  cause: optionalKey(foreign)
+})
+
+/**
  * The schema of `ConnectError`.
  *
  * @since 0.2.0
@@ -280,5 +410,7 @@ export const ConnectionError = errorSchema("ConnectionError", ConnectionErrors.C
   operation: literals("read", "write"),
   address: Schema.String,
   code: optionalKey(Schema.String),
-  bytesIntoFrame: optionalKey(Schema.Number)
+  bytesIntoFrame: optionalKey(Schema.Number),
+  sent: optionalKey(literals("No", "Maybe")),
+  received: optionalKey(Schema.String)
 })

@@ -12,14 +12,16 @@
  * - `MaxUses`: lent `maxUses` times.
  * - `Invalid`: `validate` answered `false`, failed, died or took longer than `validateTimeout`, for it or for another
  *   while it was idle; `invalidate` was called; or a hook of the user (`isConnected`, `isExpired`, `lease`,
- *   `onRelease`) died.
+ *   `onRelease`) died; or nobody held it when an `EndpointPool` asked its ejected endpoint again.
  * - `Disconnected`: `isConnected` was false, or `closed` completed.
  * - `Discarded`: its lease ended with a failure, an interruption or a defect after which it must not be lent again, or
  *   `onRelease` answered `"discard"`, or did not answer within `closeTimeout`.
  * - `Desync`: bytes arrived that no borrower had asked for, so `closed` completed with `"Desync"`.
  * - `Dropped`: `drop` or `reconnect` was called.
  * - `Cleared`: `clear` was called.
- * - `Surplus`: `resize` left no room for it, or it was idle and `reconnect` needed its place.
+ * - `Surplus`: `resize` left no room for it, or it was idle and `reconnect` needed its place, or an `EndpointPool` moved
+ *   its place to another endpoint.
+ * - `Reclaimed`: its budget took its place back.
  * - `PoolClosed`: the pool closed.
  *
  * @since 0.1.0
@@ -36,6 +38,7 @@ export type CloseReason =
   | "Dropped"
   | "Cleared"
   | "Surplus"
+  | "Reclaimed"
   | "PoolClosed"
 
 /**
@@ -50,6 +53,7 @@ export type BorrowFailure =
   | "QueueFull"
   | "NoWait"
   | "SelfDeadlock"
+  | "Shed"
   | "OpenFailed"
   | "PoolClosed"
 
@@ -88,6 +92,27 @@ export interface TimeBuckets {
 }
 
 /**
+ * The counts and times of the sessions of a client: its connections, each with many requests at once.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface SessionStats {
+  /** The number of requests so far, those included that wait to be sent. */
+  readonly requests: number
+  /** The number of requests that have been sent and wait for their response. */
+  readonly inFlight: number
+  /** The number of requests so far that were interrupted or timed out after they had been sent. */
+  readonly abandoned: number
+  /** The number of those whose response is still to come. */
+  readonly tombstones: number
+  /** The number of sessions that ended because the peer was silent for `stallTimeout`. */
+  readonly stalls: number
+  /** The times from the sending of a request to its whole response. */
+  readonly roundTripTime: TimeSummary
+}
+
+/**
  * A snapshot of one pool. It always adds up: `opened` − the sum of `closed` = `idle` + `inUse` + `closing`, and
  * `opening` + `idle` + `inUse` + `closing` ≤ `maxConnections` (after a `resize` to less, once the surplus leases have
  * come back and their connections have closed).
@@ -102,6 +127,8 @@ export interface PoolStats {
   readonly maxConnections: number
   /** The number of connections that the pool keeps open. */
   readonly minConnections: number
+  /** The places that the pool's budget has granted it; none without a budget. */
+  readonly allotted?: number
   /** Opens in flight, and failed opens that are still being cleaned up. */
   readonly opening: number
   /** Idle connections: open, and neither in use nor closing. */
@@ -146,10 +173,14 @@ export interface PoolStats {
   readonly cancelled: number
   /** Leases so far that were held for longer than `leakThreshold`. */
   readonly leaksSuspected: number
+  /** The time that the pool has been overloaded, in milliseconds. Absent with `Overload.fifo`. */
+  readonly overloadedMillis?: number
   /** The waits of borrowers for the leases they got; 0 without a wait. */
   readonly waitTime: TimeSummary
   /** The hold times of leases that have ended. */
   readonly useTime: TimeSummary
   /** The durations of opens that gave a connection. */
   readonly openTime: TimeSummary
+  /** The counts and times of the requests, if the pool is that of a `Client`. */
+  readonly sessions?: SessionStats
 }

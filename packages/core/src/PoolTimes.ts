@@ -19,6 +19,8 @@ export interface PoolTimes {
   readonly useTime: TimeBuckets
   /** The durations of opens that gave a connection. */
   readonly openTime: TimeBuckets
+  /** The times from the sending of a request to its whole response, if the pool is that of a `Client`. */
+  readonly roundTripTime?: TimeBuckets
 }
 
 /**

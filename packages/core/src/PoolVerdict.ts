@@ -9,6 +9,8 @@
  *
  * - `down`: opens fail, and no connection is open or nobody is served.
  * - `stuck`: requests wait, and none was served for two seconds or longer.
+ * - `overloaded`: more came than the pool could serve, as its option `overload` tells; `bad` if requests got no
+ *   connection, at least one in a hundred, or if one has waited for five seconds or longer.
  * - `refusing`: requests got no connection; `bad` if at least one in a hundred.
  * - `waiting`: requests wait for a connection; `bad` if one has waited for five seconds or longer.
  * - `opens fail`: opens fail, and connections that are still open serve the requests.
@@ -20,7 +22,7 @@
  */
 export interface PoolVerdict {
   readonly tone: "good" | "warn" | "bad"
-  readonly word: "down" | "stuck" | "refusing" | "waiting" | "opens fail" | "leak suspected" | "healthy"
+  readonly word: "down" | "stuck" | "overloaded" | "refusing" | "waiting" | "opens fail" | "leak suspected" | "healthy"
 }
 
 /**
@@ -44,6 +46,8 @@ export interface Facts {
   readonly opensFail: boolean
   /** Whether a lease is held for longer than `leakThreshold`. */
   readonly suspectsLeak: boolean
+  /** The time for which the pool was overloaded in the period, in milliseconds. Default: 0. */
+  readonly overloadedMillis?: number
 }
 
 /** A pool that refuses this part of its requests fails its callers; below it, a burst has had a tail. */
@@ -69,7 +73,8 @@ const mayBeStuck = 2_000
  *     acquired: now.acquired - then.acquired,
  *     refused: now.exhausted - then.exhausted,
  *     opensFail: now.openFailed > then.openFailed && now.opened === then.opened,
- *     suspectsLeak: now.leaksSuspected > then.leaksSuspected
+ *     suspectsLeak: now.leaksSuspected > then.leaksSuspected,
+ *     overloadedMillis: (now.overloadedMillis ?? 0) - (then.overloadedMillis ?? 0)
  *   }).tone === "bad"
  * ```
  *
@@ -77,14 +82,18 @@ const mayBeStuck = 2_000
  * @category constructors
  */
 export const judge = (facts: Facts): PoolVerdict => {
-  const { acquired, oldestWaitMillis, opensFail, refused } = facts
+  const { acquired, oldestWaitMillis, opensFail, overloadedMillis = 0, refused } = facts
   const isUnserved = acquired === 0
   // Connections that stay in use do not serve the requests that fail.
   if (opensFail && (facts.connections === 0 || isUnserved && refused > 0)) return { tone: "bad", word: "down" }
   if (isUnserved && Math.min(facts.periodMillis, oldestWaitMillis) >= mayBeStuck) return { tone: "bad", word: "stuck" }
-  if (refused > 0 && refused >= mayRefuse * (acquired + refused)) return { tone: "bad", word: "refusing" }
-  if (oldestWaitMillis >= mayWait) return { tone: "bad", word: "waiting" }
+  const isOverloaded = overloadedMillis > 0
+  if (refused > 0 && refused >= mayRefuse * (acquired + refused)) {
+    return { tone: "bad", word: isOverloaded ? "overloaded" : "refusing" }
+  }
+  if (oldestWaitMillis >= mayWait) return { tone: "bad", word: isOverloaded ? "overloaded" : "waiting" }
   if (opensFail) return { tone: "warn", word: "opens fail" }
+  if (isOverloaded) return { tone: "warn", word: "overloaded" }
   if (refused > 0) return { tone: "warn", word: "refusing" }
   if (oldestWaitMillis > 0) return { tone: "warn", word: "waiting" }
   if (facts.suspectsLeak) return { tone: "warn", word: "leak suspected" }

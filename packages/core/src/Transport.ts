@@ -99,6 +99,11 @@ export interface Transport {
    * is room again.
    */
   readonly write: (data: Uint8Array | string) => boolean
+  /**
+   * `write` for data that nothing follows until the peer has answered, so that there is nothing to gather it with.
+   * Without it, `write` is called.
+   */
+  readonly writeLast?: (data: Uint8Array | string) => boolean
   /** Whether `write` has returned `false` and there is no room yet. */
   readonly isFull: boolean
   /** Passes on as much as it can now and returns whether that was everything. */

@@ -6,20 +6,36 @@
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { dual } from "effect/Function"
 import type * as Scope from "effect/Scope"
 import { callback, duration, effect, optional, text } from "./checks/rules.js"
 import { argument, type Rows, Table } from "./checks/table.js"
+import type { Connection, OperationOptions } from "./Connection.js"
 import { ConnectError, ConnectionError, isConnectError, isConnectionError } from "./ConnectionError.js"
-import type { ConnectionPool } from "./ConnectionPool.js"
+import { type ConnectionPool, isConnectionPool } from "./ConnectionPool.js"
+import type { Decoder } from "./Decoder.js"
+import { ConnectionPoolImpl } from "./internal/connectionPool.js"
 import { onlyErrors } from "./internal/effect/fiber.js"
+import type { Engine } from "./internal/engine.js"
+import * as Exchange from "./internal/exchange.js"
 import { bind, takeContext } from "./internal/host.js"
-import { hasServed, type Internal, isAnswered, isBound, isWhole, poolOptions, whenEnded } from "./internal/options.js"
+import {
+  asks,
+  hasServed,
+  type Internal,
+  isAnswered,
+  isBound,
+  isWhole,
+  poolOptions,
+  whenEnded
+} from "./internal/options.js"
 import { internalOf, sessionOf } from "./internal/transport/access.js"
 import { inTime } from "./internal/transport/inTime.js"
 import type { Session } from "./internal/transport/session.js"
 import { Pool } from "./Pool.js"
+import type { BorrowError } from "./PoolError.js"
 import type { PoolOptions } from "./PoolOptions.js"
-import type { TransportConnection, TransportSession } from "./TransportSession.js"
+import { TransportConnection, type TransportSession } from "./TransportSession.js"
 
 /**
  * The options of every pool of sockets. `C` is the type of connection that a borrower gets, and `E` the failure of
@@ -303,13 +319,18 @@ export const make = <
         [isAnswered]: rule.isAnswered,
         [isWhole]: rule.isWhole,
         [whenEnded]: (connection, ended) => sessionOf(connection).whenFailed(ended),
+        [asks]: (connection, question) =>
+          Effect.map(asker(connection, question), (answer) => {
+            sessionOf(connection).hasRead = false
+            return answer
+          }),
         [isBound]: true,
         // Opening has its own deadline, and an error of its own for it.
         connectTimeout: Duration.infinity,
         isConnected: (connection) => sessionOf(connection).isOpen,
         lease: (connection) => sessionOf(connection).lend(),
         // The runtime of the pool's fibers has the services that these need.
-        ...(validate === undefined ? {} : { validate: validator<C>(validate) }),
+        ...(validate === undefined ? {} : { validate: (connection) => asker(connection, validate) }),
         ...(farewell === undefined ? {} : { farewell: leaver<C>(farewell) }),
         ...(pool.isExpired === undefined ? {} : { isExpired: bind(context, pool.isExpired) }),
         ...(pool.isFatal === undefined ? {} : { isFatal: bind(context, pool.isFatal) }),
@@ -359,6 +380,55 @@ export const withCauses = <C, R = never, RValidate = R, RRelease = R, RFarewell 
       { isFatal: (error: ConnectError) => isFatal(wrappers.has(error) ? error.cause : error) })
   }
 }
+
+/**
+ * Leases a connection for one request: sends it, and reads the frame that answers it. Use it where a request needs no
+ * other step on its connection. For requests that can share a connection, use `Client`, which sends many at once.
+ *
+ * Waits for a connection and fails as `use` does, and otherwise as `Connection.exchange` does. An interrupt ends it at
+ * once; if the request may have been sent, the pool closes the connection.
+ *
+ * @example
+ * ```ts
+ * import { type Connection, type ConnectionPool, Framing, TransportPool } from "@socketpool/core"
+ *
+ * const ping = <C extends Connection, E>(pool: ConnectionPool<C, E>) =>
+ *   TransportPool.exchange(pool, "PING\r\n", Framing.lines({ end: "\r\n" }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category combinators
+ */
+export const exchange: {
+  <A>(data: Uint8Array | string, framing: { readonly decoder: () => Decoder<A> }, options?: OperationOptions): <
+    C extends Connection,
+    E
+  >(
+    pool: ConnectionPool<C, E>
+  ) => Effect.Effect<A, E | BorrowError | ConnectionError>
+  <C extends Connection, E, A>(
+    pool: ConnectionPool<C, E>,
+    data: Uint8Array | string,
+    framing: { readonly decoder: () => Decoder<A> },
+    options?: OperationOptions
+  ): Effect.Effect<A, E | BorrowError | ConnectionError>
+} = dual(
+  (args) => isConnectionPool(args[0]),
+  <C extends Connection, E, A>(
+    pool: ConnectionPool<C, E>,
+    data: Uint8Array | string,
+    framing: { readonly decoder: () => Decoder<A> },
+    options?: OperationOptions
+  ) => {
+    const engine = ConnectionPoolImpl.engineOf(pool) as Engine<C, E> | undefined
+    const long = (connection: C) => connection.exchange(data, framing, options)
+    if (engine === undefined) return pool.use(long)
+    const own = (connection: C) => connection.exchange === plainExchange ? undefined : long(connection)
+    return Exchange.exchange(engine, { data, framing, options, own })
+  }
+)
+
+const plainExchange: Connection["exchange"] = TransportConnection.prototype.exchange
 
 /**
  * The checks of the options of every pool of sockets, for a pool over a transport of your own: add the rules of its
@@ -487,17 +557,18 @@ const lendTo = <C, A>(
     Effect.sync(() => session.revoke())
   )
 
-const validator =
-  <C extends TransportConnection<any>>(validate: (connection: C) => Effect.Effect<boolean, unknown, any>) =>
-  (connection: C): Effect.Effect<boolean, unknown> =>
-    Effect.suspend(() => {
-      const session = sessionOf(connection)
-      return Effect.map(lendTo(session, validate), (works) => {
-        const clean = session.isClean
-        session.setIdle()
-        return works && clean
-      })
+const asker = <C extends TransportConnection<any>, A>(
+  connection: C,
+  question: (connection: C) => Effect.Effect<A, unknown, any>
+): Effect.Effect<A, unknown> =>
+  Effect.suspend(() => {
+    const session = sessionOf(connection)
+    return Effect.flatMap(lendTo(session, question), (answer) => {
+      if (!session.isClean) return Effect.fail(leftBehind(session, session.reads.unread))
+      session.setIdle()
+      return Effect.succeed(answer)
     })
+  })
 
 /** A session that is not clean any more closes without a farewell. */
 const leaver =

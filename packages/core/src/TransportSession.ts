@@ -135,6 +135,19 @@ export abstract class TransportConnection<T extends Transport = Transport>
     return Operations.read(fiber, guard, connection.#session, connection, make(), timeout)
   }
 
+  static readonly #exchange = <A>(
+    fiber: Operations.Holder,
+    guard: Operations.Guard,
+    connection: TransportConnection<any>,
+    { data, framing }: { readonly data: Uint8Array | string; readonly framing: Operations.Frames<A> },
+    options: OperationOptions | undefined
+  ) => {
+    const session = connection.#session
+    const timeout = Operations.timeoutOf(session, options)
+    const decoder = Operations.decoderOf(data, framing)
+    return Operations.exchange(fiber, guard, session, connection, data, decoder, timeout)
+  }
+
   static readonly #readUntil = (
     fiber: Operations.Holder,
     guard: Operations.Guard,
@@ -216,6 +229,19 @@ export abstract class TransportConnection<T extends Transport = Transport>
    */
   recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError> {
     return guarded(TransportConnection.#read<A>, this, decoder, options)
+  }
+
+  /**
+   * Sends a request and reads the frame that answers it, as `Connection.exchange` does.
+   *
+   * @since 0.2.0
+   */
+  exchange<A>(
+    data: Uint8Array | string,
+    framing: { readonly decoder: () => Decoder<A> },
+    options?: OperationOptions
+  ): Effect.Effect<A, ConnectionError> {
+    return guarded(TransportConnection.#exchange<A>, this, { data, framing }, options)
   }
 
   get stream(): Stream.Stream<Uint8Array, ConnectionError> {

@@ -14,6 +14,9 @@ const idleTurns = 4
  */
 const longestGrace = 10
 
+/** If even that time comes to an end too late by more than that, it is granted again, at most so often. */
+const mostGraces = 4
+
 /**
  * Sleeps until the next deadline and rings. At most one fiber sleeps for any number of deadlines. They are in order, so
  * a fiber that wakes up too early for the present head notices and sleeps again.
@@ -114,8 +117,11 @@ export class Alarm {
     })
   }
 
-  /** Waits for the next deadline. The fiber should have woken up at `planned`. */
-  private watch(planned: number): Effect.Effect<void> {
+  /**
+   * Waits for the next deadline. The fiber should have woken up at `planned`. The deadlines that are due now have been
+   * granted `graces` already.
+   */
+  private watch(planned: number, graces = 0): Effect.Effect<void> {
     return Effect.suspend(() => {
       const due = this.due() ?? Infinity
       if (due === Infinity) return Effect.void
@@ -127,7 +133,10 @@ export class Alarm {
       // then can fire at once, too. So deadlines that are due now get some grace. Deadlines that fall due during it get
       // their own.
       return Effect.flatMap(sleep(Math.min(Math.max(0, now - planned), longestGrace)), (next) => {
-        this.ring(this.runtime.now(), now)
+        const awake = this.runtime.now()
+        // The process has stood still again, and may have read nothing yet.
+        if (awake - next > longestGrace && graces + 1 < mostGraces) return this.watch(next, graces + 1)
+        this.ring(awake, now)
         return this.watch(next)
       })
     })

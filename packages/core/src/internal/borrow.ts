@@ -33,11 +33,12 @@ export const rejectClosed = <C, E>(engine: Engine<C, E>): PoolClosedError => {
   return closedError(engine)
 }
 
-const exhaustedError = <C, E>(
+export const exhaustedError = <C, E>(
   engine: Engine<C, E>,
   reason: PoolExhaustedError["reason"],
   caller: Holder,
-  waitedMillis: number
+  waitedMillis: number,
+  overload?: PoolExhaustedError["overload"]
 ): PoolExhaustedError => {
   const { lastConnectError } = engine
   return new PoolExhaustedError({
@@ -47,7 +48,9 @@ const exhaustedError = <C, E>(
     heldByCaller: heldBy(engine.state, caller),
     stats: snapshot(engine.state, engine.now()),
     longestHolders: longestHolders(engine.state, engine.now()),
-    ...(lastConnectError._tag === "Some" ? { lastConnectError: lastConnectError.value } : {})
+    ...(lastConnectError._tag === "Some" ? { lastConnectError: lastConnectError.value } : {}),
+    ...(engine.seat === undefined ? {} : { budget: engine.seat.budget.figures(engine.seat) }),
+    ...(overload === undefined ? {} : { overload })
   })
 }
 
@@ -55,7 +58,7 @@ const notFound = <C, E>(engine: Engine<C, E>): ConnectionNotFoundError =>
   new ConnectionNotFoundError({ pool: engine.options.name, operation: "reconnect" })
 
 /** Fails with the reason why no connection was opened. */
-const failWith = <C, E>(
+export const failWith = <C, E>(
   engine: Engine<C, E>,
   failure: OpenFailure
 ): Exit.Exit<never, E | ConnectTimeoutError | PoolClosedError> => {
@@ -79,8 +82,16 @@ export const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Exit.Exi
   switch (failure._tag) {
     case "AcquireTimeout":
       return Exit.fail(exhaustedError(engine, "Timeout", waiter.holder, Math.round(engine.now() - waiter.since)))
+    case "Shed":
+      return Exit.fail(exhaustedError(engine, "Shed", waiter.holder, Math.round(engine.now() - waiter.since), {
+        targetMillis: engine.options.overload!.target,
+        leastWaitMillis: Math.round(failure.leastWait),
+        overloadedMillis: Math.round(failure.millis)
+      }))
     case "LeaseEnded":
       return Exit.fail(notFound(engine))
+    case "Moved":
+      return Exit.die(new Error("a borrower was moved that has no other pool to go to"))
     default:
       return failWith(engine, failure)
   }
@@ -92,6 +103,22 @@ export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Ef
     if (waiter.list === undefined) return resume(outcome(engine, waiter))
     waiter.wake = () => resume(outcome(engine, waiter))
   })
+
+/**
+ * Takes up the lease that a waiter was handed. If it cannot have it, it waits again (`undefined`), or there is a reason
+ * why it cannot.
+ */
+export const takeUp = <C, E>(
+  engine: Engine<C, E>,
+  waiter: Waiter<C>
+): Lease<C> | Exit.Exit<never, WaitError> | undefined => {
+  if (engine.leases.claim(waiter)) return waiter.lease!
+  const keepsWaiting = waiter.forLease === undefined || waiter.forLease.phase === "Reconnecting"
+  if (engine.state.phase !== "Running") return Exit.fail(rejectClosed(engine))
+  if (!keepsWaiting) return Exit.fail(notFound(engine))
+  engine.leases.requeue(waiter)
+  return undefined
+}
 
 /**
  * Waits in the queue and continues with a slot that is leased to this fiber. Only the wait can be interrupted. The
@@ -124,26 +151,22 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
 
   onSuccess(): Effect.Effect<A, E | E2 | WaitError, R> {
     const { engine, waiter } = this
-    if (engine.leases.claim(waiter)) {
-      this.stopTimer()
-      const lease = waiter.lease!
-      this.trace?.served(lease.slot.id)
-      return this.then(lease, lease.since - waiter.since)
-    }
-    const keepsWaiting = waiter.forLease === undefined || waiter.forLease.phase === "Reconnecting"
-    if (engine.state.phase === "Running" && keepsWaiting) {
-      engine.leases.requeue(waiter)
+    const taken = takeUp(engine, waiter)
+    if (taken === undefined) {
       return new Waiting(engine, waiter, this.guard, this.stopTimer, this.trace, this.then).begin()
     }
     this.stopTimer()
-    const exit = Exit.fail(engine.state.phase === "Running" ? notFound(engine) : rejectClosed(engine))
-    this.trace?.failed(exit)
-    return exit
+    if (Exit.isExit(taken)) {
+      this.trace?.failed(taken)
+      return taken
+    }
+    this.trace?.served(taken.slot.id)
+    return this.then(taken, taken.since - waiter.since)
   }
 }
 
 /** Holds a lease until the effect that uses it has ended. */
-class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
+export class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
   constructor(private readonly engine: Engine<C, any>, private readonly lease: Lease<C>) {
     super(lease.holder as FiberHolder)
   }
@@ -166,6 +189,7 @@ export const joinQueue = <C, E, W extends Waiter<C>>(
   engine: Engine<C, E>,
   holder: Holder,
   ownTimeout: number | undefined,
+  isExclusive: boolean,
   kind: new(...of: ConstructorParameters<typeof Waiter<C>>) => W
 ): W | Exit.Exit<never, E | BorrowError> => {
   const { options, state } = engine
@@ -178,9 +202,9 @@ export const joinQueue = <C, E, W extends Waiter<C>>(
   const timeout = ownTimeout ?? options.acquireTimeout
   const rejection = timeout === 0
     ? "NoWait"
-    : waitsForItself(state, holder, Ancestry)
+    : waitsForItself(state, holder, Ancestry, isExclusive) || engine.seat?.budget.isHeldBy(holder) === true
     ? "SelfDeadlock"
-    : state.waiters.length >= options.maxPending
+    : state.queued >= options.maxPending
     ? "QueueFull"
     : undefined
   if (rejection !== undefined) {
@@ -189,19 +213,21 @@ export const joinQueue = <C, E, W extends Waiter<C>>(
   }
 
   const now = engine.now()
-  const waiter = new kind(holder, spanOf(holder), now, now + timeout, ownTimeout !== undefined, undefined)
+  const waiter = new kind(holder, spanOf(holder), now, now + timeout, ownTimeout !== undefined, undefined, isExclusive)
   engine.leases.enqueue(waiter, now)
   return waiter
 }
 
-const queueUp = <C, E, A, E2, R>(
+/** Waits in the queue, and continues with a lease. */
+export const queueUp = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   fiber: FiberHolder,
   ownTimeout: number | undefined,
+  isExclusive: boolean,
   guard: Guard,
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
-  const waiter = joinQueue(engine, fiber, ownTimeout, Waiter<C>)
+  const waiter = joinQueue(engine, fiber, ownTimeout, isExclusive, Waiter<C>)
   if (!(waiter instanceof Waiter)) return waiter
   const stopTimer = engine.leases.startTimer(waiter)
   const trace = Tracing.wait(fiber, engine.attributes, engine.runtime)
@@ -214,15 +240,16 @@ const borrowed = <C, E, A, E2, R>(
   engine: Engine<C, E>,
   fiber: FiberHolder,
   ownTimeout: number | undefined,
+  isExclusive: boolean,
   guard: Guard,
   then: (lease: Lease<C>, waitedMillis: number) => Effect.Effect<A, E2, R>
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
-  const lease = engine.leases.borrow(fiber)
-  return lease === undefined ? queueUp(engine, fiber, ownTimeout, guard, then) : then(lease, 0)
+  const lease = engine.leases.borrow(fiber, isExclusive)
+  return lease === undefined ? queueUp(engine, fiber, ownTimeout, isExclusive, guard, then) : then(lease, 0)
 }
 
 /** Lends a leased connection to one effect. */
-const hold = <C, A, E, R>(
+export const hold = <C, A, E, R>(
   engine: Engine<C, any>,
   guard: Guard,
   lease: Lease<C>,
@@ -233,53 +260,91 @@ const hold = <C, A, E, R>(
   return guard.run(f, connection, new Holding<C, A, E>(engine, lease))
 }
 
-const used = <C, E, A, E2, R>(
+/** The body of `use`. */
+export const used = <C, E, A, E2, R>(
   fiber: FiberHolder,
   guard: Guard,
   engine: Engine<C, E>,
-  f: (connection: C) => Effect.Effect<A, E2, R>
+  f: (connection: C) => Effect.Effect<A, E2, R>,
+  isExclusive: boolean
 ): Effect.Effect<A, E | E2 | BorrowError, R> => {
-  const lease = engine.leases.borrow(fiber)
+  const lease = engine.leases.borrow(fiber, isExclusive)
   if (lease !== undefined) return hold(engine, guard, lease, 0, f)
   return queueUp(
     engine,
     fiber,
     undefined,
+    isExclusive,
     guard,
     (lease, waitedMillis) => hold(engine, guard, lease, waitedMillis, f)
   )
 }
 
-/** Leases a connection while one effect runs. */
+/**
+ * Leases a connection while one effect runs. Where a connection has one lease at a time, each is exclusive and stands in
+ * the one queue.
+ */
 export const use = <C, E, A, E2, R>(
   engine: Engine<C, E>,
-  f: (connection: C) => Effect.Effect<A, E2, R>
-): Effect.Effect<A, E | E2 | BorrowError, R> => guarded(used<C, E, A, E2, R>, engine, f, undefined)
+  f: (connection: C) => Effect.Effect<A, E2, R>,
+  isExclusive: boolean
+): Effect.Effect<A, E | E2 | BorrowError, R> =>
+  guarded(used<C, E, A, E2, R>, engine, f, isExclusive && engine.options.concurrency > 1)
 
-/** Leases a connection until the caller's scope closes. */
-export const scoped = <C, E>(engine: Engine<C, E>): Effect.Effect<C, E | BorrowError, Scope.Scope> =>
+/** Leases a connection until the caller's scope closes. The engine is asked for in the step in which it lends. */
+export const scopedIn = <C, E>(
+  engineOf: (fiber: FiberHolder) => Engine<C, E> | Exit.Exit<never, BorrowError>,
+  isExclusive: boolean
+): Effect.Effect<C, E | BorrowError, Scope.Scope> =>
   inMask((fiber, guard) =>
-    Effect.flatMap(Effect.scope, (scope) =>
-      borrowed(engine, fiber, undefined, guard, (lease, waitedMillis) => {
-        const connection = engine.leases.present(lease, "Scoped", waitedMillis)
-        return Effect.as(
-          Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.leases.end(lease, exit))),
-          connection
+    Effect.flatMap(
+      Effect.scope,
+      (scope) => {
+        const engine = engineOf(fiber)
+        if (Exit.isExit(engine)) return engine
+        return borrowed(
+          engine,
+          fiber,
+          undefined,
+          isExclusive && engine.options.concurrency > 1,
+          guard,
+          (lease, waitedMillis) => {
+            const connection = engine.leases.present(lease, "Scoped", waitedMillis)
+            return Effect.as(
+              Scope.addFinalizerExit(scope, (exit) => Effect.sync(() => engine.leases.end(lease, exit))),
+              connection
+            )
+          }
         )
-      }))
+      }
+    )
   )
 
+export const scoped = <C, E>(
+  engine: Engine<C, E>,
+  isExclusive: boolean
+): Effect.Effect<C, E | BorrowError, Scope.Scope> => scopedIn(() => engine, isExclusive)
+
 /** Leases a connection until `release` or `drop`. */
-export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Effect<C, E | BorrowError> =>
-  inMask((fiber, guard) =>
-    borrowed(
+export const manualIn = <C, E>(
+  engineOf: (fiber: FiberHolder) => Engine<C, E> | Exit.Exit<never, BorrowError>,
+  timeout?: number
+): Effect.Effect<C, E | BorrowError> =>
+  inMask((fiber, guard) => {
+    const engine = engineOf(fiber)
+    if (Exit.isExit(engine)) return engine
+    return borrowed(
       engine,
       fiber,
       timeout,
+      false,
       guard,
       (lease, waitedMillis) => Effect.succeed(engine.leases.present(lease, "Manual", waitedMillis))
     )
-  )
+  })
+
+export const manual = <C, E>(engine: Engine<C, E>, timeout?: number): Effect.Effect<C, E | BorrowError> =>
+  manualIn(() => engine, timeout)
 
 /** Replaces the connection of a lease by a newly opened one. */
 export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Effect<C, E | WaitError> =>
@@ -288,7 +353,15 @@ export const reconnect = <C, E>(engine: Engine<C, E>, connection: C): Effect.Eff
     if (lease === undefined) return Effect.fail(notFound(engine))
     if (engine.state.phase !== "Running") return Effect.fail(rejectClosed(engine))
     const now = engine.now()
-    const waiter = new Waiter(fiber, spanOf(fiber), now, now + engine.options.acquireTimeout, false, lease)
+    const waiter = new Waiter(
+      fiber,
+      spanOf(fiber),
+      now,
+      now + engine.options.acquireTimeout,
+      false,
+      lease,
+      lease.isExclusive
+    )
     engine.leases.startReconnect(lease, waiter, now)
     const present = (lease: Lease<C>) =>
       Effect.sync(() => engine.leases.present(lease, lease.owner as "Manual" | "Scoped", 0))

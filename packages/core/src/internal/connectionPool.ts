@@ -29,6 +29,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
   readonly name: string
   readonly concurrency: number
   readonly get: Effect.Effect<C, E | BorrowError, Scope.Scope>
+  readonly exclusive: Effect.Effect<C, E | BorrowError, Scope.Scope>
   readonly acquire: Effect.Effect<C, E | BorrowError>
   readonly awaitReady: Effect.Effect<void, E | ConnectTimeoutError | PoolClosedError>
   readonly close: Effect.Effect<void>
@@ -39,7 +40,8 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     this.#engine = engine
     this.name = engine.options.name
     this.concurrency = engine.options.concurrency
-    this.get = Borrow.scoped(engine)
+    this.get = Borrow.scoped(engine, false)
+    this.exclusive = Borrow.scoped(engine, true)
     this.acquire = Borrow.manual(engine)
     this.awaitReady = Borrow.awaitReady(engine)
     this.close = close
@@ -87,7 +89,11 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
   }
 
   use<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R> {
-    return Borrow.use(this.#engine, f)
+    return Borrow.use(this.#engine, f, false)
+  }
+
+  useExclusive<A, E2, R>(f: (connection: C) => Effect.Effect<A, E2, R>): Effect.Effect<A, E | E2 | BorrowError, R> {
+    return Borrow.use(this.#engine, f, true)
   }
 
   acquireWith(options: { readonly timeout: DurationInput }): Effect.Effect<C, E | BorrowError> {

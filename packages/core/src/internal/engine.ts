@@ -9,9 +9,11 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import type { AnySpan } from "effect/Tracer"
+import type { Seat } from "./budget/budget.js"
 import { atMost, firstError, hasDies, type Surroundings } from "./effect/fiber.js"
 import { EventBus } from "./eventBus.js"
 import { HandOffs } from "./handOffs.js"
+import * as Ancestry from "./holders.js"
 import { Hooks } from "./hooks.js"
 import { takeContext } from "./host.js"
 import { Latch } from "./latch.js"
@@ -21,7 +23,7 @@ import type { Resolved } from "./options.js"
 import { Readiness } from "./readiness.js"
 import * as PoolRuntime from "./runtime.js"
 import { SlotIndex } from "./slotIndex.js"
-import { type LostOnTrial, type OpenFailure, type Slot, State, Touched, type Waiter } from "./state.js"
+import { type LostOnTrial, older, type OpenFailure, type Slot, State, Touched, type Waiter } from "./state.js"
 import { Timers } from "./timers.js"
 import * as Tracing from "./tracing.js"
 import { type Commands, nothing } from "./transitions/commands.js"
@@ -29,6 +31,7 @@ import * as Keepalive from "./transitions/keepalive.js"
 import * as Leases from "./transitions/leases.js"
 import * as Opening from "./transitions/opening.js"
 import { returnToPlace } from "./transitions/phases.js"
+import * as Reserving from "./transitions/reserving.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
@@ -43,6 +46,15 @@ export class Engine<C, E> implements LeasePort<C> {
   readonly lifecycle: ConnectionLifecycle<C, E>
   private readonly timers: Timers<C, E>
   private readonly handOffs: HandOffs
+
+  /** The pool's seat in a budget. */
+  seat: Seat | undefined = undefined
+
+  /** Hears of opens, for a pool that judges its server by that. */
+  onOpen: ((failure: Cause.Cause<unknown> | undefined) => void) | undefined = undefined
+
+  /** Asks a new connection, before anybody gets it, for a pool that wants to know more of its server. */
+  onConnected: ((slot: Slot<C>, connection: C) => Effect.Effect<void, unknown>) | undefined = undefined
 
   /** Opens when a closing pool is empty. */
   readonly done = new Latch()
@@ -59,7 +71,7 @@ export class Engine<C, E> implements LeasePort<C> {
   ) {
     this.attributes = { "db.client.connection.pool.name": options.name, ...options.attributes }
     const runtime = PoolRuntime.make(options.name, context, clock, takeContext())
-    const state = new State<C>(options, runtime.now())
+    const state = new State<C>(options, runtime.now(), options.sessions)
     this.state = state
     this.runtime = runtime
     this.handOffs = new HandOffs(runtime)
@@ -68,7 +80,7 @@ export class Engine<C, E> implements LeasePort<C> {
     this.hooks = new Hooks(options, runtime, state)
     this.lifecycle = new ConnectionLifecycle(
       runtime,
-      (slot) => Tracing.connect(options.open, this.attributesOf(slot), this.causeOf(slot)),
+      (slot) => Tracing.connect(this.connecting(slot), this.attributesOf(slot), this.causeOf(slot)),
       options,
       options.farewell && ((slot) => this.farewell(slot)),
       options.ttlJitter > 0 && options.connectionTTL !== Infinity,
@@ -134,10 +146,21 @@ export class Engine<C, E> implements LeasePort<C> {
         case "Recovered":
           this.timers.recovered()
           break
+        case "Overloaded":
+          this.events.publish(() => ({ _tag: "Overloaded", leastWaitMillis: command.leastWait }))
+          break
+        case "Calmed":
+          this.events.publish(() => ({ _tag: "Recovered", overloadedMillis: command.millis }))
+          break
       }
     }
-    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.leases.serveWaiters()
+    const { state } = this
+    if (Reserving.concernsExclusive(state)) Reserving.reserve(state, Ancestry)
+    if (state.queued > 0 && (state.idle.length > 0 || state.shareable.length > 0)) this.leases.serveWaiters()
+    const { touched } = state
     this.refresh()
+    // Without a pool in need, a lease changes nothing for the budget.
+    if (this.seat !== undefined && ((touched & ~Touched.leases) !== 0 || this.seat.isWatched)) this.seat.changed()
   }
 
   /** Refreshes the timers that depend on what changed. */
@@ -158,32 +181,48 @@ export class Engine<C, E> implements LeasePort<C> {
   private closed(): void {
     Whole.closed(this.state)
     this.onClosed(this.state)
+    this.seat?.leave()
+    this.seat = undefined
     this.events.publish(() => ({ _tag: "PoolClosed" }))
     this.done.open()
   }
 
   private wake(waiter: Waiter<C>): void {
-    if (waiter.failure?._tag === "AcquireTimeout") {
-      this.events.exhausted("Timeout", Math.round(this.now() - waiter.since))
+    const { failure } = waiter
+    if (failure === undefined) return this.handOffs.resume(waiter)
+    if (failure._tag === "AcquireTimeout" || failure._tag === "Shed") {
+      const reason = failure._tag === "Shed" ? "Shed" : "Timeout"
+      this.events.exhausted(reason, Math.round(this.now() - waiter.since))
     }
-    if (waiter.failure === undefined) this.handOffs.resume(waiter)
-    else waiter.wake?.()
+    waiter.wake?.()
   }
 
   // --- Events of connections ----------------------------------------------------------------------------------------
 
   /** The span of the request that causes an open: the first open is for the oldest waiter, and so on. */
   private causeOf(slot: Slot<C>): AnySpan | undefined {
-    const { opening, reconnecting, waiters } = this.state
+    const { exclusives, opening, reconnecting, waiters } = this.state
     let before = 0
     for (const other of opening) {
       if (other === slot) break
       before++
     }
-    for (const list of [reconnecting, waiters]) {
-      for (const waiter of list) if (before-- === 0) return waiter.span
+    for (const waiter of reconnecting) if (before-- === 0) return waiter.span
+    let shared = waiters.head
+    let alone = exclusives.head
+    for (;;) {
+      const next = older(shared, alone)
+      if (next === undefined || before-- === 0) return next?.span
+      if (next === shared) shared = shared.next
+      else alone = next.next
     }
-    return undefined
+  }
+
+  private connecting(slot: Slot<C>): Effect.Effect<C, E, Scope.Scope> {
+    const { onConnected } = this
+    const { open } = this.options
+    if (onConnected === undefined) return open
+    return Effect.tap(open, (connection) => onConnected(slot, connection) as Effect.Effect<void, E>)
   }
 
   private opened(slot: Slot<C>, connection: C, drawn: number): boolean {
@@ -194,6 +233,7 @@ export class Engine<C, E> implements LeasePort<C> {
     this.events.opened(slot, now - slot.since)
     const lifetime = connectionTTL === Infinity ? Infinity : connectionTTL * (1 - ttlJitter * drawn)
     this.run(Opening.opened(this.state, slot, connection, now + lifetime, now))
+    this.onOpen?.(undefined)
     return true
   }
 
@@ -204,6 +244,7 @@ export class Engine<C, E> implements LeasePort<C> {
     if (this.state.pending === 0) this.runtime.warn("a connection could not be opened in the background", cause, slot)
     const isFatal = this.isFatal(slot, failure, cause)
     this.run(Opening.openFailed(this.state, slot, failure, inFlight, this.now(), isFatal))
+    this.onOpen?.(cause)
   }
 
   /** Only a typed failure of the connector can be fatal. */
@@ -253,7 +294,7 @@ export class Engine<C, E> implements LeasePort<C> {
   private validate(slot: Slot<C>): void {
     // The borrower that it is asked for joins the queue in this same turn.
     const question = Effect.suspend(() =>
-      Tracing.validate(this.hooks.validate(slot), this.attributesOf(slot), this.state.waiters.head?.span)
+      Tracing.validate(this.hooks.validate(slot), this.attributesOf(slot), this.state.firstInLine?.span)
     )
     this.lifecycle.ask(slot, question, (exit) => {
       if (slot.phase !== "Validating") return

@@ -7,9 +7,12 @@ const brand = Symbol.for("@socketpool/core/Error")
 
 type Form = Readonly<Record<string, unknown>>
 
-/** Copies an error's fields. The field with a foreign value is as in JSON: no live object that may lead anywhere. */
-const fieldsOf = (error: Form, foreign: string | undefined): Form =>
-  foreign !== undefined && foreign in error ? { ...error, [foreign]: toJson(error[foreign]) } : { ...error }
+/** Copies an error's fields. Those with foreign values are as in JSON: no live object that may lead anywhere. */
+const fieldsOf = (error: Form, foreign: ReadonlyArray<string>): Form => {
+  const fields: Record<string, unknown> = { ...error }
+  for (const name of foreign) if (name in error) fields[name] = toJson(error[name])
+  return fields
+}
 
 /**
  * Brands a class of errors, and makes `toJSON` and `inspect` safe for any foreign value. `toJSON` gives the form that
@@ -17,8 +20,8 @@ const fieldsOf = (error: Form, foreign: string | undefined): Form =>
  */
 export const define = (
   constructor: { readonly prototype: Error },
-  /** The field that holds what the user's code failed with. */
-  foreign?: string
+  /** The fields that hold what the user's code failed with. */
+  ...foreign: ReadonlyArray<string>
 ): void => {
   const hidden = (value: unknown) => ({ value, configurable: true, writable: true })
   Object.defineProperties(constructor.prototype, {

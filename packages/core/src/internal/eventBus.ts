@@ -10,17 +10,37 @@ import type { PoolRuntime } from "./runtime.js"
 import type { Lease, Slot, State } from "./state.js"
 
 /** The number of events kept for a slow subscriber. */
-const bufferedEvents = 1_024
+export const bufferedEvents = 1_024
 
 /** The fields of an event, without the pool and the time. */
-type EventFields = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never : never
+export type EventFields = PoolEvent extends infer Event ? Event extends PoolEvent ? Omit<Event, "pool" | "at"> : never
+  : never
 
 const isLast = ({ _tag }: PoolEvent): boolean => _tag === "PoolClosed"
 
-export class EventBus<C> {
-  private readonly all: Hub<PoolEvent>
+/** Where events go. */
+export type Listener = Pick<Hub<PoolEvent>, "isIdle" | "publish">
+
+/** Where events go: all of them, or those that are not of leases. */
+export interface Listeners {
+  readonly all: Listener
+  readonly withoutLeases: Listener
+}
+
+export interface Hubs extends Listeners {
+  readonly all: Hub<PoolEvent>
+  readonly withoutLeases: Hub<PoolEvent>
+}
+
+const isIdle = ({ all, withoutLeases }: Listeners): boolean => all.isIdle && withoutLeases.isIdle
+
+export class EventBus<C> implements Hubs {
+  readonly all: Hub<PoolEvent>
   /** For those who do not want to hear of every lease. */
-  private readonly withoutLeases: Hub<PoolEvent>
+  readonly withoutLeases: Hub<PoolEvent>
+
+  /** Gets all events, too. */
+  private also: Listeners | undefined = undefined
 
   constructor(private readonly pool: string, private readonly runtime: PoolRuntime, state: State<C>) {
     const hasEnded = () => state.phase === "Closed"
@@ -40,13 +60,27 @@ export class EventBus<C> {
     if (!this.isIdle) this.tell({ ...event(), pool: this.pool, at: this.runtime.wallTime() } as PoolEvent)
   }
 
+  /** Sends all events to these hubs, too. */
+  alsoTo(hubs: Listeners): void {
+    this.also = hubs
+  }
+
   private get isIdle(): boolean {
-    return this.all.isIdle && this.withoutLeases.isIdle
+    return isIdle(this) && (this.also === undefined || isIdle(this.also))
+  }
+
+  /** Whether nobody wants to hear of leases. */
+  private get ignoresLeases(): boolean {
+    return this.all.isIdle && (this.also === undefined || this.also.all.isIdle)
   }
 
   private tell(event: PoolEvent): void {
+    const isOfLease = event._tag === "Borrowed" || event._tag === "Released"
     this.all.publish(event)
-    if (event._tag !== "Borrowed" && event._tag !== "Released") this.withoutLeases.publish(event)
+    this.also?.all.publish(event)
+    if (isOfLease) return
+    this.withoutLeases.publish(event)
+    this.also?.withoutLeases.publish(event)
   }
 
   opened(slot: Slot<C>, tookMillis: number): void {
@@ -64,8 +98,8 @@ export class EventBus<C> {
   // These two are written out: to put events together of parts costs more than the lease that they tell of.
 
   borrowed(lease: Lease<C>, waitedMillis: number): void {
-    if (this.all.isIdle) return
-    this.all.publish({
+    if (this.ignoresLeases) return
+    this.tell({
       _tag: "Borrowed",
       pool: this.pool,
       at: this.runtime.wallTime(),
@@ -77,8 +111,8 @@ export class EventBus<C> {
 
   /** Publishes the end of a lease that its holder had taken up. */
   released(lease: Lease<C>, now: number): void {
-    if (!this.all.isIdle) {
-      this.all.publish({
+    if (!this.ignoresLeases) {
+      this.tell({
         _tag: "Released",
         pool: this.pool,
         at: this.runtime.wallTime(),

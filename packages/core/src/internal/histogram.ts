@@ -75,7 +75,9 @@ export class Histogram {
     this.count += other.count
     this.total += other.total
     this.counts ??= new Float64Array(bounds.length)
-    for (let bucket = 0; bucket < bounds.length; bucket++) this.counts[bucket]! += other.counts[bucket]!
+    // All others are empty, and a keyed pool adds up thousands.
+    const last = bucketOf(other.max)
+    for (let bucket = bucketOf(other.min); bucket <= last; bucket++) this.counts[bucket]! += other.counts[bucket]!
   }
 
   /** Counts the durations up to each limit in milliseconds. The limits must be bounds, in ascending order. */

@@ -56,6 +56,8 @@ export class LeaseManager<C> {
   private readonly state: State<C>
   /** Wall time less monotonic time, when they were last compared. */
   private wallOffset: number
+  /** Hears how leases end, for a pool that judges its server by that. */
+  onEnd: ((exit: Exit.Exit<unknown, unknown>) => void) | undefined = undefined
 
   constructor(private readonly parts: LeaseParts<C>, private readonly port: LeasePort<C>) {
     this.state = parts.state
@@ -63,15 +65,17 @@ export class LeaseManager<C> {
   }
 
   /** Lends a connection that can be lent at once, and closes unfit ones on the way. */
-  borrow(holder: Holder): Lease<C> | undefined {
+  borrow(holder: Holder, isExclusive: boolean): Lease<C> | undefined {
     const { state } = this
-    // A newcomer does not overtake a waiter.
-    if (state.waiters.length > 0 || Leases.candidate(state) === undefined) return undefined
+    // A newcomer does not overtake a waiter. Beside others it takes no place from an exclusive one.
+    if (state.waiters.length > 0 || (isExclusive && state.exclusives.length > 0)) return undefined
+    const choice = isExclusive ? "Whole" : state.exclusives.length > 0 ? "Shared" : "Any"
+    if (Leases.candidate(state, choice) === undefined) return undefined
     const now = this.parts.runtime.now()
-    const slot = this.takeLendable(now)
+    const slot = this.takeLendable(choice, now)
     if (slot === undefined) return undefined
-    const lease = Leases.lend(state, slot, holder, spanOf(holder), now)
-    this.port.run(nothing)
+    const lease = Leases.lend(state, slot, holder, spanOf(holder), now, isExclusive)
+    this.port.run(Leases.burdenOf(state, slot) > 0 ? Demand.openForNext(state, now) : nothing)
     return lease
   }
 
@@ -79,12 +83,12 @@ export class LeaseManager<C> {
    * Finds a connection that can be lent at once, and takes it out of reach unless it is shared. If the next one has to
    * be validated first, this asks it, and lends another that need not be validated meanwhile.
    */
-  private takeLendable(now: number): Slot<C> | undefined {
+  private takeLendable(choice: Leases.Choice, now: number): Slot<C> | undefined {
     const { state } = this
     let isAsking = false
     let hasLooked = false
     for (;;) {
-      const slot = isAsking ? Leases.freshest(state) : Leases.candidate(state)
+      const slot = isAsking ? Leases.freshest(state, choice) : Leases.candidate(state, choice)
       if (slot === undefined || (isAsking && slot.phase === "Idle" && this.needsValidation(slot, now))) {
         return undefined
       }
@@ -132,12 +136,14 @@ export class LeaseManager<C> {
     return now - slot.heardAt >= holds
   }
 
-  /** Hands idle connections to waiters. */
+  /** Hands idle connections, and places beside other holders, to waiters. */
   serveWaiters(): void {
     const { state } = this
-    while (Queue.unservedWaiters(state) > 0 && state.idle.length > 0) {
+    for (;;) {
+      const isShared = state.waiters.length > 0 && state.shareable.length > 0
+      if (!isShared && (state.idle.length === 0 || !Queue.isUnserved(state))) return
       const now = this.parts.runtime.now()
-      const slot = this.takeLendable(now)
+      const slot = this.takeLendable(isShared ? "Shared" : "Whole", now)
       if (slot === undefined) continue
       // It may be good for fewer leases than waiters counted on.
       this.port.run([...Leases.handOff(state, slot, now), ...Retiring.openWanted(state, now)])
@@ -184,7 +190,7 @@ export class LeaseManager<C> {
   }
 
   /** Counts a borrower that cannot wait, and lets the pool open a connection for the next one. */
-  reject(reason: PoolExhaustedError["reason"]): void {
+  reject(reason: Exclude<PoolExhaustedError["reason"], "TooManyKeys">): void {
     Queue.reject(this.state, reason)
     this.parts.events.exhausted(reason, 0)
     this.port.run(Demand.openForNext(this.state, this.parts.runtime.now()))
@@ -212,9 +218,10 @@ export class LeaseManager<C> {
   /** Starts the timer of a waiter with a deadline of its own. Returns a function that stops it. */
   startTimer(waiter: Waiter<C>): () => void {
     if (!waiter.ownDeadline || waiter.deadline === Infinity) return constVoid
+    const left = waiter.deadline - this.parts.runtime.now()
     const timer = this.parts.runtime.fork(Effect.andThen(
       // One turn of grace, as alarms give.
-      Effect.andThen(Effect.sleep(Duration.millis(waiter.deadline - waiter.since)), graceTurn),
+      Effect.andThen(Effect.sleep(Duration.millis(left)), graceTurn),
       Effect.sync(() => this.port.run(Queue.expireWaiter(this.state, waiter)))
     ))
     return () => stop(timer)
@@ -247,6 +254,7 @@ export class LeaseManager<C> {
     const now = runtime.now()
     this.release(lease, now)
     Leases.endHold(this.state, lease, now)
+    this.onEnd?.(exit)
     const { slot } = lease
     if (slot.isOnTrial) this.testify(lease, exit)
     const reason = hooks.checkLendable(slot, now)

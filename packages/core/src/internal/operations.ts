@@ -4,7 +4,6 @@ import * as Exit from "effect/Exit"
 import type { Engine } from "./engine.js"
 import { size } from "./options.js"
 import { type Holder, isLeased, isUnheld, type Lease, type Slot } from "./state.js"
-import * as Demand from "./transitions/demand.js"
 import * as Retiring from "./transitions/retiring.js"
 import * as Whole from "./transitions/whole.js"
 
@@ -95,7 +94,7 @@ export const resize = <C, E>(
   wanted: { readonly min?: number; readonly max?: number }
 ): void => {
   const { state } = engine
-  const { max, min } = size(wanted, state)
+  const { max, min } = size(wanted, state, engine.seat)
   if (state.phase !== "Running") return
   engine.events.publish(() => ({ _tag: "Resized", minConnections: min, maxConnections: max }))
   engine.run(Whole.resize(state, min, max, engine.now()))
@@ -112,4 +111,4 @@ export const close = <C, E>(engine: Engine<C, E>): Effect.Effect<void> =>
   })
 
 /** Opens what the floor asks for. */
-export const start = <C, E>(engine: Engine<C, E>): void => engine.run(Demand.demand(engine.state, engine.now()))
+export const start = <C, E>(engine: Engine<C, E>): void => engine.run(Whole.start(engine.state, engine.now()))

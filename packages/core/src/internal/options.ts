@@ -2,6 +2,7 @@
 import type * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
+import type { Budget } from "../BudgetModel.js"
 import {
   between,
   callback,
@@ -18,11 +19,15 @@ import {
   schedule,
   that
 } from "../checks/rules.js"
-import { argument, type Rows, Table } from "../checks/table.js"
+import { argument, type Rows, type Rule, Table } from "../checks/table.js"
+import { fifo, type Overload, TypeId as OverloadTypeId } from "../Overload.js"
 import type { PoolOptions } from "../PoolOptions.js"
+import { type BudgetImpl, isBudget, type Seat } from "./budget/budget.js"
 import { sooner } from "./effect/fiber.js"
 import { bind, takeContext } from "./host.js"
-import type { Limits } from "./state.js"
+import type { Figures } from "./protocol/figures.js"
+import type { Limits, OverloadRule } from "./state.js"
+import { quoted } from "./text.js"
 
 export const defaults = {
   maxConnections: 200,
@@ -59,7 +64,19 @@ export const isWhole: unique symbol = Symbol.for("@socketpool/core/options/isWho
 
 export const whenEnded: unique symbol = Symbol.for("@socketpool/core/options/whenEnded")
 
+export const countsSessions: unique symbol = Symbol.for("@socketpool/core/options/countsSessions")
+
+export const burden: unique symbol = Symbol.for("@socketpool/core/options/burden")
+
+export const asks: unique symbol = Symbol.for("@socketpool/core/options/asks")
+
 export const isBound: unique symbol = Symbol.for("@socketpool/core/options/isBound")
+
+/** Asks a connection that nobody holds. */
+export type Asks<C> = <A>(
+  connection: C,
+  question: (connection: C) => Effect.Effect<A, unknown>
+) => Effect.Effect<A, unknown>
 
 /** Options that are not public. */
 export interface Internal<C> {
@@ -77,6 +94,15 @@ export interface Internal<C> {
    * once if it has already, and with `"Desync"` or another reason. It may be called in the middle of anybody's step.
    */
   readonly [whenEnded]?: (connection: C, ended: (reason: string) => void) => void
+  /** The counts and times of the sessions that are the pool's connections. */
+  readonly [countsSessions]?: Figures
+  /**
+   * What a connection still has to do for leases that have ended. With `order: "fewest"` it counts like leases, and a
+   * borrower that gets such a connection has the pool open another, if it may, for those that follow.
+   */
+  readonly [burden]?: (connection: C) => number
+  /** Asks a connection a question before it is lent for the first time, as its holder would. */
+  readonly [asks]?: Asks<C>
   /** Whether the hooks look after their asynchronous context themselves. */
   readonly [isBound]?: true
 }
@@ -104,12 +130,16 @@ export interface Resolved<C, E, R> extends Limits {
   readonly isExpired: ((connection: C) => boolean) | undefined
   readonly closed: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
   readonly whenEnded: ((connection: C, ended: (reason: string) => void) => void) | undefined
+  readonly sessions: Figures | undefined
   readonly validate: ((connection: C) => Effect.Effect<boolean, unknown>) | undefined
   readonly lease: ((connection: C) => C) | undefined
+  readonly asks: Asks<C> | undefined
   readonly onRelease:
     | ((connection: C, exit: Exit.Exit<unknown, unknown>) => Effect.Effect<"keep" | "discard" | "default">)
     | undefined
   readonly farewell: ((connection: C) => Effect.Effect<unknown, unknown>) | undefined
+  readonly budget: BudgetImpl | undefined
+  readonly budgetWeight: number | undefined
 }
 
 const attribute = that<string | number | boolean>(
@@ -149,11 +179,17 @@ export const poolOptions = new Table(
     isFatal: optional(callback),
     fatalPause: orElse(duration("more than 0"), defaults.fatalPause),
     concurrency: orElse(count(1), defaults.concurrency),
-    order: orElse(oneOf("lifo", "fifo"), defaults.order),
+    order: orElse(oneOf("lifo", "fifo", "fewest"), defaults.order),
     retry: orElse(schedule, defaultRetry),
     closeTimeout: orElse(duration("0 or more"), defaults.closeTimeout),
     drainTimeout: orElse(duration("0 or more"), defaults.drainTimeout),
-    leakThreshold: orElse(duration("more than 0"), Infinity)
+    leakThreshold: orElse(duration("more than 0"), Infinity),
+    overload: orElse(
+      that<Overload>((value) => value instanceof Object && OverloadTypeId in value, "an Overload"),
+      fifo
+    ),
+    budget: optional(that<Budget>(isBudget, "a Budget")),
+    budgetWeight: optional(that<number>((value) => Number.isFinite(value) && value > 0, "a number of more than 0"))
   } satisfies Rows<PoolOptions<any, any, any>>,
   [
     ({ initialConnections, maxConnections, minConnections }, refuse) => {
@@ -161,9 +197,22 @@ export const poolOptions = new Table(
       if (minConnections > maxConnections) refuse("minConnections", minConnections, rule)
       if (initialConnections > maxConnections) refuse("initialConnections", initialConnections, rule)
     },
-    ({ connectionTTL, keepaliveTime, validate }, refuse) => {
+    ({ budget, budgetWeight, minConnections }, refuse) => {
+      if (budget === undefined) {
+        if (budgetWeight !== undefined) refuse("budgetWeight", budgetWeight, "set only together with budget")
+        return
+      }
+      const room = (budget as BudgetImpl).roomFor(0)
+      if (minConnections > room) refuse("minConnections", minConnections, ruleOf(budget, room))
+    },
+    (options, refuse) => {
+      const { connectionTTL, keepaliveTime, validate } = options
       if (keepaliveTime === Infinity) return
-      if (validate === undefined) refuse("keepaliveTime", keepaliveTime, "set only together with validate")
+      // A client that asks its connections itself has no such option.
+      const asksItself = !Object.hasOwn(options, "validate")
+      if (validate === undefined && !asksItself) {
+        refuse("keepaliveTime", keepaliveTime, "set only together with validate")
+      }
       const rule = `less than connectionTTL (${connectionTTL} ms)`
       if (keepaliveTime >= connectionTTL) refuse("keepaliveTime", keepaliveTime, rule)
     }
@@ -180,6 +229,7 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
     hook && bind(context, hook) as F
   return {
     ...options,
+    budget: options.budget as BudgetImpl | undefined,
     isConnected: bound(options.isConnected),
     isExpired: bound(options.isExpired),
     lease: bound(options.lease),
@@ -190,12 +240,23 @@ export const resolve = <C, E, R>(given: PoolOptions<C, E, R>, defaultName: () =>
     isAnswered: internal[isAnswered],
     isWhole: internal[isWhole],
     whenEnded: internal[whenEnded],
+    sessions: internal[countsSessions],
+    burden: internal[burden],
+    asks: internal[asks],
     max: options.maxConnections,
     min: options.minConnections,
     initial: options.initialConnections,
-    lifo: options.order === "lifo"
+    lifo: options.order === "lifo",
+    fewest: options.order === "fewest",
+    overload: ruleOfOverload(options.overload)
   }
 }
+
+const ruleOfOverload = ({ intervalMillis, policy, targetMillis }: Overload): OverloadRule | undefined =>
+  policy === "fifo" ? undefined : { lifo: policy === "adaptiveLifo", target: targetMillis, interval: intervalMillis }
+
+const ruleOf = (budget: Budget, room: number): string =>
+  `at most ${room}, which is what the floors of other pools leave of the budget ${quoted(budget.name)}`
 
 const call = new Table({ timeout: duration("0 or more") })
 
@@ -211,9 +272,19 @@ const sizes = new Table({ max: count(1), min: count(0) }, [
 /** Checks the argument of `resize`. An omitted limit stays. */
 export const size = (
   wanted: unknown,
-  present: { readonly min: number; readonly max: number }
-): { readonly min: number; readonly max: number } =>
-  sizes.with({ max: orElse(count(1), present.max), min: orElse(count(0), present.min) }).read("Pool.resize", wanted)
+  present: { readonly min: number; readonly max: number },
+  seat: Seat | undefined
+): { readonly min: number; readonly max: number } => {
+  const room = seat?.budget.roomFor(present.min) ?? Infinity
+  const shared: Rule<number> = (value, at) => {
+    const min = count(0)(value, at)
+    return min <= room ? min : at.refuse(value, ruleOf(seat!.budget, room))
+  }
+  return sizes.with({
+    max: orElse(count(1), present.max),
+    min: orElse(shared, present.min)
+  }).read("Pool.resize", wanted)
+}
 
 /** Checks the key of a service. */
 export const serviceId = <const Id extends string>(id: Id): Id => argument<string>("Pool.Service", "id", name, id) as Id

@@ -141,7 +141,7 @@ const waitInQueue = <C, A>(
   { signal, timeout }: Terms,
   taken: (lease: Lease<C>, waitedMillis: number) => A
 ): Promise<A> => {
-  const waiter = joinQueue(engine, caller, timeout, CallWaiter<C>)
+  const waiter = joinQueue(engine, caller, timeout, false, CallWaiter<C>)
   return waiter instanceof CallWaiter ? waiter.wait(engine, signal, taken) : Promise.reject(errorOf(waiter))
 }
 
@@ -220,7 +220,7 @@ class PromisePoolImpl<C, E> implements PromisePool<C> {
       const around = enclosing()
       // The calls that one `use` makes are one holder, unless they are told apart by name.
       const caller = around === undefined || terms.label !== undefined ? new Caller(around, terms.label) : around
-      const lease = engine.leases.borrow(caller)
+      const lease = engine.leases.borrow(caller, false)
       return lease === undefined
         ? waitInQueue(engine, caller, terms, this.#take)
         : Promise.resolve(new HeldLease(engine, lease, 0))
@@ -235,7 +235,7 @@ class PromisePoolImpl<C, E> implements PromisePool<C> {
     const terms = read("PromisePool.use", options)
     if (isAborted(terms)) throw terms.signal!.reason
     const caller = new Caller(enclosing(), terms.label)
-    const idle = engine.leases.borrow(caller)
+    const idle = engine.leases.borrow(caller, false)
     const { connection, lease } = idle === undefined
       ? await waitInQueue(engine, caller, terms, this.#present)
       : this.#present(idle, 0)

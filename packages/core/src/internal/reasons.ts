@@ -11,7 +11,16 @@ export const closeReasons = [
   "Dropped",
   "Cleared",
   "Surplus",
+  "Reclaimed",
   "PoolClosed"
 ] as const
 
-export const borrowFailures = ["Timeout", "QueueFull", "NoWait", "SelfDeadlock", "OpenFailed", "PoolClosed"] as const
+export const borrowFailures = [
+  "Timeout",
+  "QueueFull",
+  "NoWait",
+  "SelfDeadlock",
+  "Shed",
+  "OpenFailed",
+  "PoolClosed"
+] as const

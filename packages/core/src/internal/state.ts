@@ -20,9 +20,10 @@
  *                │                                                         │
  *                └──────────────▶ Gone ◀───────────────────────────────────┘
  *
- * Two phases have a twin. `Expiring` is an idle slot that has expired: it stays until the floor has a replacement.
- * `Shareable` is a leased slot with room for another lease (`concurrency`). A slot leaves `Leased` when its last lease
- * ends. In `Checking` the user's predicates look at the slot, in `Validating` the user's `validate` asks it; nobody
+ * Some phases have a twin. `Expiring` is an idle slot that has expired: it stays until the floor has a replacement.
+ * `Shareable` is a leased slot with room for another lease (`concurrency`). `Reserved` is a leased slot that takes no
+ * further lease, because an exclusive borrower waits for its last lease to end. A slot leaves `Leased` when its last
+ * lease ends. In `Checking` the user's predicates look at the slot, in `Validating` the user's `validate` asks it; nobody
  * else can reach it then. Every slot that is not `Gone` counts against `maxConnections`.
  *
  * A lease is the right to use a slot; a slot has at most `concurrency` of them:
@@ -43,6 +44,7 @@ import type { Caller } from "./caller.js"
 import type { Holder as FiberHolder } from "./effect/fiber.js"
 import { Histogram } from "./histogram.js"
 import { type Linked, List } from "./list.js"
+import type { Figures } from "./protocol/figures.js"
 
 /** The phases of a slot. Each but `Checking`, `Leased` and `Gone` has a list of its own in the state. */
 export type Phase =
@@ -54,6 +56,7 @@ export type Phase =
   | "Validating"
   | "Leased"
   | "Shareable"
+  | "Reserved"
   | "Closing"
   | "Gone"
 
@@ -79,6 +82,8 @@ export class Slot<C> implements Linked<Slot<C>> {
    * for long at the same time, V8 would allocate all later ones in old space, where each costs twice as much.
    */
   readonly only: [Lease<C> | undefined] = [undefined]
+  /** `leases` for a slot with several, in no order: each knows its place, so that it leaves in one step. */
+  several: Array<Lease<C>> | undefined = undefined
   /** Whether it has not proved yet that it works; see `transitions/trial.ts`. */
   isOnTrial = false
   /** The start of the open, or of the idle spell. */
@@ -147,6 +152,10 @@ export class Lease<C> implements Linked<Lease<C>> {
   waiter: Waiter<C> | undefined = undefined
   /** Whether it was held for longer than `leakThreshold`. */
   suspected = false
+  /** Whether it has its connection to itself, although others could share it. */
+  isExclusive = false
+  /** Its index in `Slot.several`. */
+  place = 0
   /** Whether its holder succeeded. Set while the connection is on trial only. */
   served = false
   /** The typed failure of its holder. Set while the connection is on trial only. */
@@ -175,7 +184,25 @@ export type OpenFailure =
   | { readonly _tag: "PoolClosed" }
 
 /** The reason why a waiter gets no connection. */
-export type WaitFailure = OpenFailure | { readonly _tag: "AcquireTimeout" } | { readonly _tag: "LeaseEnded" }
+export type WaitFailure =
+  | OpenFailure
+  | Shed
+  | Moved
+  | { readonly _tag: "AcquireTimeout" }
+  | { readonly _tag: "LeaseEnded" }
+
+/** No failure: the borrower chooses another pool to wait in. With the failure of an open, if that was the reason. */
+export interface Moved {
+  readonly _tag: "Moved"
+  readonly failure: OpenFailure | undefined
+}
+
+/** The pool is overloaded: for so many milliseconds, nobody in its queue has been served after a shorter wait. */
+export interface Shed {
+  readonly _tag: "Shed"
+  readonly leastWait: number
+  readonly millis: number
+}
 
 /** A borrower without a connection yet. It waits while it is in a list; afterwards it has a lease or a failure. */
 export class Waiter<C> implements Linked<Waiter<C>> {
@@ -191,6 +218,8 @@ export class Waiter<C> implements Linked<Waiter<C>> {
   readonly deadlineEntry: DeadlineEntry<C> | undefined
   /** Resumes the borrower's fiber. The engine sets it once the fiber is parked; no transition looks at it. */
   wake: (() => void) | undefined = undefined
+  /** Whether it has other pools to go to, so that a failed open moves it instead of failing it. */
+  canMove = false
 
   constructor(
     readonly holder: Holder,
@@ -200,7 +229,9 @@ export class Waiter<C> implements Linked<Waiter<C>> {
     /** Whether `deadline` is the caller's own, so that it need not be in the queue's order. */
     readonly ownDeadline: boolean,
     /** The lease that reconnects; without one, any connection will do. */
-    readonly forLease: Lease<C> | undefined
+    readonly forLease: Lease<C> | undefined,
+    /** Whether it wants a connection to itself. */
+    readonly isExclusive = false
   ) {
     this.deadlineEntry = ownDeadline ? undefined : new DeadlineEntry(this)
   }
@@ -237,6 +268,15 @@ export type Command<C> =
   | { readonly _tag: "Wake"; readonly waiter: Waiter<C> }
   | { readonly _tag: "BackOff"; readonly failure: OpenFailure | undefined }
   | { readonly _tag: "Recovered" }
+  | { readonly _tag: "Overloaded"; readonly leastWait: number }
+  | { readonly _tag: "Calmed"; readonly millis: number }
+
+/** When a pool is overloaded, and whether it then serves the newest borrower first or sheds the oldest. */
+export interface OverloadRule {
+  readonly lifo: boolean
+  readonly target: number
+  readonly interval: number
+}
 
 /** The limits that transitions obey; times in milliseconds. */
 export interface Limits {
@@ -247,12 +287,18 @@ export interface Limits {
   readonly concurrency: number
   readonly maxUses: number
   readonly lifo: boolean
+  /** Whether the connection with the fewest leases is lent first. */
+  readonly fewest: boolean
+  /** What a connection still has to do for leases that have ended; counts like leases where the fewest decide. */
+  readonly burden?: ((connection: any) => number) | undefined
   readonly connectTimeout: number
   readonly idleTimeout: number
   readonly keepaliveTime: number
   readonly validateTimeout: number
   readonly closeTimeout: number
   readonly fatalPause: number
+  /** None if the pool serves in order at all times. */
+  readonly overload?: OverloadRule | undefined
 }
 
 /** The parts of the state that timers depend on, as bits of `State.touched`. */
@@ -271,6 +317,14 @@ export class State<C> {
   phase: "Running" | "Draining" | "Closed" = "Running"
   max: number
   min: number
+  /** Whether it is a part of a pool of endpoints, whose borrowers can go to other parts. */
+  isPart = false
+  /** The places that a budget has granted; without one there is no such limit. */
+  allotted = Infinity
+  /** Whether a borrower that did not wait wanted a place that the budget had not granted. */
+  isPlaceForeseen = false
+  /** Whether one connection is to be opened that nobody waits for. */
+  isTrialOwed = false
   /** Counts calls of `clear` and failures of `validate`: connections that were open then are of an older generation. */
   generation = 0
 
@@ -280,7 +334,7 @@ export class State<C> {
    */
   touched: number = Touched.nothing
 
-  /** All slots that count against `max`. In use = all − opening − aborting − idle − expiring − closing. */
+  /** All slots that count against `cap`. In use = all − opening − aborting − idle − expiring − closing. */
   readonly slots = new Set<Slot<C>>()
   readonly opening = new List<Slot<C>>()
   readonly aborting = new List<Slot<C>>()
@@ -293,6 +347,10 @@ export class State<C> {
   readonly validating = new List<Slot<C>>()
   /** Leased slots that are fit for another lease. */
   readonly shareable = new List<Slot<C>>()
+  /** Leased slots that wait for their last lease to end, for the sake of exclusive borrowers. */
+  readonly reserved = new List<Slot<C>>()
+  /** The ticket of the exclusive borrower that has none of its own connections reserved. */
+  reservedFor = 0
   readonly closing = new List<Slot<C>>()
 
   /** Held leases, the oldest first, without the suspected leaks. */
@@ -302,6 +360,8 @@ export class State<C> {
   readonly resetting = new List<Lease<C>>()
 
   readonly waiters = new List<Waiter<C>>()
+  /** Waiters that want a connection to themselves. Their tickets tell which of them came before which of `waiters`. */
+  readonly exclusives = new List<Waiter<C>>()
   /** Waiters that want a newly opened connection for their lease; they come first. */
   readonly reconnecting = new List<Waiter<C>>()
   /** All waiters whose deadlines are in order. */
@@ -312,17 +372,31 @@ export class State<C> {
   /** Whether the background fill waits after a failure. */
   backingOff = false
   /** The pace of opens while they fail; see `transitions/openLimiter.ts`. */
-  readonly openLimiter = { blockedUntil: -Infinity }
+  readonly openLimiter = {
+    blockedUntil: -Infinity,
+    /** The last moment of its that has been waited for. */
+    awaited: -Infinity
+  }
   /** The fatal failure after which opens pause, until one has succeeded or the pool is cleared. */
   pause: { readonly failure: OpenFailure; readonly until: number } | undefined = undefined
   /** The connections that have not proved yet that they work, the oldest first; see `transitions/trial.ts`. */
   readonly onTrial = new Set<Slot<C>>()
   /** The failure of the last open, or the loss of a connection on trial, until an open succeeds. */
   lastOpenFailure: OpenFailure | LostOnTrial | undefined = undefined
+  /** Whether more comes than can be served; see `transitions/overload.ts`. */
+  readonly overload: {
+    /** The moment since which every borrower has been served late, and the least wait since then. */
+    above: { readonly since: number; least: number } | undefined
+    /** The beginning of the overload, while there is one. */
+    since: number | undefined
+    /** The length of those that are over. */
+    millis: number
+  } = { above: undefined, since: undefined, millis: 0 }
   /** The moment at which a closing pool revokes the leases still held. */
   drainDeadline = Infinity
 
-  ids = 0
+  /** Counts the connections. Pools that are parts of one share a counter. */
+  numbers = { last: 0 }
   tickets = 0
   idleTickets = 0
   acquired = 0
@@ -332,10 +406,13 @@ export class State<C> {
     QueueFull: 0,
     NoWait: 0,
     SelfDeadlock: 0,
+    Shed: 0,
     OpenFailed: 0,
     PoolClosed: 0
   }
   cancelled = 0
+  /** The borrows that a keyed pool has refused, in the state that stands for it. */
+  tooManyKeys = 0
   leaksSuspected = 0
   opened = 0
   openFailed = 0
@@ -350,16 +427,28 @@ export class State<C> {
     Dropped: 0,
     Cleared: 0,
     Surplus: 0,
+    Reclaimed: 0,
     PoolClosed: 0
   }
   readonly waitTime = new Histogram()
   readonly useTime = new Histogram()
   readonly openTime = new Histogram()
 
-  constructor(readonly limits: Limits, /** The moment the pool was made. */ readonly since = 0) {
+  constructor(
+    readonly limits: Limits,
+    /** The moment the pool was made. */
+    readonly since = 0,
+    /** The counts and times of the connections, if they are sessions. */
+    readonly sessions: Figures | undefined = undefined
+  ) {
     this.max = limits.max
     this.min = limits.min
     this.initialOwed = limits.initial
+  }
+
+  /** The places that there may be now. */
+  get cap(): number {
+    return this.allotted < this.max ? this.allotted : this.max
   }
 
   get inUse(): number {
@@ -380,19 +469,34 @@ export class State<C> {
     return this.held.length + this.suspected.length
   }
 
+  /** Borrowers in the queue. */
+  get queued(): number {
+    return this.waiters.length + this.exclusives.length
+  }
+
   get pending(): number {
-    return this.waiters.length + this.reconnecting.length
+    return this.queued + this.reconnecting.length
+  }
+
+  /** The borrower in the queue that came first. */
+  get firstInLine(): Waiter<C> | undefined {
+    return older(this.waiters.head, this.exclusives.head)
   }
 
   /** Borrows that failed with `PoolExhaustedError`. */
   get exhausted(): number {
-    const { NoWait, QueueFull, SelfDeadlock, Timeout } = this.failed
-    return Timeout + QueueFull + NoWait + SelfDeadlock
+    const { NoWait, QueueFull, SelfDeadlock, Shed, Timeout } = this.failed
+    return Timeout + QueueFull + NoWait + SelfDeadlock + Shed
   }
 }
+
+/** The waiter that came first. */
+export const older = <C>(one: Waiter<C> | undefined, other: Waiter<C> | undefined): Waiter<C> | undefined =>
+  other !== undefined && (one === undefined || other.ticket < one.ticket) ? other : one
 
 /** Whether a connection is open and nobody holds it. */
 export const isUnheld = ({ phase }: Slot<any>): boolean =>
   phase === "Idle" || phase === "Expiring" || phase === "Checking" || phase === "Validating"
 
-export const isLeased = ({ phase }: Slot<any>): boolean => phase === "Leased" || phase === "Shareable"
+export const isLeased = ({ phase }: Slot<any>): boolean =>
+  phase === "Leased" || phase === "Shareable" || phase === "Reserved"

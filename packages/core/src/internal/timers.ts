@@ -61,7 +61,10 @@ export class Timers<C, E> {
       (_now, until) => handlers.run(Queue.expireWaiters(state, until))
     )
     const quiet = { ...runtime, fork: runtime.forkQuietly }
-    const open = (now: number) => handlers.run(Retiring.openWanted(state, now))
+    const open = (now: number) => {
+      Demand.awaited(state, now)
+      handlers.run(Retiring.openWanted(state, now))
+    }
     const delayedUntil = (forBorrowers: boolean) => (): number | undefined =>
       state.pending > 0 === forBorrowers ? Demand.delayedUntil(state) : undefined
     this.openLimiter = new Alarm(runtime, delayedUntil(true), open)

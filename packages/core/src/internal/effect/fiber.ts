@@ -19,7 +19,7 @@ import type { Option } from "effect/Option"
 import * as Runtime from "effect/Runtime"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as Schedule from "effect/Schedule"
-import type { Scheduler } from "effect/Scheduler"
+import { defaultScheduler, type Scheduler } from "effect/Scheduler"
 import * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import { type AsyncContext, currentContext, isTimed, noContext, quietTimer } from "../host.js"
@@ -190,6 +190,21 @@ const quietly = (clock: Clock.Clock): Clock.Clock => {
   return Object.create(clock, { sleep: { value: sleep } })
 }
 
+/** Runs an effect that does not wait, at once, in these surroundings. */
+export const runNow = <A, E, R>(around: Surroundings<R>, effect: Effect.Effect<A, E, R>): Exit.Exit<A, E> => {
+  const given = FiberRefs.getOrDefault(around.fiberRefs, FiberRef.currentScheduler)
+  let isNow = true
+  // One that makes fibers yield at random would not let the effect end at once.
+  const scheduler: Scheduler = given === defaultScheduler ? given : {
+    scheduleTask: (task, priority, fiber) => given.scheduleTask(task, priority, fiber),
+    shouldYield: (fiber) => isNow ? false : given.shouldYield(fiber)
+  }
+  // Otherwise what the effect makes would go on with the scheduler of this one run.
+  const exit = Runtime.runSyncExit(around)(Effect.withScheduler(effect, scheduler))
+  isNow = false
+  return exit
+}
+
 /** Without the span of the place where they were taken: it has ended by the time that they are used. */
 export const withoutSpan = <R>({ context, fiberRefs, runtimeFlags }: Surroundings<R>): Surroundings<R> =>
   Runtime.make({ context: Context.omit(Tracer.ParentSpan)(context as any) as any, fiberRefs, runtimeFlags })
@@ -231,7 +246,10 @@ export const sooner = (a: Schedule.Schedule<unknown>, b: Schedule.Schedule<unkno
   Schedule.union(a, b)
 
 /** Interrupts an effect after a time, and waits for its end no longer than that. A failure stays a failure. */
-export const atMost = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number): Effect.Effect<unknown, E, R> =>
+export const atMost = <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  millis: number
+): Effect.Effect<Option<A>, E, R> =>
   Effect.interruptible(Effect.timeoutOption(Effect.disconnect(effect), Duration.millis(millis)))
 
 // --- Logs -----------------------------------------------------------------------------------------------------------

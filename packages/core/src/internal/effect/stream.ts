@@ -4,6 +4,8 @@ import type * as Channel from "effect/Channel"
 import * as Chunk from "effect/Chunk"
 import * as Deferred from "effect/Deferred"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
+import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import {
@@ -46,6 +48,73 @@ const untilEnd = <A, E>(next: Effect.Effect<A, E>, isEnd: (error: E) => boolean)
 export const streamUntil = <A, E>(next: Effect.Effect<A, E>, isEnd: (error: E) => boolean): Stream.Stream<A, E> =>
   stream(repeated(untilEnd(next, isEnd)))
 
+/** Waits for the next value, and gives none at the end. */
+type Pull<A, E> = Effect.Effect<A | undefined, E>
+
+/** The key under which a stream of ours has its pulls, so that it can be read without `effect/Stream`. */
+const pulls: unique symbol = Symbol.for("@socketpool/core/stream/pulls")
+
+const withPulls = <A, E>(
+  made: Stream.Stream<A, E>,
+  open: Effect.Effect<Pull<A, E>, E, Scope.Scope>
+): Stream.Stream<A, E> => Object.assign(made, { [pulls]: open })
+
+export const isStream = (value: unknown): boolean =>
+  Effect.isEffect(value) || (value instanceof Object && Symbol.for("effect/Stream") in value)
+
+/** Runs a function for each value of a stream. Others than ours are read by `effect/Stream`, which they have loaded. */
+export const forEachOf = <A, E>(source: Stream.Stream<A, E>, f: (value: A) => Effect.Effect<void>) => {
+  if (Effect.isEffect(source)) return Effect.flatMap(source as Effect.Effect<A, E>, f)
+  const open = (source as { readonly [pulls]?: Effect.Effect<Pull<A, E>, E, Scope.Scope> })[pulls]
+  if (open === undefined) {
+    return Effect.flatMap(
+      Effect.promise(() => import("effect/Stream")),
+      ({ runForEach }): Effect.Effect<void, E> => runForEach(source, f)
+    )
+  }
+  return Effect.scoped(Effect.flatMap(open, (next) => {
+    const again: Effect.Effect<void, E> = Effect.flatMap(
+      next,
+      (value) => value === undefined ? Effect.void : Effect.andThen(f(value), again)
+    )
+    return again
+  }))
+}
+
+/** The one value of an effect. */
+export const streamOfOne = <A, E>(effect: Effect.Effect<A, E>): Stream.Stream<A, E> =>
+  withPulls<A, E>(
+    stream(andThen(fromEffect(effect), (value) => emit(Chunk.of(value)))),
+    Effect.sync(() => {
+      let isRead = false
+      return Effect.suspend((): Pull<A, E> => {
+        if (isRead) return Effect.succeed(undefined)
+        isRead = true
+        return effect
+      })
+    })
+  )
+
+/**
+ * Emits the values of an effect until it gives none. `open` makes the effect when a reader begins, in a scope that closes
+ * with the stream.
+ */
+export const streamOfPulls = <A, E, E2>(
+  open: Effect.Effect<Effect.Effect<A | undefined, E>, E2, Scope.Scope>
+): Stream.Stream<A, E | E2> =>
+  withPulls<A, E | E2>(
+    stream(andThen(fromEffect(Scope.make()), (scope: Scope.CloseableScope) =>
+      ensuring(
+        andThen(
+          fromEffect(Effect.provideService(open, Scope.Scope, scope)),
+          (next: Effect.Effect<A | undefined, E>) =>
+            repeated(Effect.map(next, (value) => value === undefined ? undefined : Chunk.of(value)))
+        ),
+        () => Scope.close(scope, Exit.void)
+      ))),
+    open
+  )
+
 /** Runs an effect for each value of the input. */
 export const sinkFor = <In, E>(run: (value: In) => Effect.Effect<void, E>): Sink.Sink<void, In, never, E> => {
   const next: Instruction = read((input: Chunk.Chunk<In>) =>
@@ -77,6 +146,14 @@ class Subscription<A> {
   /** Wakes up the subscriber if there is anything for it. */
   readonly deliver = (): void => {
     if (this.values.length === 0) return
+    const { wake } = this
+    this.wake = undefined
+    wake?.()
+  }
+
+  /** No value comes any more. */
+  end(): void {
+    this.hasEnded = true
     const { wake } = this
     this.wake = undefined
     wake?.()
@@ -130,6 +207,11 @@ export class Hub<A> {
       this.isDelivering = false
       for (const subscription of this.subscriptions!) subscription.deliver()
     }))
+  }
+
+  /** Ends the streams of all subscribers after the values that they have been sent. */
+  end(): void {
+    for (const subscription of this.subscriptions ?? []) subscription.end()
   }
 
   /** The values from the moment of subscription, up to and including the first that is the last. */

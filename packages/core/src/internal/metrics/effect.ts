@@ -46,13 +46,13 @@ const readingOf = (source: Source, timing: Times): HistogramReading => {
 }
 
 const readingsOf = (source: Source): ReadonlyArray<Reading> => [
-  ...counts.flatMap(({ description, kind, name, series, unit }) =>
+  ...counts.filter((count) => source.has(count)).flatMap(({ description, kind, name, series, unit }) =>
     series.map((line) => {
       const attributes = attributesOf(source, unit, line.labels)
       return counter({ name, description, attributes, incremental: kind === "Counter" }, source.count(line))
     })
   ),
-  ...timings.map((timing) => {
+  ...timings.filter((timing) => source.has(timing)).map((timing) => {
     const { description, name, unit } = timing
     const attributes = attributesOf(source, unit)
     return histogram({ name, description, bounds: boundsInSeconds, attributes }, readingOf(source, timing))

@@ -71,22 +71,28 @@ const timesOf = ({ sources }: Group, times: Times): Histogram => {
 export const exposition = (sources: Iterable<Source>, bounds: ReadonlyArray<number>): string => {
   const all = grouped(sources)
   const lines: Array<string> = []
+  const groupsWith = (instrument: Instrument) =>
+    all.filter(({ sources }) => sources.some((source) => source.has(instrument)))
   const head = (instrument: Instrument): string => {
     const name = nameOf(instrument)
     lines.push(`# HELP ${name} ${instrument.description}`, `# TYPE ${name} ${typeOf[instrument.kind]}`)
     return name
   }
   for (const instrument of counts) {
+    const measured = groupsWith(instrument)
+    if (instrument.isOfSessions === true && measured.length === 0) continue
     const name = head(instrument)
-    for (const group of all) {
+    for (const group of measured) {
       for (const series of instrument.series) {
         lines.push(`${name}{${labelsOf(group, series.labels)}} ${number(countOf(group, series))}`)
       }
     }
   }
   for (const instrument of timings) {
+    const measured = groupsWith(instrument)
+    if (instrument.isOfSessions === true && measured.length === 0) continue
     const name = head(instrument)
-    for (const group of all) {
+    for (const group of measured) {
       const times = timesOf(group, instrument)
       const upTo = [...times.upTo(bounds), times.count]
       for (const [i, bound] of [...bounds, Infinity].entries()) {

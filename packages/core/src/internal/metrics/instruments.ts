@@ -4,10 +4,12 @@
  * `db.client.connection.*` are OpenTelemetry's, with its meanings:
  * https://opentelemetry.io/docs/specs/semconv/database/database-metrics/
  */
-import type { Histogram } from "../histogram.js"
+import { Histogram } from "../histogram.js"
+import type { Figures } from "../protocol/figures.js"
 import { borrowFailures, closeReasons } from "../reasons.js"
 import { oldestWait } from "../snapshot.js"
 import type { State } from "../state.js"
+import { overloadedMillis } from "../transitions/overload.js"
 
 /** A dimension in addition to the pool's name. */
 export type Dimension = "state" | "reason" | "outcome"
@@ -29,6 +31,8 @@ export interface Count {
   readonly unit: string
   readonly description: string
   readonly series: ReadonlyArray<Series>
+  /** Whether it measures sessions, which only the pools of clients have. */
+  readonly isOfSessions?: true
 }
 
 /** A line without its key. */
@@ -41,6 +45,7 @@ export interface Times {
   readonly unit: "s"
   readonly description: string
   readonly read: (state: State<any>) => Histogram
+  readonly isOfSessions?: true
 }
 
 export type Instrument = Count | Times
@@ -72,6 +77,22 @@ const times = (name: string, description: string, read: Times["read"]): Times =>
   read
 })
 
+const none = new Histogram()
+
+const ofSessions = (
+  kind: Count["kind"],
+  name: string,
+  unit: string,
+  description: string,
+  read: (sessions: Figures) => number
+): Count => ({
+  ...count(kind, name, unit, description, ({ sessions }) => sessions === undefined ? 0 : read(sessions)),
+  isOfSessions: true
+})
+
+/** The parts of a pool of endpoints have one limit together, which is that of the pool. */
+const most = (state: State<any>): number => state.isPart ? 0 : state.max
+
 const idle = (state: State<any>): number => state.idle.length + state.expiring.length
 
 export const counts: ReadonlyArray<Count> = [
@@ -84,7 +105,7 @@ export const counts: ReadonlyArray<Count> = [
     "db.client.connection.idle.max",
     "{connection}",
     "The maximum number of idle connections.",
-    (state) => state.max
+    most
   ),
   count(
     "UpDownCounter",
@@ -98,7 +119,7 @@ export const counts: ReadonlyArray<Count> = [
     "db.client.connection.max",
     "{connection}",
     "The maximum number of connections.",
-    (state) => state.max
+    most
   ),
   count(
     "UpDownCounter",
@@ -165,6 +186,7 @@ export const counts: ReadonlyArray<Count> = [
       read: (state: State<any>) => state.failed[outcome],
       join: sum
     })),
+    { labels: { outcome: "TooManyKeys" }, read: (state) => state.tooManyKeys, join: sum },
     { labels: { outcome: "Cancelled" }, read: (state) => state.cancelled, join: sum }
   ]),
   count("UpDownCounter", "socketpool.lease.held", "{lease}", "Leases that are held.", (state) => state.leased),
@@ -181,13 +203,57 @@ export const counts: ReadonlyArray<Count> = [
     "{lease}",
     "Leases that were held for longer than leakThreshold.",
     (state) => state.leaksSuspected
+  ),
+  count(
+    "Counter",
+    "socketpool.overload.time",
+    "s",
+    "The time that the pool has been overloaded, if its option `overload` looks for that.",
+    (state, now) => overloadedMillis(state, now) / 1_000
+  ),
+  ofSessions("Counter", "socketpool.session.requests", "{request}", "Requests to sessions.", (all) => all.requests),
+  ofSessions(
+    "UpDownCounter",
+    "socketpool.session.in_flight",
+    "{request}",
+    "Requests that have been sent and wait for their response.",
+    (all) => all.snapshot.inFlight
+  ),
+  ofSessions(
+    "Counter",
+    "socketpool.session.abandoned",
+    "{request}",
+    "Requests that were interrupted or timed out after they had been sent.",
+    (all) => all.abandoned
+  ),
+  ofSessions(
+    "UpDownCounter",
+    "socketpool.session.tombstones",
+    "{request}",
+    "Abandoned requests whose response is still to come, and will be dropped.",
+    (all) => all.snapshot.tombstones
+  ),
+  ofSessions(
+    "Counter",
+    "socketpool.session.stalls",
+    "{session}",
+    "Sessions that ended because the peer was silent for stallTimeout.",
+    (all) => all.stalls
   )
 ]
 
 export const timings: ReadonlyArray<Times> = [
   times("db.client.connection.create_time", "The time it took to open a connection.", (state) => state.openTime),
   times("db.client.connection.wait_time", "The time it took to obtain a connection.", (state) => state.waitTime),
-  times("db.client.connection.use_time", "The time a connection was held by a borrower.", (state) => state.useTime)
+  times("db.client.connection.use_time", "The time a connection was held by a borrower.", (state) => state.useTime),
+  {
+    ...times(
+      "socketpool.session.round_trip_time",
+      "The time from the sending of a request to its whole response.",
+      ({ sessions }) => sessions?.roundTrips ?? none
+    ),
+    isOfSessions: true
+  }
 ]
 
 /**

@@ -1,9 +1,10 @@
 /** The metrics of all pools of one name that run, with the counts of those that have closed meanwhile. */
 import { Histogram } from "../histogram.js"
 import type { State } from "../state.js"
-import { counts, type Series, type Times, timings } from "./instruments.js"
+import { counts, type Instrument, type Series, type Times, timings } from "./instruments.js"
 
 export class Source {
+  private hasSessions = false
   /** The states of running pools, each with the pool's clock. */
   private readonly states = new Map<State<any>, () => number>()
   /**
@@ -21,6 +22,12 @@ export class Source {
 
   enter(state: State<any>, now: () => number): void {
     this.states.set(state, now)
+    this.hasSessions ||= state.sessions !== undefined
+  }
+
+  /** Whether a pool of the name has, or had, what the instrument measures. */
+  has({ isOfSessions }: Instrument): boolean {
+    return isOfSessions !== true || this.hasSessions
   }
 
   /** Returns whether other pools of the name still run. */

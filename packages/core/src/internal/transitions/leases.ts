@@ -13,7 +13,8 @@ import {
   Touched,
   type Waiter
 } from "../state.js"
-import { type Commands, nothing } from "./commands.js"
+import { both, type Commands, nothing } from "./commands.js"
+import { calm, firstServed, relieve } from "./overload.js"
 import { addLease, becomeIdle, enter, removeLease, returnToPlace } from "./phases.js"
 import { enqueue } from "./queue.js"
 import {
@@ -27,24 +28,63 @@ import {
   retire,
   retireOnReturn,
   spoil,
-  stopSharing
+  stopSharing,
+  surplusReason
 } from "./retiring.js"
 import { judge, noError, recover } from "./trial.js"
 import { failWaiter, leave } from "./waiters.js"
 
+/** The connections that a borrower can have: all that have room, those that others use too, or idle ones. */
+export type Choice = "Any" | "Shared" | "Whole"
+
+/** What a connection still has to do for leases that have ended. */
+export const burdenOf = <C>({ limits: { burden } }: State<C>, slot: Slot<C>): number =>
+  burden === undefined ? 0 : burden(slot.connection)
+
 /** The connection to lend next, as far as the state can tell. */
-export const candidate = <C>(state: State<C>): Slot<C> | undefined =>
-  state.limits.lifo ? state.shareable.tail ?? state.idle.tail : state.idle.head ?? state.shareable.head
+export const candidate = <C>(state: State<C>, choice: Choice): Slot<C> | undefined => {
+  const { idle, limits, shareable } = state
+  if (limits.fewest) return lightest(state, choice)
+  const whole = choice === "Shared" ? undefined : limits.lifo ? idle.tail : idle.head
+  if (choice === "Whole") return whole
+  return limits.lifo ? shareable.tail ?? whole : whole ?? shareable.head
+}
+
+/** The connection with the fewest leases and burdens. Of idle ones without any it is the one that was used last. */
+const lightest = <C>(state: State<C>, choice: Choice): Slot<C> | undefined => {
+  let least = Infinity
+  let lightest: Slot<C> | undefined
+  // Without iterators: every request of a client takes this way.
+  if (choice !== "Shared") {
+    for (let slot = state.idle.tail; slot !== undefined; slot = slot.prev) {
+      const load = burdenOf(state, slot)
+      if (load === 0) return slot
+      if (load < least) [least, lightest] = [load, slot]
+    }
+  }
+  if (choice === "Whole") return lightest
+  for (let slot = state.shareable.head; slot !== undefined; slot = slot.next) {
+    const load = slot.leases.length + burdenOf(state, slot)
+    if (load < least) [least, lightest] = [load, slot]
+  }
+  return lightest
+}
 
 /** The connection that was used last. */
-export const freshest = <C>(state: State<C>): Slot<C> | undefined => state.shareable.tail ?? state.idle.tail
+export const freshest = <C>(state: State<C>, choice: Choice): Slot<C> | undefined =>
+  (choice === "Whole" ? undefined : state.shareable.tail) ?? (choice === "Shared" ? undefined : state.idle.tail)
 
 /** Takes an idle slot out of reach while the user's predicates look at it. */
 export const take = <C>(state: State<C>, slot: Slot<C>): void => enter(state, slot, "Checking")
 
-const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
+/** Whether a connection may have a further holder, now or when one of those that it has is done. */
+export const canBeShared = <C>(state: State<C>, slot: Slot<C>): boolean =>
   state.phase === "Running" && slot.reason === undefined && slot.generation === state.generation &&
-  slot.leases.length < state.limits.concurrency && slot.uses < state.limits.maxUses
+  slot.uses < state.limits.maxUses && slot.leases[0]?.isExclusive !== true
+
+/** Whether it may have one now, unless it is reserved for others. */
+const hasRoom = <C>(state: State<C>, slot: Slot<C>): boolean =>
+  slot.leases.length < state.limits.concurrency && canBeShared(state, slot)
 
 const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   slot.validated = false
@@ -52,8 +92,14 @@ const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
   slot.uses++
   addLease(slot, lease)
   state.held.push(lease)
-  enter(state, slot, state.limits.concurrency > 1 && hasRoom(state, slot) ? "Shareable" : "Leased")
+  const isShared = state.limits.concurrency > 1 && hasRoom(state, slot)
+  // A borrower that came before the exclusive one may take a reserved connection first.
+  enter(state, slot, !isShared ? "Leased" : slot.phase === "Reserved" ? "Reserved" : "Shareable")
 }
+
+/** A connection that was reserved is shared again. */
+export const shareAgain = <C>(state: State<C>, slot: Slot<C>): void =>
+  enter(state, slot, hasRoom(state, slot) ? "Shareable" : "Leased")
 
 /** The machine has slept for so many milliseconds, as far as the clocks tell: what was idle may be dead. */
 export const wokeUp = <C>(state: State<C>, millis: number): void => {
@@ -68,9 +114,11 @@ export const lend = <C>(
   slot: Slot<C>,
   holder: Holder,
   span: AnySpan | undefined,
-  now: number
+  now: number,
+  isExclusive = false
 ): Lease<C> => {
   const lease = new Lease(slot, holder, span, now)
+  lease.isExclusive = isExclusive
   attach(state, slot, lease)
   return lease
 }
@@ -80,7 +128,7 @@ export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now:
   leave(state, waiter)
   const { forLease } = waiter
   if (forLease === undefined) {
-    waiter.lease = lend(state, slot, waiter.holder, waiter.span, now)
+    waiter.lease = lend(state, slot, waiter.holder, waiter.span, now, waiter.isExclusive)
   } else {
     forLease.phase = "Held"
     forLease.slot = slot
@@ -92,12 +140,26 @@ export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now:
   return { _tag: "Wake", waiter }
 }
 
-/** The next waiter for a slot that has room. A holder that reconnects wants a slot that is newer than its request. */
+/**
+ * The next waiter for a slot that has room. A holder that reconnects wants a slot that is newer than its request. An
+ * exclusive borrower wants one that nobody holds, and nobody behind it in the queue takes a place of one reserved.
+ */
 const nextFor = <C>(state: State<C>, slot: Slot<C>): Waiter<C> | undefined => {
   if (!hasRoom(state, slot)) return undefined
-  const { reconnecting, waiters } = state
-  const first = reconnecting.head
-  return first !== undefined && slot.ticket > first.ticket ? first : waiters.head
+  const isWhole = slot.leases.length === 0
+  // An iterator would cost as much as the rest of a hand-off.
+  for (let waiter = state.reconnecting.head; waiter !== undefined; waiter = waiter.next) {
+    if (waiter.ticket > slot.ticket) break
+    if (isWhole || !waiter.isExclusive) return waiter
+  }
+  const first = isWhole ? state.firstInLine : slot.phase === "Reserved" ? undefined : state.waiters.head
+  return first === undefined || first.isExclusive ? first : firstServed(state)
+}
+
+/** The next one, unless an exclusive borrower's turn has come, for which `reserve` may have to take this very slot. */
+const nextInTurn = <C>(state: State<C>, slot: Slot<C>): Waiter<C> | undefined => {
+  const next = nextFor(state, slot)
+  return next?.forLease !== undefined || next?.isExclusive === state.firstInLine?.isExclusive ? next : undefined
 }
 
 /**
@@ -107,9 +169,11 @@ const nextFor = <C>(state: State<C>, slot: Slot<C>): Waiter<C> | undefined => {
 export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C> => {
   const first = nextFor(state, slot)
   if (first !== undefined) {
-    const commands = [serve(state, slot, first, now)]
-    for (let next = nextFor(state, slot); next !== undefined; next = nextFor(state, slot)) {
-      commands.push(serve(state, slot, next, now))
+    const commands: Array<Command<C>> = []
+    for (let next: Waiter<C> | undefined = first; next !== undefined; next = nextInTurn(state, slot)) {
+      const relieved = next.forLease === undefined ? relieve(state, slot, next, now) : nothing
+      if (relieved !== nothing) commands.push(...relieved)
+      commands.push(serve(state, slot, relieved === nothing ? next : nextFor(state, slot)!, now))
     }
     return commands
   }
@@ -123,7 +187,7 @@ export const handOff = <C>(state: State<C>, slot: Slot<C>, now: number): Command
       slot.idleTicket = ++state.idleTickets
       becomeIdle(state, slot, now)
     }
-    return makeRoom(state, now)
+    return both(calm(state, now), makeRoom(state, now))
   }
   if (slot.phase === "Leased" && hasRoom(state, slot)) enter(state, slot, "Shareable")
   return nothing
@@ -227,7 +291,7 @@ const free = <C>(state: State<C>, slot: Slot<C>, unfit: CloseReason | undefined,
 const surplus = <C>(state: State<C>, slot: Slot<C>): CloseReason | undefined => {
   if (state.phase !== "Running") return "PoolClosed"
   if (slot.uses >= state.limits.maxUses) return "MaxUses"
-  return isSurplus(state) ? "Surplus" : undefined
+  return isSurplus(state) ? surplusReason(state) : undefined
 }
 
 // --- Validating -----------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import { pauseOpens, penalize } from "./openLimiter.js"
 import { enter } from "./phases.js"
 import { openWanted, rotate } from "./retiring.js"
 import { beginTrial, passAged } from "./trial.js"
-import { failOldest } from "./waiters.js"
+import { failOldest, moveQueue } from "./waiters.js"
 
 /** An open has succeeded. */
 export const opened = <C>(
@@ -40,8 +40,9 @@ export const opened = <C>(
 }
 
 /**
- * An open has failed, or was aborted at its deadline: the oldest waiter fails, the others wait on. After a fatal
- * failure opens pause, and `demand` fails the waiters that only an open could serve.
+ * An open has failed, or was aborted at its deadline: the oldest waiter fails, the others wait on. Waiters that have
+ * other pools to go to do that at once. After a fatal failure opens pause, and `demand` fails the waiters that only an
+ * open could serve.
  */
 export const openFailed = <C>(
   state: State<C>,
@@ -59,7 +60,9 @@ export const openFailed = <C>(
     pauseOpens(state, failure, now + state.limits.fatalPause)
     commands.push(...abortOpens(state, now, constTrue))
   }
-  commands.push(...failOldest(state, failure), ...backOff(state, failure), ...openWanted(state, now))
+  commands.push(...failOldest(state, failure))
+  if (state.isPart) commands.push(...moveQueue(state, failure))
+  commands.push(...backOff(state, failure), ...openWanted(state, now))
   return commands
 }
 
@@ -69,10 +72,20 @@ const abandon = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
   enter(state, slot, "Aborting")
 }
 
-/** Aborts opens in flight, the youngest first, while `more` says so. */
-export const abortOpens = <C>(state: State<C>, now: number, more: () => boolean): Commands<C> => {
+/** Aborts opens in flight, the youngest first, while `more` says so; but not that of `except`. */
+export const abortOpens = <C>(
+  state: State<C>,
+  now: number,
+  more: () => boolean,
+  except?: Slot<C>
+): Commands<C> => {
   const commands: Array<Command<C>> = []
-  while (state.opening.tail !== undefined && more()) commands.push(abort(state, state.opening.tail, now))
+  let next = state.opening.tail
+  while (next !== undefined && more()) {
+    const slot = next
+    next = slot.prev
+    if (slot !== except) commands.push(abort(state, slot, now))
+  }
   return commands
 }
 

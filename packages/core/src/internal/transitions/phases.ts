@@ -12,6 +12,8 @@ const listOf = <C>(state: State<C>, phase: Phase): List<Slot<C>> | undefined => 
       return undefined
     case "Shareable":
       return state.shareable
+    case "Reserved":
+      return state.reserved
     case "Opening":
       return state.opening
     case "Closing":
@@ -31,28 +33,41 @@ export const addLease = <C>(slot: Slot<C>, lease: Lease<C>): void => {
   if (leases.length === 0) {
     only[0] = lease
     slot.leases = only as ReadonlyArray<Lease<C>>
-  } else {
-    slot.leases = [...leases, lease]
-    only[0] = undefined
+    return
   }
+  const several = slot.several ??= []
+  if (leases !== several) {
+    several.push(only[0]!)
+    only[0]!.place = 0
+    only[0] = undefined
+    slot.leases = several
+  }
+  lease.place = several.length
+  several.push(lease)
 }
 
 /** A lease of the slot has ended. */
 export const removeLease = <C>(slot: Slot<C>, lease: Lease<C>): void => {
-  if (slot.leases.length === 1) removeLeases(slot)
-  else slot.leases = slot.leases.filter((other) => other !== lease)
+  if (slot.leases.length === 1) return removeLeases(slot)
+  const several = slot.several!
+  const last = several.pop()!
+  if (last === lease) return
+  several[lease.place] = last
+  last.place = lease.place
 }
 
 /** All leases of the slot have ended. */
 export const removeLeases = <C>(slot: Slot<C>): void => {
   slot.leases = noLeases
-  // The lease would keep its holder alive.
+  // A lease would keep its holder alive.
   slot.only[0] = undefined
+  if (slot.several !== undefined) slot.several.length = 0
 }
 
 /** Lending and returning change neither how many connections are open nor how many are on their way. */
 const isLending = (phase: Phase): boolean =>
-  phase === "Leased" || phase === "Idle" || phase === "Checking" || phase === "Shareable"
+  phase === "Leased" || phase === "Idle" || phase === "Checking" || phase === "Shareable" ||
+  phase === "Reserved"
 
 /** Moves a slot to a phase, to the end of its list; a slot in the same phase goes to the end, too. */
 export const enter = <C>(state: State<C>, slot: Slot<C>, phase: Phase): void => {

@@ -1,6 +1,7 @@
 /** Transitions: borrowers wait in line. */
 import type { BorrowFailure } from "../../PoolStats.js"
-import { type Command, type Holder, type State, Touched, type Waiter, type WaitFailure } from "../state.js"
+import type { List } from "../list.js"
+import { type Command, type Holder, type Lease, type State, Touched, type Waiter, type WaitFailure } from "../state.js"
 import { both, type Commands, nothing } from "./commands.js"
 import { isOpenDelayed } from "./demand.js"
 import { openWanted, retire } from "./retiring.js"
@@ -10,11 +11,13 @@ import { failWaiter, leave } from "./waiters.js"
 export const enqueue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Commands<C> => {
   state.touched |= Touched.queue
   waiter.ticket = ++state.tickets
-  if (waiter.forLease === undefined) state.waiters.push(waiter)
-  else state.reconnecting.push(waiter)
+  queueOf(state, waiter).push(waiter)
   if (waiter.deadlineEntry !== undefined) state.deadlines.push(waiter.deadlineEntry)
   return claimRoom(state, now)
 }
+
+const queueOf = <C>(state: State<C>, waiter: Waiter<C>): List<Waiter<C>> =>
+  waiter.forLease !== undefined ? state.reconnecting : waiter.isExclusive ? state.exclusives : state.waiters
 
 /** Opens what is wanted now. A waiter needs the places of expired connections more than the floor does. */
 const claimRoom = <C>(state: State<C>, now: number): Commands<C> => {
@@ -34,7 +37,7 @@ export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
   waiter.lease = undefined
   // Its timer may have rung while it had a connection.
   if (waiter.deadline <= now) return [failWaiter(state, waiter, timeoutFailure(state))]
-  const queue = waiter.forLease === undefined ? state.waiters : state.reconnecting
+  const queue = queueOf(state, waiter)
   let successor = queue.head
   while (successor !== undefined && successor.ticket < waiter.ticket) successor = successor.next
   queue.insertBefore(waiter, successor)
@@ -48,9 +51,9 @@ export const requeue = <C>(state: State<C>, waiter: Waiter<C>, now: number): Com
 
 /** A borrower was interrupted while it waited. Returns whether it was still in the queue. */
 export const withdraw = <C>(state: State<C>, waiter: Waiter<C>): boolean => {
-  if (!leave(state, waiter)) return false
-  state.cancelled++
-  return true
+  const isQueued = leave(state, waiter)
+  if (isQueued || waiter.failure?._tag === "Moved") state.cancelled++
+  return isQueued
 }
 
 /** A borrower fails without having waited. */
@@ -82,9 +85,9 @@ export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
   return commands
 }
 
-/** The number of waiters for whom no connection is being validated. */
-export const unservedWaiters = <C>(state: State<C>): number =>
-  state.waiters.length - state.validating.length * state.places
+/** Whether an idle connection can serve a waiter, because those that are being validated are too few. */
+export const isUnserved = <C>(state: State<C>): boolean =>
+  Math.ceil(state.waiters.length / state.places) + state.exclusives.length > state.validating.length
 
 /** What is known of the holders that others were started by. */
 export interface Ancestry {
@@ -93,16 +96,58 @@ export interface Ancestry {
   readonly allWaitFor: (holder: Holder, ancestors: ReadonlySet<Holder>) => boolean
 }
 
+/** Whether a lease is this holder's, or that of an ancestor which waits for it, and nobody else can end it. */
+export const outlasts = <C>(lease: Lease<C>, holder: Holder, { allWaitFor, isAncestor }: Ancestry): boolean =>
+  lease.owner === "Scoped" && (lease.holder === holder ||
+    (isAncestor(lease.holder, holder) && allWaitFor(holder, new Set([lease.holder]))))
+
 /**
- * Whether this holder would wait for itself: it holds every lease there can be, alone or with ancestors that wait for it,
- * and nobody else can end them. Takes one step per lease.
+ * Whether this holder would wait for itself: alone, or with ancestors that wait for it, it holds every lease there can
+ * be, and nobody else can end them. Who wants a connection to itself waits for itself if it holds one lease of each.
+ * Takes one step per lease.
  */
-export const waitsForItself = <C>(state: State<C>, holder: Holder, ancestry: Ancestry): boolean => {
-  const isFull = state.slots.size >= state.max && state.inUse === state.slots.size
-  if (!isFull || state.validating.length > 0 || state.resetting.length > 0) return false
+export const waitsForItself = <C>(
+  state: State<C>,
+  holder: Holder,
+  ancestry: Ancestry,
+  isExclusive = false
+): boolean => {
+  if (state.slots.size < state.max || !isAllInUse(state)) return false
+  if (isExclusive) {
+    for (const { leases } of state.slots) {
+      if (!leases.some((lease) => outlasts(lease, holder, ancestry))) return false
+    }
+    return true
+  }
+  const ancestors = ancestorsHolding(state, holder, ancestry, undefined)
+  return ancestors !== false && (ancestors === undefined || ancestry.allWaitFor(holder, ancestors))
+}
+
+/** Whether this holder, alone or with ancestors that wait for it, holds every lease of these pools. */
+export const holdsAll = (states: Iterable<State<any>>, holder: Holder, ancestry: Ancestry): boolean => {
   let ancestors: Set<Holder> | undefined
-  for (const slot of state.slots) {
-    for (const lease of slot.leases) {
+  for (const state of states) {
+    const found = isAllInUse(state) && ancestorsHolding(state, holder, ancestry, ancestors)
+    if (found === false) return false
+    ancestors = found
+  }
+  return ancestors === undefined || ancestry.allWaitFor(holder, ancestors)
+}
+
+const isAllInUse = <C>(state: State<C>): boolean =>
+  state.inUse === state.slots.size && state.validating.length === 0 && state.resetting.length === 0
+
+/** The ancestors that hold a pool's leases beside this holder, added to those known; `false` if others hold one. */
+const ancestorsHolding = <C>(
+  state: State<C>,
+  holder: Holder,
+  ancestry: Ancestry,
+  known: Set<Holder> | undefined
+): Set<Holder> | undefined | false => {
+  // No closure here: borrowers that wait take this way, and mostly the first lease is the last that is looked at.
+  let ancestors = known
+  for (const { leases } of state.slots) {
+    for (const lease of leases) {
       if (lease.owner !== "Scoped") return false
       if (lease.holder === holder) continue
       if (!ancestry.isAncestor(lease.holder, holder)) return false
@@ -110,5 +155,5 @@ export const waitsForItself = <C>(state: State<C>, holder: Holder, ancestry: Anc
       ancestors.add(lease.holder)
     }
   }
-  return ancestors === undefined || ancestry.allWaitFor(holder, ancestors)
+  return ancestors
 }

@@ -28,7 +28,7 @@ export const spoil = <C>(slot: Slot<C>): void => {
 /** Whether a connection that closes for this reason worked, as far as anybody knows. */
 export const isNormal = (reason: CloseReason): boolean =>
   reason === "Expired" || reason === "Stale" || reason === "MaxUses" || reason === "Cleared" ||
-  reason === "Surplus" || reason === "PoolClosed"
+  reason === "Surplus" || reason === "Reclaimed" || reason === "PoolClosed"
 
 /** `retire` for several connections in a row: the caller asks for replacements once, at the end. */
 export const close = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
@@ -64,7 +64,7 @@ export const mustNotBeLent = <C>(state: State<C>, slot: Slot<C>, reason: CloseRe
 
 /** A leased connection takes no further lease. */
 export const stopSharing = <C>(state: State<C>, slot: Slot<C>): void => {
-  if (slot.phase === "Shareable") enter(state, slot, "Leased")
+  if (slot.phase === "Shareable" || slot.phase === "Reserved") enter(state, slot, "Leased")
 }
 
 /** Frees the place of a slot that has closed, or whose time to close is over. */
@@ -89,7 +89,7 @@ export const outlive = <C>(state: State<C>, now: number): Commands<C> =>
 export const makeRoom = <C>(state: State<C>, now: number): Commands<C> => {
   if (state.reconnecting.length === 0 || state.idle.head === undefined) return nothing
   const onTheirWay = state.opening.length + state.aborting.length + state.closing.length
-  const isBlocked = state.slots.size >= state.max && onTheirWay < state.reconnecting.length
+  const isBlocked = state.slots.size >= state.cap && onTheirWay < state.reconnecting.length
   return isBlocked ? close(state, state.idle.head, "Surplus", now) : nothing
 }
 
@@ -114,7 +114,7 @@ export const rotate = <C>(state: State<C>, now: number): Commands<C> => {
   const commands: Array<Command<C>> = []
   for (const slot of state.expiring) {
     const inFlight = state.opening.length + state.aborting.length + state.closing.length
-    const noRoom = state.slots.size >= state.max && inFlight === 0
+    const noRoom = state.slots.size >= state.cap && inFlight === 0
     if (state.open <= state.min && !noRoom) break
     commands.push(...retire(state, slot, "Expired", now))
   }
@@ -144,8 +144,12 @@ export const isStale = <C>(state: State<C>, slot: Slot<C>, now: number): boolean
   state.limits.idleTimeout !== Infinity && isUnheld(slot) && slot.phase !== "Validating" &&
   slot.since + state.limits.idleTimeout <= now && state.open > state.min
 
-/** Whether more connections are open, or being opened, than `resize` has left room for. */
-export const isSurplus = <C>(state: State<C>): boolean => state.open + state.opening.length > state.max
+/** Whether more connections are open, or being opened, than `resize` or a budget have left room for. */
+export const isSurplus = <C>(state: State<C>): boolean => state.open + state.opening.length > state.cap
+
+/** The reason for which a connection closes that there is no room for. */
+export const surplusReason = <C>(state: State<C>): CloseReason =>
+  state.open + state.opening.length > state.max ? "Surplus" : "Reclaimed"
 
 /** Whether a connection is too old, or was idle for too long, if the time counts in which the machine slept. */
 export const hasOverslept = <C>(state: State<C>, slot: Slot<C>, now: number): CloseReason | undefined => {

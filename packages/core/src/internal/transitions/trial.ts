@@ -82,7 +82,7 @@ export const endTrial = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason,
 export const passAged = <C>(state: State<C>, now: number): Commands<C> => {
   const before = state.onTrial.size
   for (const slot of state.onTrial) {
-    if (now - slot.openedAt < trialMillis) break
+    if (now < slot.openedAt + trialMillis) break
     leaveTrial(state, slot)
   }
   return state.onTrial.size < before ? recover(state) : nothing

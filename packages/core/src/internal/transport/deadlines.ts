@@ -12,6 +12,28 @@ export interface Timed extends Linked<Timed> {
   readonly onTimeout: () => void
 }
 
+/** The deadline of one operation. */
+export class Timer implements Timed {
+  prev: Timed | undefined = undefined
+  next: Timed | undefined = undefined
+  list: List<any> | undefined = undefined
+  deadline = Infinity
+  private readonly deadlines: Deadlines
+
+  constructor(fiber: Holder, timeout: number, protected readonly operation: { readonly tooLate: () => void }) {
+    this.deadlines = Deadlines.of(fiber, timeout)
+    this.deadlines.add(this)
+  }
+
+  stop(): void {
+    this.deadlines.remove(this)
+  }
+
+  onTimeout(): void {
+    this.operation.tooLate()
+  }
+}
+
 /** Distinct timeouts whose objects are kept for the next operation, per clock. */
 const keptIdle = 16
 

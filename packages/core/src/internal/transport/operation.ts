@@ -2,16 +2,15 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
-import { data as dataRule, duration, isData, optional } from "../../checks/rules.js"
+import { data as dataRule, duration, having, isData, optional } from "../../checks/rules.js"
 import { argument, type Rows, Table } from "../../checks/table.js"
 import type { OperationOptions } from "../../Connection.js"
-import type { ConnectionError } from "../../ConnectionError.js"
+import { ConnectionError } from "../../ConnectionError.js"
 import type { Decoder } from "../../Decoder.js"
-import type { Unwritable } from "../../Transport.js"
+import type { Transport, Unwritable } from "../../Transport.js"
 import { type Holder, parkIn } from "../effect/fiber.js"
 import { Continuation, type Guard, guarded } from "../interruption.js"
-import type { List } from "../list.js"
-import { Deadlines, type Timed } from "./deadlines.js"
+import { Timer } from "./deadlines.js"
 import type { Answer, Reader } from "./readQueue.js"
 import type { Session } from "./session.js"
 import type { Writer } from "./writeQueue.js"
@@ -35,6 +34,11 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
     super(fiber)
   }
 
+  /** Marks the session, because its next bytes may be an answer that nobody waits for. Spares another holder's. */
+  protected spoil(): void {
+    if (this.session.holder === this.connection) this.session.markDirty()
+  }
+
   abstract readonly kind: "read" | "write"
   /** Joins the queue; its turn may come at once. */
   protected abstract begin(): void
@@ -50,7 +54,9 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
     // The fiber may have yielded since it looked, and the session may have another holder by now.
     if (this.session.holder !== this.connection) return this.end(this.refuse("Released"))
     this.begin()
-    if (this.answered === undefined && this.timeout !== Infinity) this.timer = new Timer(this, this.fiber, this.timeout)
+    if (this.answered === undefined && this.timeout !== Infinity) {
+      this.timer = new CatchingUp(this.session.transport, this.fiber, this.timeout, this)
+    }
   }
 
   protected end(answered: Answered<A>): void {
@@ -83,30 +89,22 @@ abstract class Operation<A> extends Continuation<A, ConnectionError, A, Connecti
   }
 }
 
-/** The deadline of an operation. */
-class Timer implements Timed {
-  prev: Timed | undefined = undefined
-  next: Timed | undefined = undefined
-  list: List<any> | undefined = undefined
-  deadline = Infinity
-  private readonly deadlines: Deadlines
+/** Looks at the bytes that have arrived by its deadline first. */
+class CatchingUp extends Timer {
   private stopCatchingUp: (() => void) | undefined = undefined
 
-  constructor(private readonly operation: Operation<any>, fiber: Holder, timeout: number) {
-    this.deadlines = Deadlines.of(fiber, timeout)
-    this.deadlines.add(this)
+  constructor(private readonly transport: Transport, fiber: Holder, timeout: number, operation: Operation<any>) {
+    super(fiber, timeout, operation)
   }
 
-  stop(): void {
-    this.deadlines.remove(this)
+  override stop(): void {
+    super.stop()
     this.stopCatchingUp?.()
   }
 
-  /** Looks at the bytes that have arrived by now first. */
-  onTimeout(): void {
-    const { transport } = this.operation.session
-    if (transport.catchUp === undefined) this.operation.tooLate()
-    else this.stopCatchingUp = transport.catchUp(() => this.operation.tooLate())
+  override onTimeout(): void {
+    if (this.transport.catchUp === undefined) super.onTimeout()
+    else this.stopCatchingUp = this.transport.catchUp(() => super.onTimeout())
   }
 }
 
@@ -124,7 +122,7 @@ class Reading<A> extends Operation<A> implements Reader<A> {
     super(fiber, session, connection, timeout)
   }
 
-  get kind(): "read" {
+  get kind(): "read" | "write" {
     return "read"
   }
 
@@ -138,6 +136,50 @@ class Reading<A> extends Operation<A> implements Reader<A> {
 
   done(answer: Answer<A>): void {
     this.end(answered(this.session, answer))
+  }
+}
+
+/** A request whose answer is the next frame. One deadline is for both. */
+export class Exchanging<A> extends Reading<A> {
+  private writer: Writer | undefined = undefined
+
+  constructor(
+    fiber: Holder,
+    session: Session<any, any>,
+    connection: unknown,
+    decoder: Decoder<A>,
+    timeout: number,
+    /** The request, if it waits for room. */
+    private readonly data?: Uint8Array | string
+  ) {
+    super(fiber, session, connection, decoder, timeout)
+  }
+
+  override get kind(): "read" | "write" {
+    return this.writer === undefined ? "read" : "write"
+  }
+
+  protected override begin(): void {
+    if (this.data === undefined) return super.begin()
+    this.writer = { data: this.data, written: false, done: (failure) => this.sent(failure) }
+    this.session.writes.write(this.writer)
+  }
+
+  private sent(failure: Unwritable | undefined): void {
+    if (failure !== undefined) return this.end(Exit.fail(this.session.error("write", failure)))
+    this.writer = undefined
+    super.begin()
+  }
+
+  protected override leave(): void {
+    if (this.writer !== undefined) this.session.writes.abandon(this.writer)
+    super.leave()
+  }
+
+  override onFailure(cause: Cause.Cause<ConnectionError>): Answered<never> {
+    // An interrupt may strike when the request is sent and nobody waits for its answer yet.
+    this.spoil()
+    return super.onFailure(cause)
   }
 }
 
@@ -174,9 +216,26 @@ class Writing extends Operation<void> implements Writer {
 
 const operation = new Table({ timeout: optional(duration("more than 0")) } satisfies Rows<OperationOptions>)
 
+/** The limit of an operation in milliseconds, if the options have one. */
+export const ownTimeout = (options: OperationOptions | undefined): number | undefined =>
+  options === undefined ? undefined : operation.read("Connection", options).timeout
+
 /** Returns the limit of an operation in milliseconds, `Infinity` for none. */
 export const timeoutOf = (session: Session<any, any>, options: OperationOptions | undefined): number =>
-  options === undefined ? session.timeout : operation.read("Connection", options).timeout ?? session.timeout
+  ownTimeout(options) ?? session.timeout
+
+/** A framing, as far as frames are read. */
+export interface Frames<A> {
+  readonly decoder: () => Decoder<A>
+}
+
+const frames = having<Frames<any>>("a Framing", "decoder")
+
+/** Checks a request, and returns the decoder of its answer. */
+export const decoderOf = <A>(data: Uint8Array | string, framing: Frames<A>): Decoder<A> => {
+  if (!isData(data)) argument("exchange", "data", dataRule, data)
+  return (argument("exchange", "framing", frames, framing) as Frames<A>).decoder()
+}
 
 const unwritable = (session: Session<any, any>, connection: unknown): Unwritable | undefined =>
   session.holder === connection ? session.writes.failure : { reason: "Released" }
@@ -216,6 +275,47 @@ export const read = <A>(
   return answer === undefined ?
     new Reading(fiber, session, connection, decoder, timeout).run(guard) :
     answered(session, answer)
+}
+
+const outOfStep = (session: Session<any, any>): ConnectionError =>
+  new ConnectionError({ reason: "Desync", operation: "write", address: session.transport.address, sent: "No" })
+
+/**
+ * Sends a request and reads its answer. Sends nothing if the next frame might be another's: input is unread, a read was
+ * given up, or a read or a write waits. Returns the answer if it is there at once, or the operation that waits for it.
+ */
+export const startExchange = <A>(
+  fiber: Holder,
+  session: Session<any, any>,
+  connection: unknown,
+  data: Uint8Array | string,
+  decoder: Decoder<A>,
+  timeout: number
+): Answered<A> | Exchanging<A> => {
+  const { reads, writes } = session
+  const failure = unwritable(session, connection)
+  if (failure !== undefined) return Exit.fail(session.error("write", failure))
+  if (!session.isInOrder || writes.hasWriters) return Exit.fail(outOfStep(session))
+  if (!writes.canWrite) return new Exchanging(fiber, session, connection, decoder, timeout, data)
+  // The answer tells that the peer has read the request, so nothing need wait for the buffer to drain.
+  if (data.length > 0) writes.writeLast(data)
+  const answer = reads.tryRead(decoder)
+  return answer === undefined ?
+    new Exchanging(fiber, session, connection, decoder, timeout) :
+    answered(session, answer)
+}
+
+export const exchange = <A>(
+  fiber: Holder,
+  guard: Guard,
+  session: Session<any, any>,
+  connection: unknown,
+  data: Uint8Array | string,
+  decoder: Decoder<A>,
+  timeout: number
+): Effect.Effect<A, ConnectionError> => {
+  const started = startExchange(fiber, session, connection, data, decoder, timeout)
+  return started instanceof Exchanging ? started.run(guard) : started
 }
 
 /** Waits for the writes before it, and writes nothing. */

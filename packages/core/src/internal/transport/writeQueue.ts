@@ -12,6 +12,7 @@ export interface Writer {
 interface Pipe {
   readonly isFull: boolean
   readonly write: (data: Uint8Array | string) => boolean
+  readonly writeLast?: (data: Uint8Array | string) => boolean
 }
 
 export class WriteQueue {
@@ -34,6 +35,15 @@ export class WriteQueue {
   writeNow(data: Uint8Array | string): boolean {
     this.session.noteWrite()
     return this.pipe.write(data)
+  }
+
+  /** `writeNow` for data that the holder sends nothing after, until the peer has answered. */
+  writeLast(data: Uint8Array | string): void {
+    if (this.pipe.writeLast === undefined) this.writeNow(data)
+    else {
+      this.session.noteWrite()
+      this.pipe.writeLast(data)
+    }
   }
 
   /** Joins the queue of writers: to write, or to wait for the buffer to drain. */
