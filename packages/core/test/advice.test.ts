@@ -1,6 +1,6 @@
 import { Pool, PoolAdvice, PoolSchemas, type PoolStats } from "@socketpool/core"
 import { decode, encode, FastCheck, repeatN, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Rng } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import { forkSettled, id, setup, warmUp } from "./setup.js"
@@ -82,6 +82,21 @@ describe("advice", () => {
       })
       assert.deepStrictEqual([arrivalsPerSecond, failed], [20, 0.5])
       assert.include(reasons.join("\n"), "50 % of the requests got no connection, most of them with Timeout.")
+    }))
+
+  it.effect("says when the order of arrival wastes work, unless the pool looks for overload", () =>
+    Effect.gen(function*() {
+      const figures = { perSecond: 400, holdMillis: 25, seconds: 10, waited: 3_900, cancelled: 4_000 }
+      const said = ({ reasons }: PoolAdvice.PoolAdvice) => reasons.some((reason) => reason.includes("adaptiveLifo"))
+      const { failed } = yield* base
+      assert.include(
+        (yield* advice(figures)).reasons.join("\n"),
+        "4000 requests gave up while they waited, and 4000 were served, in the order of arrival"
+      )
+      assert.isTrue(said(yield* advice({ ...figures, cancelled: 0, failed: { ...failed, Timeout: 1_001 } })))
+      assert.isFalse(said(yield* advice({ ...figures, cancelled: 1_000 })))
+      assert.isFalse(said(yield* advice({ ...figures, waited: 2_000 })))
+      assert.isFalse(said(yield* advice({ ...figures, overloadedMillis: 0 })))
     }))
 
   it.effect("shares connections among the leases that each can have", () =>

@@ -1,5 +1,5 @@
 import { clockLike, currentClock, nanos, TestClock, withClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Duration, Effect } from "effect"
 import { Alarm } from "../src/internal/alarm.js"
 import { surroundings } from "../src/internal/effect/fiber.js"
@@ -120,14 +120,35 @@ describe("an alarm", () => {
       }
     }))
 
-  it.scoped("gives what falls due in that time its own", () =>
+  it.scoped("gives it again if that time ends too late itself, and lets what falls due in it have it, too", () =>
     Effect.gen(function*() {
       const { rang, slept, wait } = yield* makeStalling([0, 300], (wait) => wait(250))
       wait(100)
       yield* TestClock.adjust(100)
-      assert.deepStrictEqual(rang, [[100, 400]])
+      assert.deepStrictEqual(rang, [])
       yield* TestClock.adjust(10)
       assert.deepStrictEqual(slept, [100, 0, 10])
-      assert.deepStrictEqual(rang, [[100, 400], [250, 410]])
+      assert.deepStrictEqual(rang, [[100, 410], [250, 410]])
+    }))
+
+  it.scoped("gives what falls due in that time its own", () =>
+    Effect.gen(function*() {
+      const { rang, slept, wait } = yield* makeStalling([0, 8], (wait) => wait(105))
+      wait(100)
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(rang, [[100, 108]])
+      yield* TestClock.adjust(8)
+      assert.deepStrictEqual(slept, [100, 0, 8])
+      assert.deepStrictEqual(rang, [[100, 108], [105, 116]])
+    }))
+
+  it.scoped("rings in the end, however often the process stands still", () =>
+    Effect.gen(function*() {
+      const { rang, slept, wait } = yield* makeStalling([50, 50, 50, 50, 50, 50, 50, 50], () => {})
+      wait(100)
+      yield* TestClock.adjust(100)
+      yield* TestClock.adjust(100)
+      assert.deepStrictEqual(slept, [100, 10, 10, 10, 10])
+      assert.deepStrictEqual(rang, [[100, 390]])
     }))
 })

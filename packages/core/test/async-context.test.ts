@@ -1,7 +1,7 @@
 // AsyncLocalStorage, which tracers, loggers and multi-tenant programs read: nobody sees another's store. (K1)
 import { Pool } from "@socketpool/core"
 import { collect, provideScope, type RunningFiber, withFiber, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer, ScriptedConnector } from "@socketpool/testing"
 import type { Scope } from "effect"
 import { Effect, Exit, Fiber, ManagedRuntime, Stream } from "effect"

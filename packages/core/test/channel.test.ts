@@ -1,6 +1,6 @@
 /** The streams of pools consist of the instructions of Effect's channels, and are run by Effect's functions. */
 import { collect, exitOf, fork, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Cause, Channel, Chunk, Effect, Exit, Fiber, Stream } from "effect"
 import * as Ours from "../src/internal/effect/channel.js"
 import { streamOf, streamUntil } from "../src/internal/effect/stream.js"

@@ -1,5 +1,5 @@
 import { Checks } from "@socketpool/core"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Data, Duration, Effect, Redacted, Schema } from "effect"
 import * as vm from "node:vm"
 import { show } from "../src/internal/show.js"

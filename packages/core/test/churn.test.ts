@@ -1,5 +1,5 @@
 import { exitOf, fork, TestClock, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber, Schedule } from "effect"
 import { type Connection, type Options, setup, type TestPool } from "./setup.js"
 

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { exitOf, fork, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Fiber, Schedule } from "effect"
 import { audited, forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { fork, unlogged } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { type Options } from "./setup.js"
 

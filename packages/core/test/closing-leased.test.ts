@@ -1,5 +1,5 @@
 import { exitOf, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber } from "effect"
 import { assertEndsAfter, forkSettled, type Options, type Script, settled, setup } from "./setup.js"
 

@@ -1,6 +1,6 @@
 import { Pool, PoolClosedError } from "@socketpool/core"
 import { exitOf, fork, provideScope, TestClock, wasInterrupted } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { assertEndsAfter, audited, forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"

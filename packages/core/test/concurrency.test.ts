@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { exitOf, fork, result, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Pool as EffectPool } from "effect"
 import { audited, forkSettled, id, lineUp, settled, setup, type TestPool } from "./setup.js"

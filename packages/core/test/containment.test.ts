@@ -1,6 +1,6 @@
 import { Pool, type PoolEvent } from "@socketpool/core"
 import { fork, provideScope, repeatN, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { forkSettled, id, type Options, settled, setup, type TestPool, warmUp } from "./setup.js"

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { addLogger, inherited, logAnnotations, logSpans, tag, TestClock, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber, Option } from "effect"
 import { audited, forkSettled, id, settled, setup } from "./setup.js"

@@ -3,7 +3,7 @@
  *
  * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_SEARCH=full` makes 10^7 steps instead of 10^6, `deep` 10^9.
  */
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Driver } from "./core/driver.js"
 import { core } from "./core/engine.js"
 import { bySearch, seeds } from "./search.js"
@@ -153,6 +153,19 @@ describe("the synchronous core", () => {
         state.pause = pause
         return commands
       }
+    },
+    "nothing is reserved for exclusive borrowers": {
+      reserve: () => {}
+    },
+    "a reservation is never lifted": {
+      reserve: (state, ancestry) =>
+        state.reserved.length > state.exclusives.length ? undefined : core.reserve(state, ancestry)
+    },
+    "an exclusive borrower gets a place beside others": {
+      candidate: (state) => core.candidate(state, "Any")
+    },
+    "an exclusive lease leaves room for others": {
+      lend: (state, slot, holder, span, now) => core.lend(state, slot, holder, span, now, false)
     },
     "a failed open fails two": {
       openFailed: (state, slot, setback, inFlight, now) => [

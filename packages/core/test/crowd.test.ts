@@ -1,6 +1,6 @@
 import { PoolExhaustedError } from "@socketpool/core"
 import { exitOf, fork, repeatN, TestClock, withoutYields, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber } from "effect"
 import { bySearch } from "./search.js"
 import { forkSettled, id, setup } from "./setup.js"

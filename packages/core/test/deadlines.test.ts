@@ -14,7 +14,7 @@ import {
   withFiber,
   yieldNow
 } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"
 import { Clock, Duration, Effect, Fiber } from "effect"
 import { sessionOf } from "../src/internal/transport/access.js"

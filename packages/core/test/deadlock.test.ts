@@ -1,6 +1,6 @@
 import { PoolExhaustedError } from "@socketpool/core"
 import { disconnect, exitOf, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber } from "effect"
 import { forkSettled, id, settled, setup, type TestPool } from "./setup.js"
 

@@ -1,5 +1,5 @@
 import { type Decoder, type Malformed, TooLarge } from "@socketpool/core/Decoder"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { ByteQueue } from "../src/internal/byteQueue.js"
 import { atMost, exactly, until } from "../src/internal/decoders.js"
 import { bySearch, seeds } from "./search.js"

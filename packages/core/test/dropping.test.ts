@@ -1,6 +1,6 @@
 import { ConnectionNotFoundError } from "@socketpool/core"
 import { exitOf, provideScope, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { type Connection, forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
 

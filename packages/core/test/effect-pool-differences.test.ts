@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { exitOf, hasFailed, provideScope, result, TestClock, wasInterrupted } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Pool as EffectPool, Scope } from "effect"
 import { audited, forkSettled, lineUp, settled, setup } from "./setup.js"

@@ -10,7 +10,7 @@ import {
   toJson,
   wasInterrupted
 } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, pipe, Pool as EffectPool, Schedule, Scope } from "effect"
 import { type Connection, forkSettled, id, settled, setup } from "./setup.js"

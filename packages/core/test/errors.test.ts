@@ -20,7 +20,7 @@ import {
   TestClock,
   union
 } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Data, Effect, Fiber } from "effect"
 import { audited, forkSettled, id, lineUp, setup } from "./setup.js"
@@ -71,13 +71,14 @@ const stats: PoolStats = {
     Dropped: 1,
     Cleared: 0,
     Surplus: 0,
+    Reclaimed: 0,
     PoolClosed: 1
   },
   acquired: 100,
   waited: 50,
   exhausted: 5,
   timedOut: 4,
-  failed: { Timeout: 4, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, OpenFailed: 0, PoolClosed: 0 },
+  failed: { Timeout: 4, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, Shed: 0, OpenFailed: 0, PoolClosed: 0 },
   cancelled: 1,
   leaksSuspected: 0,
   waitTime: { count: 100, totalMillis: 50, maxMillis: 3, p50Millis: 0, p95Millis: 1, p99Millis: 2 },

@@ -1,6 +1,6 @@
 import { Pool, PoolSchemas } from "@socketpool/core"
 import { decode, encode, exitOf, fiberNumber, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import { listen, tags } from "./events.js"

@@ -1,6 +1,6 @@
 import { PoolExhaustedError } from "@socketpool/core"
 import { exitOf, fork, hasFailed, result, type RunningFiber, TestClock, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Clock, Duration, Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
 

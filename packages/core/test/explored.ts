@@ -1,7 +1,7 @@
 // Scenarios for a pool whose user is interrupted at every runtime step.
-import { type ConnectionPool, Pool } from "@socketpool/core"
+import { type ConnectionPool, Overload, Pool } from "@socketpool/core"
 import { exitOf, fork, provideScope, type RunningFiber, yieldNow } from "@socketpool/test-seam"
-import { expect } from "@socketpool/test-seam/vitest"
+import { expect } from "@socketpool/test-seam/virtual"
 import { Interruptions, ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 
@@ -14,34 +14,42 @@ export interface World {
   readonly pool: TestPool
   /** What is wrong in one run. Each scenario adds to it. */
   readonly problems: Array<string>
-  /** Holds a connection for a few steps and notices if somebody else holds it too. */
-  readonly hold: (connection: Connection) => Effect.Effect<number>
+  /** Holds a connection for a few steps, or while it works, and notices if too many others hold it too. */
+  readonly hold: (connection: Connection, work?: Effect.Effect<void>) => Effect.Effect<number>
+  /** Holds a connection for a few steps and notices if anybody else holds it too. */
+  readonly holdAlone: (connection: Connection) => Effect.Effect<number>
 }
 
 export const makeWorld = (
   maxConnections: number,
-  script: Parameters<typeof ScriptedConnector.make>[0] = {}
+  script: Parameters<typeof ScriptedConnector.make>[0] = {},
+  concurrency = 1,
+  overload: Overload.Overload = Overload.fifo
 ): Effect.Effect<World> =>
   Effect.gen(function*() {
     const connector = ScriptedConnector.make(script)
     // Nothing closes this scope: `examine` closes the pool, and also has to end if the pool has lost a connection.
     const scope = yield* Scope.make()
-    const pool = yield* provideScope(Pool.make({ open: connector.open, maxConnections }), scope)
+    const pool = yield* provideScope(Pool.make({ open: connector.open, maxConnections, concurrency, overload }), scope)
     const problems: Array<string> = []
+    const taken = new Map<Connection, number>()
+    const hold = (connection: Connection, places: number, work: Effect.Effect<void>) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => {
+          const holders = (taken.get(connection) ?? 0) + places
+          if (holders > concurrency) problems.push(`connection ${connection.id} has two holders`)
+          if (!connection.alive) problems.push(`connection ${connection.id} was lent although it is closed`)
+          taken.set(connection, holders)
+        }),
+        () => Effect.as(work, connection.id),
+        () => Effect.sync(() => taken.set(connection, taken.get(connection)! - places))
+      )
     return {
       connector,
       pool,
       problems,
-      hold: (connection) =>
-        Effect.acquireUseRelease(
-          Effect.sync(() => {
-            if (connection.held) problems.push(`connection ${connection.id} has two holders`)
-            if (!connection.alive) problems.push(`connection ${connection.id} was lent although it is closed`)
-            connection.held = true
-          }),
-          () => Effect.as(yieldNow, connection.id),
-          () => Effect.sync(() => connection.held = false)
-        )
+      hold: (connection, work = yieldNow) => hold(connection, 1, work),
+      holdAlone: (connection) => hold(connection, concurrency, yieldNow)
     }
   })
 
@@ -128,7 +136,7 @@ export const busy = (world: World) =>
   Effect.gen(function*() {
     const go = yield* Deferred.make<void>()
     const holder = yield* fork(
-      world.pool.use((connection) => Effect.andThen(Deferred.await(go), world.hold(connection)))
+      world.pool.use((connection) => world.hold(connection, Effect.andThen(Deferred.await(go), yieldNow)))
     )
     yield* settle(() => statsOf(world).inUse === 1)
     const behind: Array<RunningFiber<number, unknown>> = []

@@ -1,7 +1,7 @@
 // N3: what a pool says to a connection before it closes in peace.
 import { Pool } from "@socketpool/core"
 import { addLogger, fork, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber } from "effect"
 import { forkSettled, settled } from "./setup.js"
 

@@ -1,5 +1,5 @@
 import { bothSchedules, hasFailed, result, tapInput, tapStep, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import type { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Schedule } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { describeError } from "../src/internal/describe.js"
 
 describe("the text of an error", () => {

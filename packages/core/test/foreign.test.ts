@@ -1,7 +1,7 @@
 // H6: foreign values within errors
 import { ConnectError, ConnectionError, Pool, PoolClosedError, PoolExhaustedError, PoolSchemas } from "@socketpool/core"
 import { type Codec, onlyLogger, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Cause, Data, Effect, Fiber, Redacted, Schema, Stream } from "effect"
 import * as util from "node:util"

@@ -7,7 +7,7 @@ import {
   withFiber,
   yieldNow
 } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Cause, Effect, Exit, FiberId, FiberRef, Request, RequestResolver } from "effect"
 import { Continuation, type Guard, guarded, inMask, isAsGood } from "../src/internal/interruption.js"
 

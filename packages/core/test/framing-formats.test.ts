@@ -1,7 +1,7 @@
 // Lengths within messages, push parsers, and pipelines.
 import { ByteBuffer, type Connection, Framing } from "@socketpool/core"
 import { fork, TestClock, yieldNow } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import { ByteQueue } from "../src/internal/byteQueue.js"

@@ -1,6 +1,6 @@
 import { type ByteBuffer, Framing } from "@socketpool/core"
 import { collect, fork, fromJson, result, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer, Rng } from "@socketpool/testing"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { ByteQueue } from "../src/internal/byteQueue.js"

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import type { Command } from "./model/commands.js"
 import type { Behaviour, Hook } from "./model/connector.js"
 import { forgetsRejections } from "./model/plants.js"

@@ -1,7 +1,7 @@
 // On the real clock: the virtual one needs no turn of the event loop.
 import { type ConnectionPool, Pool } from "@socketpool/core"
 import { async, fork, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import { HandOffs } from "../src/internal/handOffs.js"

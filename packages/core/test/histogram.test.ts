@@ -1,5 +1,5 @@
 import { FastCheck } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Histogram } from "../src/internal/histogram.js"
 import { bounds } from "../src/internal/metrics/instruments.js"
 import { seeds } from "./search.js"

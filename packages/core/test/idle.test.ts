@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { fork, repeatN, stop, TestClock, withClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Duration, Effect, Fiber } from "effect"
 import {

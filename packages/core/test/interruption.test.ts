@@ -1,15 +1,16 @@
-import { Pool } from "@socketpool/core"
+import { Overload, Pool } from "@socketpool/core"
 import {
   fork,
   provideScope,
   reasonOf,
+  type RunningFiber,
   stop,
   toldScheduler,
   withFiber,
   withScheduler,
   yieldNow
 } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import {
@@ -35,6 +36,8 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
   const get: Subject = ({ hold, pool }) => Effect.scoped(Effect.flatMap(pool.get, hold))
   const acquire = (end: "release" | "drop"): Subject => ({ hold, pool }) =>
     Effect.acquireUseRelease(pool.acquire, hold, (connection) => Effect.orDie(pool[end](connection)))
+  const useExclusive: Subject = ({ holdAlone, pool }) => pool.useExclusive(holdAlone)
+  const exclusive: Subject = ({ holdAlone, pool }) => Effect.scoped(Effect.flatMap(pool.exclusive, holdAlone))
   const acquireWith: Subject = ({ hold, pool }) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.flatMap(
@@ -85,6 +88,77 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
       const report = yield* explored(makeWorld(1), (world) =>
         Effect.map(busy(world), (stage) => ({ ...stage, subject: subject(world) })))
       expectHarmless(report, atLeast)
+    }))
+
+  it.effect.each(
+    [
+      ["in useExclusive on an idle connection", useExclusive, 12],
+      ["in a scoped exclusive", exclusive, 15]
+    ] as ReadonlyArray<Case>
+  )("loses nothing %s", ([_, subject, atLeast]) =>
+    Effect.gen(function*() {
+      const report = yield* explored(
+        makeWorld(1, {}, 2),
+        (world) => Effect.as(warm(world), { subject: subject(world) })
+      )
+      expectHarmless(report, atLeast)
+    }))
+
+  it.effect.each(
+    [
+      ["in useExclusive", useExclusive, 12],
+      ["in a scoped exclusive", exclusive, 15]
+    ] as ReadonlyArray<Case>
+  )(
+    "loses nothing when a connection is reserved, and handed over after its last lease, %s",
+    ([_, subject, atLeast]) =>
+      Effect.gen(function*() {
+        const report = yield* explored(
+          makeWorld(1, {}, 2),
+          (world) => Effect.map(busy(world), (stage) => ({ ...stage, subject: subject(world) }))
+        )
+        expectHarmless(report, atLeast)
+      })
+  )
+
+  // On the live clock, whose time goes on between two turns of the event loop.
+  it.live.each(
+    [
+      ["in use", use, 12],
+      ["in a scoped get", get, 12]
+    ] as ReadonlyArray<Case>
+  )("loses nothing when a waiter is shed %s", ([_, subject, atLeast]) =>
+    Effect.gen(function*() {
+      const codel = Overload.codel({ target: 0.001, interval: 0.001 })
+      let shed = 0
+      const report = yield* explored(makeWorld(1, {}, 1, codel), (world) =>
+        Effect.gen(function*() {
+          const go = yield* Deferred.make<void>()
+          const others: Array<RunningFiber<unknown, unknown>> = []
+          const join = Effect.gen(function*() {
+            const before = statsOf(world).pending
+            others.push(yield* fork(Effect.exit(world.pool.use(world.hold))))
+            yield* settle(() => statsOf(world).pending > before)
+          })
+          others.push(yield* fork(world.pool.use((one) => world.hold(one, Deferred.await(go)))))
+          yield* settle(() => statsOf(world).inUse === 1)
+          // The first to be served shows that the waits are long; at the next turn the subject is the oldest.
+          yield* join
+          return {
+            subject: subject(world),
+            meanwhile: Effect.gen(function*() {
+              yield* yieldNow
+              yield* join
+              yield* Deferred.succeed(go, undefined)
+            }),
+            afterwards: Effect.gen(function*() {
+              for (const fiber of others) yield* Fiber.await(fiber)
+              shed += statsOf(world).failed.Shed
+            })
+          }
+        }))
+      expectHarmless(report, atLeast)
+      expect(shed).toBeGreaterThan(0)
     }))
 
   it.effect("leaves a close running that it strikes", () =>

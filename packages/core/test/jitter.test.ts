@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { TestClock, withDraws, withSeed } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Schedule } from "effect"
 import { audited, id, setup, warmUp } from "./setup.js"

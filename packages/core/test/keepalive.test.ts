@@ -1,5 +1,5 @@
 import { fork, promise, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Cause, Deferred, Effect, Fiber, Schedule } from "effect"
 import { type Connection, forkSettled, id, type Options, settled, setup, type TestPool, warmUp } from "./setup.js"
 

@@ -1,5 +1,5 @@
 import { addLogger, exitOf, fiberNumber, fork, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber, Stream } from "effect"
 import { forkSettled, settled, setup } from "./setup.js"
 

@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Option, Tracer } from "effect"
 import { setup } from "./setup.js"
 

@@ -1,5 +1,5 @@
 import { fork, hasDies, provideScope, TestClock, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 

@@ -1,5 +1,5 @@
 import { FastCheck as fc } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { type Linked, List } from "../src/internal/list.js"
 import { seeds } from "./search.js"
 

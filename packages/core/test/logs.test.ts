@@ -1,5 +1,5 @@
 import { type LogEntry, onlyLogger, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber } from "effect"
 import { forkSettled, settled, setup, warmUp } from "./setup.js"
 

@@ -1,6 +1,6 @@
 // Where a frame of the pool's own cannot be trusted, `use` has Effect's public interface alone: the same proofs for that.
 import { isInterruptible } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { vi } from "vitest"
 import type * as Guard from "../src/internal/interruption.js"

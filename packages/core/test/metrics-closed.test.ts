@@ -1,7 +1,7 @@
 // F59: a closed pool's metrics
 import { Pool, PoolMetrics } from "@socketpool/core"
 import { metricFigures, provideScope, repeatN, tagMetrics } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Scope } from "effect"
 import { id, setup } from "./setup.js"
 

@@ -8,7 +8,7 @@ import {
 } from "@opentelemetry/sdk-metrics"
 import { PoolMetrics } from "@socketpool/core"
 import { tagMetrics, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber, Layer } from "effect"
 import { forkSettled, id, setup, warmUp } from "./setup.js"
 
@@ -80,7 +80,7 @@ describe("exported by @effect/opentelemetry", () => {
           [["idle", 1], ["used", 1]]
         )
         const ours = [...found].filter(([instrument]) => /^(db\.client|socketpool)\./.test(instrument))
-        assert.strictEqual(ours.length, 20)
+        assert.strictEqual(ours.length, 21)
         for (const [, { descriptor }] of ours) assert.isNotEmpty(descriptor.description)
         yield* pool.release(lent)
       })

@@ -1,5 +1,5 @@
 import { FastCheck as fc } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { show, type Step, steps } from "./model/commands.js"
 import { plants } from "./model/plants.js"
 import { regressions } from "./model/regressions.js"

@@ -1,7 +1,7 @@
 // A borrower whose parents hold what it waits for. Effect's operators run it in a fiber of its own.
 import { PoolExhaustedError } from "@socketpool/core"
 import { disconnect, exitOf, fork, forkDaemon, TestClock, withFiber, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Fiber, FiberSet, Stream } from "effect"
 import { isAncestor } from "../src/internal/effect/ancestors.js"
 import { forkSettled, id, settled, setup, type TestPool } from "./setup.js"

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { hasDies, hasFailed, hasInterrupts, type Result, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber } from "effect"
 import { audited, crowd, id, settled, setup } from "./setup.js"

@@ -1,6 +1,6 @@
 import { ConnectTimeoutError, Pool } from "@socketpool/core"
 import { exitOf, hasFailed, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import { audited, crowd, forkSettled, id, lineUp, setup } from "./setup.js"

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { exitOf, TestClock, wasInterrupted, withScheduler } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
 import { Effect, Fiber, Option } from "effect"
 import { audited, crowd, forkSettled, id, settled, setup } from "./setup.js"

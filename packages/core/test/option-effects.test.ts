@@ -1,8 +1,8 @@
-import { Pool } from "@socketpool/core"
-import { exitOf, fork, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Budget, Overload, Pool } from "@socketpool/core"
+import { exitOf, fork, provideScope, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector, Spans } from "@socketpool/testing"
-import { Effect, Exit, Fiber, Schedule } from "effect"
+import { Effect, Exit, Fiber, Schedule, Scope } from "effect"
 import { forkSettled, id, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
 
 interface World {
@@ -56,6 +56,12 @@ const crowded = (borrowers: number, see: (world: World) => Effect.Effect<unknown
     yield* TestClock.adjust("1 minute")
     return seen
   })
+
+/** A budget for the whole file. */
+const budgetOf = (maxConnections: number): Budget.Budget =>
+  Effect.runSync(provideScope(Budget.make({ maxConnections, reclaimAfter: 0 }), Effect.runSync(Scope.make())))
+
+const contested = budgetOf(4)
 
 // Whoever adds an option gets a type error here until there is something to see of it.
 const differences: { readonly [option in keyof Omit<Required<Options>, "open">]: Difference } = {
@@ -293,6 +299,47 @@ const differences: { readonly [option in keyof Omit<Required<Options>, "open">]:
       ),
     without: 0,
     with: 1
+  },
+  overload: {
+    set: { overload: Overload.codel() },
+    given: { maxConnections: 1, initialConnections: 1 },
+    see: ({ pool }) =>
+      Effect.gen(function*() {
+        const borrowers = yield* fork(Effect.all(
+          Array.from({ length: 9 }, () => Effect.ignore(pool.use(() => Effect.sleep(60)))),
+          { concurrency: "unbounded" }
+        ))
+        yield* TestClock.adjust("1 second")
+        yield* Fiber.join(borrowers)
+        return (yield* pool.stats).failed.Shed > 0
+      }),
+    without: false,
+    with: true
+  },
+  budget: {
+    set: { budget: budgetOf(3) },
+    see: crowded(10, ({ pool }) => pool.size),
+    without: 10,
+    with: 3
+  },
+  budgetWeight: {
+    set: { budgetWeight: 3 },
+    given: { budget: contested },
+    see: ({ pool }) =>
+      Effect.gen(function*() {
+        const rival = yield* Pool.make({ open: ScriptedConnector.make().open, budget: contested })
+        const loops = yield* Effect.forEach([pool, rival], (pool) =>
+          fork(Effect.all(
+            Array.from({ length: 20 }, () => Effect.forever(pool.use(() => Effect.sleep("5 millis")))),
+            { concurrency: "unbounded" }
+          )))
+        yield* TestClock.adjust("1 second")
+        const size = yield* pool.size
+        yield* Fiber.interruptAll(loops)
+        return size
+      }).pipe(Effect.scoped),
+    without: 2,
+    with: 3
   }
 }
 

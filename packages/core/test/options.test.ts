@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { type DurationInput, hasDies } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Cause, Duration, Effect } from "effect"
 import { defaults } from "../src/internal/options.js"
@@ -61,7 +61,7 @@ const wrong: ReadonlyArray<readonly [option: string, rule: string, values: Reado
   ["closeTimeout", "a duration of 0 or more", noDuration],
   ["drainTimeout", "a duration of 0 or more", noDuration],
   ["fatalPause", "a duration of more than 0", [...noDuration, ...zero]],
-  ["order", `"lifo" or "fifo"`, [["random", `"random"`], [true, "true"]]],
+  ["order", `"lifo", "fifo" or "fewest"`, [["random", `"random"`], [true, "true"]]],
   ["name", "a string that is not empty", [["", `""`], [5, "5"]]],
   ["reapExpired", "true or false", [["yes", `"yes"`], [1, "1"]]],
   ["isConnected", "a function", noFunction],

@@ -1,6 +1,6 @@
 import { ConnectTimeoutError } from "@socketpool/core"
 import { exitOf, fork, hasFailed, type Result, result, type RunningFiber, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber, Schedule } from "effect"
 import { type Connection, forkSettled, id, type Options, settled, setup, warmUp } from "./setup.js"
 

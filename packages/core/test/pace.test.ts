@@ -10,13 +10,14 @@ import {
   TestClock,
   wallMillis
 } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber, Schedule } from "effect"
 import { bySearch } from "./search.js"
 import { forkSettled, id, type Options, settled, setup, type TestPool } from "./setup.js"
 
 const [many, named] = bySearch({ short: [200, "two hundred"], full: [1_000, "a thousand"] } as const)
+const insistent = bySearch({ short: 50, full: 1_000 })
 
 /** A pool whose opens fail, after a while, for as long as its server is down; and when each of them began. */
 const down = (
@@ -74,11 +75,11 @@ describe("while the server is down", () => {
       assert.strictEqual((yield* pool.stats).openFailed, before)
     }))
 
-  it.scoped(`${named} who try again and again cost it no more`, () =>
+  it.scoped(`${insistent} who try again and again cost it no more`, () =>
     Effect.gen(function*() {
       const { begun, pool, server } = yield* down({ maxConnections: 10 })
       const insist = Effect.retry(pool.use(() => Effect.void), Schedule.spaced("10 millis"))
-      const borrowers = yield* crowd(pool, many, insist)
+      const borrowers = yield* crowd(pool, insistent, insist)
       yield* ticks(100, 100)
       assert.isAtMost(mostInASecond(begun), 20)
       assert.strictEqual(ended(borrowers), 0)
@@ -86,7 +87,7 @@ describe("while the server is down", () => {
       yield* ticks(2, 100)
       assert.isAtLeast(ended(borrowers), 1)
       yield* ticks(10, 100)
-      assert.strictEqual(ended(borrowers), many)
+      assert.strictEqual(ended(borrowers), insistent)
     }))
 
   const asking: ReadonlyArray<readonly [string, Options, (pool: TestPool) => Effect.Effect<unknown, unknown>]> = [
@@ -179,16 +180,16 @@ describe("while the server is down", () => {
             return Effect.fail("EndOfStream")
           })
         const ask = pool.use((connection) => works.yet ? Effect.void : Effect.delay(lost(connection), millis))
-        const insisting = yield* crowd(pool, many, Effect.retry(ask, Schedule.spaced("10 millis")))
-        yield* ticks(500, 10)
+        const insisting = yield* crowd(pool, insistent, Effect.retry(ask, Schedule.spaced("50 millis")))
+        yield* ticks(100, 50)
         assert.isAtMost(mostInASecond(begun), 20)
         assert.isAtLeast(begun.length, 40)
         assert.strictEqual(ended(insisting), 0)
         const { closed, openFailed, opened } = yield* pool.stats
         assert.deepStrictEqual([openFailed, closed.Disconnected], [0, opened - connector.live])
         works.yet = true
-        yield* ticks(100, 10)
-        assert.strictEqual(ended(insisting), many)
+        yield* ticks(20, 50)
+        assert.strictEqual(ended(insisting), insistent)
         assert.isAtLeast(yield* pool.size, 2)
       })
   )

@@ -2,7 +2,7 @@
 // clock: where fibers yield every few steps, sleeps that are interrupted can keep a TestClock from shutting down.
 import { type ConnectionPool, Pool } from "@socketpool/core"
 import { exitOf, fork, forkDaemon, provideScope, type RunningFiber, yieldNow } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Interruptions, ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Scope } from "effect"
 import { bySearch, isLong, seeds } from "./search.js"
@@ -10,22 +10,28 @@ import { bySearch, isLong, seeds } from "./search.js"
 type Connection = ScriptedConnector.ScriptedConnection
 type TestPool = ConnectionPool<Connection, ScriptedConnector.ScriptedOpenError>
 
-/** Lets everything that can run do so. */
+/** Lets everything that can run do so: first without waiting for timers, then for some of them, too. */
 const settle = (done: () => boolean) =>
   Effect.gen(function*() {
     for (let i = 0; i < 200 && !done(); i++) yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
+    for (let i = 0; i < 50 && !done(); i++) yield* Effect.promise(() => new Promise((next) => setTimeout(next, 2)))
     return done()
   })
 
 interface World {
   readonly pool: TestPool
-  /** Holds a connection for a few steps and notices if somebody else holds it too. */
+  /** Holds a connection for a few steps and notices if too many others hold it too. */
   readonly hold: (connection: Connection) => Effect.Effect<void>
+  /** The same for one who must be alone with it. */
+  readonly holdAlone: (connection: Connection) => Effect.Effect<void>
 }
 
 interface Situation {
   readonly maxConnections: number
   readonly warm: boolean
+  readonly concurrency?: number
+  /** Whether somebody has a lease of it meanwhile. */
+  readonly shared?: boolean
   readonly validate?: (connection: Connection) => Effect.Effect<boolean>
   readonly validateAfterIdle?: number
 }
@@ -36,23 +42,32 @@ const examined = (
   begin: (world: World) => Effect.Effect<ReadonlyArray<RunningFiber<unknown, unknown>>>
 ): Effect.Effect<ReadonlyArray<string>> =>
   Effect.gen(function*() {
-    const { maxConnections, warm, ...others } = options
+    const { maxConnections, shared, warm, ...others } = options
     const problems: Array<string> = []
     const connector = ScriptedConnector.make()
     const scope = yield* Scope.make()
     const pool = yield* provideScope(Pool.make({ open: connector.open, maxConnections, ...others }), scope)
     if (warm) yield* Effect.ignore(pool.use(() => Effect.void))
-    const hold = (connection: Connection) =>
+    const { concurrency = 1 } = others
+    const taken = new Map<Connection, number>()
+    const hold = (connection: Connection, places: number) =>
       Effect.acquireUseRelease(
         Effect.sync(() => {
-          if (connection.held) problems.push(`connection ${connection.id} has two holders`)
-          connection.held = true
+          const holders = (taken.get(connection) ?? 0) + places
+          if (holders > concurrency) problems.push(`connection ${connection.id} has too many holders`)
+          taken.set(connection, holders)
         }),
         () => yieldNow,
-        () => Effect.sync(() => connection.held = false)
+        () => Effect.sync(() => taken.set(connection, taken.get(connection)! - places))
       )
+    const world: World = {
+      pool,
+      hold: (connection) => hold(connection, 1),
+      holdAlone: (connection) => hold(connection, concurrency)
+    }
 
-    const fibers = yield* begin({ pool, hold })
+    const other = shared === true ? [yield* fork(pool.use(world.hold))] : []
+    const fibers = [...other, ...yield* begin(world)]
     if (!(yield* settle(() => fibers.every((fiber) => exitOf(fiber) !== undefined)))) problems.push("one never ends")
     const isQuiet = () => {
       const { closing, inUse, opening, pending } = Effect.runSync(pool.stats)
@@ -83,6 +98,8 @@ const borrows: Record<string, (world: World) => Effect.Effect<unknown, unknown>>
   acquire: ({ hold, pool }) => Effect.acquireUseRelease(pool.acquire, hold, (one) => Effect.ignore(pool.release(one))),
   reconnect: ({ hold, pool }) =>
     pool.use((one) => Effect.andThen(hold(one), Effect.flatMap(pool.reconnect(one), hold))),
+  exclusive: ({ holdAlone, pool }) => Effect.scoped(Effect.flatMap(pool.exclusive, holdAlone)),
+  useExclusive: ({ holdAlone, pool }) => pool.useExclusive(holdAlone),
   drop: ({ hold, pool }) => Effect.acquireUseRelease(pool.acquire, hold, (one) => Effect.ignore(pool.drop(one)))
 }
 
@@ -99,6 +116,7 @@ const situations: Record<string, Situation> = {
   "an idle connection": { maxConnections: 1, warm: true },
   "a connection that is being opened": { maxConnections: 1, warm: false },
   "two connections that are being opened": { maxConnections: 2, warm: false },
+  "a connection that another shares": { maxConnections: 1, warm: true, concurrency: 2, shared: true },
   "a connection that must be asked first": {
     maxConnections: 1,
     warm: true,
@@ -112,7 +130,10 @@ const pairs = [
   ["use", "get"],
   ["get", "acquire"],
   ["drop", "use"],
-  ["reconnect", "use"]
+  ["reconnect", "use"],
+  ["useExclusive", "use"],
+  ["get", "exclusive"],
+  ["exclusive", "useExclusive"]
 ] as const
 
 /** The pairs that are drawn are others for each combination. */

@@ -1,6 +1,6 @@
 // The instruction with which a fiber waits: used only if the fiber heeds it.
 import { async } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { isAsGood, type Park, parked } from "../src/internal/effect/parking.js"
 

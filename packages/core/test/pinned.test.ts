@@ -1,7 +1,7 @@
 // H8: kept frames keep the chunks alive that they came in
 import { ByteBuffer, Framing } from "@socketpool/core"
 import { fork } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { MemoryConnection } from "@socketpool/testing"
 import { Effect } from "effect"
 

@@ -1,6 +1,6 @@
 import { Pool, PoolMetrics } from "@socketpool/core"
 import { fork, tagMetrics, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { forkSettled, id, setup, warmUp } from "./setup.js"
 

@@ -1,7 +1,7 @@
 // An abort ends a wait, at every point at which it can come.
 import { Pool } from "@socketpool/core"
 import { provideScope } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Scope } from "effect"
 import { Timeline } from "./model/timeline.js"

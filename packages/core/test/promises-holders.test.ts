@@ -1,6 +1,6 @@
 // The holders of leases that promises borrow: their names, and those that wait for themselves.
 import { PoolExhaustedError, type PromisePool } from "@socketpool/core"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { Caller, enclosing, runWithin } from "../src/internal/caller.js"

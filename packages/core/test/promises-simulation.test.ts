@@ -2,7 +2,7 @@
 //
 //   SOCKETPOOL_SEED=315 npx vitest run packages/core/test/promises-simulation.test.ts    plays that one
 //   SOCKETPOOL_SEARCH=full …                                                             plays 5,000 from a random seed on
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import type { plants } from "./promises/plants.js"
 import { play } from "./promises/play.js"
 import { bySearch, replayed, seeds } from "./search.js"

@@ -2,7 +2,7 @@
 import type { PromisePool } from "@socketpool/core"
 import { ConnectionNotFoundError, Pool, PoolClosedError, PoolExhaustedError } from "@socketpool/core"
 import { fork, reasonOf, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber } from "effect"
 import { door, failure, outcomeOf, settledLater } from "./promises/door.js"

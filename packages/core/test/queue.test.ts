@@ -1,5 +1,5 @@
 import { exitOf, fork, stop, TestClock, wasInterrupted, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Fiber } from "effect"
 import { type Connection, forkSettled, id, lineUp, settled, setup, type TestPool, warmUp } from "./setup.js"
 

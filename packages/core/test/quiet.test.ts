@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { fork, TestClock, withClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Duration, Effect, Fiber, Schedule } from "effect"
 import { audited, countingClock, forkSettled, id, type Options, type Script, settled, warmUp } from "./setup.js"

@@ -1,5 +1,5 @@
 import { exitOf, reasonOf, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber, Schedule } from "effect"
 import { forkSettled, id, settled, setup } from "./setup.js"
 

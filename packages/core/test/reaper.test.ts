@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { bothSchedules, tapStep, TestClock, withClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Duration, Effect, Fiber, Schedule } from "effect"
 import { audited, forkSettled, id, jumpingClock, settled, setup, warmUp } from "./setup.js"

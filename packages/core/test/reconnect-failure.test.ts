@@ -1,6 +1,6 @@
 import { type ConnectionPool, PoolExhaustedError } from "@socketpool/core"
 import { exitOf, provideScope, stop, TestClock, wasInterrupted } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber, Scope } from "effect"
 import { type Connection, forkSettled, id, lineUp, type Options, type Script, settled, setup } from "./setup.js"
 

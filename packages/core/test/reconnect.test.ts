@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { exitOf, provideScope, result, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scope } from "effect"
 import { audited, type Connection, forkSettled, id, lineUp, settled, setup } from "./setup.js"

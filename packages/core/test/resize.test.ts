@@ -1,5 +1,5 @@
 import { exitOf, fork, hasDies, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Cause, Effect, Fiber, Schedule } from "effect"
 import { forkSettled, id, lineUp, type Options, type Script, settled, setup, type TestPool, warmUp } from "./setup.js"
 

@@ -1,5 +1,5 @@
 import { fork, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber, Schedule } from "effect"
 import { forkSettled, id, type Options, type Script, settled, setup } from "./setup.js"
 

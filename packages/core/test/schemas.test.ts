@@ -9,7 +9,7 @@ import {
   PoolSchemas
 } from "@socketpool/core"
 import { FastCheck } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Arbitrary, Effect, Equal, Pretty, Schema } from "effect"
 import * as fs from "node:fs"
 

@@ -1,6 +1,6 @@
 import { type ConnectError, type Connection as Socket, type ConnectionPool, Pool } from "@socketpool/core"
 import { collect, fork, tag, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Cause, Effect, Exit, Fiber, type Layer, Option, type Scope, Stream } from "effect"
 import { audited, forkSettled, id, settled, setup } from "./setup.js"

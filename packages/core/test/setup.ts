@@ -11,7 +11,7 @@ import {
   TestClock,
   wallMillis
 } from "@socketpool/test-seam"
-import { assert } from "@socketpool/test-seam/vitest"
+import { assert } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit } from "effect"
 

@@ -4,7 +4,7 @@
 //   SOCKETPOOL_SEARCH=full …                                                    plays 5,000 from a random seed on
 //   SOCKETPOOL_SEARCH=deep …                                                    plays 100,000 from a random seed on
 //   SOCKETPOOL_SEARCH=deep SOCKETPOOL_SEED_BASE=7 …                             plays 100,000 from that seed on
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { bySearch, replayed, seeds } from "./search.js"
 import { explain, play, type targets } from "./simulation/scenario.js"
 
@@ -13,7 +13,7 @@ const { SOCKETPOOL_SEED_BASE } = process.env
 const count = bySearch({ short: 120, full: 5_000, deep: 100_000 })
 const base = SOCKETPOOL_SEED_BASE === undefined ? seeds("simulation", 1)[0] : Number(SOCKETPOOL_SEED_BASE)
 /** A pool has failed under these. */
-const failedOnce = [315, 3_370]
+const failedOnce = [315, 3_370, 1_475_458_088, 1_475_458_337]
 const played = replayed === undefined
   ? [...new Set([...Array.from({ length: count }, (_, index) => base + index), ...failedOnce])]
   : [replayed]
@@ -86,6 +86,11 @@ describe("the same checks", { timeout: 60_000 }, () => {
   it("catch a pool that loses releases", async () => {
     const wanted = ["borrowers left something behind"]
     expect(await search("losesReleases", wanted, 100)).toEqual(expect.arrayContaining(wanted))
+  })
+
+  it("catch a pool whose exclusive leases are shared", async () => {
+    const wanted = ["connection n has n holders"]
+    expect(await search("sharesExclusives", wanted, 400)).toEqual(expect.arrayContaining(wanted))
   })
 
   it("catch a pool that lends a connection twice", async () => {

@@ -1,7 +1,7 @@
 // On the real clock: what the virtual one cannot show is that timers fire before the answers that came meanwhile.
 import { Pool } from "@socketpool/core"
 import { async, fork, repeatN } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber, type Scope } from "effect"
 import * as fs from "node:fs"

@@ -1,6 +1,6 @@
 import { PoolSchemas } from "@socketpool/core"
 import { decode, encode, exitOf, fork, stop, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled, setup, warmUp } from "./setup.js"
 
@@ -15,6 +15,7 @@ const closedNone = {
   Dropped: 0,
   Cleared: 0,
   Surplus: 0,
+  Reclaimed: 0,
   PoolClosed: 0
 }
 const noTime = { count: 0, totalMillis: 0, maxMillis: 0, p50Millis: 0, p95Millis: 0, p99Millis: 0 }
@@ -43,7 +44,7 @@ describe("stats", () => {
         waited: 0,
         exhausted: 0,
         timedOut: 0,
-        failed: { Timeout: 0, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, OpenFailed: 0, PoolClosed: 0 },
+        failed: { Timeout: 0, QueueFull: 0, NoWait: 0, Shed: 0, SelfDeadlock: 0, OpenFailed: 0, PoolClosed: 0 },
         cancelled: 0,
         leaksSuspected: 0,
         waitTime: noTime,

@@ -1,6 +1,6 @@
 import { Pool, type PoolEvent } from "@socketpool/core"
 import { clockLike, collect, currentClock, exitOf, fork, repeatN, withClock, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { listen, tags } from "./events.js"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"

@@ -1,6 +1,6 @@
 import { Pool, PoolExhaustedError } from "@socketpool/core"
 import { exitOf, TestClock, withClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import {

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { firstError, isOnlyInterrupted, TestClock, toldTracer, yieldNow } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector, Spans } from "@socketpool/testing"
 import type { Tracer } from "effect"
 import { Effect, Exit, Fiber, Option } from "effect"
@@ -214,6 +214,22 @@ describe("the span Pool.connect", () => {
       )
       yield* TestClock.adjust("3 seconds")
       assert.deepStrictEqual(named(spans, "Pool.connect").map(linked), [["a"], ["b"], ["c"]])
+      yield* Fiber.interruptAll(borrowers)
+    }))
+
+  it.scoped("is linked to requests in the order of their arrival, whether they share or not", () =>
+    Effect.gen(function*() {
+      const { pool, request, spans } = yield* traced({ maxConnecting: 1, concurrency: 2 }, {
+        open: () => ({ slow: "1 second" })
+      })
+      const hold = () => Effect.never
+      const borrowers = [
+        yield* forkSettled(request("x", pool.useExclusive(hold))),
+        yield* forkSettled(request("a", pool.use(hold))),
+        yield* forkSettled(request("y", pool.useExclusive(hold)))
+      ]
+      yield* TestClock.adjust("3 seconds")
+      assert.deepStrictEqual(named(spans, "Pool.connect").map(linked), [["x"], ["a"], ["y"]])
       yield* Fiber.interruptAll(borrowers)
     }))
 

@@ -1,12 +1,15 @@
 import { withFiber } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { type Holder, type Limits, State, Waiter } from "../src/internal/state.js"
 import * as Demand from "../src/internal/transitions/demand.js"
+import * as Keepalive from "../src/internal/transitions/keepalive.js"
 import * as Leases from "../src/internal/transitions/leases.js"
 import * as Opening from "../src/internal/transitions/opening.js"
+import { penalize } from "../src/internal/transitions/openLimiter.js"
 import * as Queue from "../src/internal/transitions/queue.js"
 import * as Retiring from "../src/internal/transitions/retiring.js"
+import * as Trial from "../src/internal/transitions/trial.js"
 
 const limits: Limits = {
   max: 1,
@@ -16,6 +19,7 @@ const limits: Limits = {
   concurrency: 1,
   maxUses: Infinity,
   lifo: true,
+  fewest: false,
   connectTimeout: 1_000,
   idleTimeout: Infinity,
   keepaliveTime: Infinity,
@@ -53,6 +57,35 @@ describe("a waiter whose connection is lost before it takes it up", () => {
       expect(state.waiters.length).toBe(0)
       return Effect.void
     }))
+})
+
+describe("a timer that rings at its very moment finds something to do, or it would ring for ever:", () => {
+  // Sums of fractions are rounded: 733.625604 + 1000 - 733.625604 is less than 1000.
+  const moments = [0, 121.241709, 598.666816, 733.625604]
+  const idleAt = (now: number) => {
+    const state = new State<string>({ ...limits, idleTimeout: 1_000, keepaliveTime: 1_000 })
+    const [slot] = Demand.openForNext(state, now).flatMap((command) => command._tag === "Open" ? [command.slot] : [])
+    Opening.opened(state, slot!, "connection", Infinity, now)
+    return state
+  }
+
+  it.each(moments)("the end of a trial that began at %d ms", (openedAt) => {
+    const state = idleAt(openedAt)
+    penalize(state, Trial.noError, openedAt)
+    Trial.passAged(state, Trial.nextPassed(state)!)
+    expect([Trial.nextPassed(state), state.onTrial.size]).toEqual([undefined, 0])
+  })
+
+  it.each(moments)("the idleTimeout of a connection that is idle since %d ms", (since) => {
+    const state = idleAt(since)
+    Retiring.expireIdle(state, Retiring.nextStale(state)!)
+    expect(Retiring.nextStale(state)).toBe(undefined)
+  })
+
+  it.each(moments)("the keepaliveTime of a connection that is idle since %d ms", (since) => {
+    const state = idleAt(since)
+    expect(Keepalive.takeSilent(state, Keepalive.nextSilent(state)!)).toBe([...state.slots][0])
+  })
 })
 
 describe("waiters that share a timeout", () => {

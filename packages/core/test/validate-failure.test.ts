@@ -1,5 +1,5 @@
 import { exitOf, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Fiber } from "effect"
 import { id, settled, warmUp } from "./setup.js"
 import { borrow, hanging, leaveIdle, setupAsking } from "./validation.js"

@@ -1,6 +1,6 @@
 import { type CloseReason, PoolExhaustedError } from "@socketpool/core"
 import { exitOf, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled } from "./setup.js"
 import { borrow, hanging, leaveIdle, setupAsking } from "./validation.js"

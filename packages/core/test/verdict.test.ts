@@ -1,5 +1,5 @@
 import { PoolVerdict } from "@socketpool/core"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 
 const judge = (facts: Partial<PoolVerdict.Facts>) => {
   const { tone, word } = PoolVerdict.judge({
@@ -32,6 +32,11 @@ describe("the verdict", () => {
     ["bad refusing", { acquired: 0, refused: 5, suspectsLeak: true }],
     ["bad refusing", { refused: 50, opensFail: true }],
     ["warn opens fail", { opensFail: true, refused: 1, oldestWaitMillis: 1 }],
+    ["warn overloaded", { overloadedMillis: 100, oldestWaitMillis: 80, refused: 1 }],
+    ["bad overloaded", { overloadedMillis: 100, refused: 50 }],
+    ["bad overloaded", { overloadedMillis: 100, oldestWaitMillis: 5_000 }],
+    ["warn opens fail", { overloadedMillis: 100, opensFail: true }],
+    ["bad stuck", { overloadedMillis: 100, acquired: 0, oldestWaitMillis: 2_000 }],
     ["bad down", { acquired: 0, opensFail: true, refused: 1 }],
     ["bad down", { opensFail: true, connections: 0 }]
   ]

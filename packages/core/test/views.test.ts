@@ -1,6 +1,6 @@
 // Views that their holders have given back: they lead to their connection for as long as it is there. (N4)
 import { ConnectionNotFoundError, type ConnectionPool, Pool } from "@socketpool/core"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"
 import { Effect, Exit, Pool as EffectPool, type Scope } from "effect"
 import { settled } from "./setup.js"

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { collect, fiberNumber, fork, result, type RunningFiber, TestClock } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber } from "effect"
 import { forkSettled, id, settled, setup, warmUp } from "./setup.js"
 
@@ -16,9 +16,24 @@ describe("leases", () => {
       }
       const fiber = (index: number) => `#${fiberNumber(holders[index]!)}`
       assert.deepStrictEqual(yield* pool.leases, [
-        { connectionId: 1, holder: { fiber: fiber(0), span: "GET /a", heldMillis: 6_000 }, suspected: true },
-        { connectionId: 2, holder: { fiber: fiber(1), span: "GET /b", heldMillis: 4_000 }, suspected: true },
-        { connectionId: 3, holder: { fiber: fiber(2), span: "GET /c", heldMillis: 2_000 }, suspected: false }
+        {
+          connectionId: 1,
+          holder: { fiber: fiber(0), span: "GET /a", heldMillis: 6_000 },
+          suspected: true,
+          exclusive: false
+        },
+        {
+          connectionId: 2,
+          holder: { fiber: fiber(1), span: "GET /b", heldMillis: 4_000 },
+          suspected: true,
+          exclusive: false
+        },
+        {
+          connectionId: 3,
+          holder: { fiber: fiber(2), span: "GET /c", heldMillis: 2_000 },
+          suspected: false,
+          exclusive: false
+        }
       ])
       yield* Fiber.interrupt(holders[1]!)
       assert.deepStrictEqual((yield* pool.leases).map(({ connectionId }) => connectionId), [1, 3])

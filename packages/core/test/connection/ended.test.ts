@@ -1,6 +1,6 @@
 // The pool hears of connections that end by themselves, whenever that is.
 import { type Transport, TransportPool, TransportSession } from "@socketpool/core"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { settled } from "../setup.js"
 

@@ -1,7 +1,7 @@
 // What every transport's connections do, over one in memory and on the test's clock.
 import { type ConnectError, type Connection, type ConnectionPool, Pool } from "@socketpool/core"
 import { fork, tag, TestClock, yieldNow } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
 import { settled } from "../setup.js"

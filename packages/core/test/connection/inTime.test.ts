@@ -1,7 +1,7 @@
 // Deadlines of opens: one sleeping fiber serves any number, and a deadline does what `Effect.raceFirst` would.
 import { TransportPool } from "@socketpool/core"
 import { clockLike, currentClock, exitOf, fork, inherited, result, TestClock, withClock } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import { settled } from "../setup.js"
 

@@ -1,7 +1,7 @@
 // What every transport's connections do, over one in memory and on the test's clock.
 import type { Connection, Framing } from "@socketpool/core"
 import { fork, TestClock, yieldNow } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"
 import { Effect, Fiber, Schedule, Stream } from "effect"
 import { settled } from "../setup.js"

@@ -1,6 +1,6 @@
 // What every transport's connections do, over one in memory and on the test's clock.
 import { exitOf, fork, forkDaemon, repeatN, TestClock, withScheduler, yieldNow } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { SteppingScheduler } from "@socketpool/testing"
 import { Duration, Effect, Exit, Fiber } from "effect"
 import { settled } from "../setup.js"

@@ -1,7 +1,7 @@
 // N1, N3: which connections of a socket pool return to it, and what is said to those that close.
 import type { Connection, TransportPool } from "@socketpool/core"
 import { fork, TestClock } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"
 import { Data, Effect, Fiber } from "effect"
 import { settled } from "../setup.js"

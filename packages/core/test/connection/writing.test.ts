@@ -1,30 +1,23 @@
 // What every transport's connections do, over one in memory and on the test's clock.
 import { collect, exitOf, fork, forkDaemon, yieldNow } from "@socketpool/test-seam"
-import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"
 import { Deferred, Effect, Fiber, Queue, Stream } from "effect"
 import { settled } from "../setup.js"
-import { echo, join, saying, silent, text } from "./setup.js"
+import { echo, join, saying, silent, stalled, text } from "./setup.js"
 
 describe("writing", () => {
   it.scoped("waits while the peer does not read, and goes on when it does", () =>
     Effect.gen(function*() {
-      const mayRead = yield* Deferred.make<void>()
-      let got = 0
-      const server = yield* MemoryServer.make((peer) =>
-        Effect.andThen(
-          Deferred.await(mayRead),
-          Stream.runForEach(peer.stream, (chunk) => Effect.sync(() => (got += chunk.length)))
-        )
-      )
+      const { got, letRead, server } = yield* stalled
       const connection = yield* server.connect()
       const writers = yield* Effect.forEach([1, 2, 3], () => fork(connection.send(new Uint8Array(70_000))))
       yield* yieldNow
       expect(writers.map((fiber) => exitOf(fiber))).toEqual([undefined, undefined, undefined])
-      yield* Deferred.succeed(mayRead, undefined)
+      yield* letRead
       yield* Fiber.joinAll(writers)
       yield* yieldNow
-      expect(got).toBe(210_000)
+      expect(got()).toBe(210_000)
     }))
 
   it.scoped("waits for its own data, too, when it has waited in line", () =>

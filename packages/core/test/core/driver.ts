@@ -3,13 +3,11 @@ import * as Cause from "effect/Cause"
 import type { List } from "../../src/internal/list.js"
 import { type Holder, isLeased, isUnheld, type Lease, notLent, type Slot, Waiter } from "../../src/internal/state.js"
 import { noError } from "../../src/internal/transitions/trial.js"
-import { fatalPause, ScriptedEngine } from "./engine.js"
+import { fatalPause, noAncestry, ScriptedEngine } from "./engine.js"
 
 const acquireTimeout = 60
 const lifetime = 400
 const noCause = Cause.fail("no")
-/** Nobody has forked anybody. */
-const noAncestry = { isAncestor: () => false, allWaitFor: () => false }
 const fibers = Array.from({ length: 6 }, (_, id) => ({ name: id }) as unknown as Holder)
 
 export class Driver extends ScriptedEngine {
@@ -27,11 +25,15 @@ export class Driver extends ScriptedEngine {
     try {
       if (this.left-- === 0) this.close()
       else this[operation]()
-      this.reference.compare(this.state, this.refillWaits)
+      this.compare()
     } catch (error) {
       throw new Error(`${(error as Error).message} (in ${operation})`, { cause: error })
     }
     if (this.state.phase === "Draining" && this.state.slots.size === 0) this.begin()
+  }
+
+  protected compare(): void {
+    this.reference.compare(this.state, this.refillWaits)
   }
 
   private nth<N extends { next: N | undefined }>(list: List<any>): N | undefined {
@@ -60,26 +62,31 @@ export class Driver extends ScriptedEngine {
     const { dice, now, state, transitions } = this
     if (!this.rush && dice.percent(80)) return
     const holder = dice.pick(fibers)
-    const slot = state.waiters.length > 0 ? undefined : this.fit()
+    const isExclusive = state.limits.concurrency > 1 && dice.percent(25)
+    const choice = isExclusive ? "Whole" : state.exclusives.length > 0 ? "Shared" : "Any"
+    const isBehind = state.waiters.length > 0 || (isExclusive && state.exclusives.length > 0)
+    const slot = isBehind ? undefined : this.fit(choice)
     if (slot !== undefined) {
       if (slot.leases.length > 0) this.met.shared++
+      if (choice === "Shared") this.met.beside++
+      if (isExclusive) this.met.exclusive++
       this.met.borrowed++
-      const lease = transitions.lend(state, slot, holder, undefined, now)
-      this.reference.isLent(slot, lease, true)
+      const lease = transitions.lend(state, slot, holder, undefined, now, isExclusive)
+      this.reference.isLent(slot, lease, isExclusive, true)
       transitions.claim(state, lease, 0, dice.percent(50) ? "Manual" : "Scoped", 0)
     } else if (state.phase === "Running") {
-      const isDeadlock = transitions.waitsForItself(state, holder, noAncestry)
+      const isDeadlock = transitions.waitsForItself(state, holder, noAncestry, isExclusive)
       if (isDeadlock) this.met.ownDeadlocks++
-      if (state.waiters.length >= this.maxPending || isDeadlock) {
+      if (state.queued >= this.maxPending || isDeadlock) {
         transitions.reject(state, "NoWait")
         this.reference.turnedAway = true
         this.run(transitions.openForNext(state, now))
-        this.reference.turnedAway = false
+        this.reference.isTurnedAway()
         return
       }
       const own = dice.percent(20)
       const deadline = now + (own ? 1 + dice.below(30) : acquireTimeout)
-      const waiter = new Waiter<number>(holder, undefined, now, deadline, own, undefined)
+      const waiter = new Waiter<number>(holder, undefined, now, deadline, own, undefined, isExclusive)
       this.reference.joins(waiter)
       this.run(transitions.enqueue(state, waiter, now))
     }
@@ -124,13 +131,15 @@ export class Driver extends ScriptedEngine {
   interrupt(): void {
     const { dice, state, transitions } = this
     const waiter = dice.percent(50)
-      ? this.nth<Waiter<number>>(dice.percent(80) ? state.waiters : state.reconnecting)
+      ? this.nth<Waiter<number>>(dice.pick([state.waiters, state.waiters, state.exclusives, state.reconnecting]))
       : this.woken.length === 0
       ? undefined
       : this.woken.splice(dice.below(this.woken.length), 1)[0]
     if (waiter === undefined) return
-    if (transitions.withdraw(state, waiter)) this.reference.leaves(waiter)
-    else if (waiter.lease?.phase === "Held") return this.giveBack(waiter.lease)
+    if (transitions.withdraw(state, waiter)) {
+      this.reference.leaves(waiter)
+      this.run([])
+    } else if (waiter.lease?.phase === "Held") return this.giveBack(waiter.lease)
     if (waiter.forLease?.phase === "Reconnecting") this.run(transitions.endReconnect(state, waiter.forLease))
   }
 
@@ -161,7 +170,15 @@ export class Driver extends ScriptedEngine {
   reconnect(): void {
     const lease = this.heldLease()
     if (lease === undefined || this.state.phase !== "Running") return
-    const mover = new Waiter<number>(lease.holder, undefined, this.now, this.now + acquireTimeout, false, lease)
+    const mover = new Waiter<number>(
+      lease.holder,
+      undefined,
+      this.now,
+      this.now + acquireTimeout,
+      false,
+      lease,
+      lease.isExclusive
+    )
     this.reference.spoil(lease.slot)
     this.reference.accuses(lease.slot)
     this.reference.isOver(lease.slot, lease, false)
@@ -243,7 +260,7 @@ export class Driver extends ScriptedEngine {
     const reason = this.unfit(slot)
     if (reason !== undefined) this.reference.spoil(slot)
     this.reference.answered(slot)
-    this.met[slot.inBackground && this.state.waiters.length === 0 ? "keptInPlace" : "validated"]++
+    this.met[slot.inBackground && this.state.queued === 0 ? "keptInPlace" : "validated"]++
     this.run(this.transitions.validated(this.state, slot, reason, this.now))
   }
 
@@ -292,9 +309,23 @@ export class Driver extends ScriptedEngine {
     this.run(this.transitions.resize(this.state, min, max, this.now))
   }
 
+  changeAllotment(): void {
+    if (this.state.allotted !== Infinity && this.dice.percent(30)) this.allot(this.dice.below(6))
+  }
+
+  allot(places: number): void {
+    if (this.state.isPlaceForeseen) this.met.foreseen++
+    this.reference.allots(places)
+    this.run(this.transitions.allot(this.state, places, this.now))
+  }
+
   timePasses(): void {
+    this.pass(1 + this.dice.below(this.dice.percent(95) ? 8 : this.dice.percent(90) ? 200 : 1_500))
+  }
+
+  protected pass(millis: number): void {
     const { state, transitions } = this
-    const now = this.now += 1 + this.dice.below(this.dice.percent(95) ? 8 : this.dice.percent(90) ? 200 : 1_500)
+    const now = this.now += millis
     this.reference.timePasses(now)
     const passed = transitions.nextPassed(state)
     if (passed !== undefined && passed <= now) {
@@ -303,7 +334,7 @@ export class Driver extends ScriptedEngine {
     }
     for (const slot of state.slots) if (slot.expiresAt <= now) this.reference.expires(slot)
     this.run(transitions.expireWaiters(state, now))
-    for (const waiter of [...state.waiters]) {
+    for (const waiter of [...state.waiters, ...state.exclusives]) {
       if (waiter.ownDeadline && waiter.deadline <= now) this.run(transitions.expireWaiter(state, waiter))
     }
     this.run(transitions.expireIdle(state, now))
@@ -317,7 +348,10 @@ export class Driver extends ScriptedEngine {
     const due = transitions.delayedUntil(state)
     if (due === undefined || due > now) return
     this.met.paced++
+    transitions.awaited(state, now)
     this.run(transitions.openWanted(state, now))
+    const next = transitions.delayedUntil(state)
+    if (next !== undefined && next <= now) throw new Error("the pace is waited for again and again")
   }
 
   private keepAlive(): void {
@@ -370,6 +404,7 @@ const weights: { readonly [Operation in keyof Driver]?: number } = {
   sweep: 1,
   clear: 1,
   resize: 1,
+  changeAllotment: 1,
   timePasses: 3
 }
 
@@ -377,4 +412,4 @@ const operations = Object.entries(weights).flatMap(([name, weight]) =>
   Array.from({ length: weight }, () => name as Operation)
 )
 
-type Operation = Exclude<keyof Driver, "pools" | "met" | "step">
+type Operation = Exclude<keyof Driver, "pools" | "met" | "step" | "allot">

@@ -2,10 +2,13 @@
 import { type Command, type Lease, type Slot, State, type Waiter } from "../../src/internal/state.js"
 import * as Demand from "../../src/internal/transitions/demand.js"
 import * as Keepalive from "../../src/internal/transitions/keepalive.js"
+import type { Choice } from "../../src/internal/transitions/leases.js"
 import * as Leases from "../../src/internal/transitions/leases.js"
 import * as Opening from "../../src/internal/transitions/opening.js"
+import * as Overload from "../../src/internal/transitions/overload.js"
 import * as Phases from "../../src/internal/transitions/phases.js"
 import * as Queue from "../../src/internal/transitions/queue.js"
+import * as Reserving from "../../src/internal/transitions/reserving.js"
 import * as Retiring from "../../src/internal/transitions/retiring.js"
 import * as Trial from "../../src/internal/transitions/trial.js"
 import * as Waiters from "../../src/internal/transitions/waiters.js"
@@ -20,8 +23,10 @@ export const core = {
   ...Keepalive,
   ...Leases,
   ...Opening,
+  ...Overload,
   ...Phases,
   ...Queue,
+  ...Reserving,
   ...Retiring,
   ...Trial,
   ...Waiters,
@@ -30,6 +35,8 @@ export const core = {
 
 const validateAfterIdle = 15
 export const fatalPause = 60
+/** Nobody has forked anybody. */
+export const noAncestry = { isAncestor: () => false, allWaitFor: () => false }
 
 export class ScriptedEngine {
   protected state!: State<number>
@@ -68,6 +75,14 @@ export class ScriptedEngine {
     recovered: 0,
     ownDeadlocks: 0,
     shared: 0,
+    exclusive: 0,
+    reserved: 0,
+    foreseen: 0,
+    lifted: 0,
+    beside: 0,
+    overloaded: 0,
+    newestFirst: 0,
+    shed: 0,
     Expired: 0,
     Stale: 0,
     MaxUses: 0,
@@ -78,6 +93,7 @@ export class ScriptedEngine {
     Dropped: 0,
     Cleared: 0,
     Surplus: 0,
+    Reclaimed: 0,
     PoolClosed: 0
   }
   protected left = 0
@@ -96,6 +112,10 @@ export class ScriptedEngine {
     this.maxPending = dice.below(12)
     this.validates = dice.percent(60)
     const keepaliveTime = this.validates && dice.percent(60) ? 1 + dice.below(40) : Infinity
+    const order = dice.pick(["lifo", "lifo", "fifo", "fewest"] as const)
+    const overload = dice.percent(50)
+      ? undefined
+      : { lifo: dice.percent(50), target: 1 + dice.below(10), interval: 1 + dice.below(20) }
     const initial = dice.percent(80) ? 0 : dice.below(max + 1)
     this.state = new State({
       max,
@@ -104,20 +124,24 @@ export class ScriptedEngine {
       maxConnecting,
       concurrency,
       maxUses,
-      lifo: dice.percent(60),
+      lifo: order === "lifo",
+      fewest: order === "fewest",
       connectTimeout: 40,
       idleTimeout: dice.percent(50) ? Infinity : 50,
       keepaliveTime,
       validateTimeout: 20,
       closeTimeout: 30,
-      fatalPause
+      fatalPause,
+      overload
     })
     this.reference = new Reference(
-      { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial, keepaliveTime },
+      { maxConnecting, maxPending: this.maxPending, concurrency, maxUses, initial, keepaliveTime, overload },
       max,
       min,
       this.now
     )
+    this.state.allotted = this.firstAllotment()
+    this.reference.allots(this.state.allotted)
     this.marks = new Marks(this.state)
     this.woken = []
     this.dead.clear()
@@ -128,28 +152,43 @@ export class ScriptedEngine {
     this.run(this.transitions.demand(this.state, this.now))
   }
 
+  /** The places that a budget grants at first. */
+  protected firstAllotment(): number {
+    return this.dice.percent(60) ? Infinity : this.dice.below(6)
+  }
+
   protected run(commands: ReadonlyArray<Command<number>>): void {
+    const { state, transitions } = this
     for (const command of commands) {
       this.reference.observe(command, this.now)
       if (command._tag === "Wake") {
         const { deadline, failure: refusal } = command.waiter
         if (refusal?._tag === "OpenFailed" && deadline <= this.now) this.met.toldLate++
+        if (refusal?._tag === "Shed") this.met.shed++
         this.woken.push(command.waiter)
       } else if (command._tag === "Close") this.met[command.slot.reason!]++
       else if (command._tag === "BackOff") this.refillWaits = true
       else if (command._tag === "Recovered") this.met.recovered++
+      else if (command._tag === "Overloaded") this.met[state.limits.overload!.lifo ? "newestFirst" : "overloaded"]++
     }
     if (!this.state.backingOff) this.refillWaits = false
     this.met.lost += this.reference.lost
     this.reference.lost = 0
-    if (this.state.idle.length > 0 && this.state.waiters.length > 0) this.feed()
+    if (transitions.concernsExclusive(state)) {
+      const before = state.reserved.length
+      transitions.reserve(state, noAncestry)
+      if (state.reserved.length > before) this.met.reserved++
+      if (state.reserved.length < before) this.met.lifted++
+    }
+    if (state.queued > 0 && (state.idle.length > 0 || state.shareable.length > 0)) this.feed()
+    this.reference.reservedAtRest = new Set(state.reserved)
     this.marks.check()
   }
 
-  protected fit(): Slot<number> | undefined {
+  protected fit(choice: Choice): Slot<number> | undefined {
     const { now, state, transitions } = this
     for (;;) {
-      const slot = transitions.candidate(state)
+      const slot = transitions.candidate(state, choice)
       if (slot === undefined) return undefined
       const wasIdle = slot.phase === "Idle"
       if (wasIdle) transitions.take(state, slot)
@@ -168,8 +207,10 @@ export class ScriptedEngine {
 
   private feed(): void {
     const { state, transitions } = this
-    while (transitions.unservedWaiters(state) > 0 && state.idle.length > 0) {
-      const slot = this.fit()
+    for (;;) {
+      const isShared = state.waiters.length > 0 && state.shareable.length > 0
+      if (!isShared && (state.idle.length === 0 || !transitions.isUnserved(state))) return
+      const slot = this.fit(isShared ? "Shared" : "Whole")
       if (slot === undefined) continue
       this.run(transitions.handOff(state, slot, this.now))
       this.run(transitions.openWanted(state, this.now))

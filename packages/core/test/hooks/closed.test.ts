@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber } from "effect"
 import { forkSettled, id, lineUp, settled, setup, warmUp } from "../setup.js"
 import { thrower } from "./setup.js"

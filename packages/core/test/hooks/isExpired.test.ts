@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"
 import { id, settled, setup } from "../setup.js"
 import { thrower } from "./setup.js"

@@ -1,6 +1,6 @@
 import { Pool } from "@socketpool/core"
 import { fork, hasDies } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber } from "effect"
 import { audited, type Connection, settled } from "../setup.js"

@@ -1,5 +1,5 @@
 import { exitOf, hasDies, reasonOf, stop, TestClock, wasInterrupted } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber } from "effect"
 import { type Connection, forkSettled, id, lineUp, type Options, settled, setup, type TestPool } from "../setup.js"
 import { isAlive, thrower } from "./setup.js"

@@ -1,5 +1,5 @@
 import { fork } from "@socketpool/test-seam"
-import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Fiber } from "effect"
 import { type Connection, id, settled, setup, type TestPool, warmUp } from "../setup.js"
 

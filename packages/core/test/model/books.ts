@@ -13,6 +13,8 @@ export class Books extends Ledger implements Witness {
     this.begun++
     if (this.closing) this.problem("an open began after the pool had begun to close")
     if (!this.mayPerhapsTry && !this.vague && !this.crowded) this.problem("an open began sooner than failed ones allow")
+    if (this.pause.forbids(this.now)) this.problem("an open began although opens pause")
+    if (this.pause.isProbing && !this.mayProbe && !this.vague) this.problem("an open began beside the one that may try")
     const attempt: Attempt = {
       id,
       begun: this.now,
@@ -41,19 +43,27 @@ export class Books extends Ledger implements Witness {
       if (line.isOpen && age >= 1000) this.proves(line, rests || age > 1000)
       if (line.validating && this.now >= line.validatingSince + validateTimeout) this.reject(line)
       if ([...line.resets.values()].some((since) => this.now >= since + this.setting.closeTimeout)) {
+        if (!line.faults.has("Discarded")) line.overdueIn = this.round
         this.fault(line, "Discarded")
       }
     }
   }
 
-  readonly openEnded = (id: number, how: "failed" | "died" | "interrupted"): void => {
+  readonly openEnded = (id: number, how: "failed" | "failed fatally" | "died" | "interrupted"): void => {
     this.overdue()
     const attempt = this.byId.get(id)!
     attempt.state = "sweeping"
     if (attempt.givenUpAt !== undefined) return
     attempt.givenUpAt = this.now
+    if (how === "failed fatally" && this.setting.fatalPause > 0) this.pauses(id)
     if (how !== "interrupted") this.hasFailed({ attempt: id, how }, this.now)
     else if (!attempt.perhapsGivenUp) this.problem(`open ${id} was interrupted for no reason`)
+  }
+
+  /** Opens in flight are given up too: nothing is to be expected of them. */
+  private pauses(id: number): void {
+    this.pause.begins(id, this.now, this.round)
+    this.giveUp()
   }
 
   private hasFailed(failure: Failure, at: number): void {
@@ -76,6 +86,7 @@ export class Books extends Ledger implements Witness {
     attempt.state = stillborn ? "sweeping" : "over"
     if (stillborn) return
     this.opened++
+    this.pause.ends(this.round)
     this.lastFailure = undefined
   }
 
@@ -109,8 +120,10 @@ export class Books extends Ledger implements Witness {
     this.overdue()
     line.validating = false
     line.answered = answer === "good"
+    // What came first is not known, if one was found broken at the very moment of the answer.
+    const isSure = !line.suspect || line.suspectIn < this.round
     line.suspect = answer === "interrupted"
-    line.doubted = line.suspect
+    line.doubted = line.suspect || !isSure
   }
 
   private reject(line: Line): void {
@@ -121,8 +134,10 @@ export class Books extends Ledger implements Witness {
     for (const other of this.lines) {
       if (!isNews || other.bornIn > line.askedIn) continue
       // Of those that opened in the same round it is not known from outside which came first.
-      if (other.bornIn < line.askedIn) other.suspect = true
-      else other.doubted = true
+      if (other.bornIn < line.askedIn) {
+        other.suspect = true
+        other.suspectIn = this.round
+      } else other.doubted = true
     }
   }
 

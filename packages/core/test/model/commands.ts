@@ -4,7 +4,7 @@ import type { Behaviour, Hook } from "./connector.js"
 /** One step of a run. `at` picks one of what it can be done to, when there is a choice. */
 export type Command =
   | { readonly _tag: "Pass"; readonly millis: number }
-  | { readonly _tag: "Use" | "Get" | "Acquire" }
+  | { readonly _tag: "Use" | "Get" | "Acquire" | "UseExclusive" | "Exclusive" }
   | { readonly _tag: "AcquireWith"; readonly timeout: number }
   | { readonly _tag: "Finish"; readonly at: number; readonly how: "succeeds" | "fails" | "dies" }
   | { readonly _tag: "Interrupt"; readonly at: number }
@@ -27,7 +27,7 @@ const choose = <A>(values: ReadonlyArray<A>, n: number): A => values[n % values.
 
 const millis = [0, 1, 10, 50, 50, 100, 100, 250, 250, 500, 1000, 3000]
 const behaviours: { readonly [_ in Hook]: ReadonlyArray<Behaviour> } = {
-  open: ["ok", 30, 170, "fail", "fail", "die", "never", "stuck", "late", "throws"],
+  open: ["ok", 30, 170, "fail", "fail", "die", "never", "stuck", "late", "throws", "fatal", "fatal"],
   validate: ["ok", 30, "no", "no", "fail", "die", "never", "throws"],
   onRelease: ["ok", 30, 170, "no", "fail", "die", "never", "throws"],
   close: ["ok", 30, 170, "never", "die", "throws", "stuck"]
@@ -65,7 +65,9 @@ const table: ReadonlyArray<readonly [number, (a: number, b: number) => Command]>
   [40, script("validate")],
   [20, script("onRelease")],
   [35, script("close")],
-  [2, () => ({ _tag: "Close" })]
+  [2, () => ({ _tag: "Close" })],
+  [40, () => ({ _tag: "UseExclusive" })],
+  [30, () => ({ _tag: "Exclusive" })]
 ]
 
 const total = table.reduce((sum, [weight]) => sum + weight, 0)

@@ -4,15 +4,19 @@ import { Data, Deferred, Effect, type Exit, Scope } from "effect"
 /**
  * What the next call of a hook does. `ok` also stands for the good answer, `no` for the other one (`false`, `discard`);
  * a number is a good end after so many milliseconds. `throws` dies before there is an effect, `stuck` never ends and
- * cannot be interrupted, `late` cannot be interrupted and ends well after 900 ms.
+ * cannot be interrupted, `late` cannot be interrupted and ends well after 900 ms. `fatal` is a failure that `isFatal`
+ * knows; for other hooks it is a failure like any other.
  */
-export type Behaviour = "ok" | "no" | "fail" | "die" | "throws" | "never" | "stuck" | "late" | number
+export type Behaviour = "ok" | "no" | "fail" | "fatal" | "die" | "throws" | "never" | "stuck" | "late" | number
 
 type Verdict = "keep" | "discard"
 
 export type Hook = "open" | "validate" | "onRelease" | "close"
 
-export class OpenFailure extends Data.TaggedError("OpenFailure")<{ readonly attempt: number }> {}
+export class OpenFailure extends Data.TaggedError("OpenFailure")<{
+  readonly attempt: number
+  readonly fatal: boolean
+}> {}
 
 /** What an open dies of. */
 export class OpenDefect extends Error {
@@ -36,7 +40,7 @@ export interface Link {
 export interface Witness {
   /** `stubborn`: an interrupt will not end it. */
   readonly openBegun: (attempt: number, stubborn: boolean) => void
-  readonly openEnded: (attempt: number, how: "failed" | "died" | "interrupted") => void
+  readonly openEnded: (attempt: number, how: "failed" | "failed fatally" | "died" | "interrupted") => void
   /** What a failed open left behind has been cleaned up. */
   readonly swept: (attempt: number) => void
   readonly connected: (attempt: number, link: Link) => void
@@ -78,6 +82,7 @@ const behave = <E>(
     case "no":
       return Effect.void
     case "fail":
+    case "fatal":
       return Effect.fail(failure)
     case "die":
       return Effect.die(defect)
@@ -118,19 +123,21 @@ export class Connector {
       const attempt = ++this.attempts
       const behaviour = this.next("open")
       const stubborn = behaviour === "stuck" || behaviour === "late"
+      const fatal = behaviour === "fatal"
       this.witness.openBegun(attempt, stubborn)
       let link: Link | undefined
       const finalizer = Effect.suspend(() => link === undefined ? this.sweep(attempt) : this.close(link))
       const work = Effect.suspend(() =>
-        behave(behaviour, this.hanging.forever, new OpenFailure({ attempt }), new OpenDefect(attempt))
+        behave(behaviour, this.hanging.forever, new OpenFailure({ attempt, fatal }), new OpenDefect(attempt))
       )
       const wait = stubborn ? work : restore(work)
       return Effect.matchCauseEffect(
         this.opensEarly ? Effect.andThen(Scope.addFinalizer(scope, finalizer), wait) : wait,
         {
           onFailure: (cause) => {
-            const how = reasonOf(cause) === "Fail" ? "failed" : reasonOf(cause) === "Die" ? "died" : "interrupted"
-            this.witness.openEnded(attempt, how)
+            const reason = reasonOf(cause)
+            const failed = fatal ? "failed fatally" : "failed"
+            this.witness.openEnded(attempt, reason === "Fail" ? failed : reason === "Die" ? "died" : "interrupted")
             if (!this.opensEarly) this.witness.swept(attempt)
             return Effect.failCause(cause)
           },
@@ -156,6 +163,8 @@ export class Connector {
   }
 
   readonly isConnected = (link: Link): boolean => link.alive
+
+  readonly isFatal = (failure: OpenFailure): boolean => failure.fatal
 
   readonly isExpired = (link: Link): boolean => link.outdated
 
@@ -222,7 +231,7 @@ export class Connector {
     return Effect.suspend(() => {
       const behaviour = this.next("close")
       return behave(
-        behaviour === "fail" ? "throws" : behaviour,
+        behaviour === "fail" || behaviour === "fatal" ? "throws" : behaviour,
         this.hanging.forever,
         undefined as never,
         "the close dies"

@@ -28,6 +28,10 @@ export class Line {
   /** Whether somebody who used it has failed. */
   accused = false
   leases = 0
+  /** The round in which one of them ended last. */
+  endedIn = -1
+  /** Whether the lease that it has is an exclusive one. */
+  alone = false
   /** How many of them were taken by hand. */
   manual = 0
   uses = 0
@@ -37,11 +41,15 @@ export class Line {
   askedIn = 0
   /** When each `onRelease` was asked that has not answered. */
   readonly resets = new Map<number, number>()
+  /** The round in which the time of an `onRelease` was over. */
+  overdueIn = -1
   /** Since when it is idle, and since which round: it is called idle only once everything rests. */
   idleSince: number | undefined = undefined
   idleRound = 0
   /** An earlier moment since which it may be idle: it was asked, and that may have been to keep it alive. */
   vagueSince: number | undefined = undefined
+  /** When somebody may have used it of whom nothing shows. */
+  usedUnseen = -Infinity
   /** Since when it is idle, or has answered last. */
   heardSince: number | undefined = undefined
   /** When it was last seen to be too old to be asked. */
@@ -52,6 +60,8 @@ export class Line {
   answered = false
   /** Whether one was found broken that was asked when this one was open, and this one was not asked since. */
   suspect = false
+  /** The round in which one was. */
+  suspectIn = -1
   /** Whether there may be something wrong with it that does not show. */
   doubted = false
   /** What is wrong with it, and since which round. */
@@ -81,12 +91,16 @@ export class Line {
   }
 }
 
-export type Kind = "use" | "get" | "acquire"
+export type Kind = "use" | "get" | "acquire" | "exclusive" | "useExclusive"
 
 /** Somebody who wants, or has, a connection. */
 export interface Borrower {
   readonly id: number
   readonly kind: Kind
+  /** Whether he wants a connection that nobody else has, where others may share it. */
+  readonly alone: boolean
+  /** Whether he was last served beside others. */
+  beside: boolean
   /** The round in which he came. */
   readonly round: number
   /** How many waited when he came. */
@@ -113,5 +127,5 @@ export interface Borrower {
 /** How an open has failed that was wanted. */
 export interface Failure {
   readonly attempt: number
-  readonly how: "failed" | "died" | "timed out"
+  readonly how: "failed" | "failed fatally" | "died" | "timed out"
 }

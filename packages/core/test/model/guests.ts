@@ -52,8 +52,10 @@ export class Guests extends Stage {
     const own = timeout !== books.setting.acquireTimeout
     const effect: Effect.Effect<void, unknown> = kind === "use"
       ? pool.use(hold)
-      : kind === "get"
-      ? Effect.scoped(Effect.flatMap(pool.get, hold))
+      : kind === "useExclusive"
+      ? pool.useExclusive(hold)
+      : kind !== "acquire"
+      ? Effect.scoped(Effect.flatMap(kind === "get" ? pool.get : pool.exclusive, hold))
       : Effect.flatMap(own ? pool.acquireWith({ timeout }) : pool.acquire, note)
     guest.fiber = this.timeline.fork(effect)
     guest.fiber.addObserver((exit) => this.ended(guest, exit))

@@ -1,5 +1,6 @@
 import type { Link } from "./connector.js"
 import type { Attempt, Borrower, Failure, Fault, Kind, Line, Trial } from "./facts.js"
+import { Pause } from "./pause.js"
 import { type Setting, usual } from "./setting.js"
 
 /** What is known of a pool from outside, as far as those who ask it and those who borrow from it know. */
@@ -50,6 +51,15 @@ export abstract class Ledger {
    * all of that shows from outside.
    */
   private readonly strainedUntil = { atLeast: -Infinity, atMost: -Infinity }
+  readonly pause: Pause
+  /** Who was told in this round why opens pause, although none of their own had failed. */
+  stranded: Array<Borrower> = []
+  /** Who was told in this round that the open failed for which opens pause. */
+  paused: Borrower | undefined = undefined
+  /** The connections of which a lease has ended well in this round. */
+  private readonly served = new Set<Line>()
+  /** How many leases ended in the round in which one ended last. */
+  private ended = { round: -1, count: 0 }
   /** Who was served, or told of a failed open, in this round. */
   attended: Array<Borrower> = []
   /** Connections that may exist just now; more than `max` while a surplus comes back. */
@@ -59,6 +69,7 @@ export abstract class Ledger {
     this.max = setting.max
     this.min = setting.min
     this.allowance = setting.max
+    this.pause = new Pause(setting.fatalPause)
   }
 
   get now(): number {
@@ -97,10 +108,24 @@ export abstract class Ledger {
 
   /** Whether failed opens allow another: ten may fail at once, with those in flight and on trial; then one each 100 ms. */
   private allows(strainedUntil: number, onTrial: ReadonlyArray<Trial>): boolean {
-    const opening = [...this.attempts].filter((attempt) => attempt.givenUpAt === undefined).length
+    const opening = [...this.attempts].filter(({ givenUpAt, state }) => state === "opening" && givenUpAt === undefined)
+      .length
     const unproved = opening + this.openLines().filter((line) => onTrial.includes(line.trial)).length
     const strain = Math.max(0, strainedUntil - this.now)
     return strain === 0 || strain + (unproved + 1) * 100 <= 1000
+  }
+
+  /** Whether no open is under way, or has left something behind, beside which only one may try after a pause. */
+  get mayProbe(): boolean {
+    const { closeTimeout } = this.setting
+    return [...this.attempts].every(({ givenUpAt, state }) =>
+      state === "over" || (givenUpAt !== undefined && this.now >= givenUpAt + closeTimeout)
+    )
+  }
+
+  /** Whether nothing can be opened, and nothing is open. */
+  get isStandstill(): boolean {
+    return this.pause.forbids(this.now) && this.openLines().length === 0
   }
 
   get mayPerhapsTry(): boolean {
@@ -127,6 +152,28 @@ export abstract class Ledger {
     if (certainly) this.strainedUntil.atMost = -Infinity
   }
 
+  /**
+   * He was told why opens pause. All are told the same, and the one whose open it was need not be the first who shows
+   * it: one who reconnects is told in any case, so it may have been the other's.
+   */
+  strands(borrower: Borrower): void {
+    const { paused } = this
+    if (paused?.moved !== true || borrower.moved) {
+      this.stranded.push(borrower)
+      return
+    }
+    this.stranded.push(paused)
+    this.paused = borrower
+    borrower.beside = false
+    this.attended.push(borrower)
+  }
+
+  /** Everything rests: a connection has certainly shown that it works, if nothing else has happened to it meanwhile. */
+  proofs(): void {
+    for (const line of this.served) if (!this.crowded && line.faults.size === 0) this.proves(line, true)
+    this.served.clear()
+  }
+
   openLines(): Array<Line> {
     return [...this.lines].filter((line) => line.isOpen)
   }
@@ -135,6 +182,7 @@ export abstract class Ledger {
 
   cleared(): void {
     this.generation++
+    this.pause.ends(this.round)
     this.giveUp()
   }
 
@@ -159,7 +207,7 @@ export abstract class Ledger {
     this.giveUp()
   }
 
-  private giveUp(): void {
+  protected giveUp(): void {
     for (const attempt of this.attempts) if (attempt.state === "opening") attempt.givenUpAt ??= this.now
   }
 
@@ -172,6 +220,7 @@ export abstract class Ledger {
   revoke(line: Line): void {
     for (const borrower of this.borrowers) if (borrower.line === line && borrower.lease) this.loses(borrower)
     line.leases = 0
+    line.alone = false
     line.manual = 0
   }
 
@@ -181,6 +230,8 @@ export abstract class Ledger {
     const borrower: Borrower = {
       id: ++this.borrows,
       kind,
+      alone: this.setting.concurrency > 1 && (kind === "exclusive" || kind === "useExclusive"),
+      beside: false,
       round: this.round,
       since: this.now,
       timeout,
@@ -215,6 +266,13 @@ export abstract class Ledger {
         this.problem(`borrower ${borrower.id} was given what was opened for borrower ${moving.id}`)
       }
     }
+    // Of several things in one round it does not show which came first: a lease that ended in it may still have been on.
+    const hadAnother = line.endedIn === this.round && (this.ended.count > 1 || this.crowded)
+    borrower.beside = line.leases > 0 || line.resets.size > 0 || hadAnother
+    if (borrower.alone && line.leases > 0) {
+      this.problem(`borrower ${borrower.id} was lent connection ${link.id}, which others have`)
+    }
+    if (borrower.beside && !borrower.alone) this.mayShare(borrower, line)
     if (line.idleSince !== undefined) this.inOrder(line)
     borrower.status = "holding"
     borrower.line = line
@@ -229,7 +287,17 @@ export abstract class Ledger {
     borrower.leaseSince = this.now
     borrower.suspected = false
     line.leases++
+    line.alone = borrower.alone
     if (borrower.kind === "acquire") line.manual++
+  }
+
+  /** The only connection is reserved for an exclusive borrower that came before. */
+  private mayShare(borrower: Borrower, line: Line): void {
+    const isOnly = this.openLines().length === 1 && this.attempts.size === 0 && this.moving().length === 0
+    if (!isOnly || this.isBlurred || this.lastFault === this.round) return
+    const before = this.waiting().find((other) => other.alone && other.round < borrower.round && !other.interrupted)
+    if (before === undefined) return
+    this.problem(`borrower ${borrower.id} was lent connection ${line.link.id}, for which borrower ${before.id} waits`)
   }
 
   /** Whether nobody waits, and a newcomer can be lent what became idle last. Others may have to be validated first. */
@@ -270,10 +338,14 @@ export abstract class Ledger {
     const line = borrower.line!
     if (how === "fails") line.accused = true
     if (how === "succeeds") {
-      this.proves(line, line.faults.size === 0 && !line.doubted && !line.suspect && !this.setting.hasOnRelease)
+      this.proves(line, false)
+      if (!line.doubted && !line.suspect && !this.setting.hasOnRelease) this.served.add(line)
     }
     this.loses(borrower)
     line.leases--
+    line.endedIn = this.round
+    this.ended = { round: this.round, count: this.ended.round === this.round ? this.ended.count + 1 : 1 }
+    line.alone = false
     if (borrower.kind === "acquire") line.manual--
     if (!clean && !this.setting.hasOnRelease) this.fault(line, "Discarded")
   }
@@ -302,7 +374,10 @@ export abstract class Ledger {
   /** A borrower was interrupted, perhaps just after he had been served or turned away. */
   seesNothing(): void {
     this.unseen++
-    for (const line of this.lines) line.doubted = true
+    for (const line of this.lines) {
+      line.doubted = true
+      line.usedUnseen = this.now
+    }
   }
 
   private loses(borrower: Borrower): void {
@@ -337,7 +412,7 @@ export abstract class Ledger {
   unfit(line: Line, leniently = this.isBlurred): string | undefined {
     const { setting } = this
     if (line.stillborn || line.closingAt !== undefined) return "is closed"
-    if (line.leases >= setting.concurrency) return "is lent already"
+    if (line.leases >= setting.concurrency || line.alone) return "is lent already"
     if (line.uses >= setting.maxUses) return "was lent too often"
     if (this.now - line.bornAt >= setting.ttl) return "has expired"
     if (line.generation < this.generation && !leniently) return "is of an old generation"
@@ -347,13 +422,16 @@ export abstract class Ledger {
         : fault === "Outdated"
         ? setting.hasIsExpired
         : true
-      const certain = !leniently || since < this.round || fault === "Rejected" || fault === "Dropped"
+      // At the very moment at which a time is over it may be lent first.
+      const isVague = leniently || (fault === "Discarded" && line.overdueIn === this.round)
+      const certain = !isVague || since < this.round || fault === "Rejected" || fault === "Dropped"
       if (known && certain) return `is ${fault}`
     }
     const idle = this.silentFor(line)
     const goodFor = this.goodFor(line)
     if (goodFor === 0 ? idle >= 0 : idle > goodFor) return `was idle for ${idle} ms and has not been validated`
-    if (line.suspect && !leniently) {
+    // One that need not be asked may be lent while another is asked.
+    if (line.suspect && !leniently && !(line.answered && line.suspectIn === this.round)) {
       return "was open when one was asked that was found broken, and has not been validated"
     }
     return undefined

@@ -37,15 +37,27 @@ const misjudged = (books: Books, borrower: Borrower, cause: Cause.Cause<unknown>
   }
 }
 
-/** Each failed open is told to one borrower; the last one also to those whose time is over and who had no attempt. */
+/**
+ * Each failed open is told to one borrower; the last one also to those whose time is over and who had no attempt. A
+ * fatal one is told to all whom only a new connection could serve while opens pause.
+ */
 const blamed = (
   books: Books,
   borrower: Borrower,
   isThis: (failure: Failure) => boolean
 ): string | undefined => {
   const index = books.failures.findIndex(isThis)
-  const isLate = books.now >= borrower.since + borrower.timeout
-  if (index < 0 && isLate && books.lastFailure !== undefined && isThis(books.lastFailure)) return undefined
+  const { lastFailure, now, round } = books
+  const isPause = books.pause.isFor(isThis, now, round)
+  if (index < 0) {
+    if (lastFailure !== undefined && isThis(lastFailure) && now >= borrower.since + borrower.timeout) return undefined
+    if (isPause) {
+      books.strands(borrower)
+      return undefined
+    }
+  }
+  if (isPause) books.paused = borrower
+  borrower.beside = false
   books.attended.push(borrower)
   if (index < 0) return "was told of an open that did not fail, or that another was told of"
   books.failures.splice(index, 1)
@@ -68,9 +80,11 @@ const exhausted = (
         : `timed out after ${waited} ms`
     case "NoWait":
       if (borrower.timeout > 0) return "was not let wait"
+      if (books.isStandstill && !books.crowded) return "was not told why opens pause"
       return borrower.choice && !books.crowded ? "was turned away though there was an idle connection" : undefined
     case "QueueFull":
       if (borrower.ahead < books.setting.maxPending && !books.crowded) return "found the queue full"
+      if (books.isStandstill && !books.crowded) return "was not told why opens pause"
       return borrower.choice && !books.crowded ? "was turned away though there was an idle connection" : undefined
     case "SelfDeadlock":
       return books.crowded || books.waitsForItself(borrower) ? undefined : "would not have waited for itself"

@@ -54,6 +54,9 @@ const forgivesDoubleReleases = (pool: TestPool): TestPool =>
 /** A close that does not wait for anything. */
 const closesAtOnce = (pool: TestPool): TestPool => altered(pool, { close: Effect.asVoid(forkDaemon(pool.close)) })
 
+/** Who wants a connection alone gets one like all others. */
+const sharesAll = (pool: TestPool): TestPool => altered(pool, { exclusive: pool.get, useExclusive: (f) => pool.use(f) })
+
 /** Asks, and does not listen. */
 export const forgetsRejections: Plant = {
   options: (connector) => ({
@@ -70,7 +73,12 @@ export const plants: ReadonlyArray<Plant & { readonly name: string; readonly tol
     told: /has overtaken|nobody expects|pending is/
   },
   { name: "lets a connection be released twice", pool: forgivesDoubleReleases, told: /not there/ },
-  { name: "says too early that it has closed", pool: closesAtOnce, told: /the close has ended/ },
+  { name: "shares exclusive leases", pool: sharesAll, told: /which others have|is lent already/ },
+  {
+    name: "says too early that it has closed",
+    pool: closesAtOnce,
+    told: /the close has ended|after the pool had begun to close/
+  },
   {
     name: "opens one connection too many",
     setting: (setting) => ({ ...setting, max: setting.max + 1 }),
@@ -102,6 +110,21 @@ export const plants: ReadonlyArray<Plant & { readonly name: string; readonly tol
     name: "waits for a hung open for twice as long",
     setting: (setting) => ({ ...setting, connectTimeout: setting.connectTimeout * 2 }),
     told: /should be|opens failed/
+  },
+  {
+    name: "does not pause after a fatal failure",
+    setting: (setting) => ({ ...setting, fatalPause: 0 }),
+    told: /although opens pause|though opens pause/
+  },
+  {
+    name: "pauses for half as long after a fatal failure",
+    setting: (setting) => ({ ...setting, fatalPause: setting.fatalPause / 2 }),
+    told: /although opens pause|though opens pause/
+  },
+  {
+    name: "takes every failure for fatal",
+    options: () => ({ isFatal: () => true }),
+    told: /was told of an open that did not fail|though there is room|has not recovered|interrupted for no reason/
   },
   {
     name: "keeps idle connections for too long",

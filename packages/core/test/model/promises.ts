@@ -28,6 +28,7 @@ export class Examiner {
   examine(stats: PoolStats): void {
     const { books } = this
     books.overdue(true)
+    books.proofs()
     this.leaks()
     const closed = this.forgetTheGone()
     this.compare(stats)
@@ -35,6 +36,7 @@ export class Examiner {
     this.capacity(stats)
     this.queue(stats)
     this.fairness()
+    this.pause()
     this.idleness(stats)
     this.end(stats)
     if (this.last !== undefined) {
@@ -100,7 +102,9 @@ export class Examiner {
     if (!books.vague) {
       same("opening", stats.opening, books.attempts.size)
       // An open that is given up in the step in which it was decided on never begins.
-      if (books.crowded) this.skipped = Math.max(this.skipped, stats.openFailed - books.openFailed)
+      if (books.crowded || books.pause.lastRound === books.round) {
+        this.skipped = Math.max(this.skipped, stats.openFailed - books.openFailed)
+      }
       same("openFailed", stats.openFailed, books.openFailed + this.skipped)
     }
     same("maxConnections", stats.maxConnections, books.max)
@@ -145,7 +149,13 @@ export class Examiner {
     const unserved = waiting.length - stats.validating * concurrency
     if (unserved > 0) {
       if (stats.idle > 0) books.problem("somebody waits beside an idle connection")
-      const room = books.openLines().find((line) => books.isSurelyFit(line))
+    }
+    const alone = waiting.filter((borrower) => borrower.alone)
+    const sharers = waiting.filter((borrower) => !borrower.alone)
+    if (sharers.length > stats.validating * concurrency) {
+      // As many may be reserved as there are exclusive borrowers before all others.
+      const atHead = alone.filter(({ round }) => sharers.every((other) => other.round >= round)).length
+      const [room] = books.openLines().filter((line) => books.isSurelyFit(line)).slice(atHead)
       if (room !== undefined) books.problem(`somebody waits though connection ${room.link.id} has room`)
     }
     if (moving.length > 0 && stats.idle > 0 && stats.opening + stats.closing === 0) {
@@ -153,10 +163,27 @@ export class Examiner {
     }
     const total = stats.opening + stats.idle + stats.inUse + stats.closing
     const promising = [...books.attempts].filter((attempt) => attempt.givenUpAt === undefined).length
-    const mayOpen = total < books.max && stats.opening < maxConnecting && books.mayCertainlyTry
-    if (mayOpen && promising * concurrency < unserved + moving.length) {
+    const mayOpen = total < books.max && stats.opening < maxConnecting && books.mayCertainlyTry &&
+      (!books.pause.isProbing || (books.pause.left(books.now) === 0 && stats.opening === 0))
+    const isLacking = promising * concurrency < unserved + moving.length ||
+      promising < alone.length - stats.validating
+    if (mayOpen && isLacking) {
       books.problem("somebody waits though there is room to open a connection")
     }
+  }
+
+  /** While opens pause, those whom only a new connection could serve fail, and only they. */
+  private pause(): void {
+    const { books } = this
+    const lasting = books.openLines().find((line) => line.bornIn < books.round)
+    for (const borrower of books.stranded) {
+      if (lasting !== undefined && !borrower.moved) {
+        books.problem(`borrower ${borrower.id} failed though connection ${lasting.link.id} may come back to him`)
+      }
+    }
+    if (!books.pause.forbids(books.now)) return
+    if (books.isStandstill && books.waiting().length > 0) books.problem("somebody waits though opens pause")
+    if (books.moving().length > 0) books.problem("somebody reconnects though opens pause")
   }
 
   private fairness(): void {
@@ -166,10 +193,12 @@ export class Examiner {
     const outOfTurn = books.crowded && books.lastFault === books.round
     for (const borrower of books.attended) {
       if (borrower.moved || outOfTurn) continue
-      const overtaken = waiting.find((other) => other.round < borrower.round)
+      const overtaken = waiting.find((other) => other.round < borrower.round && !(borrower.beside && other.alone))
       if (overtaken !== undefined) books.problem(`borrower ${borrower.id} has overtaken borrower ${overtaken.id}`)
     }
-    const untold = books.failures.length
+    // What would time out at the moment at which opens begin to pause may have been given up instead.
+    const pauses = books.pause.lastRound === books.round
+    const untold = books.failures.filter(({ how }) => how !== "timed out" || !pauses).length
     if (untold > 0 && !books.crowded && !books.vague && waiting.some((borrower) => borrower.round < books.round)) {
       books.problem(`${untold} opens failed, of which none of those who wait was told`)
     }
@@ -181,8 +210,9 @@ export class Examiner {
     const open = stats.idle + stats.inUse
     for (const line of books.lines) {
       if (!line.isIdle || line.idleSince === undefined || !reaps || books.closing) continue
-      if (books.now - line.idleSince >= idleTimeout + 1 && open > books.min) {
-        books.problem(`connection ${line.link.id} has been idle for ${books.now - line.idleSince} ms`)
+      const idle = books.now - Math.max(line.idleSince, line.usedUnseen)
+      if (idle >= idleTimeout + 1 && open > books.min) {
+        books.problem(`connection ${line.link.id} has been idle for ${idle} ms`)
       }
     }
     this.silence(stats)
@@ -199,7 +229,7 @@ export class Examiner {
     if (stats.validating > 0 || books.closing) return
     for (const line of books.lines) {
       // One that was the reaper's is looked at again as if it had become idle then.
-      const silent = Math.min(books.silentFor(line), books.now - line.oldAt)
+      const silent = Math.min(books.silentFor(line), books.now - line.oldAt, books.now - line.usedUnseen)
       if (line.isIdle && silent >= books.setting.keepaliveTime + 1 && !books.isOld(line)) {
         books.problem(`connection ${line.link.id} has been silent for ${silent} ms`)
       }
@@ -236,6 +266,8 @@ export class Examiner {
     for (const borrower of books.borrowers) if (borrower.status === "over") books.borrowers.delete(borrower)
     books.failures = []
     books.attended = []
+    books.stranded = []
+    books.paused = undefined
     books.crowded = false
     books.round++
   }

@@ -30,6 +30,10 @@ export class Run extends Guests {
         return this.arrive("get")
       case "Acquire":
         return this.arrive("acquire")
+      case "UseExclusive":
+        return this.arrive("useExclusive")
+      case "Exclusive":
+        return this.arrive("exclusive")
       case "AcquireWith":
         return this.arrive("acquire", command.timeout)
       case "Finish":
@@ -189,6 +193,7 @@ export class Run extends Guests {
     this.mend()
     this.giveBack()
     if (!this.books.closing) {
+      this.endPause()
       this.heal()
       this.lendsAll()
     }
@@ -206,6 +211,17 @@ export class Run extends Guests {
   private giveBack(): void {
     for (const guest of this.guests) if (guest.isHolding) this.finish(guest, "succeeds")
     this.rest()
+  }
+
+  /** Opens pause no longer: in time by themselves, and otherwise by `clear`. */
+  private endPause(): void {
+    const left = this.books.pause.left(this.timeline.now)
+    if (left === Infinity) {
+      this.do({ _tag: "Clear" })
+      this.rest()
+    } else if (left > 0) {
+      this.timeline.pass(left, () => this.examine())
+    }
   }
 
   private heal(): void {

@@ -32,6 +32,8 @@ export interface Setting {
   readonly hasOnRelease: boolean
   /** Whether there is something to clean up from the beginning of an open. */
   readonly opensEarly: boolean
+  /** How long opens pause after a fatal failure; 0: no failure is fatal. */
+  readonly fatalPause: number
   /** How many steps a fiber takes at a stretch: with few, fibers move against each other in other ways. */
   readonly stepsBeforeYield: number
 }
@@ -66,6 +68,7 @@ export const usual: Setting = {
   hasClosed: false,
   hasOnRelease: false,
   opensEarly: false,
+  fatalPause: 0,
   stepsBeforeYield: 2048
 }
 
@@ -97,12 +100,15 @@ export const setting: fc.Arbitrary<Setting> = fc.record({
   hasOnRelease: pick(false, false, true),
   opensEarly: fc.boolean(),
   stepsBeforeYield: pick(2048, 2048, 2048, 50, 30),
-  keepaliveTime: pick(Infinity, 250, 380, 70)
+  keepaliveTime: pick(Infinity, 250, 380, 70),
+  fatalPause: pick(0, 0, 0, 100, 100, 300, 1500, Infinity)
 }).map((raw) => ({
   ...raw,
   min: Math.min(raw.min, raw.max),
   initial: Math.min(raw.initial, raw.max),
-  keepaliveTime: raw.validateAfterIdle === Infinity ? Infinity : raw.keepaliveTime
+  keepaliveTime: raw.validateAfterIdle === Infinity ? Infinity : raw.keepaliveTime,
+  // Of opens that end at once it shows which one came first only if fibers do not step aside.
+  fatalPause: raw.stepsBeforeYield < usual.stepsBeforeYield ? 0 : raw.fatalPause
 }))
 
 const finite = <K extends string, V>(key: K, value: number, shown: V): { readonly [_ in K]?: V } =>
@@ -134,6 +140,12 @@ export const poolOptions = (setting: Setting, connector: Connector): Pool.Option
   retry: Schedule.spaced(retryInterval),
   closeTimeout: setting.closeTimeout,
   drainTimeout: setting.drainTimeout,
+  ...(setting.fatalPause > 0
+    ? {
+      isFatal: connector.isFatal,
+      fatalPause: setting.fatalPause === Infinity ? Duration.infinity : setting.fatalPause
+    }
+    : {}),
   ...(setting.hasIsConnected ? { isConnected: connector.isConnected } : {}),
   ...(setting.hasIsExpired ? { isExpired: connector.isExpired } : {}),
   ...(setting.hasClosed ? { closed: connector.closed } : {}),

@@ -1,11 +1,6 @@
-import { async, exitOf, makeClock, type RunningFiber, type TurnRunner, turnRunner } from "@socketpool/test-seam"
-import type { Exit } from "effect"
-import { Duration, Effect } from "effect"
-
-interface Sleeper {
-  readonly at: number
-  readonly resume: () => void
-}
+import { exitOf, makeClock, type RunningFiber, Sleepers, type TurnRunner, turnRunner } from "@socketpool/test-seam"
+import type { Effect, Exit } from "effect"
+import { Duration } from "effect"
 
 /** More turns than anything that comes to rest takes. */
 const restless = 100_000
@@ -21,7 +16,7 @@ export class Timeline {
   /** What was logged. */
   readonly log: Array<string> = []
   private readonly runner: TurnRunner
-  private readonly sleepers: Array<Sleeper> = []
+  private readonly sleepers = new Sleepers()
 
   constructor(options: { readonly stepsBeforeYield?: number; readonly seed?: number } = {}) {
     this.runner = turnRunner({
@@ -38,7 +33,7 @@ export class Timeline {
 
   /** How many sleep. */
   get asleep(): number {
-    return this.sleepers.length
+    return this.sleepers.size
   }
 
   /** Starts a fiber; it runs until it first waits for something. */
@@ -66,12 +61,12 @@ export class Timeline {
     const end = this.now + millis
     this.settle()
     for (;;) {
-      const next = this.sleepers[0]
-      if (next === undefined || next.at > end) break
+      const { next } = this.sleepers
+      if (next > end || next === Infinity) break
       // After a stall they are late.
-      this.now = Math.max(this.now, next.at)
-      while (this.sleepers.length > 0 && this.sleepers[0]!.at <= this.now) {
-        this.sleepers.shift()!.resume()
+      this.now = Math.max(this.now, next)
+      while (this.sleepers.next <= this.now) {
+        this.sleepers.wakeNext()
         this.settle()
       }
       look()
@@ -81,18 +76,7 @@ export class Timeline {
   }
 
   private sleep(millis: number): Effect.Effect<void> {
-    return async((resume) => {
-      // Whole milliseconds, as a real timer's.
-      const at = Math.ceil(this.now + millis)
-      if (!(at > this.now)) return resume(Effect.void)
-      const sleeper: Sleeper = { at, resume: () => resume(Effect.void) }
-      // Behind those that wake at the same instant.
-      const behind = this.sleepers.findIndex((other) => other.at > at)
-      this.sleepers.splice(behind < 0 ? this.sleepers.length : behind, 0, sleeper)
-      return Effect.sync(() => {
-        const index = this.sleepers.indexOf(sleeper)
-        if (index >= 0) this.sleepers.splice(index, 1)
-      })
-    })
+    // Whole milliseconds, as a real timer's.
+    return this.sleepers.sleep(() => this.now, (now) => Math.ceil(now + millis))
   }
 }

@@ -50,6 +50,18 @@ const use: Draw = (world, rng) => {
   }
 }
 
+const exclusive: Draw = (world, rng) => {
+  const work = drawWork(rng)
+  return {
+    name: "useExclusive",
+    yields: true,
+    run: world.bounded(
+      world.acquireTimeout,
+      (got) => world.target.own!.useExclusive((connection) => Effect.andThen(got, world.hold(connection, work, true)))
+    )
+  }
+}
+
 const get: Draw = (world, rng) => {
   const work = drawWork(rng)
   const early = rng.chance(0.2)
@@ -161,7 +173,8 @@ const borrowing: ReadonlyArray<readonly [number, Draw, "any" | "own"]> = [
   [3, get, "any"],
   [4, acquire, "own"],
   [1, nested, "own"],
-  [1, reconnect, "own"]
+  [1, reconnect, "own"],
+  [2, exclusive, "own"]
 ]
 
 const meddling: ReadonlyArray<readonly [number, Draw, "any" | "own"]> = [

@@ -1,4 +1,5 @@
 /** Draws a pool's options, and what its connector does. */
+import { Overload } from "@socketpool/core"
 import { async, yieldNow } from "@socketpool/test-seam"
 import type { Rng } from "@socketpool/testing"
 import { ScriptedConnector } from "@socketpool/testing"
@@ -44,6 +45,11 @@ const drawFarewell = (rng: Rng.Rng) => {
   return (connection: Connection) => words[connection.id % words.length]!
 }
 
+const drawOverload = (rng: Rng.Rng): Overload.Overload => {
+  const options = { target: ticks(rng, 1, 2), interval: ticks(rng, 1, 2) }
+  return rng.chance(0.5) ? Overload.adaptiveLifo(options) : Overload.codel(options)
+}
+
 /** `more` draws what came later, so that the seeds that once found something still mean the same. */
 export const drawOptions = (rng: Rng.Rng, more: Rng.Rng) => {
   const maxConnections = rng.between(1, 4)
@@ -81,6 +87,8 @@ export const drawOptions = (rng: Rng.Rng, more: Rng.Rng) => {
     ...(more.chance(0.3) ? { farewell: drawFarewell(more) } : {}),
     fatalPause: ticks(more, 1, 8),
     ...(more.chance(0.2) ? { isFatal: () => true } : {}),
+    ...(more.chance(0.3) ? { order: "fewest" as const } : {}),
+    ...(more.chance(0.3) ? { overload: drawOverload(more) } : {}),
     ...(validates && keepaliveTime < connectionTTL ? { keepaliveTime } : {})
   } as const
   return { pool, acquireTimeout, slowRelease }

@@ -4,10 +4,11 @@ import { Rng, Simulation } from "@socketpool/testing"
 import { Effect, Exit, Fiber, Schedule } from "effect"
 import { drawPlan, misbehaviour, type Planned } from "./actions.js"
 import { drawConnector, drawOptions } from "./options.js"
-import { effectPool, lendsTwice, losesReleases, socketpool } from "./target.js"
+import { drawRival } from "./rival.js"
+import { effectPool, lendsTwice, losesReleases, sharesExclusives, socketpool } from "./target.js"
 import { timed, World } from "./world.js"
 
-export const targets = { socketpool, effectPool, losesReleases, lendsTwice }
+export const targets = { socketpool, effectPool, losesReleases, lendsTwice, sharesExclusives }
 
 /** Runs one action in a fiber of its own, at its moment, and interrupts it at another. */
 const perform = (world: World, planned: Planned) =>
@@ -59,17 +60,23 @@ const story = (seed: number, target: keyof typeof targets) => {
   let world: World | undefined
   let plan: ReadonlyArray<Planned> = []
   const program = Effect.gen(function*() {
-    const here = new World(connector, born, yield* targets[target](open, options), options)
+    const rival = target === "effectPool" ? undefined : yield* drawRival(Rng.make(seed + 2))
+    const shared = rival === undefined ? options : { ...options, pool: { ...options.pool, budget: rival.budget } }
+    const here = new World(connector, born, yield* targets[target](open, shared), options, rival)
     world = here
     plan = drawPlan(here, rng)
     const endings = yield* Effect.forEach(plan, (planned) => perform(here, planned))
     yield* Effect.forEach(endings, (ending) => ending)
     yield* calm
+    if (rival !== undefined) yield* rival.isDone
     if (options.slowRelease) yield* Effect.sleep(options.pool.closeTimeout + 1)
     here.atRest()
-    if (here.target.own !== undefined && !here.isClosing) yield* lendAll(here, here.target.own.stats().maxConnections)
+    if (here.target.own !== undefined && !here.isClosing) {
+      yield* lendAll(here, Math.min(here.target.own.stats().maxConnections, rival?.limit ?? Infinity))
+    }
     yield* here.close
     here.atEnd()
+    if (rival !== undefined) here.problems.push(...yield* rival.close)
   })
   return {
     simulate: () =>

@@ -16,6 +16,7 @@ export interface Target {
   readonly invalidate: (connection: Connection) => Effect.Effect<void>
   readonly close: Effect.Effect<void>
   readonly own?: {
+    readonly useExclusive: Target["use"]
     readonly acquire: Effect.Effect<Connection, unknown>
     readonly acquireWith: (options: { readonly timeout: DurationInput }) => Effect.Effect<Connection, unknown>
     readonly release: (connection: Connection) => Effect.Effect<void, unknown>
@@ -48,6 +49,7 @@ export const socketpool: MakeTarget = (open, options) =>
     invalidate: (connection) => pool.invalidate(connection),
     close: pool.close,
     own: {
+      useExclusive: (f) => pool.useExclusive(f),
       acquire: pool.acquire,
       acquireWith: (options) => pool.acquireWith(options),
       release: (connection) => pool.release(connection),
@@ -92,6 +94,10 @@ export const losesReleases = planted((own) => {
   let releases = 0
   return { release: (connection) => Effect.suspend(() => ++releases % 2 === 0 ? Effect.void : own.release(connection)) }
 })
+
+/** Ours, but an exclusive lease is one like any other. */
+export const sharesExclusives: MakeTarget = (open, options) =>
+  Effect.map(socketpool(open, options), (target) => ({ ...target, own: { ...target.own!, useExclusive: target.use } }))
 
 /** Ours, but every second acquire gives what the one before it gave. */
 export const lendsTwice = planted((own) => {

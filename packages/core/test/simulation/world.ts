@@ -4,6 +4,7 @@ import { wallMillis, wasInterrupted } from "@socketpool/test-seam"
 import type { ScriptedConnector } from "@socketpool/testing"
 import { Clock, Effect } from "effect"
 import type { Options } from "./options.js"
+import { placesOf, type Rival } from "./rival.js"
 import type { Connection, Target } from "./target.js"
 
 export class World {
@@ -26,7 +27,8 @@ export class World {
     readonly connector: ScriptedConnector.ScriptedConnector,
     private readonly born: ReadonlyMap<Connection, number>,
     readonly target: Target,
-    private readonly options: Options
+    private readonly options: Options,
+    private readonly rival?: Rival | undefined
   ) {
     this.acquireTimeout = options.acquireTimeout
     this.most = options.pool.maxConnections
@@ -37,12 +39,14 @@ export class World {
   }
 
   /** Works with a connection, and notices if somebody else holds it too, or if it was lent although it is closed. */
-  hold<A, E>(connection: Connection, work: Effect.Effect<A, E>): Effect.Effect<A, E> {
+  hold<A, E>(connection: Connection, work: Effect.Effect<A, E>, alone = false): Effect.Effect<A, E> {
+    const { concurrency } = this.options.pool
+    // One that is alone takes all the places.
+    const places = alone ? concurrency : 1
     return Effect.acquireUseRelease(
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const holders = (this.holders.get(connection) ?? 0) + 1
+        const holders = (this.holders.get(connection) ?? 0) + places
         this.holders.set(connection, holders)
-        const { concurrency } = this.options.pool
         this.expect(holders <= concurrency, `connection ${connection.id} has ${holders} holders`)
         this.expect(
           !connection.closing || this.dropped.has(connection) || this.closeBegan,
@@ -60,7 +64,7 @@ export class World {
         this.expect(gone === 0, `connection ${connection.id} was lent ${gone} ms after its peer had gone away`)
       }),
       () => work,
-      () => Effect.sync(() => this.holders.set(connection, this.holders.get(connection)! - 1))
+      () => Effect.sync(() => this.holders.set(connection, this.holders.get(connection)! - places))
     )
   }
 
@@ -129,7 +133,10 @@ export class World {
     const stats = target.own.stats()
     // After resize to less there may be more for a while.
     problems.push(...connector.audit({ ...stats, maxConnections: this.most }))
-    const isFull = stats.inUse + stats.closing + stats.idle >= stats.maxConnections
+    const shared = this.rival === undefined ? 0 : placesOf(stats) + placesOf(this.rival.stats())
+    const limit = this.rival?.limit ?? Infinity
+    this.expect(shared <= limit, `${shared} connections share a budget of ${limit}`)
+    const isFull = stats.inUse + stats.closing + stats.idle >= stats.maxConnections || shared >= limit
     const isPaced = this.isPaced(stats)
     // After a fatal failure opens pause, and borrowers wait for what is open.
     const mayPause = "isFatal" in this.options.pool && stats.openFailed > 0 && stats.inUse + stats.idle > 0
