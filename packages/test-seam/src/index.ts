@@ -7,4 +7,5 @@
 export * from "./data.js"
 export * from "./fibers.js"
 export * from "./observing.js"
+export * from "./sleepers.js"
 export * from "./time.js"

@@ -116,6 +116,19 @@ export const toldScheduler = (tell: (fiber: RunningFiber<unknown, unknown>) => v
   }
 }
 
+/** Effect's own scheduler, which calls back before each task. */
+export const beforeTasks = (tell: () => void): Scheduler.Scheduler => {
+  const scheduler = new Scheduler.MixedScheduler(2048)
+  return {
+    shouldYield: (fiber) => scheduler.shouldYield(fiber),
+    scheduleTask: (task, priority) =>
+      scheduler.scheduleTask(() => {
+        tell()
+        task()
+      }, priority)
+  }
+}
+
 class Turns extends Scheduler.ControlledScheduler {
   constructor(private readonly stepsBeforeYield: number) {
     super()
