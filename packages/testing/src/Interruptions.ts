@@ -107,7 +107,8 @@ export interface Options {
   /**
    * Limits the real time of one run, in milliseconds. A run that has not ended by then is reported as a violation, is
    * interrupted, and ends the exploration: so would the next runs. A program hangs if it waits for what an interruption
-   * has lost, such as the permit of a semaphore. Default: 10,000. A limit below that of the test shows the violation.
+   * has lost, such as the permit of a semaphore. A pause of the whole process does not count. Default: 10,000. A limit
+   * below that of the test shows the violation.
    */
   readonly maxMillis?: number
   /**

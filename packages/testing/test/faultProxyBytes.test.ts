@@ -86,7 +86,7 @@ describe("faults of bytes", () => {
     Effect.gen(function*() {
       const { join, proxy } = yield* setup
       const { client, peer } = yield* join
-      yield* proxy.set("toClient", { merge: 300 })
+      yield* proxy.set("toClient", { merge: "3 seconds" })
       yield* writeApart(peer.socket, ["a", "b", "c", "d"])
       yield* until("all has come", () => client.text.length === 4)
       expect(client.chunks.map(String)).toEqual(["abcd"])

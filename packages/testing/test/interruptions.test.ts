@@ -86,6 +86,26 @@ describe("a program that waits for what an interruption has lost", () => {
       expect(report).toMatchObject({ runs: 1, ...hangs })
     }))
 
+  it.live("is not seen in a run during which the whole process stood still", () =>
+    Effect.gen(function*() {
+      const standStill = () => {
+        for (const end = Date.now() + 2 * maxMillis; Date.now() < end;);
+      }
+      let stopped = false
+      const report = yield* Interruptions.explore((forkSubject) =>
+        Effect.gen(function*() {
+          yield* forkSubject(Effect.void)
+          yield* Effect.sleep(1)
+          if (!stopped) {
+            stopped = true
+            standStill()
+          }
+          yield* Effect.sleep(1)
+          return []
+        }), { maxMillis })
+      expect(report.violations).toEqual([])
+    }))
+
   it.effect.each([0, -1, 1.5, NaN, Infinity])(
     "is given a time in whole milliseconds, not %s",
     (maxMillis) =>

@@ -1,23 +1,34 @@
 /** One run of a program that an exploration interrupts. */
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { ForkSubject, Moment } from "../Interruptions.js"
 import * as SteppingScheduler from "../SteppingScheduler.js"
-import { fork, forkDaemon, interrupt, liveClock, withClock, withFiber } from "./effect/fiber.js"
+import { fork, forkDaemon, interrupt, liveClock, repeat, withClock, withFiber } from "./effect/fiber.js"
 import { runLater, withScheduler } from "./effect/scheduler.js"
 
 /** After this many turns of the scheduler, everything still waiting waits for time or for a peer. */
 const turns = 200
 
+/** A time limit passes in this many parts. A pause of the whole process, however long, counts as one of them. */
+const parts = 20
+
+/** Ends once the process has run for a time by the live clock. */
+const runs = (millis: number): Effect.Effect<void> =>
+  withClock(repeat(Effect.sleep(millis / parts), parts - 1), liveClock())
+
 /**
- * Runs an effect in a fiber of its own for a time by the live clock. After that the fiber is interrupted, but not waited
- * for: it may be uninterruptible.
+ * Runs an effect in a fiber of its own while the process runs for a time. After that the fiber is interrupted, but not
+ * waited for: it may be uninterruptible.
  */
 const endsWithin = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number): Effect.Effect<Option.Option<A>, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(forkDaemon(restore(effect)), (fiber) => {
-      const waiting = withClock(Effect.timeoutOption(Fiber.await(fiber), millis), liveClock())
+      const waiting = Effect.raceFirst(
+        Effect.asSome(Fiber.await(fiber)),
+        Effect.as(runs(millis), Option.none<Exit.Exit<A, E>>())
+      )
       return Effect.flatMap(
         Effect.onInterrupt(restore(waiting), () => Fiber.interrupt(fiber)),
         Option.match({
