@@ -172,3 +172,22 @@ export const open = <R = never>(options: Options<R>): Effect.Effect<TcpConnectio
       "Deno" in globalThis ? "Stream" : "Direct"
     )
   )
+
+/**
+ * The checks of `Options`, for a constructor of your own that takes them among its options. What they return is in the
+ * form that sockets need; give `open` the options as they came.
+ *
+ * @example
+ * ```ts
+ * import { Checks } from "@socketpool/core"
+ * import { TcpConnection } from "@socketpool/node"
+ *
+ * const options = TcpConnection.options.with({ prefix: Checks.rules.name })
+ *
+ * const { prefix } = options.read("Metrics.make", { host: "localhost", port: 8_125, prefix: "app" })
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const options = tcpConnection

@@ -5,6 +5,8 @@
  */
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
+import type * as EndpointPool from "@socketpool/core/EndpointPool"
+import type * as KeyedPool from "@socketpool/core/KeyedPool"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
@@ -14,11 +16,14 @@ import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { dial } from "./internal/dial.js"
+import { endpointsBy } from "./internal/endpointPool.js"
 import { TcpHandle } from "./internal/handles.js"
+import { keyedBy } from "./internal/keyed.js"
 import { tcpPool } from "./internal/options.js"
 import { tcpRoute } from "./internal/route.js"
 import * as SocketPool from "./internal/socketPool.js"
 import { targetOf } from "./internal/url.js"
+import type { Peer } from "./Peer.js"
 import type * as TcpConnection from "./TcpConnection.js"
 import * as TlsPool from "./TlsPool.js"
 import * as UnixPool from "./UnixPool.js"
@@ -79,6 +84,122 @@ export const make = <
   never,
   R | RValidate | RRelease | RFarewell | RLookup | Scope.Scope
 > => made(() => tcpPool.read("TcpPool", options))
+
+/**
+ * The options of a keyed pool: those of a pool, and those of the keys.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type KeyedOptions<
+  E = ConnectionError,
+  R = never,
+  RValidate = R,
+  RRelease = R,
+  RFarewell = R,
+  RLookup = R
+> =
+  & Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup>, "host" | "port" | "budgetWeight">
+  & Omit<
+    KeyedPool.KeyedOptions<Peer, TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>, never>,
+    "open" | "options" | "identify"
+  >
+
+/**
+ * Makes a pool for each server, all under one limit, as `KeyedPool` does. The first borrow for a server makes its pool.
+ *
+ * Use it where a program talks to many servers, whose addresses it learns while it runs. For one server, use `make`.
+ *
+ * @example
+ * ```ts
+ * import { TcpPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const servers = yield* TcpPool.keyed({ maxConnections: 100, maxConnectionsPerKey: 4, timeout: "3 seconds" })
+ *   return yield* servers.use(
+ *     { host: "db-7.internal", port: 6379 },
+ *     (connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n"))
+ *   )
+ * }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const keyed = <
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never
+>(
+  options: KeyedOptions<E, R, RValidate, RRelease, RFarewell, RLookup>
+): Effect.Effect<
+  KeyedPool.KeyedPool<Peer, TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>,
+  never,
+  R | RValidate | RRelease | RFarewell | RLookup | Scope.Scope
+> => keyedBy("TcpPool.keyed", tcpPool, made, options)
+
+/**
+ * The options of a pool of endpoints: those of a pool, and those of the endpoints.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type EndpointsOptions<
+  E = ConnectionError,
+  R = never,
+  RValidate = R,
+  RRelease = R,
+  RFarewell = R,
+  RLookup = R,
+  RProbe = R
+> =
+  & Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup>, "host" | "port">
+  & EndpointPool.EndpointOptions<TcpConnection.TcpConnection, RProbe>
+
+/**
+ * Makes one pool for several servers that do the same, as `EndpointPool` does.
+ *
+ * Use it with `Dns.addresses`, `Dns.srv`, `EndpointsFile.watch` or `Endpoints.of`. For one server, use `make`.
+ *
+ * @example
+ * ```ts
+ * import { Dns, TcpPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const caches = yield* TcpPool.endpoints({
+ *     endpoints: Dns.addresses({ host: "cache.default.svc.cluster.local", port: 6379 }),
+ *     maxConnections: 40,
+ *     timeout: "3 seconds"
+ *   })
+ *   return yield* caches.use((connection) =>
+ *     Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n"))
+ *   )
+ * }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const endpoints = <
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never,
+  RProbe = never
+>(
+  options: EndpointsOptions<E, R, RValidate, RRelease, RFarewell, RLookup, RProbe>
+): Effect.Effect<
+  EndpointPool.EndpointPool<TcpConnection.TcpConnection, ConnectError | TransportPool.HandshakeFailure<E>>,
+  never,
+  R | RValidate | RRelease | RFarewell | RLookup | RProbe | Scope.Scope
+> => endpointsBy("TcpPool.endpoints", tcpPool, made, () => ({}), options)
 
 /**
  * The options of `fromUrl`: those that every kind of socket has.

@@ -12,7 +12,7 @@ import type * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type * as tls from "node:tls"
-import { tlsConnection } from "./internal/options.js"
+import { security, tlsConnection } from "./internal/options.js"
 import { secureDialer, upgradeHeld } from "./internal/secure.js"
 import type * as TcpConnection from "./TcpConnection.js"
 
@@ -206,3 +206,21 @@ export const upgrade = (
   connection: TcpConnection.TcpConnection,
   options: SecurityOptions = {}
 ): Effect.Effect<TlsConnection, ConnectError, Scope.Scope> => upgradeHeld(connection, options)
+
+/**
+ * The checks of `SecurityOptions`, for a constructor of your own that takes them among its options.
+ *
+ * @example
+ * ```ts
+ * import { Checks } from "@socketpool/core"
+ * import { TlsConnection } from "@socketpool/node"
+ *
+ * const options = new Checks.Table({ tls: Checks.rules.optional(Checks.rules.struct(TlsConnection.securityOptions)) })
+ *
+ * const { tls } = options.read("Metrics.make", { tls: { servername: "metrics.internal" } })
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const securityOptions = security

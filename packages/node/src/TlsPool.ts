@@ -4,6 +4,8 @@
  * @since 0.1.0
  */
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
+import type * as EndpointPool from "@socketpool/core/EndpointPool"
+import type * as KeyedPool from "@socketpool/core/KeyedPool"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import type * as PoolLayer from "@socketpool/core/PoolLayer"
 import type * as TransportPool from "@socketpool/core/TransportPool"
@@ -12,10 +14,13 @@ import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { endpointsBy } from "./internal/endpointPool.js"
 import type { TlsHandle } from "./internal/handles.js"
+import { keyedBy } from "./internal/keyed.js"
 import { tlsConnection, tlsPool } from "./internal/options.js"
 import { secureDialer } from "./internal/secure.js"
 import * as SocketPool from "./internal/socketPool.js"
+import type { Peer } from "./Peer.js"
 import type * as TlsConnection from "./TlsConnection.js"
 
 /**
@@ -88,6 +93,143 @@ export const make = <
   never,
   R | RValidate | RRelease | RFarewell | RLookup | RStartTls | Scope.Scope
 > => made(() => tlsPool.read("TlsPool", options))
+
+/**
+ * The options of a keyed pool: those of a pool, and those of the keys.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type KeyedOptions<
+  E = ConnectionError,
+  R = never,
+  RValidate = R,
+  RRelease = R,
+  RFarewell = R,
+  RLookup = R,
+  EStartTls = ConnectionError,
+  RStartTls = R
+> =
+  & Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>, "host" | "port" | "budgetWeight">
+  & Omit<
+    KeyedPool.KeyedOptions<
+      Peer,
+      TlsConnection.TlsConnection,
+      ConnectError | TransportPool.HandshakeFailure<E | EStartTls>,
+      never
+    >,
+    "open" | "options" | "identify"
+  >
+
+/**
+ * Makes a pool for each server, all under one limit, as `KeyedPool` does. The first borrow for a server makes its pool.
+ *
+ * Use it where a program talks to many servers, whose addresses it learns while it runs. For one server, use `make`.
+ *
+ * @example
+ * ```ts
+ * import { TlsPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const servers = yield* TlsPool.keyed({ maxConnections: 100, maxConnectionsPerKey: 4, timeout: "3 seconds" })
+ *   return yield* servers.use(
+ *     { host: "db-7.internal", port: 6379 },
+ *     (connection) => Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n"))
+ *   )
+ * }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const keyed = <
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never,
+  EStartTls = ConnectionError,
+  RStartTls = never
+>(
+  options: KeyedOptions<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>
+): Effect.Effect<
+  KeyedPool.KeyedPool<Peer, TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>,
+  never,
+  R | RValidate | RRelease | RFarewell | RLookup | RStartTls | Scope.Scope
+> => keyedBy("TlsPool.keyed", tlsPool, made, options)
+
+/**
+ * The options of a pool of endpoints: those of a pool, and those of the endpoints.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export type EndpointsOptions<
+  E = ConnectionError,
+  R = never,
+  RValidate = R,
+  RRelease = R,
+  RFarewell = R,
+  RLookup = R,
+  EStartTls = ConnectionError,
+  RStartTls = R,
+  RProbe = R
+> =
+  & Omit<Options<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls>, "host" | "port">
+  & EndpointPool.EndpointOptions<TlsConnection.TlsConnection, RProbe>
+
+/**
+ * Makes one pool for several servers that do the same, as `EndpointPool` does. Each server proves the name by
+ * which the discovery found it (`Endpoint.name`), unless `servername` is set.
+ *
+ * Use it with `Dns.addresses`, `Dns.srv`, `EndpointsFile.watch` or `Endpoints.of`. For one server, use `make`.
+ *
+ * @example
+ * ```ts
+ * import { Dns, TlsPool } from "@socketpool/node"
+ * import { Effect } from "effect"
+ *
+ * const program = Effect.scoped(Effect.gen(function*() {
+ *   const caches = yield* TlsPool.endpoints({
+ *     endpoints: Dns.addresses({ host: "cache.default.svc.cluster.local", port: 6379 }),
+ *     maxConnections: 40,
+ *     timeout: "3 seconds"
+ *   })
+ *   return yield* caches.use((connection) =>
+ *     Effect.andThen(connection.send("PING\r\n"), connection.recvUntil("\r\n"))
+ *   )
+ * }))
+ * ```
+ *
+ * @since 0.2.0
+ * @category constructors
+ */
+export const endpoints = <
+  E = ConnectionError,
+  R = never,
+  RValidate = never,
+  RRelease = never,
+  RFarewell = never,
+  RLookup = never,
+  EStartTls = ConnectionError,
+  RStartTls = never,
+  RProbe = never
+>(
+  options: EndpointsOptions<E, R, RValidate, RRelease, RFarewell, RLookup, EStartTls, RStartTls, RProbe>
+): Effect.Effect<
+  EndpointPool.EndpointPool<TlsConnection.TlsConnection, ConnectError | TransportPool.HandshakeFailure<E | EStartTls>>,
+  never,
+  R | RValidate | RRelease | RFarewell | RLookup | RStartTls | RProbe | Scope.Scope
+> =>
+  endpointsBy(
+    "TlsPool.endpoints",
+    tlsPool,
+    made,
+    ({ name }, { servername }) => servername === undefined && name !== undefined ? { servername: name } : {},
+    options
+  )
 
 /**
  * Provides `make` as the `Pool` service, whose users see a `Connection`. The pool closes with the layer. Building the

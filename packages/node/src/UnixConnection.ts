@@ -100,3 +100,22 @@ export const open = (options: Options): Effect.Effect<UnixConnection, ConnectErr
       (line) => Effect.sync(() => line.lend())
     )
   )
+
+/**
+ * The checks of `Options`, for a constructor of your own that takes them among its options. What they return is in the
+ * form that sockets need; give `open` the options as they came.
+ *
+ * @example
+ * ```ts
+ * import { Checks } from "@socketpool/core"
+ * import { UnixConnection } from "@socketpool/node"
+ *
+ * const options = UnixConnection.options.with({ prefix: Checks.rules.name })
+ *
+ * const { prefix } = options.read("Metrics.make", { path: "/run/app.sock", prefix: "app" })
+ * ```
+ *
+ * @since 0.2.0
+ * @category advanced
+ */
+export const options = unixConnection

@@ -1,4 +1,20 @@
 /**
+ * @since 0.2.0
+ */
+export * as Dns from "./Dns.js"
+/**
+ * @since 0.2.0
+ */
+export { DnsError } from "./DnsError.js"
+/**
+ * @since 0.2.0
+ */
+export * as EndpointsFile from "./EndpointsFile.js"
+/**
+ * @since 0.2.0
+ */
+export type { Peer } from "./Peer.js"
+/**
  * @since 0.1.0
  */
 export * as PlatformSocket from "./PlatformSocket.js"

@@ -34,13 +34,13 @@ const stubborn = (secure: boolean, endsItsSide: boolean) =>
 
 const pools: Record<string, (port: number) => Effect.Effect<ConnectionPool<Connection, unknown>, never, Scope.Scope>> =
   {
-    TCP: (port) => TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1, timeout: "100 millis" }),
-    TLS: (port) => TlsPool.make({ host: "localhost", port, ca, maxConnections: 1, timeout: "100 millis" })
+    TCP: (port) => TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1 }),
+    TLS: (port) => TlsPool.make({ host: "localhost", port, ca, maxConnections: 1 })
   }
 
-const ask = (connection: Connection, line: string) =>
+const ask = (connection: Connection, line: string, options?: Parameters<Connection["recv"]>[1]) =>
   Effect.map(
-    Effect.andThen(connection.send(`${line}\n`), connection.recvUntil("\n")),
+    Effect.andThen(connection.send(`${line}\n`), connection.recvUntil("\n", options)),
     (bytes) => new TextDecoder().decode(bytes).trimEnd()
   )
 
@@ -61,11 +61,48 @@ const leaves: Record<
       yield* eventually("it has asked", () => server.lines.includes("silence") && asked.socket?.writableLength === 0)
       yield* Fiber.interrupt(holder)
     }),
-  "whose read has timed out": (pool) => Effect.exit(pool.use((connection) => ask(connection, "silence"))),
+  "whose read has timed out": (pool) =>
+    Effect.exit(pool.use((connection) => ask(connection, "silence", { timeout: "100 millis" }))),
   "that got what nobody asked for": (pool) => pool.use((connection) => ask(connection, "unasked")),
   "whose lease failed": (pool) =>
     Effect.exit(pool.use((connection) => Effect.andThen(ask(connection, "one"), Effect.fail("no"))))
 }
+
+/**
+ * Expects a value. The pool waits for the end of its peer for 50 ms only, and the peer is in this process, too: if the
+ * process got no processor for about that time, another value proves nothing, and the effect runs again.
+ */
+const undisturbed = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>, expected: A) => {
+  const tries = (left: number): Effect.Effect<void, E> =>
+    Effect.flatMap(Effect.scoped(Effect.flatMap(longestStall, (stall) => Effect.zip(effect, Effect.sync(stall)))), (
+      [value, stall]
+    ) => {
+      if (stall > 25 && left > 0 && JSON.stringify(value) !== JSON.stringify(expected)) return tries(left - 1)
+      return Effect.sync(() => expect(value).toEqual(expected))
+    })
+  return tries(20)
+}
+
+/** The longest time in milliseconds, from now on, in which no timer of this process ran. */
+const longestStall: Effect.Effect<() => number, never, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const state = { last: performance.now(), longest: 0, look: () => {}, timer: undefined as unknown }
+      state.look = () => {
+        const now = performance.now()
+        state.longest = Math.max(state.longest, now - state.last)
+        state.last = now
+      }
+      state.timer = setInterval(state.look, 1)
+      return state
+    }),
+    ({ timer }) => Effect.sync(() => clearInterval(timer as NodeJS.Timeout))
+  ),
+  (state) => () => {
+    state.look()
+    return state.longest
+  }
+)
 
 /** The connections to a port that the kernel knows of on the server's side, other than those it is taking down. */
 const established = (port: number): number =>
@@ -79,26 +116,33 @@ describe.each(Object.keys(pools))("a %s connection", (kind) => {
   it.live.each(Object.keys(leaves))(
     "%s closes in order if its peer does, and the server never counts two",
     (how) =>
-      Effect.scoped(Effect.gen(function*() {
-        const server = yield* stubborn(kind === "TLS", true)
-        const pool = yield* pools[kind]!(server.port)
-        yield* leaves[how]!(pool, server)
-        expect(yield* pool.use((connection) => ask(connection, "mine"))).toBe("mine")
-        expect([server.accepted(), server.peak()]).toEqual([2, 1])
-        expect(server.ended.times).toBe(1)
-      }))
+      undisturbed(
+        Effect.gen(function*() {
+          const server = yield* stubborn(kind === "TLS", true)
+          const pool = yield* pools[kind]!(server.port)
+          yield* leaves[how]!(pool, server)
+          expect(yield* pool.use((connection) => ask(connection, "mine"))).toBe("mine")
+          return [server.accepted(), server.peak(), server.ended.times]
+        }),
+        [2, 1, 1]
+      )
   )
 
   // Only Linux lists its connections in a file.
   it.live.each(process.platform === "linux" ? Object.keys(leaves) : [])(
-    "%s is reset if its peer does not end, and the server's system never counts two",
+    "%s is reset if its peer does not end, and the server's system counts one",
     (how) =>
       Effect.scoped(Effect.gen(function*() {
         const server = yield* stubborn(kind === "TLS", false)
         const pool = yield* pools[kind]!(server.port)
         yield* leaves[how]!(pool, server)
-        const counted = yield* pool.use((connection) => Effect.as(ask(connection, "mine"), established(server.port)))
-        expect(counted).toBe(1)
+        yield* pool.use((connection) =>
+          Effect.andThen(
+            ask(connection, "mine"),
+            // Eventually: the system's processors take the reset and the next connection in no certain order.
+            eventually("the system counts one", () => established(server.port) === 1)
+          )
+        )
         expect(server.accepted()).toBe(2)
       }))
   )

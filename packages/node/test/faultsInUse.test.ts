@@ -24,7 +24,7 @@ const overProxy = Effect.gen(function*() {
   return { heard, proxy, server, target: { port: proxy.port, left: () => server.sockets.size } }
 })
 
-describe("a break within a frame", { timeout: 20_000 }, () => {
+describe("a break within a frame", () => {
   const breaks = { Reset: "Reset", End: "EndOfStream" } as const
   for (const [cut, reason] of Object.entries(breaks)) {
     it.scopedLive(`fails with ${reason} and the number of bytes received (${cut})`, () =>
@@ -63,7 +63,7 @@ describe("a break within a frame", { timeout: 20_000 }, () => {
     }))
 })
 
-describe("a peer that answers", { timeout: 20_000 }, () => {
+describe("a peer that answers", () => {
   it.scopedLive("byte by byte causes Timeout if the whole answer takes longer, despite steady progress", () =>
     Effect.gen(function*() {
       let sent = 0
@@ -73,11 +73,17 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
       })
       yield* withPool(
         { port: server.port, left: () => server.sockets.size },
-        { timeout: "300 millis" },
+        {},
         (pool) =>
           Effect.gen(function*() {
-            const began = performance.now()
-            const error = yield* Effect.flip(pool.use((connection) => connection.recvUntil("\n")))
+            let began = 0
+            const error = yield* Effect.flip(pool.use((connection) =>
+              Effect.gen(function*() {
+                yield* eventually("it has sent some", () => sent >= 3)
+                began = performance.now()
+                return yield* connection.recvUntil("\n", { timeout: "300 millis" })
+              })
+            ))
             expect(performance.now() - began).toBeGreaterThanOrEqual(295)
             expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason: "Timeout" })
             expect("bytesIntoFrame" in error && error.bytesIntoFrame).toBeGreaterThan(0)
@@ -94,10 +100,10 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
   it.scopedLive("too late causes Timeout, and the late answer reaches nobody", () =>
     Effect.gen(function*() {
       const { heard, proxy, target } = yield* overProxy
-      yield* withPool(target, { timeout: "200 millis" }, (pool) =>
+      yield* withPool(target, {}, (pool) =>
         Effect.gen(function*() {
           yield* proxy.set("toClient", { stall: true })
-          const error = yield* Effect.flip(pool.use((connection) => ask(connection, "late")))
+          const error = yield* Effect.flip(pool.use((connection) => ask(connection, "late", { timeout: "200 millis" })))
           expect(error).toMatchObject({ _tag: "ConnectionError", operation: "read", reason: "Timeout" })
           expect("bytesIntoFrame" in error).toBe(false)
           yield* proxy.heal
@@ -137,7 +143,7 @@ describe("a peer that answers", { timeout: 20_000 }, () => {
     }))
 })
 
-describe("a changed byte", { timeout: 30_000 }, () => {
+describe("a changed byte", () => {
   it.scopedLive("in a length fails with TooLarge at once, and the connection is not lent again", () =>
     Effect.gen(function*() {
       const server = yield* serve(Tagged.answering((tag) => [{ tag, after: 0 }]))
@@ -163,28 +169,30 @@ describe("a changed byte", { timeout: 30_000 }, () => {
   it.scopedLive("anywhere in an answer causes a typed error, and the connection is not lent again", () =>
     Effect.gen(function*() {
       const reasons = new Set<string>()
-      for (let seed = 1; seed <= 12; seed++) {
-        const server = yield* serve(Tagged.answering((tag) => [{ tag, after: 0 }]))
-        const proxy = yield* FaultProxy.make({ target: { host, port: server.port }, seed })
-        yield* withPool(
-          { port: proxy.port, left: () => server.sockets.size },
-          { timeout: "150 millis" },
-          (pool) =>
-            Effect.gen(function*() {
-              yield* proxy.set("toClient", { corrupt: 1 })
-              const error = yield* Effect.flip(pool.use((connection) => Tagged.ask(connection, 1)))
-              reasons.add("reason" in error ? error.reason : error._tag)
-              yield* proxy.heal
-              expect(yield* pool.use((connection) => Tagged.ask(connection, 2))).toBe(2)
-              expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Discarded: 1 } })
-            })
-        )
-      }
+      const once = (seed: number) =>
+        Effect.scoped(Effect.gen(function*() {
+          const server = yield* serve(Tagged.answering((tag) => [{ tag, after: 0 }]))
+          const proxy = yield* FaultProxy.make({ target: { host, port: server.port }, seed })
+          yield* withPool(
+            { port: proxy.port, left: () => server.sockets.size },
+            { timeout: "3 seconds" },
+            (pool) =>
+              Effect.gen(function*() {
+                yield* proxy.set("toClient", { corrupt: 1 })
+                const error = yield* Effect.flip(pool.use((connection) => Tagged.ask(connection, 1)))
+                reasons.add("reason" in error ? error.reason : error._tag)
+                yield* proxy.heal
+                expect(yield* pool.use((connection) => Tagged.ask(connection, 2))).toBe(2)
+                expect(yield* settled(pool)).toMatchObject({ opened: 2, closed: { Discarded: 1 } })
+              })
+          )
+        }))
+      yield* Effect.forEach(Array.from({ length: 12 }, (_, i) => i + 1), once, { concurrency: "unbounded" })
       expect(["Garbled", "TooLarge", "Timeout"]).toEqual(expect.arrayContaining([...reasons]))
     }))
 })
 
-describe("sending to a peer", { timeout: 30_000 }, () => {
+describe("sending to a peer", () => {
   it.scopedLive("that has reset fails with Reset of the write, and never hangs", () =>
     Effect.gen(function*() {
       const server = yield* serve((socket) => void socket.once("data", () => socket.resetAndDestroy()))
@@ -272,7 +280,7 @@ describe("sending to a peer", { timeout: 30_000 }, () => {
     }))
 })
 
-describe("a server that dies while the event loop stalls", { timeout: 20_000 }, () => {
+describe("a server that dies while the event loop stalls", () => {
   it.scopedLive("causes a typed error in the first operation, and nothing is sent again", () =>
     Effect.gen(function*() {
       const server = yield* childServer(echoLines)

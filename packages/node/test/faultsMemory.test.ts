@@ -53,7 +53,7 @@ const untilStuck = (read: () => number) =>
     }
   })
 
-describe("the memory in use", { timeout: 60_000 }, () => {
+describe("the memory in use", () => {
   const limit = 8 * megabyte
   const prefix = Buffer.from([0x7f, 0xff, 0xff, 0xff])
   const framings = {

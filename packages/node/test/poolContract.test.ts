@@ -384,6 +384,6 @@ describe.each(kinds.map((kind) => [kind.kind, kind] as const))("a pool of %s con
             { concurrency: 64, discard: true }
           ))
         expect(served).toBeGreaterThan(1_000)
-      }), 60_000)
+      }))
   })
 })

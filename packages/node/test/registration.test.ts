@@ -17,8 +17,8 @@ const turns = async (count: number) => {
   for (let i = 0; i < count; i++) await new Promise((next) => setImmediate(next))
 }
 
-describe("a fiber that yields on its way into the queue", { timeout: 60_000 }, () => {
-  for (const timeout of [undefined, "30 seconds"] as const) {
+describe("a fiber that yields on its way into the queue", () => {
+  for (const timeout of [undefined, "1 minute"] as const) {
     const kind = timeout === undefined ? "without" : "with"
 
     it.scopedLive(`reads nothing of the next holder's data, ${kind} a timeout`, () =>
@@ -45,7 +45,7 @@ describe("a fiber that yields on its way into the queue", { timeout: 60_000 }, (
               lentAgain()
               yield* Effect.promise(() => turns(3))
               yield* connection.send("mine")
-              return yield* connection.recvExactly(4).pipe(Effect.timeoutOption("2 seconds"))
+              return yield* connection.recvExactly(4).pipe(Effect.timeoutOption("30 seconds"))
             })
           )
           expect([at, answer._tag]).toEqual([at, "Some"])
@@ -74,7 +74,7 @@ describe("a fiber that yields on its way into the queue", { timeout: 60_000 }, (
             await turns(5)
           })
           const second = yield* fork(withScheduler(connection.send(new Uint8Array(10)), scheduler))
-          const sent = yield* Fiber.join(second).pipe(Effect.timeoutOption("3 seconds"))
+          const sent = yield* Fiber.join(second).pipe(Effect.timeoutOption("30 seconds"))
           expect([at, sent._tag]).toEqual([at, "Some"])
           yield* Fiber.join(first)
           yield* eventually("all has come", () => got === size + 10)

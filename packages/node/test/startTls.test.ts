@@ -277,7 +277,7 @@ describe("upgrade", () => {
       }))
       yield* eventually("the socket is gone", () => Object.keys(socketsTo(server.port)).length === 0)
       const ended = Effect.as(Fiber.join(closed), "closed")
-      expect(yield* timeoutFail(ended, { duration: "3 seconds", onTimeout: () => "never" })).toBe("closed")
+      expect(yield* timeoutFail(ended, { duration: "30 seconds", onTimeout: () => "never" })).toBe("closed")
     }))
 
   it.scopedLive("verifies the name that the plain connection was opened with", () =>
@@ -363,7 +363,7 @@ describe("upgrade", () => {
       })
       notOurs(
         yield* Effect.exit(
-          timeoutFail(pool.use(() => Effect.void), { duration: "3 seconds", onTimeout: () => "hangs" })
+          timeoutFail(pool.use(() => Effect.void), { duration: "30 seconds", onTimeout: () => "hangs" })
         )
       )
     }))

@@ -5,6 +5,7 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import { spawn } from "node:child_process"
 import { socketsTo } from "./fixtures/census.js"
+import { stallUntilArrived } from "./fixtures/faults.js"
 import { echo, eventually, lines, serve, silent } from "./fixtures/server.js"
 
 const open = (port: number, options: Partial<TcpConnection.Options> = {}) =>
@@ -125,8 +126,7 @@ describe("reading and writing", () => {
         yield* Fiber.joinAll(writers)
         yield* eventually("all has come", () => received === 8 * size)
         expect(changes).toBe(7)
-      }),
-    30_000
+      })
   )
 
   it.scopedLive("holds a peer back that sends more than the holder reads", () =>
@@ -211,7 +211,7 @@ describe("the connection's timeout", () => {
         yield* connection.send("ping")
         yield* Effect.promise(() => new Promise<void>((next) => process.nextTick(next)))
         // The deadline passes and the answer comes while nothing can run here.
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 300)
+        stallUntilArrived(port)
         expect(text(yield* Fiber.join(reader))).toBe("ping")
       }
     }))
@@ -279,7 +279,7 @@ describe("opening", () => {
         Effect.scoped(open(1, { host: "no-such-host.invalid", connectTimeout: "20 seconds" }))
       )
       expect(error).toMatchObject({ reason: "Dns", address: "no-such-host.invalid:1" })
-    }), 30_000)
+    }))
 
   /** A listener whose queue of connections is full: further ones get no answer at all. */
   const blackHole = Effect.tap(

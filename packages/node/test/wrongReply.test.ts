@@ -1,100 +1,17 @@
 // Real sockets on loopback, through a proxy that does to them what networks do. SOCKETPOOL_SEED replays what is random
 // here, though not the timing of the sockets. SOCKETPOOL_SEARCH=full makes 20 times as many calls, `deep` 200 times.
 import { TcpConnection, TcpPool } from "@socketpool/node"
-import { fork, reasonOf, repeatN, wasInterrupted } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy, Rng } from "@socketpool/testing"
-import { Cause, Effect, Exit, Fiber, Pool as EffectPool, type Scope } from "effect"
+import { Effect, Pool as EffectPool } from "effect"
 import { bySearch, seeds } from "../../core/test/search.js"
+import { load, network, trouble, type Within } from "./fixtures/calls.js"
 import { serve } from "./fixtures/server.js"
 import { type Answer, answering, ask, Foreign } from "./fixtures/tagged.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
 const [seed] = seeds("wrong replies", 1)
-const fibers = 64
 const say = (line: string) => void process.stdout.write(`${line}\n`)
-
-interface Count {
-  own: number
-  foreign: number
-  failed: number
-  interrupted: number
-  readonly reasons: Record<string, number>
-}
-
-/** How a call asks once it has a connection: mostly as it is, now and then with little time. */
-type Within = <A, E>(asking: Effect.Effect<A, E>) => Effect.Effect<A, unknown>
-
-/** 64 fibers that ask; now and then one has little time for it, or is interrupted while it waits or asks. */
-const load = (
-  calls: number,
-  call: (tag: number, within: Within) => Effect.Effect<number, unknown>,
-  rng: Rng.Rng
-) =>
-  Effect.gen(function*() {
-    const count: Count = { own: 0, foreign: 0, failed: 0, interrupted: 0, reasons: {} }
-    let tags = 0
-    const within: Within = (asking) => rng.chance(0.05) ? Effect.timeout(asking, rng.between(0, 4)) : asking
-    const one = Effect.suspend(() => {
-      const tag = ++tags
-      const asked = rng.chance(0.05)
-        ? Effect.flatMap(
-          fork(call(tag, within)),
-          (fiber) =>
-            Effect.sleep(rng.between(0, 40)).pipe(
-              Effect.andThen(Fiber.interrupt(fiber)),
-              Effect.andThen(Fiber.await(fiber))
-            )
-        )
-        : Effect.exit(call(tag, within))
-      return Effect.map(asked, (exit) => {
-        if (wasInterrupted(exit)) return void count.interrupted++
-        if (Exit.isSuccess(exit)) return void (exit.value === tag ? count.own++ : count.foreign++)
-        count.failed++
-        if (reasonOf(exit.cause) !== "Fail") throw new Error(`a defect: ${String(exit.cause)}`)
-        const error = Cause.squash(exit.cause) as { readonly _tag: string; readonly reason?: string }
-        const reason = "reason" in error ? `${error._tag} ${error.reason}` : error._tag
-        count.reasons[reason] = (count.reasons[reason] ?? 0) + 1
-      })
-    })
-    const worker = Effect.forever(Effect.suspend(() => tags < calls ? one : Effect.fail("done")))
-    yield* Effect.forEach(Array.from({ length: fibers }), () => Effect.ignore(worker), { concurrency: "unbounded" })
-    return count
-  })
-
-/** Another fault every 40 turns of the event loop, or 50 ms on a machine that is free, for as long as the scope is open. */
-const trouble = (
-  faults: readonly [Effect.Effect<unknown>, ...Array<Effect.Effect<unknown>>],
-  rng: Rng.Rng
-): Effect.Effect<void, never, Scope.Scope> =>
-  Effect.asVoid(
-    Effect.forkScoped(
-      Effect.forever(
-        Effect.suspend(() => Effect.andThen(rng.pick(faults), repeatN(Effect.sleep("1 millis"), 39)))
-      )
-    )
-  )
-
-const network = (
-  proxy: FaultProxy.FaultProxy
-): readonly [Effect.Effect<unknown>, ...Array<Effect.Effect<unknown>>] => [
-  proxy.heal,
-  proxy.heal,
-  proxy.set("both", { latency: 1, jitter: 3 }),
-  proxy.set("toClient", { slice: 1 }),
-  proxy.set("both", { slice: 3, jitter: 1 }),
-  proxy.set("toClient", { corrupt: 0.05 }),
-  proxy.set("toServer", { corrupt: 0.05 }),
-  proxy.set("toClient", { cutAfter: 1_000, cut: "End" }),
-  proxy.set("toClient", { cutAfter: 777 }),
-  proxy.set("toServer", { cutAfter: 777 }),
-  proxy.set("toClient", { stall: true }),
-  proxy.set("both", { merge: 2 }),
-  proxy.reset,
-  proxy.end,
-  Effect.andThen(proxy.welcome("Reset"), proxy.reset),
-  Effect.andThen(proxy.welcome("Refuse"), proxy.reset)
-]
 
 /** What is put through: an answer at once, mostly, or after a while. */
 const lateAtTimes = (rng: Rng.Rng): Answer => (tag) => [{ tag, after: rng.chance(0.2) ? rng.between(1, 8) : 0 }]

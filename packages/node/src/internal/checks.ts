@@ -55,6 +55,43 @@ export const keepAlive: Rule<boolean | number> = (value, at) => {
   return millis % 1000 === 0 ? millis : at.refuse(value, rule)
 }
 
+// --- Discoveries ----------------------------------------------------------------------------------------------------
+
+/** The path of a file, in one line: it stands in the log. */
+export const filePath: Rule<string> = name
+
+export const weight: Rule<number> = that(
+  (value) => Number.isFinite(value) && (value as number) > 0,
+  "a number of more than 0"
+)
+
+/** The name of SRV records. */
+export const serviceName: Rule<string> = (value, at) => {
+  const name = hostName(value, at)
+  return net.isIP(name) === 0 ? name : at.refuse(value, "a name such as _service._tcp.example.com")
+}
+
+const dnsServer: Rule<string> = (value, at) => {
+  const rule = "an IP address, or one with a port such as 10.0.0.2:53 or [fd00::2]:53"
+  const given = typeof value === "string" ? value : at.refuse(value, rule)
+  const [, inBrackets, bare, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d{1,5}))?$/.exec(given) ?? []
+  const isRight = net.isIP(given) !== 0 ||
+    (net.isIPv6(inBrackets ?? "") || net.isIPv4(bare ?? "")) &&
+      (port === undefined || Number(port) > 0 && Number(port) <= 65_535)
+  return isRight ? given : at.refuse(value, rule)
+}
+
+export const dnsServers: Rule<ReadonlyArray<string>> = list(dnsServer, "an array of at least one IP address", 1)
+
+/** Above that a query is as good as lost, and the resolver takes no longer times than 24 days. */
+const longestQuery = 300_000
+
+export const queryTimeout: Rule<number> = duration(
+  "more than 0",
+  "a duration of more than 0, at most 5 minutes",
+  longestQuery
+)
+
 // --- TLS ------------------------------------------------------------------------------------------------------------
 
 const pem: Rule<string | Buffer> = (value, at) => {

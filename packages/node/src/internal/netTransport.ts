@@ -115,6 +115,11 @@ export class NetTransport<S extends net.Socket = net.Socket> implements Transpor
     return !this.isFull
   }
 
+  /** Gathers nothing, which costs less. It comes after what the turn has gathered before. */
+  writeLast(data: Uint8Array | string): boolean {
+    return this.socket.write(data) || !this.isFull
+  }
+
   /** Called at the end of the turn. */
   uncork(): void {
     if (!this.corked) return

@@ -1,12 +1,15 @@
 /** The options of sockets: which rule each follows. */
 import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import * as TransportPool from "@socketpool/core/TransportPool"
+import * as net from "node:net"
+import type * as Dns from "../Dns.js"
+import type * as EndpointsFile from "../EndpointsFile.js"
 import type * as TcpConnection from "../TcpConnection.js"
 import type * as TlsConnection from "../TlsConnection.js"
 import type * as UnixConnection from "../UnixConnection.js"
 import * as Checks from "./checks.js"
 
-const { callback, count, duration, flag, optional, orElse } = rules
+const { callback, count, duration, flag, oneOf, optional, orElse } = rules
 
 const socket = {
   connectTimeout: orElse(duration("more than 0"), "5 seconds"),
@@ -63,6 +66,37 @@ export const tcpPool = TransportPool.options.with(tcpConnection.rules)
 export const tlsPool = TransportPool.options.with(tlsConnection.rules, ...tlsConnection.also)
 
 export const unixPool = TransportPool.options.with(unixConnection.rules)
+
+// --- Discoveries ----------------------------------------------------------------------------------------------------
+
+const asks = {
+  servers: optional(Checks.dnsServers),
+  interval: optional(duration("more than 0")),
+  timeout: orElse(Checks.queryTimeout, "5 seconds"),
+  family: optional(oneOf(4, 6))
+}
+
+export const dnsAddresses = new Table(
+  {
+    ...asks,
+    host: Checks.hostName,
+    port: Checks.port,
+    weight: orElse(Checks.weight, 1),
+    tier: orElse(count(0), 0)
+  } satisfies Rows<Dns.AddressesOptions>,
+  [
+    ({ family, host }, refuse) => {
+      const own = net.isIP(host)
+      if (family !== undefined && own !== 0 && family !== own) refuse("family", family, `${own}, as that of host is`)
+    }
+  ]
+)
+
+export const dnsSrv = new Table({ ...asks, name: Checks.serviceName } satisfies Rows<Dns.SrvOptions>)
+
+export const endpointsFile = new Table(
+  { interval: orElse(duration("more than 0"), "5 seconds") } satisfies Rows<EndpointsFile.Options>
+)
 
 /** Checked options. */
 export type Tcp = ReturnType<typeof tcpConnection.read>

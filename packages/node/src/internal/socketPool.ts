@@ -1,11 +1,11 @@
 /** The common part of all socket pools. */
-import { type Rule, rules, type Table } from "@socketpool/core/Checks"
+import { optionsOf, rules, Table } from "@socketpool/core/Checks"
 import type { Address } from "@socketpool/core/Connection"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as PoolLayer from "@socketpool/core/PoolLayer"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import type { TransportConnection, TransportSession } from "@socketpool/core/TransportSession"
-import * as Config from "effect/Config"
+import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 
@@ -53,9 +53,11 @@ type Make<C> = (options: any) => Effect.Effect<ConnectionPool<C, any>, never, an
 export const layerOf = <C>(tag: unknown, make: Make<C>, options: unknown): Layer.Layer<any, any, any> =>
   PoolLayer.layerOf(tag as any, make, options as any)
 
+const ownTable = new Table({ failFast: rules.optional(rules.flag) })
+
 /**
- * Provides a pool with options from the configuration. The table refuses names that are no options; their values are
- * checked once they are known.
+ * Provides a pool with options from the configuration. The tables refuse names that are no options; the values of the
+ * configuration are checked once they are known.
  */
 export const layerConfigOf = <C>(
   of: string,
@@ -64,25 +66,12 @@ export const layerConfigOf = <C>(
   make: Make<C>,
   config: unknown,
   options: PoolLayer.Options<boolean> = {}
-): Layer.Layer<any, any> => {
-  const layer = (found: object) => layerOf(tag, make, { ...found, ...options })
-  return Layer.unwrapEffect(
+): Layer.Layer<any, any> =>
+  Layer.unwrapEffect(
     Effect.suspend(() => {
-      if (Config.isConfig(config)) return Effect.map(config as Config.Config<object>, layer)
-      const wrapped = table.each(rules.optional(configured)).read(of, config)
-      const given = Object.fromEntries(Object.entries(wrapped).filter(([, value]) => value !== undefined))
-      return Effect.map(Config.unwrap<object>(given as any), layer)
+      const { failFast } = ownTable.read("layerConfig", options)
+      const own = failFast === undefined ? {} : { failFast }
+      const found = optionsOf<object>(of, table, config as Config.Config.Wrap<object>)
+      return Effect.map(found, (found) => layerOf(tag, make, { ...found, ...own }))
     })
   ) as Layer.Layer<any, any>
-}
-
-/**
- * A `Config`, or an object of such, as `Config.unwrap` takes it. Something else may be the secret itself, so that it is
- * not shown.
- */
-const configured: Rule<unknown> = rules.secret((value, at) => {
-  if (Config.isConfig(value)) return value
-  const rule = "a Config, or an object of Configs"
-  const parts = rules.record(configured, rule)(value, at)
-  return Object.keys(parts).length === 0 ? at.refuse(value, rule) : parts
-})

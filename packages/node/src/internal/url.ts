@@ -6,9 +6,9 @@ export type Target =
 
 const rule = "tcp://host:port, tls://host:port or unix:///path, without user, password, query and fragment"
 
-/** The URL may hold a password, so the error shows only its scheme. */
+/** The URL may hold a password, so the error shows only its scheme. The text before another colon may be one, too. */
 const reject = (url: string): never => {
-  const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0]
+  const scheme = /^([a-z][a-z0-9+.-]{0,15}:(?=\/\/)|tcp:|tls:|unix:)/i.exec(url)?.[0]
   throw new RangeError(
     `TcpPool.fromUrl: url must be ${rule}, but ${scheme ? `begins with ${scheme}` : "has no scheme"}`
   )

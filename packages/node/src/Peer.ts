@@ -1,0 +1,16 @@
+/**
+ * A server, as the key of a keyed pool.
+ *
+ * @since 0.2.0
+ */
+
+/**
+ * A host name or an IP address, and a port. Two are the same if both are.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Peer {
+  readonly host: string
+  readonly port: number
+}
