@@ -1,0 +1,7 @@
+/**
+ * @since 0.2.0
+ */
+export { type EndpointsOptions, type FailFast, type Options, Redis, type ServiceClass } from "./Redis.js"
+export type * from "./RedisClient.js"
+export type * from "./RedisCommands.js"
+export * from "./RedisError.js"

@@ -1,0 +1,73 @@
+/** Subscriptions: each has a connection of its own, which reads as fast as its program does. */
+import type { Connection } from "@socketpool/core/Connection"
+import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
+import * as Framing from "@socketpool/core/Framing"
+import * as Effect from "effect/Effect"
+import type * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+import type { RedisMessage, SubscriptionFailure } from "../RedisClient.js"
+import { type Subscribe } from "./client.js"
+import { handshake, type Login } from "./handshake.js"
+import { ErrorReply, type Message, PushReply } from "./message.js"
+import { framing } from "./protocol.js"
+import { errorOf, text } from "./replies.js"
+import { request } from "./request.js"
+
+interface Source {
+  readonly open: Effect.Effect<Connection, ConnectError, Scope.Scope>
+  readonly login: Login
+  readonly maxReplyBytes: number
+  /** The peer in errors. */
+  readonly address: string
+  /** In milliseconds. */
+  readonly connectTimeout: number
+}
+
+/** The items of a push, which is an array in version 2. */
+const itemsOf = (message: Message): ReadonlyArray<Message> =>
+  message instanceof PushReply ? message.items : Array.isArray(message) ? message : []
+
+/** Returns a message of a channel, `undefined` for anything else that the server sends. */
+const messageOf = (message: Message): RedisMessage | undefined => {
+  const [kind, ...items] = itemsOf(message)
+  if (kind === undefined) return undefined
+  const words = () => items.map((item) => text(item, "SUBSCRIBE"))
+  switch (text(kind, "SUBSCRIBE")) {
+    case "message": {
+      const [channel, message] = words()
+      return { channel: channel!, message: message! }
+    }
+    case "pmessage": {
+      const [pattern, channel, message] = words()
+      return { channel: channel!, message: message!, pattern: pattern! }
+    }
+    default:
+      return undefined
+  }
+}
+
+export const subscriptions = (source: Source): Subscribe => (name, channels) => {
+  const { address, connectTimeout, login, maxReplyBytes } = source
+  const ended = new ConnectionError({ reason: "EndOfStream", operation: "read", address })
+
+  const subscribed = Effect.gen(function*() {
+    const framed = Framing.over(yield* source.open, framing(maxReplyBytes))
+    yield* handshake((asked) => Effect.zipRight(framed.send(asked), framed.recv), login)
+    yield* framed.send(request(`redis.${name.toLowerCase()}`, name, channels))
+    return framed
+  }).pipe(
+    Effect.timeoutFail({
+      duration: connectTimeout,
+      onTimeout: () => new ConnectError({ reason: "HandshakeTimeout", address, attempts: [] })
+    })
+  )
+
+  return Stream.unwrapScoped(Effect.map(subscribed, (framed) =>
+    framed.stream.pipe(
+      Stream.mapEffect((message) =>
+        message instanceof ErrorReply ? Effect.fail(errorOf(message, name)) : Effect.sync(() => messageOf(message))
+      ),
+      Stream.filter((message) => message !== undefined),
+      Stream.concat(Stream.fail(ended))
+    ))) as Stream.Stream<RedisMessage, SubscriptionFailure>
+}

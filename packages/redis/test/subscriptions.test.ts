@@ -1,0 +1,76 @@
+import type { RedisClient } from "@socketpool/redis"
+import { fork } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Chunk, Effect, Fiber, Schedule, Stream } from "effect"
+import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
+
+/** Publishes until so many subscribers of this server get the message. */
+const publish = (redis: RedisClient, channel: string, message: string, receivers = 1) =>
+  until(redis.publish(channel, message), (count) => count === receivers)
+
+describe.skipIf(isSkipped).each([["3", []], ["2", ["--rename-command", "HELLO", ""]]])(
+  "a subscription in version %s",
+  (_, words) => {
+    it.scopedLive("emits the messages of its channels, on a connection that is never lent", () =>
+      Effect.gen(function*() {
+        const redis = yield* clientOf(yield* serverWith(...words))
+        const take = (stream: Stream.Stream<unknown, unknown>, count: number) =>
+          fork(Stream.runCollect(Stream.take(stream, count)))
+        const channels = yield* take(redis.subscribe("a", "b"), 2)
+        const patterns = yield* take(redis.psubscribe("n*"), 1)
+        yield* publish(redis, "a", "first")
+        yield* publish(redis, "b", "zweitens ä")
+        yield* publish(redis, "news", "third")
+        expect(Chunk.toReadonlyArray(yield* Fiber.join(channels))).toEqual([
+          { channel: "a", message: "first" },
+          { channel: "b", message: "zweitens ä" }
+        ])
+        expect(Chunk.toReadonlyArray(yield* Fiber.join(patterns))).toEqual([
+          { channel: "news", message: "third", pattern: "n*" }
+        ])
+        // The subscriptions have ended with their streams.
+        expect(yield* until(redis.publish("a", "late"), (count) => count === 0)).toBe(0)
+        expect((yield* redis.pool.stats).opened).toBe(1)
+        expect(yield* closedBy(redis)).toBe(0)
+      }))
+
+    it.scopedLive("fails when its connection goes, and subscribes again with retry", () =>
+      Effect.gen(function*() {
+        const redis = yield* clientOf(yield* serverWith(...words))
+        const kill = redis.command("CLIENT", "KILL", "TYPE", "pubsub")
+        const plain = yield* fork(Effect.flip(Stream.runDrain(redis.subscribe("a"))))
+        yield* publish(redis, "a", "1")
+        yield* kill
+        expect(yield* Fiber.join(plain)).toMatchObject({ _tag: "ConnectionError", reason: "EndOfStream" })
+
+        const retried = Stream.retry(redis.subscribe("a"), Schedule.spaced("1 millis"))
+        const found = yield* fork(Stream.runCollect(Stream.take(retried, 2)))
+        yield* publish(redis, "a", "2")
+        yield* kill
+        yield* publish(redis, "a", "3")
+        expect(Chunk.toReadonlyArray(yield* Fiber.join(found)).map(({ message }) => message)).toEqual(["2", "3"])
+      }))
+
+    it.scopedLive("loses no message of a burst that it reads slowly", () =>
+      Effect.gen(function*() {
+        const redis = yield* clientOf(yield* serverWith(...words))
+        const count = 5_000
+        const slow = redis.subscribe("a").pipe(Stream.tap(() => Effect.yieldNow()), Stream.take(count + 1))
+        const found = yield* fork(Stream.runCollect(slow))
+        yield* publish(redis, "a", "begin")
+        const numbers = Array.from({ length: count }, (_, i) => String(i))
+        yield* Effect.forEach(numbers, (number) => redis.publish("a", number), { concurrency: 64 })
+        const messages = Chunk.toReadonlyArray(yield* Fiber.join(found)).map(({ message }) => message)
+        expect(new Set(messages)).toEqual(new Set(["begin", ...numbers]))
+      }))
+
+    it.scopedLive("is refused with a typed error by a server that does not allow the channel", () =>
+      Effect.gen(function*() {
+        const port = yield* serverWith(...words)
+        const admin = yield* clientOf(port)
+        yield* admin.command("ACL", "SETUSER", "default", "resetchannels", "&open*")
+        const error = yield* Effect.flip(Stream.runDrain(admin.subscribe("closed")))
+        expect(error).toMatchObject({ _tag: "RedisError", code: "NOPERM", command: "SUBSCRIBE" })
+      }))
+  }
+)
