@@ -1,0 +1,78 @@
+// A real server: Neovim, on a Unix socket.
+import { describe, expect, it } from "@effect/vitest"
+import { MsgpackRpc } from "@socketpool/msgpack-rpc"
+import { Effect, Fiber, Schedule, Schema, Stream } from "effect"
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { directory, isMissing, start } from "./fixtures/programs.js"
+
+const installed = spawnSync("nvim", ["--version"]).status === 0
+
+const neovim = Effect.gen(function*() {
+  const socket = path.join(yield* directory, "nvim.sock")
+  yield* start("nvim", ["--headless", "--clean", "--listen", socket], () => fs.existsSync(socket))
+  const rpc = yield* MsgpackRpc.make({ path: socket, maxConnections: 2 })
+  // The socket is there a moment before Neovim listens.
+  yield* Effect.retry(rpc.call("nvim_eval", ["1"]), { schedule: Schedule.spaced("20 millis"), times: 500 })
+  return rpc
+})
+
+describe.skipIf(isMissing("neovim", installed))("a client of Neovim", () => {
+  it.scopedLive("calls, with a schema and with large results", () =>
+    Effect.gen(function*() {
+      const rpc = yield* neovim
+      expect(yield* rpc.call("nvim_eval", ["6 * 7"], { schema: Schema.Number })).toBe(42)
+      expect(yield* rpc.call("nvim_eval", ["1099511627776"])).toBe(1_099_511_627_776)
+      expect(yield* rpc.call("nvim_eval", ["9223372036854775807"])).toBe(9_223_372_036_854_775_807n)
+      const lines = Array.from({ length: 20_000 }, (_, i) => `line ${i} ü`)
+      yield* rpc.call("nvim_buf_set_lines", [0, 0, -1, true, lines])
+      expect(yield* rpc.call("nvim_buf_get_lines", [0, 0, -1, true])).toEqual(lines)
+      // Neovim refuses a float where it wants an integer.
+      yield* rpc.call("nvim_set_var", ["large", 1_700_000_000_000])
+      expect(yield* rpc.call("nvim_eval", ["type(g:large)"])).toBe(0)
+    }))
+
+  it.scopedLive("fails with its errors, and keeps the connection", () =>
+    Effect.gen(function*() {
+      const rpc = yield* neovim
+      for (let i = 0; i < 100; i++) {
+        const error = yield* Effect.flip(rpc.call("nvim_command", ["nonsense"]))
+        expect(error).toMatchObject({ _tag: "RpcError", error: [0, expect.stringContaining("E492")] })
+      }
+      expect(yield* rpc.pool.stats).toMatchObject({ opened: 1 })
+    }))
+
+  it.scopedLive("gets notifications, and answers calls", () =>
+    Effect.gen(function*() {
+      const rpc = yield* neovim
+      const [channel] = yield* rpc.call("nvim_get_api_info", [], {
+        schema: Schema.Tuple([Schema.Number], Schema.Unknown)
+      })
+      const heard = yield* Effect.forkScoped(Stream.runHead(rpc.notifications))
+      yield* Effect.yieldNow()
+      yield* rpc.call("nvim_command", [`call rpcnotify(${channel}, "event", 1, "two")`])
+      expect(yield* Fiber.join(heard)).toMatchObject({ value: { method: "event", params: [1, "two"] } })
+
+      yield* rpc.handle("double", ([n]) => Effect.succeed((n as number) * 2))
+      yield* rpc.handle("refuse", () => Effect.fail("no"))
+      expect(yield* rpc.call("nvim_eval", [`rpcrequest(${channel}, "double", 21)`])).toBe(42)
+      const refused = yield* Effect.flip(rpc.call("nvim_eval", [`rpcrequest(${channel}, "refuse")`]))
+      expect(refused.message).toContain("no")
+    }))
+
+  it.scopedLive("returns their own answers to 200 fibers, some of which are interrupted", () =>
+    Effect.gen(function*() {
+      const rpc = yield* neovim
+      const answers = yield* Effect.forEach(
+        Array.from({ length: 200 }, (_, i) => i),
+        (i) =>
+          i % 3 === 0
+            ? Effect.as(Effect.flatMap(Effect.fork(rpc.call("nvim_eval", [`${i} * 2`])), Fiber.interrupt), i * 2)
+            : rpc.call("nvim_eval", [`${i} * 2`]),
+        { concurrency: "unbounded" }
+      )
+      expect(answers).toEqual(Array.from({ length: 200 }, (_, i) => i * 2))
+      expect((yield* rpc.pool.stats).opened).toBeLessThanOrEqual(2)
+    }))
+})
