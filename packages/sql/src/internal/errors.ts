@@ -1,0 +1,31 @@
+/** How errors become `SqlError`s. */
+import { SqlError, SqlErrorTypeId } from "@effect/sql/SqlError"
+import { line } from "@socketpool/core/Checks"
+
+const isSqlError = (error: unknown): error is SqlError =>
+  typeof error === "object" && error !== null && SqlErrorTypeId in error &&
+  (error as { readonly _tag?: unknown })._tag === "SqlError"
+
+/** The text of an error. One that has several attempts behind it may have an empty message. */
+export const textOf = (error: unknown): string => {
+  const { code, message } = Object(error) as { readonly code?: unknown; readonly message?: unknown }
+  if (typeof message === "string" && message !== "") return line(message)
+  return typeof code === "string" && code !== "" ? line(code) : line(String(error))
+}
+
+/** Returns the error itself if it is a `SqlError`, and otherwise one with the error as `cause`. */
+export const sqlError = (error: unknown): SqlError =>
+  isSqlError(error)
+    ? error
+    : new SqlError({
+      cause: error,
+      // The errors of a pool say what to do; their links are too long for `line`.
+      message: error instanceof Error && error.message !== "" ? error.message : textOf(error)
+    })
+
+/** A connection was used after its lease had ended. */
+export const afterLease = (): SqlError => {
+  const message = "The connection was used after its lease had ended: another caller may have it. Use it within the " +
+    "scope, or within the transaction, that it was taken in."
+  return new SqlError({ cause: new Error(message), message })
+}
