@@ -1,0 +1,7 @@
+/**
+ * @since 0.2.0
+ */
+export * from "./BudgetUnavailable.js"
+export * as FleetBudget from "./FleetBudget.js"
+export * as PostgresBudget from "./PostgresBudget.js"
+export * as RedisBudget from "./RedisBudget.js"
