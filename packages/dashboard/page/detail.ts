@@ -1,22 +1,17 @@
 /** The section with everything about one pool. */
 import { total } from "../src/internal/row.js"
 import { Chart, charts } from "./charts.js"
-import { el, setHidden, setText, setValue } from "./dom.js"
+import { el, setHidden, setText } from "./dom.js"
+import { Endpoints } from "./endpoints.js"
 import { Feed } from "./feed.js"
 import { count, duration, millis, none, percent, plural, rate } from "./format.js"
 import { Leases } from "./leases.js"
-import type { PoolModel, PoolStats } from "./model.js"
+import type { PoolModel } from "./model.js"
 import { Operate } from "./operate.js"
+import { Sessions } from "./sessions.js"
 import { FailureTable, lifecycleCounts, outcomeCounts } from "./tables.js"
+import { type Figure, Tiles } from "./tiles.js"
 import { announcement, symbol, verdictOf } from "./verdict.js"
-
-interface Figure {
-  readonly key: string
-  readonly label: string
-  readonly color?: string
-  readonly of: (pool: PoolModel, stats: PoolStats) => number | null
-  readonly format: (value: number | null) => string
-}
 
 const figures: ReadonlyArray<Figure> = [
   { key: "inUse", label: "in use", color: "--in-use", of: (_, { inUse }) => inUse, format: count },
@@ -50,32 +45,23 @@ export class Detail {
   private readonly announced = el("p", { class: "unseen", "aria-live": "polite", "data-announced": "" })
   private readonly bar = el("div", { class: "bar", "aria-hidden": "true" })
   private readonly summary = el("p", { class: "note" })
-  private readonly values = new Map<Figure, HTMLElement>()
+  private readonly tiles = new Tiles(figures)
+  private readonly sessions = new Sessions()
+  private readonly endpoints: Endpoints
   private readonly charts = charts.map((options) => new Chart(options))
   private readonly outcomes = outcomeCounts()
   private readonly lifecycle = lifecycleCounts()
   private readonly failures = new FailureTable()
   private readonly feed = new Feed()
   private readonly advice = el("ul", { class: "advice" })
-  private readonly suggested = el("p", { class: "note" })
+  private readonly suggested = el("p", { class: "note" }, "No advice without figures.")
   private readonly operate: Operate
   private readonly leases: Leases
 
   constructor(readonly pool: PoolModel) {
     this.operate = new Operate(pool)
+    this.endpoints = new Endpoints(pool.name)
     this.leases = new Leases((connection) => this.operate.drop(connection))
-    const tiles = figures.map((figure) => {
-      const value = el("dd", { "data-figure": figure.key })
-      this.values.set(figure, value)
-      const swatch = el("span", { class: "swatch" })
-      if (figure.color !== undefined) swatch.style.setProperty("--color", `var(${figure.color})`)
-      return el(
-        "div",
-        { class: "tile" },
-        el("dt", {}, ...(figure.color === undefined ? [] : [swatch]), figure.label),
-        value
-      )
-    })
     for (const [key, color] of parts) {
       const part = el("span", { "data-part": key })
       part.style.setProperty("--color", `var(${color})`)
@@ -87,9 +73,11 @@ export class Detail {
       el("h2", { "data-name": "" }, pool.name),
       el("p", { class: "verdict", "data-verdict": "" }, this.badge, " ", this.explanation),
       this.announced,
-      el("dl", { class: "tiles" }, ...tiles),
+      this.tiles.element,
       this.bar,
       this.summary,
+      this.sessions.element,
+      this.endpoints.element,
       el("div", { class: "grid" }, ...this.charts.map(({ element }) => element)),
       el(
         "div",
@@ -119,6 +107,7 @@ export class Detail {
     this.failures.show(pool)
     this.feed.show(pool)
     this.leases.show(pool, mayAct)
+    this.endpoints.show(pool)
     this.operate.show(mayAct)
     if (pool.snapshot !== undefined) this.showSnapshot(pool.snapshot)
   }
@@ -133,10 +122,8 @@ export class Detail {
   }
 
   private showSnapshot({ advice, stats }: NonNullable<PoolModel["snapshot"]>): void {
-    for (const [figure, element] of this.values) {
-      const value = figure.of(this.pool, stats)
-      setValue(element, figure.format(value), value)
-    }
+    this.tiles.show(this.pool, stats)
+    this.sessions.show(this.pool, stats)
     for (const [i, [key]] of parts.entries()) {
       const share = Math.min(1, stats[key] / Math.max(1, stats.maxConnections))
       const part = this.bar.children[i] as HTMLElement

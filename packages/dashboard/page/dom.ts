@@ -1,13 +1,17 @@
-/** Elements. Every text is added as text, never as HTML: the names, spans and errors of a pool can contain anything. */
+/**
+ * Elements. Every text is added as text, never as HTML: the names, spans and errors of a pool can contain anything.
+ * Characters that cannot be seen or that reorder text are shown as escapes, so that no name hides or poses as another.
+ */
+import { visible } from "./format.js"
 
 type Child = Node | string
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>
 
 const fill = <E extends Element>(element: E, attributes: Attributes, children: ReadonlyArray<Child>): E => {
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : String(value))
+    if (value !== undefined && value !== false) element.setAttribute(name, value === true ? "" : visible(String(value)))
   }
-  element.append(...children)
+  element.append(...children.map((child) => typeof child === "string" ? visible(child) : child))
   return element
 }
 
@@ -19,7 +23,8 @@ export const el = <K extends keyof HTMLElementTagNameMap>(
 
 /** Sets a text if it differs, so that an unchanged text is neither announced nor laid out again. */
 export const setText = (element: Element, text: string): void => {
-  if (element.textContent !== text) element.textContent = text
+  const shown = visible(text)
+  if (element.textContent !== shown) element.textContent = shown
 }
 
 /** Sets a number as text, and its exact value as `data-value`. */

@@ -1,6 +1,6 @@
 /** The notices of a pool, newest first, with a filter. */
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
-import { el, KeyedList, table } from "./dom.js"
+import { el, KeyedList, setHidden, setText, table } from "./dom.js"
 import { millis, time } from "./format.js"
 import type { PoolModel } from "./model.js"
 
@@ -9,10 +9,17 @@ const tags: ReadonlyArray<PoolEvent["_tag"]> = [
   "OpenFailed",
   "Closed",
   "Exhausted",
+  "Overloaded",
+  "Recovered",
   "LeakSuspected",
   "LeakReturned",
   "Cleared",
   "Resized",
+  "EndpointsChanged",
+  "EndpointsEmpty",
+  "EndpointEjected",
+  "EndpointRestored",
+  "EndpointMoved",
   "Draining",
   "PoolClosed"
 ]
@@ -27,6 +34,10 @@ const describe = (event: PoolEvent): string => {
       return `connection ${event.connectionId}: ${event.reason}`
     case "Exhausted":
       return `${event.reason}, after ${millis(event.waitedMillis)}`
+    case "Overloaded":
+      return `every wait is ${millis(event.leastWaitMillis)} or longer`
+    case "Recovered":
+      return `after ${millis(event.overloadedMillis)}`
     case "LeakSuspected":
     case "LeakReturned":
     case "Borrowed":
@@ -37,6 +48,15 @@ const describe = (event: PoolEvent): string => {
     }
     case "Resized":
       return `${event.minConnections} to ${event.maxConnections} connections`
+    case "EndpointsChanged":
+      return [...event.added.map((id) => `+ ${id}`), ...event.removed.map((id) => `− ${id}`)].join(", ")
+    case "EndpointEjected":
+      return `${event.endpoint}, for ${millis(event.forMillis)}: ${event.error}`
+    case "EndpointRestored":
+      return event.endpoint
+    case "EndpointMoved":
+      return `${event.endpoint}, from tier ${event.from} to ${event.to}`
+    case "EndpointsEmpty":
     case "Cleared":
     case "Draining":
     case "PoolClosed":
@@ -45,7 +65,7 @@ const describe = (event: PoolEvent): string => {
 }
 
 const isBad = (event: PoolEvent): boolean =>
-  event._tag === "OpenFailed" || event._tag === "Exhausted" || event._tag === "LeakSuspected"
+  ["OpenFailed", "Exhausted", "Overloaded", "LeakSuspected", "EndpointEjected"].includes(event._tag)
 
 export class Feed {
   readonly element: HTMLElement
@@ -59,9 +79,12 @@ export class Feed {
   private readonly keys = new WeakMap<PoolEvent, string>()
   private lastKey = 0
   private pool: PoolModel | undefined
+  private readonly box: HTMLElement
+  private readonly empty = el("p", { class: "nothing" })
 
   constructor() {
     const { body, box } = table("Events, newest first", ["Time", "Event", "Details"], { class: "feed" })
+    this.box = box
     this.rows = new KeyedList(body, (event) => this.keyOf(event), (event) =>
       el(
         "tr",
@@ -75,14 +98,19 @@ export class Feed {
       "section",
       { class: "card" },
       el("div", { class: "heading" }, el("h3", {}, "Events"), el("label", {}, "Show ", this.filter)),
-      box
+      box,
+      this.empty
     )
   }
 
   show(pool: PoolModel): void {
     this.pool = pool
     const tag = this.filter.value
-    this.rows.show(tag === "" ? pool.notices : pool.notices.filter((event) => event._tag === tag))
+    const shown = tag === "" ? pool.notices : pool.notices.filter((event) => event._tag === tag)
+    this.rows.show(shown)
+    setHidden(this.box, shown.length === 0)
+    setHidden(this.empty, shown.length > 0)
+    setText(this.empty, pool.notices.length === 0 ? "None so far." : `None of the kind ${tag}.`)
   }
 
   private keyOf(event: PoolEvent): string {

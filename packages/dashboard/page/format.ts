@@ -1,4 +1,4 @@
-/** Numbers and times as text. */
+/** Numbers and times as text, and the texts of others. */
 
 const whole = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 })
 const precise = new Intl.NumberFormat("en-US", { maximumSignificantDigits: 3 })
@@ -8,7 +8,8 @@ export const none = "–"
 
 export const count = (value: number | null): string => value === null ? none : whole.format(value)
 
-const short = (value: number): string => Math.abs(value) >= 100 ? whole.format(value) : precise.format(value)
+/** Formats a number with three digits, or more if they are whole. */
+export const short = (value: number): string => Math.abs(value) >= 100 ? whole.format(value) : precise.format(value)
 
 /** Formats milliseconds in the unit that keeps them short, with three digits. */
 export const millis = (value: number | null): string => {
@@ -29,3 +30,13 @@ export const percent = (fraction: number | null): string => fraction === null ? 
 export const time = (at: number): string => clock.format(at)
 
 export const plural = (n: number, one: string, many = `${one}s`): string => `${count(n)} ${n === 1 ? one : many}`
+
+/** Characters that cannot be seen, or that reorder text. The two joiners are part of ordinary words and of emoji. */
+const unseen = /(?![\u200c\u200d])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
+
+export const visible = (text: string): string =>
+  text.replace(unseen, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
+
+/** Shortens a text for a sentence. It never ends in half a character. */
+export const clip = (text: string, most: number): string =>
+  text.length <= most ? text : `${text.slice(0, most - 1).replace(/[\ud800-\udbff]$/, "")}…`

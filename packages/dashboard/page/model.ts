@@ -46,6 +46,8 @@ export class PoolModel {
   readonly id: number
   readonly name: string
   snapshot: PoolSnapshot | undefined
+  /** The time of the snapshot by the server's clock, in milliseconds since 1970. */
+  snapshotAt = 0
   isClosed = false
   isDraining = false
   points: Array<Point> = []
@@ -78,6 +80,7 @@ export class PoolModel {
 
   addSnapshot(at: number, snapshot: PoolSnapshot, keepMillis: number): void {
     this.snapshot = snapshot
+    this.snapshotAt = at
     this.isClosed = false
     if (this.lastRow === undefined || at > this.lastRow.at) {
       this.addRow(named(columns, valuesOf(at, snapshot.stats, snapshot.recent)))

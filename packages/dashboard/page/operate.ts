@@ -73,6 +73,6 @@ export class Operate {
   private async run(outcome: Promise<Outcome>, success: string): Promise<void> {
     const { message, ok } = await outcome
     this.message.dataset["message"] = ok ? "ok" : "failed"
-    this.message.textContent = ok ? success : message
+    setText(this.message, ok ? success : message)
   }
 }

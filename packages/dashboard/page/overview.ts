@@ -1,6 +1,6 @@
 /** The table of all pools, worst first, in which one is selected for the section below. */
 import { button, el, KeyedList, setHidden, setText, setValue, table } from "./dom.js"
-import { count, millis, rate } from "./format.js"
+import { count, duration, millis, none, rate } from "./format.js"
 import type { PoolModel } from "./model.js"
 import { bySeverity, symbol, type Tone, type Verdict, verdictOf } from "./verdict.js"
 
@@ -48,7 +48,7 @@ export class Overview {
   private selected: number | undefined
 
   constructor(select: (id: number) => void) {
-    const heads = ["Pool", "State", "In use", "Idle", "Pending", "Oldest", "Maximum", "Leases", "Mean wait"]
+    const heads = ["Pool", "State", "In use", "Idle", "Pending", "Oldest wait", "Maximum", "Leases", "Mean wait"]
     const { body, box } = table("All pools, worst first; select one for details", heads, { class: "overview" })
     this.box = box
     this.rows = new KeyedList(
@@ -64,7 +64,7 @@ export class Overview {
             button(name, { class: "link", title: name, "data-choose": id }, () => select(id))
           ),
           el("td", { class: "state" }, el("span", { "aria-hidden": "true" }), " ", el("span", { class: "word" })),
-          ...heads.slice(2).map((head) => el("td", { class: "number", "data-head": head }))
+          ...heads.slice(2).map((head) => el("td", { class: "number", "data-head": head }, none))
         ),
       (row, judged) => this.update(row, judged)
     )
@@ -127,7 +127,7 @@ export class Overview {
     setValue(inUse!, count(stats.inUse), stats.inUse)
     setValue(idle!, count(stats.idle), stats.idle)
     setValue(pending!, count(stats.pending), stats.pending)
-    setText(oldest!, millis(stats.oldestWaitMillis === 0 ? null : stats.oldestWaitMillis))
+    setText(oldest!, stats.pending + stats.reconnecting === 0 ? none : duration(stats.oldestWaitMillis))
     setValue(maximum!, count(stats.maxConnections), stats.maxConnections)
     setText(leases!, rate(pool.recentRate(({ acquired }) => acquired)))
     setText(wait!, millis(pool.recentMean(({ waitTime }) => waitTime)))

@@ -1,12 +1,14 @@
 /** The page: stores incoming data in models, and shows the changes once a frame. */
 import type { Snapshot } from "../src/Snapshot.js"
 import { Access } from "./access.js"
+import { budgetList, type Target } from "./budgets.js"
 import { Detail } from "./detail.js"
 import { setHidden, setText } from "./dom.js"
-import { time } from "./format.js"
+import { time, visible } from "./format.js"
+import { keyedList } from "./keyed.js"
 import { type History, type Notice, PoolModel } from "./model.js"
 import { Overview, worstFirst } from "./overview.js"
-import { type Connection, Source } from "./source.js"
+import { type Connection, Source, token } from "./source.js"
 
 /** The most closed pools that stay on the page. */
 const maxClosed = 20
@@ -23,6 +25,9 @@ let connection: Connection = { state: "connecting" }
 /** The time of the last snapshot by the server's clock, in milliseconds since 1970. */
 let seenAt: number | undefined
 let detail: Detail | undefined
+let last: Snapshot | undefined
+/** Whether the pool that is selected next comes into view. */
+let isGoing = false
 
 const modelOf = (pool: { readonly id: number; readonly name: string }): PoolModel => {
   let model = pools.get(pool.id)
@@ -40,6 +45,7 @@ const onHistory = (next: History): void => {
 
 const onSnapshot = (snapshot: Snapshot): void => {
   seenAt = snapshot.at
+  last = snapshot
   const running = new Set(snapshot.pools.map(({ id }) => id))
   for (const pool of snapshot.pools) modelOf(pool).addSnapshot(snapshot.at, pool, history?.historyMillis ?? 0)
   for (const model of pools.values()) if (!running.has(model.id)) model.isClosed = true
@@ -66,7 +72,7 @@ const statusText = (): string => {
     case "live":
       return seenAt === undefined ? "Live" : `Live, last update ${time(seenAt)}`
     case "unauthorized":
-      return "This dashboard requires its token"
+      return token.get() === null ? "This dashboard requires its token" : "The dashboard rejected this token"
     case "lost": {
       const seconds = Math.max(0, Math.ceil((connection.retryAt - Date.now()) / 1_000))
       return `Stream lost; ${seenAt === undefined ? "no figures yet" : `figures from ${time(seenAt)}`}; ` +
@@ -91,14 +97,22 @@ const show = (): void => {
   // Without figures no pool is worse than another.
   const selected = seenAt === undefined ? undefined : selectedPool(judged[0]?.pool)
   overview.show(judged, selected?.id)
-  setHidden(empty, selected !== undefined || seenAt === undefined)
+  const keyed = last?.keyedPools ?? []
+  budgets.show(last?.budgets ?? [])
+  keyedPools.show(keyed)
+  setHidden(empty, selected !== undefined || seenAt === undefined || keyed.length > 0)
   if (detail?.pool !== selected) {
     detail?.destroy()
     detail = selected === undefined ? undefined : new Detail(selected)
     if (detail !== undefined) main.append(detail.element)
   }
   detail?.show(history?.actions === true)
-  document.title = selected === undefined ? "socketpool" : `${selected.name} – socketpool`
+  if (isGoing) {
+    isGoing = false
+    main.focus({ preventScroll: true })
+    main.scrollIntoView()
+  }
+  document.title = selected === undefined ? "socketpool" : `${visible(selected.name)} – socketpool`
 }
 
 let isScheduled = false
@@ -118,7 +132,12 @@ const source = new Source({
   onNotice,
   onConnection: (next) => {
     connection = next
-    setText(byId("announced-status"), next.state === "lost" ? "Stream lost, retrying" : "")
+    const announced = next.state === "lost"
+      ? "Stream lost, retrying"
+      : next.state === "unauthorized"
+      ? statusText()
+      : ""
+    setText(byId("announced-status"), announced)
     schedule()
   }
 })
@@ -126,13 +145,28 @@ const access = new Access(() => {
   source.connect()
   schedule()
 })
-const overview = new Overview((id) => {
+const select = (id: number): void => {
   window.history.replaceState(null, "", `#pool-${id}`)
   schedule()
-})
+}
+/** Brings a pool or a keyed pool into view, and the focus there. */
+const goTo = ({ id, kind }: Target): void => {
+  if (kind === "pool") {
+    isGoing = true
+    return select(id)
+  }
+  const fold = keyedPools.element.querySelector<HTMLDetailsElement>(`[data-keyed="${id}"]`)
+  if (fold === null) return
+  fold.open = true
+  fold.querySelector("summary")!.focus()
+  fold.scrollIntoView({ block: "nearest" })
+}
+const overview = new Overview(select)
+const budgets = budgetList(goTo)
+const keyedPools = keyedList()
 
 byId("access").append(access.element)
-byId("pools").append(overview.element)
+byId("pools").append(overview.element, budgets.element, keyedPools.element)
 addEventListener("hashchange", schedule)
 document.addEventListener("visibilitychange", schedule)
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => detail?.redraw())

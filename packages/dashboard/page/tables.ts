@@ -2,7 +2,7 @@
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import { total } from "../src/internal/row.js"
 import { el, setHidden, setText, setValue, table } from "./dom.js"
-import { count, millis, percent, rate, time } from "./format.js"
+import { count, millis, none, percent, rate, time } from "./format.js"
 import type { PoolModel, PoolStats } from "./model.js"
 
 interface Counted {
@@ -13,18 +13,19 @@ interface Counted {
   readonly isRare?: boolean
 }
 
-const requests = (stats: PoolStats): number => stats.acquired + total(stats.failed) + stats.cancelled
+export const requests = (stats: PoolStats): number => stats.acquired + total(stats.failed) + stats.cancelled
 
 const failures = {
   Timeout: "failed: timed out waiting",
   QueueFull: "failed: queue full (maxPending)",
   NoWait: "failed: none idle, timeout 0",
   SelfDeadlock: "failed: would wait for itself",
+  Shed: "failed: shed (overload)",
   OpenFailed: "failed: open failed",
   PoolClosed: "failed: pool closed"
 } as const
 
-const outcomes: ReadonlyArray<Counted> = [
+export const outcomes: ReadonlyArray<Counted> = [
   { key: "immediate", label: "served at once", of: (stats) => stats.acquired - stats.waited },
   { key: "waited", label: "served after waiting", of: (stats) => stats.waited },
   ...Object.entries(failures).map(([reason, label]): Counted => ({
@@ -47,6 +48,7 @@ const reasons = {
   Dropped: "closed: dropped",
   Cleared: "closed: pool cleared",
   Surplus: "closed: surplus (resize, reconnect)",
+  Reclaimed: "closed: place reclaimed by the budget",
   PoolClosed: "closed: pool closed"
 } as const
 
@@ -77,9 +79,9 @@ class Counts {
     this.box = box
     for (const entry of counted) {
       const cells = heads.slice(1).map((_, i) =>
-        el("td", { class: "number", "data-count": i === 0 ? entry.key : undefined })
+        el("td", { class: "number", "data-count": i === 0 ? entry.key : undefined }, none)
       )
-      const row = el("tr", {}, el("th", { scope: "row" }, entry.label), ...cells)
+      const row = el("tr", { hidden: entry.isRare }, el("th", { scope: "row" }, entry.label), ...cells)
       this.rows.set(entry, [row, ...cells])
       body.append(row)
     }

@@ -5,7 +5,7 @@ import { Dashboard } from "@socketpool/dashboard"
 import { Deferred, Effect, Exit, Redacted, Runtime, Scope } from "effect"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { launch, visit } from "./fixtures/browser.js"
+import { launch, shows, visit } from "./fixtures/browser.js"
 import { chromium, isMissing } from "./fixtures/programs.js"
 
 const token = "a-token-of-the-test"
@@ -18,10 +18,6 @@ const open = (options: Dashboard.Options = {}, context: BrowserContextOptions = 
     const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", ...options })
     return { url, ...(yield* visit(browser, url + hash, context)) }
   })
-
-/** Waits until an element shows a text. */
-const shows = (page: Page, selector: string, text: string | RegExp) =>
-  Effect.promise(() => page.locator(selector).filter({ hasText: text }).first().waitFor())
 
 const waitFor = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor())
 
@@ -257,7 +253,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
         await page.fill("#token", "wrong")
         await page.press("#token", "Enter")
       })
-      yield* shows(page, "#status", "requires its token")
+      yield* shows(page, "#status", "rejected this token")
       yield* Effect.promise(async () => {
         await page.fill("#token", token)
         await page.press("#token", "Enter")

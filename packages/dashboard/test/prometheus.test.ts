@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Pool, PoolMetrics } from "@socketpool/core"
+import { Client, Framing, PoolMetrics, Protocol } from "@socketpool/core"
+import { MemoryServer } from "@socketpool/testing"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -10,10 +11,14 @@ import { isMissing, promtool } from "./fixtures/programs.js"
 const folder = path.resolve(import.meta.dirname, "..")
 const read = (file: string) => fs.readFileSync(path.join(folder, file), "utf8")
 
+const protocol = Protocol.inOrder({ framing: Framing.strings(Framing.lines()) })
+
+/** The metrics of a client's pool, which has those of sessions too. */
 const expositionOf = (name: string) =>
   Effect.scoped(Effect.gen(function*() {
-    const pool = yield* Pool.make({ open: Effect.succeed("a connection"), name })
-    yield* pool.use(() => Effect.void)
+    const server = yield* MemoryServer.make((peer) => Effect.flatMap(peer.recvUntil("\n"), (line) => peer.send(line)))
+    const client = yield* Client.make({ protocol, open: server.connect(), name })
+    yield* client.request("hello")
     return yield* PoolMetrics.prometheusWith({ pools: (other) => other === name })
   }))
 

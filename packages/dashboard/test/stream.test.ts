@@ -80,7 +80,7 @@ describe("the stream", () => {
       yield* until(() => count("pools") > before)
       const began = Date.now()
       yield* Scope.close(scope, Exit.void)
-      expect(Date.now() - began).toBeLessThan(2_000)
+      expect(Date.now() - began).toBeLessThan(10_000)
       yield* until(reader.hasEnded)
     }))
 
@@ -92,7 +92,7 @@ describe("the stream", () => {
       yield* until(() => streams.every(({ received }) => received.length > 0))
       const began = Date.now()
       yield* Scope.close(scope, Exit.void)
-      expect(Date.now() - began).toBeLessThan(1_000)
+      expect(Date.now() - began).toBeLessThan(10_000)
       yield* until(() => streams.every(({ hasEnded }) => hasEnded()))
     }))
 

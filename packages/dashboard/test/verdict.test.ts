@@ -4,7 +4,7 @@ import { Dashboard } from "@socketpool/dashboard"
 import { Effect, Exit, Scope } from "effect"
 import type { Browser, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { launch, visit } from "./fixtures/browser.js"
+import { launch, shows, visit } from "./fixtures/browser.js"
 import { chromium, isMissing } from "./fixtures/programs.js"
 
 let browser: Browser
@@ -13,9 +13,6 @@ const open = Effect.gen(function*() {
   const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis" })
   return (yield* visit(browser, url)).page
 })
-
-const shows = (page: Page, selector: string, text: string | RegExp) =>
-  Effect.promise(() => page.locator(selector).filter({ hasText: text }).first().waitFor())
 
 const texts = (page: Page, selector: string) =>
   Effect.promise(() => page.locator(`${selector}:visible`).allTextContents())
@@ -39,13 +36,14 @@ describe.skipIf(isMissing(chromium))("the verdict", () => {
       yield* shows(page, bad, /refusing.*1 request got no connection in the last 10 s \(\d+ %\); 3 pending for/)
     }))
 
-  it.scopedLive("is red for a pool that serves nobody", () =>
+  it.scopedLive("is red for a pool that serves nobody, and names the oldest holder", () =>
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ maxConnections: 1, acquireTimeout: "1 minute" })
-      yield* pool.get
+      yield* Effect.withSpan(pool.get, "POST /payments")
       yield* Effect.forkScoped(pool.use(() => Effect.void))
       const page = yield* open
       yield* shows(page, bad, /stuck.*no request served in the last \d.*1 pending for up to \d/)
+      yield* shows(page, bad, /connection 1 held for \d+ s in POST \/payments/)
       yield* shows(page, "[data-figure=oldestWait]", /^[2-9] s$/)
     }))
 

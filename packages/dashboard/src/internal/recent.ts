@@ -8,10 +8,36 @@ const windowMillis = 60_000
 /** The time between two marks, in milliseconds: so much more than the window can be covered. */
 const spacingMillis = 5_000
 
-type Counts = Pick<PoolStats, "ageMillis" | "acquired" | "waited" | "cancelled" | "opened" | "openFailed" | "failed">
+type Counts = Pick<PoolStats, "acquired" | "waited" | "cancelled" | "opened" | "openFailed" | "failed">
+
+/** A value at one moment, by the pool's age in milliseconds, which no change of the wall clock disturbs. */
+interface Mark<A> {
+  readonly age: number
+  readonly value: A
+}
+
+/** Keeps what was a minute ago. */
+export class LastMinute<A> {
+  /** Oldest first. */
+  private marks: Array<Mark<A>> = []
+
+  constructor(
+    /** The value at the moment at which the pool was made. */
+    private readonly birth: A
+  ) {}
+
+  /** Returns what was a minute ago, or at the first look: a pool may be younger, or unknown for most of its life. */
+  before(age: number, value: A): Mark<A> {
+    const now = { age, value }
+    if (this.marks.length === 0) this.marks.push(age <= windowMillis ? { age: 0, value: this.birth } : now)
+    if (age - this.marks.at(-1)!.age >= spacingMillis) this.marks.push(now)
+    while (this.marks.length > 1 && this.marks[1]!.age <= age - windowMillis) this.marks.shift()
+    return this.marks[0]!
+  }
+}
 
 /** What a pool had counted at one moment. */
-interface Mark {
+interface Counted {
   readonly counts: Counts
   readonly times: PoolTimes
 }
@@ -19,15 +45,14 @@ interface Mark {
 const none: TimeBuckets = { count: 0, totalMillis: 0, maxMillis: 0, counts: [] }
 
 /** A pool at the moment it was made. */
-const birth: Mark = {
+const birth: Counted = {
   counts: {
-    ageMillis: 0,
     acquired: 0,
     waited: 0,
     cancelled: 0,
     opened: 0,
     openFailed: 0,
-    failed: { Timeout: 0, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, OpenFailed: 0, PoolClosed: 0 }
+    failed: { Timeout: 0, QueueFull: 0, NoWait: 0, SelfDeadlock: 0, Shed: 0, OpenFailed: 0, PoolClosed: 0 }
   },
   times: { waitTime: none, useTime: none, openTime: none }
 }
@@ -38,18 +63,14 @@ const differences = <K extends string>(later: Readonly<Record<K, number>>, earli
   ) as Record<K, number>
 
 export class RecentCounts {
-  /** Oldest first. Times are by the pool's age, which no change of the wall clock disturbs. */
-  private marks: Array<Mark> = []
+  private readonly lastMinute = new LastMinute(birth)
 
-  /** Returns the last minute, or what is known of it: a pool may be younger, or unknown for most of its life. */
+  /** Returns what was counted in the last minute, or in what is known of it. */
   at(stats: PoolStats, times: PoolTimes): Recent {
-    const now = stats.ageMillis
-    if (this.marks.length === 0) this.marks.push(now <= windowMillis ? birth : { counts: stats, times })
-    if (now - this.marks.at(-1)!.counts.ageMillis >= spacingMillis) this.marks.push({ counts: stats, times })
-    while (this.marks.length > 1 && this.marks[1]!.counts.ageMillis <= now - windowMillis) this.marks.shift()
-    const [{ counts: before, times: earlier }] = this.marks as [Mark]
+    const { age, value } = this.lastMinute.before(stats.ageMillis, { counts: stats, times })
+    const { counts: before, times: earlier } = value
     return {
-      millis: now - before.ageMillis,
+      millis: stats.ageMillis - age,
       acquired: stats.acquired - before.acquired,
       waited: stats.waited - before.waited,
       cancelled: stats.cancelled - before.cancelled,
@@ -58,7 +79,10 @@ export class RecentCounts {
       failed: differences(stats.failed, before.failed),
       waitTime: summaryBetween(earlier.waitTime, times.waitTime),
       useTime: summaryBetween(earlier.useTime, times.useTime),
-      openTime: summaryBetween(earlier.openTime, times.openTime)
+      openTime: summaryBetween(earlier.openTime, times.openTime),
+      ...(times.roundTripTime === undefined
+        ? {}
+        : { roundTripTime: summaryBetween(earlier.roundTripTime ?? none, times.roundTripTime) })
     }
   }
 }

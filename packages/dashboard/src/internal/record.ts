@@ -1,10 +1,12 @@
 /** The history of one pool, kept for pages that are opened later. Its size is bounded, whatever the pool does. */
+import type { EndpointPool } from "@socketpool/core/EndpointPool"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import type { PoolEvent } from "@socketpool/core/PoolEvent"
 import type { PoolStats } from "@socketpool/core/PoolStats"
 import * as Effect from "effect/Effect"
 import type { PoolHistory } from "../History.js"
-import type { PoolSnapshot, Recent } from "../Snapshot.js"
+import type { EndpointsSnapshot, PoolSnapshot, Recent } from "../Snapshot.js"
+import { RecentShares } from "./endpoints.js"
 import { Failures, isFailure } from "./failures.js"
 import { RecentCounts } from "./recent.js"
 import { valuesOf } from "./row.js"
@@ -29,6 +31,12 @@ class RingBuffer<A> {
   }
 }
 
+interface Figures {
+  readonly stats: PoolStats
+  readonly recent: Recent
+  readonly endpoints?: EndpointsSnapshot
+}
+
 export class PoolRecord {
   /** The time of the last row, in milliseconds since 1970. */
   lastAt = -Infinity
@@ -38,8 +46,15 @@ export class PoolRecord {
   private readonly notices = new RingBuffer<PoolEvent>(200)
   private readonly failures = new Failures()
   private readonly recentCounts = new RecentCounts()
+  private readonly recentShares = new RecentShares()
 
-  constructor(readonly id: number, readonly pool: ConnectionPool<any, unknown>, maxRows: number) {
+  constructor(
+    readonly id: number,
+    readonly pool: ConnectionPool<any, unknown>,
+    maxRows: number,
+    /** The same pool, if it is one of endpoints. */
+    private readonly ofEndpoints?: EndpointPool<any, unknown>
+  ) {
     this.rows = maxRows > 0 ? new RingBuffer(maxRows) : undefined
   }
 
@@ -48,11 +63,15 @@ export class PoolRecord {
     this.rows?.push(valuesOf(at, stats, recent))
   }
 
-  /** The statistics now, and those of the last minute. */
-  get figures(): Effect.Effect<{ readonly stats: PoolStats; readonly recent: Recent }> {
+  /** The statistics now, those of the last minute, and the endpoints. */
+  get figures(): Effect.Effect<Figures> {
     return Effect.map(
-      Effect.all([this.pool.stats, this.pool.times]),
-      ([stats, times]) => ({ stats, recent: this.recentCounts.at(stats, times) })
+      Effect.all([this.pool.stats, this.pool.times, this.ofEndpoints?.endpoints ?? Effect.succeed(undefined)]),
+      ([stats, times, endpoints]) => ({
+        stats,
+        recent: this.recentCounts.at(stats, times),
+        ...(endpoints === undefined ? {} : { endpoints: this.recentShares.at(stats.ageMillis, endpoints) })
+      })
     )
   }
 

@@ -1,24 +1,29 @@
 /**
  * The watcher of all pools: finds and numbers them, records their figures and notices, and feeds the stream's readers.
  */
+import type { Budget } from "@socketpool/core/Budget"
+import * as EndpointPool from "@socketpool/core/EndpointPool"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import { Pool } from "@socketpool/core/Pool"
 import * as PoolAdvice from "@socketpool/core/PoolAdvice"
+import type { PoolLease } from "@socketpool/core/PoolLease"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
 import * as FiberMap from "effect/FiberMap"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { History } from "../History.js"
-import type { PoolSnapshot, Snapshot } from "../Snapshot.js"
+import type { LeaseSnapshot, PoolSnapshot, Snapshot } from "../Snapshot.js"
+import { Budgets } from "./budgets.js"
 import type { Resolved } from "./options.js"
 import { Outbox } from "./outbox.js"
 import { PoolRecord } from "./record.js"
 import { columns } from "./row.js"
 import { pause } from "./timer.js"
 
-/** The most leases of a pool in a snapshot. */
+/** The most leases of a pool in a snapshot, and of one connection, which many may share. */
 const maxLeases = 200
+const maxLeasesOfOne = 8
 /** The most rows kept of a pool. A chart has no more pixels than that to show them. */
 const maxRows = 1_200
 /** The most closed pools that are kept, because some programs make pools by the thousand. */
@@ -45,17 +50,29 @@ type AnyPool = ConnectionPool<any, unknown>
 
 const frame = (event: string, data: unknown): string => `event: ${event}\ndata: ${JSON.stringify(data)}\n\n`
 
+const longest = (leases: ReadonlyArray<PoolLease>): ReadonlyArray<LeaseSnapshot> => {
+  const ofOne = new Map<number, number>()
+  const shown: Array<PoolLease> = []
+  for (const lease of leases) {
+    const before = ofOne.get(lease.connectionId) ?? 0
+    ofOne.set(lease.connectionId, before + 1)
+    if (before < maxLeasesOfOne && shown.length < maxLeases) shown.push(lease)
+  }
+  return shown.map((lease) => ({ ...lease, connectionLeases: ofOne.get(lease.connectionId)! }))
+}
+
 const snapshotOf = (record: PoolRecord): Effect.Effect<PoolSnapshot> => {
   const { figures, id, pool } = record
   return Effect.map(
     Effect.all([figures, pool.leases]),
-    ([{ recent, stats }, leases]) => ({
+    ([{ endpoints, recent, stats }, leases]) => ({
       id,
       name: pool.name,
       stats,
       recent,
       ...(record.openFailure === undefined ? {} : { openFailure: record.openFailure }),
-      leases: leases.slice(0, maxLeases),
+      leases: longest(leases),
+      ...(endpoints === undefined ? {} : { endpoints }),
       advice: PoolAdvice.advise({ stats, concurrency: pool.concurrency })
     })
   )
@@ -72,16 +89,22 @@ export class Watch {
   /** The shortest time between two rows, in milliseconds. */
   private readonly rowMillis: number
 
-  constructor(private readonly options: Resolved, private readonly listeners: FiberMap.FiberMap<AnyPool>) {
+  constructor(
+    private readonly options: Resolved,
+    private readonly listeners: FiberMap.FiberMap<AnyPool>,
+    private readonly budgets: Budgets
+  ) {
     this.rowMillis = Math.max(options.interval, options.history / maxRows)
   }
 
   /** Finds new pools, listens to their notices, and forgets pools that closed long ago. */
   private readonly discover = Effect.gen(this, function*() {
     this.running = yield* Pool.running
+    const ofEndpoints = yield* EndpointPool.running
     for (const pool of this.running) {
       if (this.records.has(pool)) continue
-      const record = new PoolRecord(++this.lastId, pool, Math.ceil(this.options.history / this.rowMillis))
+      const rows = Math.ceil(this.options.history / this.rowMillis)
+      const record = new PoolRecord(++this.lastId, pool, rows, ofEndpoints.find((one) => one === pool))
       this.records.set(pool, record)
       yield* FiberMap.run(
         this.listeners,
@@ -102,6 +125,7 @@ export class Watch {
     for (const [i, { lastAt, pool }] of closed.entries()) {
       if (i < closed.length - maxClosed || lastAt < oldest) this.records.delete(pool)
     }
+    yield* this.budgets.discover
   })
 
   private broadcast(put: (outbox: Outbox, text: string) => void, event: string, data: unknown): void {
@@ -145,7 +169,9 @@ export class Watch {
     yield* this.discover
     const records = this.running.flatMap((pool) => this.records.get(pool) ?? [])
     const pools = yield* Effect.forEach(records, snapshotOf)
-    return { at: yield* Clock.currentTimeMillis, pools }
+    const ids = new Map<unknown, number>(records.map(({ id, pool }) => [pool, id]))
+    const figures = yield* this.budgets.figures((pool) => ids.get(pool))
+    return { at: yield* Clock.currentTimeMillis, pools, ...figures }
   })
 
   readonly history: Effect.Effect<History> = Effect.gen(this, function*() {
@@ -212,7 +238,8 @@ export class Watch {
 /** Watches all pools of the process until the scope closes. */
 export const watch = (options: Resolved): Effect.Effect<Watch, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const watch = new Watch(options, yield* FiberMap.make<AnyPool>())
+    const budgets = new Budgets(yield* FiberMap.make<Budget>())
+    const watch = new Watch(options, yield* FiberMap.make<AnyPool>(), budgets)
     yield* watch.start
     return watch
   })
