@@ -39,7 +39,7 @@ const run = (more: Partial<Demo.Options>, screen: ReturnType<typeof recorded>, p
     Logger.withMinimumLogLevel(LogLevel.None)
   )
 
-describe("the demo", { timeout: 60_000 }, () => {
+describe("the demo", () => {
   it.live("goes through all faults, and passes every check", () =>
     Effect.gen(function*() {
       const screen = recorded()
@@ -50,7 +50,12 @@ describe("the demo", { timeout: 60_000 }, () => {
         assert.include(text, said)
       }
       const verdict = screen.lines().filter((line) => /^(ok {3}|BAD )/.test(line))
-      assert.lengthOf(verdict, 5)
+      assert.lengthOf(verdict, 8)
+      assert.match(verdict[5]!, /foreign replies: 0, among [1-9][\d,]* on 4 shared connections/)
+      assert.match(verdict[6]!, /connections lost: 0, by [1-9][\d,]* interrupted requests/)
+      assert.match(verdict[7]!, /[1-9][\d,]* answers of 3 servers behind one pool, 0 of them to the wrong request/)
+      assert.match(text, /One of the 3 servers behind one pool stops\.[^]*servers behind one pool is back\./)
+      assert.lengthOf(screen.lines().filter((line) => line.endsWith("foreign replies: 0, connections lost: 0")), 6)
       assert.isTrue(verdict.every((line) => line.startsWith("ok")), text)
       assert.notInclude(text, "\x1b")
     }))
@@ -61,10 +66,12 @@ describe("the demo", { timeout: 60_000 }, () => {
       yield* run({ json: true, page: false, seconds: 2, fault: "none" }, screen)
       const documents = screen.lines().map((line) => JSON.parse(line))
       assert.deepInclude(documents.at(-1), { ok: true })
-      for (const { answered, fault, stats } of documents.slice(0, -1)) {
+      for (const { answered, fault, shared, stats } of documents.slice(0, -1)) {
         assert.strictEqual(fault, "none")
         assert.isNumber(answered)
         assert.strictEqual(stats.maxConnections, 6)
+        assert.deepInclude(shared, { foreign: 0, lost: 0 })
+        assert.isAtMost(shared.stats.sessions.inFlight, options.fibers)
       }
     }))
 
@@ -85,6 +92,27 @@ describe("the demo", { timeout: 60_000 }, () => {
       assert.match(screen.text(), /BAD {2}[\d,]+ answers, [1-9]\d* of them to the wrong request/)
     }))
 
+  const wrongOnShared: ReadonlyArray<readonly [what: string, answer: (line: string) => string, found: RegExp]> = [
+    ["sends replies to another request", () => "0:0\n", /BAD {2}foreign replies: [1-9][\d,]*, among/],
+    ["sends replies that nobody asked for", (line) => line.repeat(300), /BAD {2}connections lost: [1-9][\d,]*, by/]
+  ]
+
+  it.live.each(wrongOnShared)(
+    "fails if the server of shared connections %s",
+    ([_, answer, found]) =>
+      Effect.gen(function*() {
+        const screen = recorded()
+        let lines = 0
+        const failure = yield* Effect.flip(run({ page: false, fault: "none" }, screen, {
+          sharedAnswer: (chunk) =>
+            Buffer.from(chunk.toString().replace(/.+\n/g, (line) => ++lines % 50 === 0 ? answer(line) : line)),
+          pause: () => until(() => lines > 500)
+        }))
+        assert.strictEqual(failure.kind, "failed")
+        assert.match(screen.text(), found)
+      })
+  )
+
   it.live("reacts to keys in a terminal, and restores the screen", () =>
     Effect.gen(function*() {
       const keys = yield* Queue.unbounded<string>()
@@ -100,12 +128,18 @@ describe("the demo", { timeout: 60_000 }, () => {
       yield* shows("answers at once")
       yield* Queue.offer(keys, "k")
       yield* shows("connections killed")
+      yield* Queue.offer(keys, "e")
+      yield* shows("2 up, 1 ejected")
+      yield* shows("e: start one of 3")
+      yield* Queue.offer(keys, "e")
+      yield* shows("e: stop one of 3")
       // The error of the last fault is there, whatever came before it.
       yield* shows("x ConnectError Refused")
       yield* Queue.offer(keys, "q")
       yield* Fiber.join(running)
       const [before, after] = screen.text().split("\x1b[?25h\x1b[?1049l")
       assert.isTrue(before!.startsWith("\x1b[?1049h\x1b[?25l"))
+      assert.match(before!, /foreign replies: 0.*, .*connections lost: 0/)
       assert.match(after!, /ok {3}[\d,]+ answers, 0 of them to the wrong request/)
     }))
 })

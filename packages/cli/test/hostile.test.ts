@@ -62,7 +62,13 @@ const dashboard = Effect.gen(function*() {
       id: 1,
       name: hostile,
       stats: yield* pool.stats,
-      leases: [{ connectionId: 1, holder: { fiber: "#1", span: hostile, heldMillis: 1 }, suspected: false }],
+      leases: [{
+        connectionId: 1,
+        holder: { fiber: "#1", span: hostile, heldMillis: 1 },
+        suspected: false,
+        exclusive: false,
+        connectionLeases: 1
+      }],
       advice: { ...(yield* pool.advise), reasons: [hostile] }
     }]
   })

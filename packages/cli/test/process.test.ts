@@ -75,14 +75,20 @@ describe("the command", { timeout: 600_000 }, () => {
   })
 
   it("documents its commands and exit codes, and prints completions", async () => {
-    const [help, demo, bash] = await Promise.all([
+    const [help, demo, fleet, bash] = await Promise.all([
       socketpool(["--help"]),
       socketpool(["demo", "--help"]),
+      socketpool(["demo", "fleet", "--help"]),
       socketpool(["--completions", "bash"])
     ])
     assert.match(help.out, /^\$ socketpool$/m)
     assert.match(demo.out, /^\$ socketpool demo \[--port n\]/m)
-    for (const word of ["demo", "top", "bench", "doctor", "130 interrupted"]) assert.include(help.out, word)
+    assert.match(demo.out, /fleet \[--seconds n\]/)
+    assert.match(fleet.out, /^\$ socketpool demo fleet \[--seconds n\] \[--json\]$/m)
+    assert.match(fleet.out, /1 to 4 kill a process or start it again/)
+    for (const word of ["demo", "top", "bench", "doctor", "130 interrupted", "or a missing program"]) {
+      assert.include(help.out, word)
+    }
     assert.notInclude(help.out, "\x1b")
     assert.include(bash.out, "doctor")
   })

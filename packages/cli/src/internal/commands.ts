@@ -12,6 +12,7 @@ import * as Doctor from "./doctor.js"
 import { type Failure, usageError } from "./failure.js"
 import { faults } from "./faultyServer.js"
 import { choice, duration, number, optionalDuration, optionalText, upToADay, whole, wholeNumber } from "./flags.js"
+import * as FleetDemo from "./fleet/fleetDemo.js"
 import { protocols } from "./limits.js"
 import * as Login from "./login.js"
 import * as Top from "./top.js"
@@ -54,6 +55,27 @@ const token = Effect.suspend((): Effect.Effect<Redacted.Redacted<string> | undef
     : usageError("The token in SOCKETPOOL_TOKEN must consist of printable ASCII characters without spaces")
 })
 
+const fleet = Command.make(
+  "fleet",
+  {
+    seconds: whole(
+      "seconds",
+      4,
+      3_600,
+      12,
+      "Sets how many seconds the demo runs without a terminal, once each process has a place."
+    ),
+    json
+  },
+  (options) => FleetDemo.run(options)
+).pipe(Command.withDescription(
+  "Runs four processes whose pools share the connections to one server, and shows how places move when one dies. It " +
+    "starts a Redis of its own, which counts the places: redis-server must be installed, or the exit code is 3. In a " +
+    "terminal, 1 to 4 kill a process or start it again, up and down select one, + and - change its load, i makes it " +
+    "idle, and q quits. Without a terminal it prints a line a second, and kills a process halfway. The exit code is 1 " +
+    "if the server has seen more connections than the limit, or if nobody got the places of the dead process."
+))
+
 const demo = Command.make(
   "demo",
   {
@@ -66,7 +88,7 @@ const demo = Command.make(
       (isOff) => !isOff
     ),
     seconds: whole("seconds", 1, 3_600, 10, "Sets how many seconds the demo runs without a terminal."),
-    fibers: whole("fibers", 1, 10_000, 200, "Sets how many fibers send requests."),
+    fibers: whole("fibers", 1, 10_000, 200, "Sets how many fibers of each pool send requests."),
     connections: whole("connections", 1, 1_000, 8, "Sets the maxConnections of the pool."),
     fault: Options.optional(
       Options.withDescription(
@@ -78,11 +100,16 @@ const demo = Command.make(
   },
   (options) =>
     Demo.run({ ...options, fault: Option.getOrUndefined(options.fault), port: Option.getOrUndefined(options.port) })
-).pipe(Command.withDescription(
-  "Runs a server, a pool under load, and the live page. In a terminal, keys switch the server between none (healthy), " +
-    "slow, lossy, stuck and down. Without a terminal, the server goes through these faults by itself. The exit code is " +
-    "0 if the pool survived every fault."
-))
+).pipe(
+  Command.withDescription(
+    "Runs a server, a pool under load, and the live page. In a terminal, keys switch the server between none (healthy), " +
+      "slow, lossy, stuck and down. Without a terminal, the server goes through these faults by itself. Meanwhile as many " +
+      "fibers share 4 connections to another server, and interrupt many of their requests. A few others use three servers " +
+      "behind one pool, of which e stops one. The exit code is 0 if the pool survived every fault, and no interrupted " +
+      "request cost a connection. The demo of a budget that several processes share is the subcommand fleet."
+  ),
+  Command.withSubcommands([fleet])
+)
 
 const top = Command.make(
   "top",
@@ -226,7 +253,7 @@ const root = Command.make("socketpool").pipe(
     HelpDoc.p("Watch, try and check connection pools."),
     HelpDoc.p(
       "Exit codes: 0 success; 1 a check or a call failed; 2 an invalid option or argument; 3 no answer from the " +
-        "address; 130 interrupted."
+        "address, or a missing program; 130 interrupted."
     )
   ])),
   Command.withSubcommands([demo, top, bench, doctor])

@@ -16,7 +16,9 @@ import { interactive } from "./demoScreen.js"
 import { type Failure, runFailed } from "./failure.js"
 import { type Fault, faultDescriptions, type FaultyServer, make as makeServer } from "./faultyServer.js"
 import * as Load from "./load.js"
+import * as Replicas from "./replicasScene.js"
 import { paint, print, printJson, Screen } from "./screen.js"
+import * as Shared from "./sharedScene.js"
 import { count } from "./text.js"
 
 export interface Options {
@@ -36,6 +38,8 @@ export interface Options {
 export interface Parts {
   /** Turns a request into the answer of the server. Default: the same bytes. */
   readonly answer?: (chunk: Buffer) => Buffer
+  /** The same of the server whose connections are shared. */
+  readonly sharedAnswer?: (chunk: Buffer) => Buffer
   /** Lets so many milliseconds pass under the present fault. Default: sleeps. */
   readonly pause?: (millis: number, fault: Fault, counts: Load.LoadCounts) => Effect.Effect<void>
 }
@@ -46,6 +50,8 @@ export interface Running {
   readonly pool: ConnectionPool<Connection, ConnectError>
   readonly server: FaultyServer
   readonly counts: Load.LoadCounts
+  readonly shared: Shared.SharedScene
+  readonly replicas: Replicas.ReplicasScene
   /** The number of answers since the last fault; undefined unless the demo goes through all faults. */
   recovered: number | undefined
 }
@@ -103,14 +109,21 @@ export const run = (options: Options, parts: Parts = {}): Effect.Effect<void, Fa
       ? (yield* page(options.port)).url
       : undefined
     let isOver = false
-    const { counts, done } = yield* Load.start(pool, options.fibers, () => isOver)
+    const { counts, done } = yield* Load.start({
+      ask: Load.echo(pool),
+      fibers: options.fibers,
+      rest: [5, 45],
+      isOver: () => isOver
+    })
+    const shared = yield* Shared.start(options.fibers, () => isOver, parts.sharedAnswer)
+    const replicas = yield* Replicas.start(() => isOver)
     yield* server.setFault(options.fault ?? "none")
-    const running: Running = { options, url, pool, server, counts, recovered: undefined }
+    const running: Running = { options, url, pool, server, counts, shared, replicas, recovered: undefined }
     yield* screen.isTerminal && !options.json ? interactive(running) : scripted(running, parts.pause ?? Effect.sleep)
     isOver = true
     yield* server.setFault(options.fault === undefined ? "none" : server.fault())
-    yield* Effect.timeoutOption(done, endTimeout)
-    yield* closed
+    yield* Effect.timeoutOption(Effect.all([done, shared.done, replicas.done]), endTimeout)
+    yield* Effect.all([closed, shared.close, replicas.close])
     yield* serverIdle(server)
     yield* report(running)
   }).pipe(Effect.scoped)
@@ -132,9 +145,13 @@ const serverIdle = (server: FaultyServer) =>
 
 const report = (running: Running) =>
   Effect.gen(function*() {
-    const { counts, options, pool } = running
+    const { counts, options, pool, replicas, shared } = running
     const stats = yield* pool.stats
-    const found = verdict(running, stats)
+    const found = [
+      ...verdict(running, stats),
+      ...Shared.verdict(shared, yield* shared.client.pool.stats),
+      ...Replicas.verdict(replicas)
+    ]
     const hasPassed = found.every(([, passed]) => passed)
     if (options.json) {
       yield* printJson({ verdict: found.map(([text, passed]) => ({ text, well: passed })), ok: hasPassed, stats })
@@ -171,12 +188,16 @@ const scenario: ReadonlyArray<readonly [Fault, number]> = [
   ["none", 0.2]
 ]
 
+const sharedFigures = ({ client, counts: { answered, interrupted, wrong } }: Shared.SharedScene) =>
+  Effect.map(client.pool.stats, (stats) => ({ answered, interrupted, foreign: wrong, lost: Shared.lost(stats), stats }))
+
 const scripted = (running: Running, pause: NonNullable<Parts["pause"]>) =>
   Effect.gen(function*() {
-    const { counts, options, pool, server, url } = running
+    const { counts, options, pool, replicas, server, shared, url } = running
     const say = (...lines: ReadonlyArray<string>) => options.json ? Effect.void : print(...lines)
     yield* say(
       `${options.fibers} fibers share ${options.connections} connections to a server on port ${server.port}.`,
+      `${options.fibers} others send requests at once on ${Shared.connections} connections, and interrupt many of them.`,
       ...(url === undefined ? [] : [`The live page is at ${url}`]),
       ""
     )
@@ -186,6 +207,11 @@ const scripted = (running: Running, pause: NonNullable<Parts["pause"]>) =>
       yield* server.setFault(fault)
       const answeredBefore = counts.answered
       yield* say(`The server ${faultDescriptions[fault]}.`)
+      const isStopped = fault !== "none" && fault !== "slow"
+      if (isStopped !== replicas.isStopped()) {
+        yield* replicas.stop(isStopped)
+        yield* say(`One of the ${Replicas.servers} servers behind one pool ${isStopped ? "stops" : "is back"}.`)
+      }
       const millis = options.seconds * 1_000 * part
       const readings = Math.max(1, Math.round(millis / 1_000))
       for (let reading = 0; reading < readings; reading++) {
@@ -193,7 +219,8 @@ const scripted = (running: Running, pause: NonNullable<Parts["pause"]>) =>
         const [took] = yield* Effect.timed(pause(millis / readings, fault, counts))
         const stats = yield* pool.stats
         if (options.json) {
-          yield* printJson({ fault, asked: counts.asked, answered: counts.answered, wrong: counts.wrong, stats })
+          const { asked, answered, wrong } = counts
+          yield* printJson({ fault, asked, answered, wrong, stats, shared: yield* sharedFigures(shared) })
         } else {
           const seconds = Math.max(1e-3, Duration.toSeconds(took))
           yield* print(
@@ -202,6 +229,14 @@ const scripted = (running: Running, pause: NonNullable<Parts["pause"]>) =>
           )
         }
       }
+      const { answered, foreign, interrupted, lost } = yield* sharedFigures(shared)
+      yield* say(
+        `  ${count(answered).padStart(6)} replies on shared connections so far, ${count(interrupted)} requests ` +
+          `interrupted; foreign replies: ${count(foreign)}, connections lost: ${count(lost)}`,
+        `  ${
+          count(replicas.counts.answered).padStart(6)
+        } answers of the servers behind one pool so far: ${yield* Replicas.states(replicas)}`
+      )
       if (options.fault !== undefined) continue
       if (step === scenario.at(-1)) yield* answeredAgain(counts, answeredBefore)
       running.recovered = counts.answered - answeredBefore

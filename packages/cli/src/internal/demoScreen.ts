@@ -7,16 +7,18 @@ import * as Schedule from "effect/Schedule"
 import * as Stream from "effect/Stream"
 import type { Running } from "./demo.js"
 import { faultDescriptions, faults } from "./faultyServer.js"
+import { servers, states } from "./replicasScene.js"
 import { bar, fullScreen, type Line, paint, Screen, sparkline } from "./screen.js"
+import { connections as sharedConnections, lost } from "./sharedScene.js"
 import { count, duration } from "./text.js"
 
 /** The most kinds of errors on the screen. */
-const mostKinds = 4
+const mostKinds = 3
 
 /** Runs until `q` is pressed. */
 export const interactive = (running: Running): Effect.Effect<void, never, Screen> =>
   Effect.scoped(Effect.gen(function*() {
-    const { server } = running
+    const { replicas, server } = running
     const screen = yield* Screen
     const draw = yield* fullScreen
     let message = ""
@@ -37,6 +39,8 @@ export const interactive = (running: Running): Effect.Effect<void, never, Screen
         ? move(-1)
         : key === "k"
         ? Effect.map(server.kill, (lost) => void (message = `  ${lost} connections killed`))
+        : key === "e"
+        ? Effect.suspend(() => replicas.stop(!replicas.isStopped()))
         : Effect.void
     yield* Effect.forkScoped(Effect.repeat(show, Schedule.spaced("200 millis")))
     yield* Stream.runForEach(
@@ -56,7 +60,7 @@ const recentWaits = (pool: Running["pool"]): Effect.Effect<TimeSummary> => {
 }
 
 const picture = (
-  { counts, pool, server, url }: Running,
+  { counts, pool, replicas, server, shared, url }: Running,
   waits: Effect.Effect<TimeSummary>
 ): Effect.Effect<ReadonlyArray<Line>, never, Screen> =>
   Effect.gen(function*() {
@@ -67,6 +71,8 @@ const picture = (
     const { lastMinute } = counts
     const { p50Millis, p99Millis } = yield* waits
     const { answered, failed } = lastMinute.lastSecond(now)
+    const onShared = shared.counts
+    const lostConnections = lost(yield* shared.client.pool.stats)
     const width = Math.min(40, screen.columns() - 32)
     const fault = server.fault()
     const row = (name: string, n: number) =>
@@ -75,7 +81,6 @@ const picture = (
     const latest = [...counts.failed].sort(([, a], [, b]) => b.lastAt - a.lastAt).slice(0, mostKinds)
     return [
       [paint("socketpool demo", "bold"), url === undefined ? "" : `   live page: ${url}`],
-      "",
       `  The server ${faultDescriptions[fault]}.`,
       [
         "  ",
@@ -87,7 +92,6 @@ const picture = (
       row("opening", stats.opening),
       row("pending", stats.pending),
       `  ${"maximum".padEnd(10)}${String(stats.maxConnections).padStart(5)}`,
-      "",
       `  ${count(answered)} answers/s, ${count(failed)} failures/s`,
       `  answers, last minute  ${sparkline(screen, history)}`,
       `  waits, last minute: ${duration(p50Millis)} (p50), ${duration(p99Millis)} (p99)`,
@@ -96,12 +100,26 @@ const picture = (
       }`,
       ["  answers to the wrong request: ", paint(String(counts.wrong), counts.wrong === 0 ? "good" : "bad")],
       "",
+      `  ${sharedConnections} shared connections: ${count(onShared.lastMinute.lastSecond(now).answered)} replies/s, ` +
+      `${count(onShared.interrupted)} requests interrupted`,
+      [
+        "  ",
+        paint(`foreign replies: ${onShared.wrong}`, onShared.wrong === 0 ? "good" : "bad"),
+        ", ",
+        paint(`connections lost: ${lostConnections}`, lostConnections === 0 ? "good" : "bad")
+      ],
+      `  ${servers} servers behind one pool: ${
+        count(replicas.counts.lastMinute.lastSecond(now).answered)
+      } answers/s, ` +
+      (yield* states(replicas)),
       // In a steady order, so that rows do not jump while they count.
       ...latest.sort(([a], [b]) => a < b ? -1 : 1).map(([kind, { count: n, lastAt }]) =>
         paint(`  ${count(n)} x ${kind}, ${now - lastAt < 1_000 ? "now" : `${duration(now - lastAt)} ago`}`, "dim")
       ),
       ...Array.from({ length: mostKinds - latest.length }, () => ""),
       "",
-      "  1-5 or arrows: switch the server   k: kill all connections   q: quit"
+      `  1-5, arrows: switch the server   k: kill all   e: ${
+        replicas.isStopped() ? "start" : "stop"
+      } one of ${servers}   q: quit`
     ]
   })

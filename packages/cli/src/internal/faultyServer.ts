@@ -46,9 +46,13 @@ const listen = (server: net.Server, port: number): Effect.Effect<void, Error> =>
     server.on("error", onError).on("listening", onListening).listen(port, host)
   })
 
-/** Starts a server that stops when the scope closes. `answer` turns a request into its answer. */
+/**
+ * Starts a server that stops when the scope closes. `answer` turns a request into its answer, which takes `answerMillis`
+ * without any fault.
+ */
 export const make = (
-  answer: (chunk: Buffer) => Buffer = (chunk) => chunk
+  answer: (chunk: Buffer) => Buffer = (chunk) => chunk,
+  answerMillis = 0
 ): Effect.Effect<FaultyServer, Error, Scope.Scope> =>
   Effect.gen(function*() {
     const sockets = new Set<net.Socket>()
@@ -66,11 +70,12 @@ export const make = (
       socket.on("data", (chunk) => {
         if (fault === "stuck") return
         if (fault === "lossy" && Math.random() * lossyOneIn < 1) return void socket.resetAndDestroy()
-        if (fault !== "slow") return void socket.write(answer(chunk))
+        const millis = fault === "slow" ? slowMillis : answerMillis
+        if (millis === 0) return void socket.write(answer(chunk))
         const timer = setTimeout(() => {
           timers.delete(timer)
           socket.write(answer(chunk))
-        }, slowMillis)
+        }, millis)
         timers.add(timer)
       })
     })

@@ -12,6 +12,8 @@ export interface LoadCounts {
   answered: number
   /** Answers to another request. */
   wrong: number
+  /** Requests that were interrupted before their answer had come. */
+  interrupted: number
   /** Failed requests by kind of error. */
   readonly failed: Map<string, { readonly count: number; readonly lastAt: number }>
   /** Requests under way, each until the end of the pause after it. */
@@ -19,29 +21,44 @@ export interface LoadCounts {
   readonly lastMinute: LastMinute
 }
 
+export interface Load {
+  /** Sends a request without its end of line. Returns the answer likewise, or nothing if it was interrupted. */
+  readonly ask: (request: string) => Effect.Effect<string | undefined, object>
+  readonly fibers: number
+  /** The least and the most milliseconds that a fiber rests after each request. */
+  readonly rest: readonly [least: number, most: number]
+  readonly isOver: () => boolean
+}
+
+/** Sends a line on a connection of a pool, and returns the line that comes back. */
+export const echo = <E extends object>(pool: ConnectionPool<Connection, E>) => (request: string) =>
+  Effect.map(
+    pool.use((connection) =>
+      Effect.zipRight(connection.send(`${request}\n`), connection.recvUntil("\n", { maxBytes: 64 }))
+    ),
+    (answer) => new TextDecoder().decode(answer).trimEnd()
+  )
+
 const spans = ["GET /orders", "GET /orders/:id", "POST /orders", "GET /customers/:id", "POST /payments"]
 
 /** Starts the fibers, which run until the scope closes or `isOver` returns true. `done` waits until all have ended. */
 export const start = (
-  pool: ConnectionPool<Connection, any>,
-  fibers: number,
-  isOver: () => boolean
+  { ask, fibers, isOver, rest: [least, most] }: Load
 ): Effect.Effect<{ readonly counts: LoadCounts; readonly done: Effect.Effect<void> }, never, Scope.Scope> =>
   Effect.gen(function*() {
     const counts: LoadCounts = {
       asked: 0,
       answered: 0,
       wrong: 0,
+      interrupted: 0,
       failed: new Map(),
       inFlight: 0,
       lastMinute: new LastMinute()
     }
     const { lastMinute } = counts
     const call = (fiber: number, turn: number) => {
-      const request = `${fiber}:${turn}\n`
-      return pool.use((connection) =>
-        Effect.zipRight(connection.send(request), connection.recvUntil("\n", { maxBytes: 64 }))
-      ).pipe(
+      const request = `${fiber}:${turn}`
+      return ask(request).pipe(
         Effect.either,
         Effect.zipWith(Clock.currentTimeMillis, (answer, now) => {
           if (answer._tag === "Left") {
@@ -49,9 +66,10 @@ export const start = (
             counts.failed.set(kind, { count: (counts.failed.get(kind)?.count ?? 0) + 1, lastAt: now })
             return lastMinute.failed(now)
           }
+          if (answer.right === undefined) return void counts.interrupted++
           counts.answered++
           lastMinute.answered(now)
-          if (`${new TextDecoder().decode(answer.right).trimEnd()}\n` !== request) counts.wrong++
+          if (answer.right !== request) counts.wrong++
         }),
         Effect.withSpan(spans[fiber % spans.length]!)
       )
@@ -63,7 +81,7 @@ export const start = (
         body: () => {
           counts.asked++
           counts.inFlight++
-          return Effect.zipRight(call(fiber, turn++), Effect.sleep(5 + Math.random() * 40))
+          return Effect.zipRight(call(fiber, turn++), Effect.sleep(least + Math.random() * (most - least)))
         },
         step: () => {
           counts.inFlight--

@@ -31,11 +31,12 @@ const color = /(\x1b\[[\d;]*m)/
 
 /**
  * Makes what @effect/cli prints fit for a terminal. Its errors repeat arguments as they are, and in the help of a
- * subcommand it leaves out the name of the command.
+ * subcommand it leaves out the names of the commands above it.
  */
 const printable = (text: string, hasColors: boolean): string =>
   text.split("\n").map((line) =>
-    line.replace(/^\$ (?!socketpool)(?=\w)/, "$ socketpool ")
+    line.replace(/^\$ (?=fleet\b)/, "$ demo ")
+      .replace(/^\$ (?!socketpool)(?=\w)/, "$ socketpool ")
       .split(color)
       .map((part, i) => i % 2 === 0 ? visible(part) : hasColors ? part : "")
       .join("")

@@ -61,7 +61,8 @@ export interface Column {
 
 const gap = "  "
 
-const cut = (text: string, width: number): string =>
+/** Shortens a visible text to a width. */
+export const cut = (text: string, width: number): string =>
   text.length <= width ? text : `${text.slice(0, Math.max(0, width - 1)).replace(/[\ud800-\udbff]$/, "")}~`
 
 /**

@@ -8,7 +8,7 @@ import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
 import * as DashboardClient from "./dashboardClient.js"
 import type { Failure } from "./failure.js"
-import { poolTable, type Readings, rowsOf, type SortKey, sortKeys, withReading } from "./pools.js"
+import { poolTable, type Readings, rowsOf, type SortKey, sortKeys, withoutBudgets, withReading } from "./pools.js"
 import { fullScreen, paint, print, printJson, Screen } from "./screen.js"
 
 export interface Options {
@@ -62,11 +62,12 @@ const live = (
       const by = yield* Ref.get(sortKey)
       const rows = rowsOf(readings)
       const table = poolTable(rows, by, screen.columns())
-      const healthy = rows.filter(({ verdict }) => verdict.tone === "good").length
+      const pools = withoutBudgets(rows)
+      const healthy = pools.filter(({ verdict }) => verdict.tone === "good").length
       yield* draw([
         paint(`socketpool top  ${url.href}  ${new Date(readings.at(-1)!.at).toTimeString().slice(0, 8)}`, "bold"),
         problem === ""
-          ? `${healthy} of ${rows.length} healthy   sorted by ${by}   s: next sort order   q: quit`
+          ? `${healthy} of ${pools.length} healthy   sorted by ${by}   s: next sort order   q: quit`
           : paint(problem, "bad"),
         "",
         paint(table.head.padEnd(screen.columns()), "inverse"),
