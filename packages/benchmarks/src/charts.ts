@@ -1,5 +1,5 @@
 /** Draws bar charts as SVG that is legible on light and dark backgrounds. */
-import { ranked, short } from "./report.js"
+import { isOurs, ranked, short } from "./report.js"
 import type { Table } from "./workload.js"
 
 const row = 26
@@ -24,7 +24,7 @@ export const chart = (table: Table): string => {
   const width = labels + bars + 110
   const lines = rows.flatMap(({ max, median, min, name }, index) => {
     const y = margin + 44 + index * row
-    const ours = name.startsWith("socketpool")
+    const ours = isOurs(name)
     const middle = y + 9
     return [
       `<text x="${labels - 8}" y="${y + 13}" text-anchor="end"${ours ? ` font-weight="bold"` : ""}>${

@@ -3,13 +3,14 @@
  * of them, several times slower than its users see.
  */
 import type { Asking, EchoSubject } from "./echo.js"
-import { specials } from "./specials.js"
+import { burst, specials } from "./specials.js"
 import type { Lending, Load, Subject } from "./subject.js"
 
 /** A task for a subject. */
 export type Task =
   | { readonly task: "open"; readonly size: number; readonly timeout: number | undefined }
   | { readonly task: "run"; readonly load: Omit<Load, "watch">; readonly times: number }
+  | { readonly task: "burst"; readonly size: number }
   | { readonly task: "unfairness"; readonly borrowers: number; readonly leases: number }
   | { readonly task: "special"; readonly name: keyof typeof specials; readonly size: number }
 
@@ -37,6 +38,9 @@ export const serve = (subject: Subject): void => {
         for (let i = 0; i < task.times; i++) await lending!.run(task.load)
         return performance.now() - start
       }
+      case "burst":
+        await burst(lending!, task.size)
+        return 0
       case "unfairness":
         return unfairness(lending!, task.borrowers, task.leases)
       case "special":

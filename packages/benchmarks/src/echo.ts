@@ -50,19 +50,30 @@ export const withServer = async <A>(body: (port: number) => Promise<A>): Promise
 export class Line {
   private missing = 0
   private answered: (() => void) | undefined = undefined
+  private readonly socket: net.Socket
 
-  private constructor(private readonly socket: net.Socket) {
-    socket.on("data", (chunk) => {
-      this.missing -= chunk.length
-      if (this.missing === 0) this.answered?.()
-      else if (this.missing < 0) throw new Error(`the server sent ${-this.missing} bytes too many`)
-    })
+  /** With `onread`, Node writes what it reads into one buffer, without a stream and its events. */
+  private constructor(port: number, reads: "data" | "onread") {
+    const options = { port, host: "127.0.0.1", noDelay: true }
+    if (reads === "data") {
+      this.socket = net.connect(options).on("data", ({ length }) => this.received(length))
+    } else {
+      const callback = (length: number) => this.received(length)
+      this.socket = net.connect({ ...options, onread: { buffer: new Uint8Array(65_536), callback } })
+    }
   }
 
-  static async connect(port: number): Promise<Line> {
-    const socket = net.connect({ port, host: "127.0.0.1", noDelay: true })
-    await once(socket, "connect")
-    return new Line(socket)
+  static async connect(port: number, reads: "data" | "onread" = "data"): Promise<Line> {
+    const line = new Line(port, reads)
+    await once(line.socket, "connect")
+    return line
+  }
+
+  private received(length: number): boolean {
+    this.missing -= length
+    if (this.missing === 0) this.answered?.()
+    else if (this.missing < 0) throw new Error(`the server sent ${-this.missing} bytes too many`)
+    return true
   }
 
   ask(data: Uint8Array, answered: () => void): void {

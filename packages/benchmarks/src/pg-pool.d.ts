@@ -14,5 +14,6 @@ declare module "pg-pool" {
     constructor(options: Options)
     connect(): Promise<Client>
     end(): Promise<void>
+    readonly idleCount: number
   }
 }

@@ -11,6 +11,8 @@ export interface Remote {
   readonly open: (size: number, timeout?: number) => Promise<void>
   /** Runs a load `times` times. Returns the milliseconds this took. */
   readonly run: (load: Omit<Load, "watch">, times?: number) => Promise<number>
+  /** Leases all connections at once, and releases them. */
+  readonly burst: (size: number) => Promise<void>
   readonly unfairness: (borrowers: number, leases: number) => Promise<number>
   readonly special: (name: keyof typeof specials, size: number) => Promise<number>
 }
@@ -66,6 +68,7 @@ const toRemote = ({ name }: Subject, { ask }: Started<Task>): Remote => ({
   name,
   open: async (size, timeout) => void await ask({ task: "open", size, timeout }),
   run: (load, times = 1) => ask({ task: "run", load, times }),
+  burst: async (size) => void await ask({ task: "burst", size }),
   unfairness: (borrowers, leases) => ask({ task: "unfairness", borrowers, leases }),
   special: (name, size) => ask({ task: "special", name, size })
 })

@@ -66,11 +66,13 @@ const grid = (
   return [line(head), line(rule), ...rows.map(line)]
 }
 
+export const isOurs = (name: string): boolean => /^@?socketpool/.test(name)
+
 /** Formats a table as Markdown. */
 export const report = (table: Table): string => {
   const compared = ratios(table)
   const rows = ranked(table).map(({ max, median, min, name }) => {
-    const shown = name.startsWith("socketpool") ? `**${name}**` : name
+    const shown = isOurs(name) ? `**${name}**` : name
     if (Number.isNaN(median)) return [shown, "failed", "", ""]
     return [shown, short(median), `${short(min)} – ${short(max)}`, short(compared.get(name)!)]
   })
@@ -87,6 +89,17 @@ export const report = (table: Table): string => {
 }
 
 const capitalized = (text: string): string => `${text[0]!.toUpperCase()}${text.slice(1)}`
+
+/** The day since which untimed runs precede the rates. Results of an earlier day were measured without them. */
+const untimedRunSince = "2026-11-28"
+
+/** Names the days whose results were measured without untimed runs. */
+const measuredBefore = (results: Results["results"]): string => {
+  const days = [...new Set(results.map(({ date }) => date).filter((date) => date < untimedRunSince))].sort()
+  if (days.length === 0) return ""
+  const figures = `The figures of ${days.join(" and ")} on this page`
+  return ` ${figures} were measured before that, and have not been measured again since the benchmark changed.`
+}
 
 /** The heading's anchor. */
 const link = (name: string): string => `[${name}](#${name})`
@@ -109,7 +122,9 @@ export const document = (
     "",
     wrapped(
       "Other machines give other figures, so compare only ratios within one table. All subjects of a table were " +
-        "measured in one go: each ran in a process of its own, and they took turns, round after round. Each table " +
+        "measured in one go: each ran in a process of its own, and they took turns, round after round. V8 discards code " +
+        `while a process waits for its turn, so since ${untimedRunSince} an untimed run precedes each rate of leases, and ` +
+        `of requests over open connections.${measuredBefore(results)} Each table ` +
         "shows the median round and the range of all rounds. A subject that could not complete a workload is listed " +
         "as failed. `npm run bench -- queue` measures one workload again."
     ),
@@ -144,26 +159,30 @@ const summarized = [
 /** The columns of the README's table: a label, and the names of its subject, the first that a table has. */
 const summarizedPools = [
   ["socketpool", ["socketpool use"]],
+  ["its promises", ["socketpool (promises)", "socketpool (promises) over net"]],
   ["effect 3", ["effect 3 Pool.make", "effect 3 Pool.makeWithTTL", "effect 3 Pool over net"]],
   ["effect 4", ["effect 4 Pool.use", "effect 4 Pool.use over net"]],
   ["generic-pool", ["generic-pool", "generic-pool over net"]],
   ["tarn", ["tarn", "tarn over net"]]
 ] as const
 
-/** Writes the README's table. */
-export const summary = ({ results }: Results): string =>
-  grid(
-    ["", ...summarizedPools.map(([label]) => label)],
-    summarized.map(([label, workload, title]) => {
-      const table = results.find(({ name }) => name === workload)?.tables.find((one) => one.title === title)
-      if (table === undefined) throw new Error(`results.json has no table ${workload}: ${title}`)
-      return [
-        label,
-        ...summarizedPools.map(([, names]) => {
-          const row = table.rows.find(({ name }) => names.some((one) => one === name))
-          return row === undefined ? "" : short(row.median)
-        })
-      ]
-    }),
+/** Writes the README's table, without the pools that the results do not have yet. */
+export const summary = ({ results }: Results): string => {
+  const tables = summarized.map(([, workload, title]) => {
+    const table = results.find(({ name }) => name === workload)?.tables.find((one) => one.title === title)
+    if (table === undefined) throw new Error(`results.json has no table ${workload}: ${title}`)
+    return table
+  })
+  const columns = summarizedPools.map(([label, names]) => ({
+    label,
+    rows: tables.map(({ rows }) => rows.find(({ name }) => names.some((one) => one === name)))
+  })).filter(({ rows }) => rows.some((row) => row !== undefined))
+  return grid(
+    ["", ...columns.map(({ label }) => label)],
+    summarized.map(([label], line) => [
+      label,
+      ...columns.map(({ rows: { [line]: row } }) => row === undefined ? "" : short(row.median))
+    ]),
     "figures"
   ).join("\n")
+}

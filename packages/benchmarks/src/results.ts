@@ -20,7 +20,7 @@ export interface Results {
   readonly results: ReadonlyArray<Result>
 }
 
-const root = path.resolve(import.meta.dirname, "../../..")
+export const root = path.resolve(import.meta.dirname, "../../..")
 const folder = path.join(root, "packages/benchmarks/results")
 const raw = path.join(folder, "results.json")
 const page = path.join(root, "docs/benchmarks.md")

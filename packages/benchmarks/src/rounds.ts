@@ -31,6 +31,8 @@ export const figure = (name: string, values: ReadonlyArray<number>): Figure => {
 /** A repeatable measurement. */
 export interface Sampler {
   readonly name: string
+  /** Runs before each sample and does not count: V8 discards code while the others run. */
+  readonly warmUp?: () => Promise<unknown>
   readonly sample: () => Promise<number>
 }
 
@@ -38,7 +40,8 @@ export interface Sampler {
 export const sampled = async (samplers: ReadonlyArray<Sampler>, rounds: number): Promise<ReadonlyArray<Figure>> => {
   const values = samplers.map((): Array<number> => [])
   for (let round = 0; round <= rounds; round++) {
-    for (const [index, { sample }] of samplers.entries()) {
+    for (const [index, { sample, warmUp }] of samplers.entries()) {
+      await warmUp?.()
       const value = await sample()
       if (round > 0) values[index]!.push(value)
     }

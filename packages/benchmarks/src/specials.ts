@@ -1,7 +1,7 @@
 /** Measurements other than rates, in the process of one subject. */
 import { setTimeout as sleep } from "node:timers/promises"
 import { heapUsed } from "./probes.js"
-import type { Connector, Subject } from "./subject.js"
+import type { Connector, Lending, Subject } from "./subject.js"
 
 type Special = (subject: Subject, size: number) => Promise<number>
 
@@ -9,6 +9,36 @@ type Special = (subject: Subject, size: number) => Promise<number>
 const settled = async (): Promise<void> => {
   for (let turn = 0; turn < 20; turn++) await new Promise((next) => setImmediate(next))
 }
+
+/** Starts borrowers, runs the body while as many as possible hold a connection, and ends their leases. */
+const whileHeld = async <A>(
+  lending: Lending,
+  borrowers: number,
+  body: (holders: number) => Promise<A>
+): Promise<A> => {
+  let holders = 0
+  let release = (): void => {}
+  const held = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const gate = () => {
+    holders++
+    return held
+  }
+  const over = lending.run({ borrowers, leases: 1, steps: false, gate })
+  await settled()
+  const value = await body(holders)
+  release()
+  await over
+  return value
+}
+
+/** Leases all connections of a pool at once, for as long as two collections of young objects take. */
+export const burst = (lending: Lending, size: number): Promise<void> =>
+  whileHeld(lending, size, async (holders) => {
+    if (holders !== size) throw new Error(`${holders} of ${size} connections were leased at once`)
+    for (let i = 0; i < 2; i++) globalThis.gc!({ type: "minor" })
+  })
 
 const open: Array<unknown> = []
 
@@ -27,16 +57,7 @@ const waiterBytes: Special = async (subject, size) => {
   const lending = await subject.open(subject.kind === "limit" ? size : 1)
   const bytes = async (borrowers: number): Promise<number> => {
     const before = await heapUsed()
-    let release = (): void => {}
-    const held = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    const over = lending.run({ borrowers, leases: 1, steps: false, gate: () => held })
-    await settled()
-    const after = await heapUsed()
-    release()
-    await over
-    return (after - before) / borrowers
+    return (await whileHeld(lending, borrowers, heapUsed) - before) / borrowers
   }
   await bytes(100)
   const value = await bytes(size)

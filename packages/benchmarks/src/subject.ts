@@ -10,7 +10,8 @@ export interface Watch {
 export interface Lending {
   /**
    * Runs `borrowers` at once, each of which borrows and releases a connection `leases` times. With `steps`, each holder
-   * yields once during its lease: a turn of the microtask queue, or a yield of its fiber.
+   * yields once during its lease: a turn of the microtask queue, or a yield of its fiber. With `paces`, each borrower
+   * yields once more after its lease, before it borrows again.
    */
   readonly run: (load: Load) => Promise<void>
   /** Queues waiters for the only connection and cancels them. Returns the milliseconds that the cancelling took. */
@@ -22,6 +23,7 @@ export interface Load {
   readonly borrowers: number
   readonly leases: number
   readonly steps: boolean
+  readonly paces?: boolean
   readonly watch?: Watch
   /** Delays the release: each holder waits for this promise first. */
   readonly gate?: () => Promise<unknown>

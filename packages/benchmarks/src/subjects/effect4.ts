@@ -14,12 +14,13 @@ const step: Work = Effect.yieldNow
 const lending = (lease: Lease, close: () => Promise<unknown>): Lending => ({
   close,
   run: (load: Load) => {
-    const { borrowers, gate, retryMillis, steps } = load
+    const { borrowers, gate, paces, retryMillis, steps } = load
     const work = gate !== undefined ? Effect.promise(gate) : steps ? step : nothing
     const take: Lease = retryMillis === undefined
       ? lease
       : (work) => Effect.retry(lease(work), Schedule.spaced(retryMillis))
-    const borrower = (number: number) => Effect.suspend(() => Effect.whileLoop(leaseLoop(load, number, work, take)))
+    const turn: Lease = paces ? (work) => Effect.andThen(take(work), step) : take
+    const borrower = (number: number) => Effect.suspend(() => Effect.whileLoop(leaseLoop(load, number, work, turn)))
     const all = Array.from({ length: borrowers }, (_, number) => borrower(number))
     return Effect.runPromise(Effect.all(all, { concurrency: "unbounded", discard: true }) as Effect.Effect<void>)
   },

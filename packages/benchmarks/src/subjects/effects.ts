@@ -20,25 +20,26 @@ import { version } from "../versions.js"
 import { leaseLoop } from "./loop.js"
 
 type Work = Effect.Effect<void>
-type Lease = (work: () => Work) => Effect.Effect<void, unknown>
+export type Lease = (work: () => Work) => Effect.Effect<void, unknown>
 
 const nothing: Work = Effect.void
 const step: Work = Effect.yieldNow()
 
 /** Runs each borrower in a fiber of its own. */
-const lending = (
+export const lending = (
   lease: Lease,
   close: () => Promise<unknown>,
   around: (run: Effect.Effect<void>) => Effect.Effect<void> = identity
 ): Lending => ({
   close,
   run: (load: Load) => {
-    const { borrowers, gate, retryMillis, steps } = load
+    const { borrowers, gate, paces, retryMillis, steps } = load
     const work = gate !== undefined ? Effect.promise(gate) : steps ? step : nothing
     const take: Lease = retryMillis === undefined
       ? lease
       : (work) => Effect.retry(lease(work), Schedule.spaced(retryMillis))
-    const borrower = (number: number) => Effect.suspend(() => Effect.whileLoop(leaseLoop(load, number, work, take)))
+    const turn: Lease = paces ? (work) => Effect.zipRight(take(work), step) : take
+    const borrower = (number: number) => Effect.suspend(() => Effect.whileLoop(leaseLoop(load, number, work, turn)))
     const all = Array.from({ length: borrowers }, (_, number) => borrower(number))
     const run = Effect.all(all, { concurrency: "unbounded", discard: true }) as Effect.Effect<void>
     return Effect.runPromise(around(run))
@@ -125,34 +126,60 @@ const ours = (name: string, lease: (pool: ConnectionPool<Thing, unknown>) => Lea
 
 const use = ours("use", (pool) => (work) => pool.use(work))
 
-/** The pool with all observers enabled: a tracer, exports each second, a subscriber to its events. */
-const watched: Subject = {
+type Observed = ConnectionPool<Thing>
+
+/** Makes a subject of a pool with observers. What they return is done around each run. */
+const observed = (
+  name: string,
+  options: Pick<Pool.Options<Thing, never, never>, "leakThreshold">,
+  observe: (pool: Observed) => Effect.Effect<(run: Effect.Effect<void>) => Effect.Effect<void>, never, Scope.Scope>
+): Subject => ({
   ...use,
-  name: "socketpool use, watched",
+  name: `socketpool use, ${name}`,
   open: async (size, timeout) => {
-    const { close, pool } = await made(
+    const { close, pool: { around, pool } } = await made(
       Effect.gen(function*() {
         const pool = yield* Pool.make({
           open: open(things()),
-          name: "watched",
+          name,
           maxConnections: size,
           maxPending: Infinity,
           acquireTimeout: timeout ?? Duration.infinity,
-          leakThreshold: "1 minute"
+          ...options
         })
-        const look = Effect.all([pool.stats, pool.leases, pool.advise, PoolMetrics.prometheus])
-        yield* Effect.forkScoped(
-          Effect.schedule(Effect.zipRight(look, Effect.sync(Metric.unsafeSnapshot)), everySecond)
-        )
-        yield* Effect.forkScoped(Stream.runDrain(pool.notices))
-        return pool
+        return { pool, around: yield* observe(pool) }
       })
     )
     await Effect.runPromise(warm(size, pool.get))
-    const use: Lease = (work) => pool.use(work)
-    return lending(use, close, (run) => Effect.withTracer(Effect.withSpan(run, "request"), collecting))
+    return lending((work) => pool.use(work), close, around)
   }
-}
+})
+
+/** All observers that cost little: a tracer, exports each second, a subscriber to the notices. */
+const watched = observed("watched", { leakThreshold: "1 minute" }, (pool) => {
+  const look = Effect.all([pool.stats, pool.leases, pool.advise, PoolMetrics.prometheus])
+  const looks = Effect.schedule(Effect.zipRight(look, Effect.sync(Metric.unsafeSnapshot)), everySecond)
+  return Effect.forkScoped(looks).pipe(
+    Effect.zipRight(Effect.forkScoped(Stream.runDrain(pool.notices))),
+    Effect.as((run) => Effect.withTracer(Effect.withSpan(run, "request"), collecting))
+  )
+})
+
+/** One subscriber that takes every event, two for each lease. A run ends when it has them all. */
+const subscribed = observed("a subscriber of events", {}, (pool) => {
+  let released = 0
+  const take = Stream.runForEach(pool.events, ({ _tag }) =>
+    Effect.sync(() => {
+      if (_tag === "Released") released++
+    }))
+  const allTaken = Effect.repeat(Effect.zipRight(turns, pool.stats), {
+    until: ({ acquired }) => released === acquired
+  }).pipe(
+    Effect.timeoutFail({ duration: "5 seconds", onTimeout: () => new Error("the subscriber has lost events") }),
+    Effect.orDie
+  )
+  return Effect.as(Effect.zipRight(Effect.forkScoped(take), turns), (run) => Effect.zipRight(run, allTaken))
+})
 
 const everySecond = Schedule.spaced("1 second")
 
@@ -281,6 +308,6 @@ const fibersInLine = bare("fibers in line for an array", (idle) => {
 export const ourPools = [use, get, acquire]
 export const effect3Pools = [plain3, ttl3, limited3]
 export const bareEffects = [bareUse, bareScoped]
-/** The same pool without and with all observers. */
-export const inView = [use, watched]
+/** The same pool without and with observers. */
+export const inView = [use, subscribed, watched]
 export const linesOfFibers = [fibersInLine]

@@ -2,6 +2,8 @@
 import type { Subject } from "../subject.js"
 import { effect4Pools } from "./effect4.js"
 import { bareEffects, effect3Pools, inView, linesOfFibers, ourPools } from "./effects.js"
+import { endpointPools } from "./endpoints.js"
+import { keyedPools } from "./keyed.js"
 import { ourPromises } from "./ourPromises.js"
 import { arrays, promisePools } from "./promises.js"
 
@@ -24,7 +26,11 @@ export const queues = [...pools, ...linesOfFibers]
 
 export const yardstick = "socketpool use"
 
-/** Our pool without and with all observers. */
+/** Our pool without and with observers. */
 export { inView }
 
-export const everybody: ReadonlyArray<Subject> = [...new Set([...subjects, ...linesOfFibers, ...inView])]
+export const everybody: ReadonlyArray<Subject> = [
+  ...new Set([...subjects, ...linesOfFibers, ...inView, ...keyedPools, ...endpointPools])
+]
+
+export const subjectOf = (name: string): Subject => everybody.find((subject) => subject.name === name)!

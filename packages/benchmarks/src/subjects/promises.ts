@@ -1,6 +1,7 @@
 /** Pools for promises, and the limits of plain arrays. */
 import { createPool as createGenericPool } from "generic-pool"
 import { createPool as createLightningPool } from "lightning-pool"
+import { EventEmitter } from "node:events"
 import { setTimeout as sleep } from "node:timers/promises"
 import PgPool from "pg-pool"
 import { Pool as SequelizePool } from "sequelize-pool"
@@ -16,7 +17,7 @@ export const lending = <T>(
   close: () => Promise<unknown>
 ): Lending => ({
   close,
-  run: async ({ borrowers, gate, leases, retryMillis, steps, watch }: Load) => {
+  run: async ({ borrowers, gate, leases, paces, retryMillis, steps, watch }: Load) => {
     const take = retryMillis === undefined ? acquire : async () => {
       for (;;) {
         try {
@@ -38,6 +39,7 @@ export const lending = <T>(
         } finally {
           release(thing)
         }
+        if (paces) await undefined
       }
     }
     await Promise.all(Array.from({ length: borrowers }, (_, number) => borrower(number)))
@@ -203,36 +205,51 @@ const sequelizePool: Subject = {
   }
 }
 
-/** The part of a PostgreSQL client that pg-pool uses. */
-class FakeClient {
-  connect(done: (error?: Error) => void): void {
-    process.nextTick(done)
+/** The part of a PostgreSQL client that pg-pool uses, in a class that has `on`, `once` and `removeListener`. */
+const clientOf = <B extends new(...args: Array<any>) => object>(Base: B) =>
+  class extends Base {
+    // Without these two, pg-pool closes a client at its release, and connects for every lease.
+    readonly _queryable = true
+    readonly _ending = false
+
+    connect(done: (error?: Error) => void): void {
+      process.nextTick(done)
+    }
+    end(done?: () => void): void {
+      if (done !== undefined) process.nextTick(done)
+    }
   }
-  end(done?: () => void): void {
-    if (done !== undefined) process.nextTick(done)
-  }
+
+class Deaf {
   on(): void {}
   once(): void {}
   removeListener(): void {}
 }
 
-const pgPool: Subject = {
-  name: "pg-pool",
+const overPg = (client: string, Base: new() => object): Subject => ({
+  name: `pg-pool, ${client}`,
   kind: "pool",
   canTimeOut: true,
   from: `${version("pg-pool")}, with a client that does nothing`,
   open: async (size, timeout) => {
     const pool = new PgPool({
-      Client: FakeClient as never,
+      Client: clientOf(Base),
       max: size,
       min: size,
       idleTimeoutMillis: 0,
       ...(timeout === undefined ? {} : { connectionTimeoutMillis: timeout })
     })
     await warm(size, () => pool.connect(), (client) => client.release())
+    if (pool.idleCount !== size) throw new Error(`pg-pool keeps ${pool.idleCount} of ${size} clients`)
     return lending(() => pool.connect(), (client) => client.release(), () => pool.end())
   }
-}
+})
+
+/** A `pg.Client` is an EventEmitter: for each lease, pg-pool removes and adds a listener. */
+const pgPool = overPg("client is an EventEmitter", EventEmitter)
+
+/** What pg-pool costs without these listeners. No user has such a client. */
+const deafPgPool = overPg("client without listeners", Deaf)
 
 // --- Limits ---------------------------------------------------------------------------------------------------------
 
@@ -269,5 +286,5 @@ const awaitedArray: Subject = {
   }
 }
 
-export const promisePools = [genericPool, tarn, lightningPool, sequelizePool, pgPool]
+export const promisePools = [genericPool, tarn, lightningPool, sequelizePool, pgPool, deafPgPool]
 export const arrays = [bareArray, awaitedArray]

@@ -46,7 +46,8 @@ const measures = (
   }
 })
 
-const isTwin = ({ name }: Subject): boolean => /get, scoped|acquire and release|Effect\.timeout/.test(name)
+const isTwin = ({ name }: Subject): boolean =>
+  /get, scoped|acquire and release|Effect\.timeout|without listeners/.test(name)
 
 /** One subject per pool, because the way of borrowing makes no difference here. */
 const distinct = pools.filter((subject) => !isTwin(subject))
@@ -70,7 +71,7 @@ export const memory = measures(
 export const cancelling = measures(
   "cancelling",
   "1,000 and 10,000 cancelled waiters",
-  pools.filter(({ name }) => /use$|^effect|tarn/.test(name) && !/^effect 3 Pool.make$/.test(name)),
+  pools.filter(({ name }) => /use$|promises|^effect|tarn/.test(name) && !/^effect 3 Pool.make$/.test(name)),
   [1_000, 10_000].map((size) => ({
     special: "cancelNanos",
     size,
