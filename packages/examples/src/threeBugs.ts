@@ -48,22 +48,29 @@ export const deadSocket = (use: Use, server: EchoServer.EchoServer) =>
 /** The server accepts and then stays silent. Can the caller still time out? */
 export const hang = (use: Use) => Effect.timeout(use(ask("hello")), "100 millis")
 
-const tell = <A, E>(result: Effect.Effect<A, E>) =>
+const tell = <A, E>(result: Effect.Effect<A, E>, seconds: number) =>
   Effect.forkDaemon(result).pipe(
     Effect.flatMap((fiber) => fiber.await),
     Effect.map((exit) => exit._tag === "Success" ? `reads "${exit.value}"` : `fails: ${String(exit.cause)}`),
     Effect.disconnect,
-    Effect.timeoutTo({ duration: "1 second", onSuccess: (told) => told, onTimeout: () => "still hangs after 1 second" })
+    Effect.timeoutTo({
+      duration: `${seconds} seconds`,
+      onSuccess: (told) => told,
+      onTimeout: () => `still hangs after ${seconds} second${seconds === 1 ? "" : "s"}`
+    })
   )
 
-/** Runs the three programs over one way of pooling. */
-export const threeBugs = (pooling: Pooling) =>
+/** Runs the three programs over one way of pooling. One that takes longer than these seconds counts as hanging. */
+export const threeBugs = (pooling: Pooling, seconds = 1) =>
   Effect.gen(function*() {
     const server = yield* EchoServer.make
+    const accounts = yield* pooling(yield* bank)
+    // The open may take longer than Alice waits.
+    yield* accounts(() => Effect.void)
     return {
-      wrongReply: yield* tell(wrongReply(yield* pooling(yield* bank))),
-      deadSocket: yield* tell(deadSocket(yield* pooling(server), server)),
-      hang: yield* tell(hang(yield* pooling(yield* mute, true)))
+      wrongReply: yield* tell(wrongReply(accounts), seconds),
+      deadSocket: yield* tell(deadSocket(yield* pooling(server), server), seconds),
+      hang: yield* tell(hang(yield* pooling(yield* mute, true)), seconds)
     }
   })
 

@@ -45,7 +45,7 @@ const program = (page: string): string => {
   throw new Error(`${page} has no program for Redis`)
 }
 
-describe("the first program of", { timeout: 60_000 }, () => {
+describe("the first program of", () => {
   it.scopedLive.each(["README.md", "docs/getting-started.md"])(
     "%s prints the server's answer",
     (page) =>

@@ -1,11 +1,12 @@
 /** All public functions and methods with a single argument that is checked. */
-import { Checks, Framing, Pool } from "@socketpool/core"
+import { Checks, Endpoints, Framing, Pool } from "@socketpool/core"
 import { Prometheus } from "@socketpool/dashboard"
 import * as Node from "@socketpool/node"
 import * as Testing from "@socketpool/testing"
-import { Effect } from "effect"
-import type { Kind } from "./kinds.js"
-import { type Argument, build, configOf, proxy, type Run, server, silent, sync } from "./subjects.js"
+import { Effect, Stream } from "effect"
+import { clientSingles } from "./clients.js"
+import { type Argument, argument, build, configOf, type Run, sync } from "./subject.js"
+import { proxy, server, silent } from "./subjects.js"
 
 const leased = (use: (connection: any, given: any) => Effect.Effect<unknown, unknown>): Run => (given) =>
   Effect.flatMap(
@@ -18,15 +19,27 @@ const pooled = (use: (pool: any, given: any) => Effect.Effect<unknown, unknown>)
 
 const connection = { recv() {}, recvFrame: () => Effect.never, send() {} }
 
-const argument = (of: string, name: string, kind: Kind, run: Run): Argument => ({ of, options: { [name]: kind }, run })
-
 export const singles: ReadonlyArray<Argument> = [
+  ...clientSingles,
   argument(
     "Checks.argument",
     "level",
     "at least 1",
     sync((given) => Checks.argument("Checks.argument", "level", Checks.rules.count(1), given))
   ),
+  argument("Endpoints.check", "source", "text", (source) => Endpoints.check(source, [])),
+  argument(
+    "Endpoints.fromPull",
+    "open",
+    "an effect",
+    // What an effect is to succeed with is another matter.
+    (open) =>
+      Effect.catchAllDefect(
+        Stream.runDrain(Endpoints.fromPull(open)),
+        (defect) => defect instanceof RangeError ? Effect.die(defect) : Effect.void
+      )
+  ),
+  argument("EndpointsFile.watch", "path", "a path", (path) => Stream.runDrain(Node.EndpointsFile.watch(path))),
   argument("Pool.Service", "id", "a name", sync((given) => Pool.Service()(given))),
   argument(
     "Pool.acquireWith",

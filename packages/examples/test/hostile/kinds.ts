@@ -40,6 +40,15 @@ const duration: ReadonlyArray<Label> = [...positive, "a bigint"]
 
 const orZero: ReadonlyArray<Label> = ["zero", "minus zero", "Duration.zero"]
 
+const words: ReadonlyArray<Label> = [
+  ...texts,
+  "an empty string",
+  "bytes",
+  "no bytes",
+  ...["zero", "minus zero", "minus one", "half", "one", "forty", "an unsafe number"] as const,
+  ...["a bigint", "a negative bigint", "a huge bigint"] as const
+]
+
 const hosts: ReadonlyArray<Label> = [
   "a word",
   "the word true",
@@ -51,6 +60,7 @@ const hosts: ReadonlyArray<Label> = [
 export const kinds = {
   // Numbers that say so themselves.
   "at least 1": ["one", "forty"],
+  "at least 64": [],
   "at least 0": ["zero", "minus zero", "one", "forty"],
   "at least 1 or none": ["one", "forty", "Infinity"],
   "at least 0 or none": ["zero", "minus zero", "one", "forty", "Infinity"],
@@ -74,6 +84,7 @@ export const kinds = {
     "Duration.zero"
   ],
   "whole milliseconds from 10": ["forty", "a duration", "a pair"],
+  "whole milliseconds from 1": ["one", "forty", "a duration", "a pair"],
   "keepAlive": ["true", "false", "a duration", "a pair"],
   "an interval": ["a duration", "a pair"],
   "a history": ["zero", "minus zero", "half", "one", "forty", "a bigint", "a duration", "a pair", "Duration.zero"],
@@ -84,6 +95,7 @@ export const kinds = {
   "a schedule": ["a schedule"],
   // Texts that stay on one line and hold no password; what else they say is the user's affair.
   "a name": oneLine,
+  "a name without spaces": without(oneLine, "a space", "a duration", "a negative duration"),
   "text": texts,
   // Not empty and without what would make it something else than a host; other letters are encoded.
   "a host": [...hosts, "a name of other letters"],
@@ -91,7 +103,29 @@ export const kinds = {
   "an IP address": [],
   "a port": ["one", "forty"],
   "the size of a length": ["one"],
+  "a budget": [],
+  "an overload policy": [],
+  // Also a right one is refused.
+  "a weight without a budget": [],
+  "an interval without a probe": [],
   "a Config": [],
+  // Endpoints, and how they are found.
+  "a weight": ["half", "one", "forty", "an unsafe number"],
+  "DNS servers": [],
+  "a family of addresses": [],
+  "the name of a service": without(hosts, "an address in brackets").concat("a name of other letters"),
+  "at most one day": ["half", "one", "forty", "a bigint", "a duration", "a pair"],
+  "at most one day, or 0": [
+    ...["half", "one", "forty", "a bigint", "a duration", "a pair"] as const,
+    ...orZero
+  ],
+  "a number of connections of a fleet": ["one", "forty"],
+  "a short name without spaces": without(oneLine, "a space", "a duration", "a negative duration", "a long text"),
+  "an effect of a session": ["a failed effect", "no option"],
+  "what may be open": [],
+  "a client of Redis": [],
+  "a URL of PostgreSQL": [],
+  "at most five minutes": ["half", "one", "forty", "a bigint", "a duration", "a pair"],
   "a short delimiter": [...texts, "bytes"],
   "a port or 0": ["zero", "minus zero", "one", "forty"],
   // A file may have any name but control characters; alone, NUL would begin an abstract name without a name.
@@ -109,6 +143,46 @@ export const kinds = {
   "a delimiter": [...texts, "bytes"],
   "data": [...texts, "an empty string", "bytes", "no bytes"],
   "budgets": ["a triple"],
+  // Less than the time after which a connection expires.
+  "a keepalive time": without(duration, "an unsafe number"),
+  // Clients of protocols. The options of TLS have none that is required.
+  "TLS or not": ["true", "false", "an object", "a bare object"],
+  "a URL of a client": [],
+  "a password": ["a redacted", "a redacted key"],
+  "a schema": [],
+  // The folder of a Unix socket begins with a slash.
+  "a host or a folder": [...hosts, "a name of other letters", "digits of another script", "a path"],
+  // The names are those of Node.js, which checks them.
+  "options of tls.connect": [
+    ...["true", "false", "an object", "a bare object", "an object of words"] as const,
+    ...["an object of objects", "a false Duration", "an object that throws"] as const,
+    ...["an effect", "a failed effect", "a schedule"] as const
+  ],
+  "an object of settings": ["an object", "a bare object"],
+  "an object of functions": ["an object", "a bare object", "an object that throws"],
+  // The words of Redis: texts, bytes and numbers of any value.
+  "words of a command": words,
+  "the name of a command": ["a word", "the word true", "the word false", "a number as text"],
+  "a list of words": ["an array", "an array of words", "an array of keys", "a pair", "a negative pair", "a triple"],
+  "a list of commands": ["an array"],
+  // Nothing is a matter of the server, which says that words are missing.
+  "fields": [
+    ...["an object", "a bare object", "an object of words", "a false Duration"] as const,
+    ...["an array", "a map", "no bytes"] as const
+  ],
+  "streams": ["an object", "a bare object", "an object of words", "a false Duration"],
+  "no member": [],
+  // Anything within an array that MessagePack can hold.
+  "params": [
+    "an array",
+    "an array of words",
+    "an array of keys",
+    "an array of null",
+    "a pair",
+    "a negative pair",
+    "a triple",
+    "a pair with NaN"
+  ],
   "an array of abilities": ["an array"],
   "an object with methods": [],
   "an object with options": []

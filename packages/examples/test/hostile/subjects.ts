@@ -1,36 +1,28 @@
 /** All public constructors and methods that take options, with the kind of each option. */
-import { Framing, Pool, TransportPool, TransportSession } from "@socketpool/core"
+import {
+  Budget,
+  Client,
+  EndpointPool,
+  Endpoints,
+  Framing,
+  KeyedPool,
+  Overload,
+  Pool,
+  Protocol,
+  Session,
+  TransportPool,
+  TransportSession
+} from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
 import * as Node from "@socketpool/node"
 import * as Testing from "@socketpool/testing"
-import { Config, Effect, Layer, Redacted, type Scope } from "effect"
+import { Effect, Layer, Redacted, Stream } from "effect"
 import type { Kind } from "./kinds.js"
-
-/** Runs with options, or with one argument. A constructor that throws does so within. */
-export type Run = (given: any) => Effect.Effect<unknown, unknown, Scope.Scope>
-
-export interface Subject {
-  /** As messages name it. */
-  readonly of: string
-  readonly options: Readonly<Record<string, Kind>>
-  /** Right options: those that are required, at least. */
-  readonly base: Readonly<Record<string, unknown>>
-  readonly run: Run
-  /** Whether it passes its options on to another subject, so that every seventh value is enough. */
-  readonly passesOn?: boolean
-}
-
-/** A subject whose only argument is checked. `options` has its name and kind. */
-export type Argument = Omit<Subject, "base">
-
-export const sync = (make: (given: any) => unknown): Run => (given) => Effect.sync(() => make(given))
-
-export const build = (make: (given: any) => Layer.Layer<any, any> | Layer.Layer<never, any>): Run => (given) =>
-  Effect.suspend(() => Layer.build(make(given) as Layer.Layer<any, any>))
+import { build, configOf, omit, type Run, type Subject, sync } from "./subject.js"
 
 // --- Pools ----------------------------------------------------------------------------------------------------------
 
-const everyPool = {
+export const everyPool = {
   name: "a name",
   attributes: "attributes",
   maxConnections: "at least 1",
@@ -57,7 +49,10 @@ const everyPool = {
   retry: "a schedule",
   closeTimeout: "a duration from 0",
   drainTimeout: "a duration from 0",
-  leakThreshold: "a duration above 0"
+  leakThreshold: "a duration above 0",
+  overload: "an overload policy",
+  budget: "a budget",
+  budgetWeight: "a weight without a budget"
 } satisfies Record<string, Kind>
 
 const ownPool = {
@@ -81,9 +76,214 @@ class Pages extends Pool.Service<Pages, unknown, unknown>()("test/Pages") {}
 
 const never = { open: Effect.never }
 
+const protocol = Protocol.inOrder({ framing: Framing.lines() })
+
+export const sessions = {
+  maxInFlight: "at least 1",
+  maxAbandoned: "at least 0",
+  stallTimeout: "a duration above 0",
+  onPush: "a hook"
+} satisfies Record<string, Kind>
+
+export const { onRelease: _, retry: __, ...clientPool } = everyPool
+
+const { budgetWeight: ___, ...keyPool } = everyPool
+
+const keys = {
+  maxConnectionsPerKey: "at least 1",
+  maxKeys: "at least 1",
+  keyIdleTimeout: "a duration above 0",
+  weight: "a hook",
+  label: "a hook",
+  maxLabels: "at least 0"
+} satisfies Record<string, Kind>
+
+const endpoint = {
+  host: "a host of any letters",
+  port: "a port",
+  weight: "a weight",
+  tier: "at least 0",
+  zone: "a name",
+  id: "a name",
+  name: "a host of any letters"
+} satisfies Record<string, Kind>
+
+export const endpoints = {
+  maxConnectionsPerEndpoint: "at least 1",
+  ejectAfter: "at least 1",
+  ejectionTime: "a duration above 0",
+  maxEjected: "a fraction",
+  slowStart: "a duration from 0",
+  rebalance: "a duration above 0",
+  isFailure: "a hook",
+  probe: "a hook",
+  probeInterval: "an interval without a probe"
+} satisfies Record<string, Kind>
+
+export const oneEndpoint = Endpoints.of({ host: "db.internal", port: 1 })
+
+/** Subjects of the interval, which only a pool with a probe takes. */
+const probed = (subjects: ReadonlyArray<Subject>): ReadonlyArray<Subject> =>
+  subjects.flatMap((subject) => [
+    subject,
+    {
+      ...subject,
+      options: { probeInterval: "a duration above 0" },
+      base: { ...subject.base, probe: () => Effect.succeed({ tier: 0 }) }
+    }
+  ])
+
 const core: ReadonlyArray<Subject> = [
+  {
+    of: "Budget.make",
+    options: { name: "a name", maxConnections: "at least 1", reclaimAfter: "a duration from 0" },
+    base: { maxConnections: 1 },
+    run: (given) => Budget.make(given)
+  },
+  {
+    of: "Budget.makeSupplied",
+    options: { name: "a name", maxConnections: "at least 1", reclaimAfter: "a duration from 0" },
+    base: { maxConnections: 1 },
+    run: (given) =>
+      Budget.makeSupplied(given, { onChange: () => {}, isWatching: () => false, resize: () => Effect.void }),
+    passesOn: true
+  },
+  {
+    of: "Endpoints.of",
+    options: endpoint,
+    base: { host: "db.internal", port: 1 },
+    run: (given) => Stream.runDrain(Endpoints.of(given))
+  },
+  {
+    of: "Endpoints.check",
+    options: endpoint,
+    base: { host: "db.internal", port: 1 },
+    // A failure, because an endpoint from outside is no mistake of the program; its text is that of a refusal.
+    run: (given) =>
+      Effect.catchTag(
+        Endpoints.check("the registry", [given]),
+        "EndpointsError",
+        ({ detail }) => Effect.die(new RangeError(detail))
+      )
+  },
+  ...Object.entries({ adaptiveLifo: Overload.adaptiveLifo, codel: Overload.codel }).map(([name, make]) => ({
+    of: `Overload.${name}`,
+    options: { target: "a duration above 0", interval: "a duration above 0" },
+    base: {},
+    run: (given) => Effect.sync(() => make(given))
+  } satisfies Subject)),
+  {
+    of: "KeyedPool.make",
+    options: {
+      ...keyPool,
+      ...keys,
+      open: "a hook",
+      options: "a hook",
+      identify: "a hook",
+      connectTimeout: "a duration above 0",
+      isConnected: "a hook",
+      closed: "a hook",
+      lease: "a hook",
+      concurrency: "at least 1"
+    },
+    base: { open: () => Effect.never },
+    run: (given) => KeyedPool.make(given)
+  },
+  {
+    of: "KeyedPool.fromPools",
+    options: {
+      ...keys,
+      name: "a name",
+      maxConnections: "at least 1",
+      budget: "a budget",
+      make: "a hook",
+      identify: "a hook"
+    },
+    base: { make: () => Pool.make(never) },
+    run: (given) => KeyedPool.fromPools(given)
+  },
+  ...probed([{
+    of: "EndpointPool.make",
+    options: {
+      ...everyPool,
+      ...endpoints,
+      endpoints: "an effect",
+      open: "a hook",
+      connectTimeout: "a duration above 0",
+      isConnected: "a hook",
+      closed: "a hook",
+      lease: "a hook",
+      concurrency: "at least 1"
+    },
+    base: { endpoints: oneEndpoint, open: () => Effect.never },
+    run: (given) => EndpointPool.make(given)
+  }, {
+    of: "EndpointPool.fromPools",
+    options: {
+      ...endpoints,
+      endpoints: "an effect",
+      make: "a hook",
+      name: "a name",
+      attributes: "attributes",
+      maxConnections: "at least 1",
+      minConnections: "at least 0",
+      initialConnections: "at least 0",
+      maxPending: "at least 0 or none",
+      acquireTimeout: "a duration from 0",
+      drainTimeout: everyPool.drainTimeout,
+      concurrency: "at least 1",
+      budget: "a budget",
+      budgetWeight: everyPool.budgetWeight
+    },
+    base: { endpoints: oneEndpoint, make: () => Pool.make(never) },
+    run: (given) => EndpointPool.fromPools(given)
+  }]),
   { of: "Pool.make", options: ownPool, base: never, run: (given) => Pool.make(given) },
   { of: "Pool.make", options: ownPool, base: never, run: build((given) => Pages.layer(given)), passesOn: true },
+  {
+    of: "Pool.make",
+    options: { keepaliveTime: "a keepalive time" },
+    base: { ...never, validate: () => Effect.succeed(true) },
+    run: (given) => Pool.make(given)
+  },
+  {
+    of: "Client.make",
+    options: {
+      ...clientPool,
+      ...sessions,
+      open: "an effect",
+      connectTimeout: "a duration above 0",
+      handshake: "a hook",
+      retryUnsent: "at least 0"
+    },
+    base: { ...never, protocol },
+    run: (given) => Client.make(given)
+  },
+  ...probed([{
+    of: "Client.endpoints",
+    options: {
+      ...clientPool,
+      ...sessions,
+      ...endpoints,
+      endpoints: "an effect",
+      open: "a hook",
+      connectTimeout: "a duration above 0",
+      handshake: "a hook",
+      retryUnsent: "at least 0"
+    },
+    base: { endpoints: oneEndpoint, open: () => Effect.never, protocol },
+    run: (given) => Client.endpoints(given)
+  }]),
+  {
+    of: "Session.make",
+    options: sessions,
+    base: {},
+    run: (given) =>
+      Effect.flatMap(
+        Effect.flatMap(silent, (memory) => memory.connect()),
+        (connection) => Session.make(protocol, connection, given)
+      )
+  },
   {
     of: "TransportPool.make",
     options: { ...transportPool, open: "a hook" },
@@ -144,7 +344,7 @@ const core: ReadonlyArray<Subject> = [
 
 const socket = { ...operations, highWaterMark: "at least 1", allowHalfOpen: "a boolean" } satisfies Record<string, Kind>
 
-const tcp = {
+export const tcp = {
   ...socket,
   host: "a host",
   port: "a port",
@@ -155,7 +355,7 @@ const tcp = {
   noDelay: "a boolean"
 } satisfies Record<string, Kind>
 
-const security = {
+export const security = {
   servername: "a host",
   ca: "certificates",
   cert: "certificates",
@@ -169,20 +369,14 @@ const security = {
 
 const tls = { ...tcp, ...security, startTls: "a hook" } satisfies Record<string, Kind>
 
-const unix = { ...socket, path: "a path" } satisfies Record<string, Kind>
+export const unix = { ...socket, path: "a path" } satisfies Record<string, Kind>
 
 export const server = { host: "127.0.0.1", port: 1 }
 
-const file = { path: "/nowhere/at-all.sock" }
+export const file = { path: "/nowhere/at-all.sock" }
 
 /** No name is looked up: the system's resolver may take seconds. */
 const nearby = { lookup: () => Effect.succeed(["127.0.0.1"]) }
-
-export const configOf = (options: Readonly<Record<string, unknown>>) =>
-  Object.fromEntries(Object.entries(options).map(([name, value]) => [name, Config.succeed(value)])) as any
-
-const omit = (options: Record<string, any>, ...names: ReadonlyArray<string>) =>
-  Object.fromEntries(Object.entries(options).filter(([name]) => !names.includes(name)))
 
 const pools = { Tcp: Node.TcpPool, Tls: Node.TlsPool, Unix: Node.UnixPool }
 
@@ -201,12 +395,51 @@ const poolsOf = (
   ]
 }
 
+const asks = {
+  servers: "DNS servers",
+  interval: "a duration above 0",
+  timeout: "at most five minutes",
+  family: "a family of addresses"
+} satisfies Record<string, Kind>
+
+/** Nobody listens there, so that a query ends at once. */
+const noServers = { servers: ["127.0.0.1:1"] }
+
 const node: ReadonlyArray<Subject> = [
+  {
+    of: "Dns.addresses",
+    options: { ...asks, host: "a host", port: "a port", weight: "a weight", tier: "at least 0" },
+    base: { ...server, ...noServers },
+    run: (given) => Stream.runDrain(Node.Dns.addresses(given))
+  },
+  {
+    of: "Dns.srv",
+    options: { ...asks, name: "the name of a service" },
+    base: { name: "_redis._tcp.internal", ...noServers },
+    run: (given) => Stream.runDrain(Node.Dns.srv(given))
+  },
+  {
+    of: "EndpointsFile.watch",
+    options: { interval: "a duration above 0" },
+    base: {},
+    run: (given) => Stream.runDrain(Node.EndpointsFile.watch("/nowhere/at-all.json", given))
+  },
   { of: "TcpConnection", options: tcp, base: { ...server, ...nearby }, run: (given) => Node.TcpConnection.open(given) },
   { of: "TlsConnection", options: tls, base: { ...server, ...nearby }, run: (given) => Node.TlsConnection.open(given) },
   { of: "UnixConnection", options: unix, base: file, run: (given) => Node.UnixConnection.open(given) },
   ...poolsOf("Tcp", tcp, server, build((given) => Node.TcpPoolLive("127.0.0.1", 1, given))),
   ...poolsOf("Tls", tls, server, build((given) => Node.TlsPoolLive("127.0.0.1", 1, given))),
+  ...probed([{
+    of: "TcpPool.endpoints",
+    options: { ...omit({ ...transportPool, ...tcp }, "host", "port"), ...endpoints, endpoints: "an effect" },
+    base: { endpoints: Endpoints.of(server), ...nearby },
+    run: (given) => Node.TcpPool.endpoints(given)
+  }, {
+    of: "TlsPool.endpoints",
+    options: { ...omit({ ...transportPool, ...tls }, "host", "port"), ...endpoints, endpoints: "an effect" },
+    base: { endpoints: Endpoints.of(server), ...nearby },
+    run: (given) => Node.TlsPool.endpoints(given)
+  }]),
   ...poolsOf("Unix", unix, file, build((given) => Node.UnixPoolLive("/nowhere/at-all.sock", given))),
   {
     of: "PlatformSocket.fromSocket",
