@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
+import { firstOf } from "./internal/firstOf.js"
 import { PlatformTransport } from "./internal/platformTransport.js"
 import { poolOf } from "./internal/socketPool.js"
 
@@ -74,13 +75,13 @@ export const toSocket = (connection: Connection): Socket.Socket => {
         const handled = handler(chunk)
         return Effect.isEffect(handled) ? handled : Effect.void
       })
-      return Effect.andThen(options?.onOpen ?? Effect.void, Effect.forever(receive)).pipe(
+      const received = Effect.andThen(options?.onOpen ?? Effect.void, Effect.forever(receive)).pipe(
         Effect.catchIf(isConnectionError, (error) =>
           error.reason === "EndOfStream" ?
             Effect.void :
-            Effect.fail(new Socket.SocketGenericError({ reason: "Read", cause: error }))),
-        Effect.raceFirst(Deferred.await(closed))
+            Effect.fail(new Socket.SocketGenericError({ reason: "Read", cause: error })))
       )
+      return firstOf(received, Deferred.await(closed))
     })
 
   const write = (chunk: Uint8Array | string | Socket.CloseEvent): Effect.Effect<void, Socket.SocketError> =>

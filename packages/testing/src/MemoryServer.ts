@@ -18,6 +18,7 @@ import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
+import { firstOf } from "./internal/effect/fiber.js"
 import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
@@ -200,7 +201,7 @@ export const make = <R = never>(
           transport: far,
           allowHalfOpen: true
         })
-        yield* Effect.exit(Effect.raceFirst(serve(peer), peer.closed))
+        yield* Effect.exit(firstOf(serve(peer), peer.closed))
       })))
       return near
     }

@@ -212,7 +212,26 @@ const seam = {
   })
 }
 
+const LOST = new Set(["race", "raceFirst", "raceWith"])
+
+/** In effect 3.22 a race that is interrupted between the making of its fibers and their start never ends. */
+const noLostRace = {
+  meta: {
+    type: "problem",
+    docs: { description: "Disallow Effect.race, raceFirst and raceWith: interrupted at their start, they never end." },
+    schema: [],
+    messages: { race: "Effect.{{name}} never ends if it is interrupted at its start: use firstOf or timeoutOption." }
+  },
+  create: (context) => ({
+    MemberExpression(node) {
+      const { computed, object, property } = node
+      if (computed || object.type !== "Identifier" || object.name !== "Effect" || !LOST.has(property.name)) return
+      context.report({ node, messageId: "race", data: { name: property.name } })
+    }
+  })
+}
+
 export default {
   meta: { name: "socketpool" },
-  rules: { "no-effect-in-plain-test": noEffectInPlainTest, seam }
+  rules: { "no-effect-in-plain-test": noEffectInPlainTest, "no-lost-race": noLostRace, seam }
 }

@@ -91,10 +91,8 @@ class Changes {
       this.wake = () => resume(Effect.void)
       return Effect.sync(() => (this.wake = undefined))
     })
-    return Effect.raceFirst(
-      Effect.andThen(change, Effect.sleep(Duration.millis(settling))),
-      Effect.sleep(Duration.millis(millis))
-    ).pipe(
+    return Effect.andThen(change, Effect.sleep(Duration.millis(settling))).pipe(
+      Effect.timeoutOption(Duration.millis(millis)),
       Effect.map(() => {
         // The read that follows may miss what changes from here on: that counts for the next wait.
         this.hasChanged = false

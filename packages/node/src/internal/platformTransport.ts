@@ -8,6 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Queue from "effect/Queue"
+import { firstOf } from "./firstOf.js"
 
 /** The number of unsent bytes (or characters, for text) from which on a `send` waits. */
 const highWaterMark = 65_536
@@ -66,10 +67,7 @@ export class PlatformTransport implements Transport {
           Effect.sync(() => this.noteSent(data))
         )))
       const receiving = socket.run((chunk) => this.receive(chunk), { onOpen: opened })
-      yield* receiving.pipe(
-        Effect.raceFirst(sending),
-        Effect.raceFirst(Deferred.await(this.over))
-      )
+      yield* firstOf(firstOf(receiving, sending), Deferred.await(this.over))
     })).pipe(
       Effect.onExit((exit) => Effect.sync(() => this.end(exit)))
     )

@@ -5,7 +5,7 @@ import * as Fiber from "effect/Fiber"
 import * as Option from "effect/Option"
 import type { ForkSubject, Moment } from "../Interruptions.js"
 import * as SteppingScheduler from "../SteppingScheduler.js"
-import { fork, forkDaemon, interrupt, liveClock, repeat, withClock, withFiber } from "./effect/fiber.js"
+import { firstOf, fork, forkDaemon, interrupt, liveClock, repeat, withClock, withFiber } from "./effect/fiber.js"
 import { runLater, withScheduler } from "./effect/scheduler.js"
 
 /** After this many turns of the scheduler, everything still waiting waits for time or for a peer. */
@@ -25,7 +25,7 @@ const runs = (millis: number): Effect.Effect<void> =>
 const endsWithin = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number): Effect.Effect<Option.Option<A>, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(forkDaemon(restore(effect)), (fiber) => {
-      const waiting = Effect.raceFirst(
+      const waiting = firstOf(
         Effect.asSome(Fiber.await(fiber)),
         Effect.as(runs(millis), Option.none<Exit.Exit<A, E>>())
       )

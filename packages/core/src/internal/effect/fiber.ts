@@ -56,6 +56,19 @@ export const asyncIn = <A, E = never>(fiber: Holder, register: Register<A, E>): 
   return Effect.async<A, E>(((resume: Resume<A, E>) => register(resumeAs(resume))) as any)
 }
 
+/**
+ * Ends as the first of two effects ends, and interrupts the other. An `Effect.raceFirst` of effect 3.22 that is
+ * interrupted between the making of its fibers and their start never ends.
+ */
+export const firstOf = <A, E, R, A2, E2, R2>(
+  one: Effect.Effect<A, E, R>,
+  other: Effect.Effect<A2, E2, R2>
+): Effect.Effect<A | A2, E | E2, R | R2> =>
+  Effect.flatten(Effect.raceAll<Effect.Effect<Exit.Exit<A | A2, E | E2>, never, R | R2>>([
+    Effect.exit(one),
+    Effect.exit(other)
+  ]))
+
 /** `asyncIn` for a wait that need not be told when it is interrupted. Costs less. */
 export const parkIn = <A, E = never>(fiber: Holder, park: Park<A, E>): Effect.Effect<A, E> => {
   const resumeAs = resumer<A, E>(fiber)

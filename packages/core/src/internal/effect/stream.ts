@@ -22,7 +22,7 @@ import {
   stream,
   suspend
 } from "./channel.js"
-import { async, type Executor, graceTurn } from "./fiber.js"
+import { async, type Executor, firstOf, graceTurn } from "./fiber.js"
 
 /** The stream of a service. */
 export const streamOf = <A, E, R>(effect: Effect.Effect<Stream.Stream<A, E>, never, R>): Stream.Stream<A, E, R> =>
@@ -247,7 +247,7 @@ export const duplex = <E, IE>(
 > => {
   const running = (broken: Deferred.Deferred<never, E | IE>) => {
     const failed = (cause: Cause.Cause<E | IE>) => Deferred.failCause(broken, cause)
-    return embedInput(repeated(Effect.raceFirst(Deferred.await(broken), untilEnd(next, isEnd))), {
+    return embedInput(repeated(firstOf(Deferred.await(broken), untilEnd(next, isEnd))), {
       emit: (chunk: Chunk.Chunk<Uint8Array | string>) =>
         Effect.catchAllCause(Effect.forEach(chunk, send, { discard: true }), failed),
       failed

@@ -1,7 +1,7 @@
 /** Deadlines of effects. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
-import { asyncIn, forkChild, outcomeOf, withFiber } from "../effect/fiber.js"
+import { asyncIn, firstOf, forkChild, outcomeOf, withFiber } from "../effect/fiber.js"
 import type { List } from "../list.js"
 import { Deadlines, type Timed } from "./deadlines.js"
 
@@ -27,7 +27,7 @@ export const inTime = <A, E, R, E2>(
 ): Effect.Effect<A, E | E2, R> =>
   timeout === Infinity ? effect : Effect.flatMap(forkChild(effect), (child) => {
     const giveUp = <E3>(failure: Effect.Effect<never, E3>) => Effect.andThen(Fiber.interrupt(child), failure)
-    const decide = Effect.matchCauseEffect(Effect.raceFirst(Fiber.await(child), catchUp), {
+    const decide = Effect.matchCauseEffect(firstOf(Fiber.await(child), catchUp), {
       onFailure: (defect) => giveUp(Effect.failCause(defect)),
       onSuccess: (): Effect.Effect<A, E | E2> => outcomeOf(child) ?? giveUp(Effect.fail(tooLate()))
     })

@@ -2,6 +2,7 @@
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Client, type ClientConfig, type QueryResult } from "pg"
 import type { PgConnection } from "../../Pg.js"
@@ -174,11 +175,10 @@ export class Session implements PgConnection {
 
   /** Closes the connection unless an effect completes with `true` in time. */
   private inTime(effect: Effect.Effect<boolean>, why: string): Effect.Effect<void> {
-    // The fiber may be one that cannot be interrupted, and the loser must be.
-    const late = Effect.as(Effect.sleep(this.target.cancelTimeout), false)
+    // The fiber may be one that cannot be interrupted, and an effect that is late must be.
     return Effect.flatMap(
-      Effect.raceFirst(Effect.interruptible(effect), Effect.interruptible(late)),
-      (isInTime) => Effect.sync(() => isInTime ? undefined : this.destroy(why))
+      Effect.timeoutOption(Effect.interruptible(effect), this.target.cancelTimeout),
+      (isInTime) => Effect.sync(() => Option.contains(isInTime, true) ? undefined : this.destroy(why))
     )
   }
 
@@ -198,7 +198,7 @@ export class Session implements PgConnection {
     const request = processID === null || secretKey === null
       ? Effect.succeed(false)
       : cancelRequest(this.target.config, { processID, secretKey })
-    const waits = Effect.raceFirst(Effect.as(this.settled, true), Effect.as(Effect.sleep(askAgainAfter), false))
+    const waits = Effect.map(Effect.timeoutOption(this.settled, askAgainAfter), Option.isSome)
     // A request that arrives before its statement is ignored. Only one that has been answered is followed by another.
     const ask: Effect.Effect<boolean> = Effect.flatMap(request, (isAnswered) =>
       isAnswered ?

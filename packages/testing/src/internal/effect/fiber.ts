@@ -42,6 +42,19 @@ export const dieMessage: (message: string) => Effect.Effect<never> = Effect.dieM
 /** Runs an effect once, and then this many times more. */
 export const repeat: <A, E, R>(effect: Effect.Effect<A, E, R>, times: number) => Effect.Effect<A, E, R> = Effect.repeatN
 
+/**
+ * Ends as the first of two effects ends, and interrupts the other. An `Effect.raceFirst` of effect 3.22 that is
+ * interrupted between the making of its fibers and their start never ends.
+ */
+export const firstOf = <A, E, R, A2, E2, R2>(
+  one: Effect.Effect<A, E, R>,
+  other: Effect.Effect<A2, E2, R2>
+): Effect.Effect<A | A2, E | E2, R | R2> =>
+  Effect.flatten(Effect.raceAll<Effect.Effect<Exit.Exit<A | A2, E | E2>, never, R | R2>>([
+    Effect.exit(one),
+    Effect.exit(other)
+  ]))
+
 /** Runs one effect after another, each alone. */
 export const lock = (): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R> =>
   Effect.unsafeMakeSemaphore(1).withPermits(1)
