@@ -5,7 +5,7 @@
  */
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Budgeted } from "./core/budgeted.js"
-import { bySearch, seeds } from "./search.js"
+import { breathe, bySearch, seeds } from "./search.js"
 
 const [seed] = seeds("budget", 1)
 const steps = bySearch({ short: 1e6, full: 1e7, deep: 1e8 })
@@ -19,7 +19,7 @@ const march = async (budgeted: Budgeted, steps: number) => {
         cause: error
       })
     }
-    if (step % 1e5 === 0) await new Promise((next) => setImmediate(next))
+    if (step % 1e3 === 0) await breathe()
   }
 }
 

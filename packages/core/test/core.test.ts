@@ -6,13 +6,14 @@
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Driver } from "./core/driver.js"
 import { core } from "./core/engine.js"
-import { bySearch, seeds } from "./search.js"
+import { breathe, bySearch, seeds } from "./search.js"
 
 const [seed] = seeds("core", 1)
 const steps = bySearch({ short: 1e6, full: 1e7, deep: 1e9 })
 
 /** So many steps are made between two looks at the event loop. */
-const batch = 1e5
+/** So many steps take a few milliseconds. */
+const batch = 1e3
 
 const replay = (step: number) => `at step ${step}; replay with SOCKETPOOL_SEED=${seed}`
 
@@ -23,7 +24,7 @@ const march = async (driver: Driver, steps: number) => {
     } catch (error) {
       throw new Error(`${(error as Error).message} ${replay(step)}`, { cause: error })
     }
-    if (step % batch === 0) await new Promise((next) => setImmediate(next))
+    if (step % batch === 0) await breathe()
   }
 }
 

@@ -1,7 +1,7 @@
 // Plays random lives of pools of endpoints: servers that fail, hang, leave and come back, and borrowers that give up.
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { play } from "./endpointPool/scenario.js"
-import { bySearch, replayed, seeds } from "./search.js"
+import { breathe, bySearch, replayed, seeds } from "./search.js"
 
 const count = bySearch({ short: 60, full: 3_000, deep: 50_000 })
 const base = seeds("endpoints", 1)[0]!
@@ -11,8 +11,8 @@ describe("under any interleaving", { timeout: bySearch({ short: 120_000, full: 9
   it("a pool of endpoints keeps its limits, loses nothing, keeps nobody waiting and closes", async () => {
     const stories: Array<string> = []
     let steps = 0
-    for (const [index, seed] of played.entries()) {
-      if (index % 50 === 0) await new Promise((next) => setImmediate(next))
+    for (const seed of played) {
+      await breathe()
       const life = play(seed)
       steps += life.steps
       if (life.problems.length > 0) stories.push(`SOCKETPOOL_SEED=${seed} plays it again: ${life.problems.join("; ")}`)

@@ -5,7 +5,7 @@ import { forgetsRejections } from "./model/plants.js"
 import { Run } from "./model/run.js"
 import { type Setting, usual } from "./model/setting.js"
 import type { Plant } from "./model/stage.js"
-import { isLong, replayed, seeds } from "./search.js"
+import { breathe, isLong, replayed, seeds } from "./search.js"
 
 const { SOCKETPOOL_COMBINATION } = process.env
 const [seed] = seeds("gates", 1)
@@ -137,8 +137,7 @@ describe("with every combination of opens, validations, resets and closes that w
     let played = 0
     for (let n = 0; n < combinations; n++) {
       if (only !== undefined && only !== n) continue
-      // The test runner gets a word in.
-      if (n % 25 === 0) await new Promise((resolve) => setImmediate(resolve))
+      await breathe()
       played += momentsOf(n).length
       problems.push(...play(n, momentsOf(n), {}, ({ _tag }) => counts.set(_tag, (counts.get(_tag) ?? 0) + 1)))
     }

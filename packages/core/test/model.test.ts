@@ -6,7 +6,7 @@ import { regressions } from "./model/regressions.js"
 import { Run } from "./model/run.js"
 import { type Setting, setting, usual } from "./model/setting.js"
 import type { Plant } from "./model/stage.js"
-import { bySearch, isLong, seeds } from "./search.js"
+import { breathe, bySearch, isLong, seeds } from "./search.js"
 
 const { SOCKETPOOL_PATH } = process.env
 /** Once a pool failed under the second, in its run 195. */
@@ -24,17 +24,14 @@ const live = (setting: Setting, steps: ReadonlyArray<Step>, plant: Plant = {}, c
   run.end()
 }
 
-/** In between, the test runner gets a word in: what fails may take long to shrink. */
-const breathe = () => new Promise((resolve) => setImmediate(resolve))
-
 const check = (
   plant: Plant,
   options: fc.Parameters<[Setting, ReadonlyArray<Step>]>,
   counts?: Map<string, number>
 ) => {
-  let runs = 0
   const property = fc.asyncProperty(setting, steps, async (setting, steps) => {
-    if (++runs % 20 === 0) await breathe()
+    // What fails may take long to shrink.
+    await breathe()
     live(setting, steps, plant, counts)
   })
   return fc.check(property, options)

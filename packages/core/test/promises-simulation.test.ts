@@ -5,7 +5,7 @@
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import type { plants } from "./promises/plants.js"
 import { play } from "./promises/play.js"
-import { bySearch, replayed, seeds } from "./search.js"
+import { breathe, bySearch, replayed, seeds } from "./search.js"
 
 const base = seeds("promises", 1)[0]
 const count = replayed === undefined ? bySearch({ short: 200, full: 5_000, deep: 100_000 }) : 1
@@ -13,6 +13,7 @@ const count = replayed === undefined ? bySearch({ short: 200, full: 5_000, deep:
 describe("under any interleaving", { timeout: bySearch({ short: 120_000, full: 900_000, deep: 7_200_000 }) }, () => {
   it("promises lose no lease, double none, keep nobody waiting, and leave nothing", async () => {
     for (let seed = base; seed < base + count; seed++) {
+      await breathe()
       const { problems, story } = await play(seed, "none")
       expect(problems, `SOCKETPOOL_SEED=${seed} plays it again: ${story.join("; ")}`).toEqual([])
     }

@@ -44,3 +44,15 @@ export const seeds = (
   what: string,
   ...fixed: readonly [number, ...Array<number>]
 ): readonly [number, ...Array<number>] => replayed !== undefined ? [replayed] : isLong ? [random(what)] : fixed
+
+let heardAt = performance.now()
+
+/**
+ * Lets the test runner hear from its worker, at most five times a second: it gives up a worker that stays silent for a
+ * minute. Every loop of a search calls it in each round.
+ */
+export const breathe = async (): Promise<void> => {
+  if (performance.now() - heardAt < 200) return
+  await new Promise((next) => setImmediate(next))
+  heardAt = performance.now()
+}

@@ -5,7 +5,7 @@
 //   SOCKETPOOL_SEARCH=deep …                                                    plays 100,000 from a random seed on
 //   SOCKETPOOL_SEARCH=deep SOCKETPOOL_SEED_BASE=7 …                             plays 100,000 from that seed on
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
-import { bySearch, replayed, seeds } from "./search.js"
+import { breathe, bySearch, replayed, seeds } from "./search.js"
 import { explain, play, type targets } from "./simulation/scenario.js"
 
 const { SOCKETPOOL_SEED_BASE } = process.env
@@ -18,9 +18,6 @@ const played = replayed === undefined
   ? [...new Set([...Array.from({ length: count }, (_, index) => base + index), ...failedOnce])]
   : [replayed]
 
-/** The test runner wants to hear from its worker now and then. */
-const breathe = () => new Promise((next) => setImmediate(next))
-
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 /** Numbers left out, so that one kind of problem is one text. */
@@ -30,7 +27,7 @@ const kindOf = (problem: string) => problem.replace(/:.*/s, "").replace(/\d+(\.\
 const search = async (target: keyof typeof targets, wanted: ReadonlyArray<string>, bound: number) => {
   const found = new Map<string, number>()
   for (let seed = 1; seed <= bound && !wanted.every((kind) => found.has(kind)); seed++) {
-    if (seed % 100 === 0) await breathe()
+    await breathe()
     for (const problem of play(seed, target).problems) {
       const kind = kindOf(problem)
       if (!found.has(kind)) found.set(kind, seed)
@@ -46,8 +43,8 @@ describe("under any interleaving", { timeout: bySearch({ short: 120_000, full: 9
     const start = performance.now()
     const stories: Array<string> = []
     let steps = 0
-    for (const [index, seed] of played.entries()) {
-      if (index % 100 === 0) await breathe()
+    for (const seed of played) {
+      await breathe()
       const { hash, problems, steps: taken } = play(seed, "socketpool")
       hashes.add(hash)
       steps += taken

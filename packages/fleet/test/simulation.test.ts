@@ -2,7 +2,7 @@
 //
 //   SOCKETPOOL_SEED=315 npx vitest run packages/fleet/test/simulation.test.ts    plays that one
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
-import { bySearch, replayed, seeds } from "../../core/test/search.js"
+import { breathe, bySearch, replayed, seeds } from "../../core/test/search.js"
 import { play } from "./fixtures/life.js"
 
 const count = bySearch({ short: 30, full: 1_500, deep: 30_000 })
@@ -25,8 +25,7 @@ describe(
       let steps = 0
       const waits: Array<number> = []
       for (const seed of played) {
-        // The test runner wants to hear from its worker.
-        await new Promise((next) => setImmediate(next))
+        await breathe()
         const report = play(seed)
         served += report.served
         steps += report.steps
