@@ -1,0 +1,141 @@
+/**
+ * Makes the edition for another major version of Effect and runs it.
+ *
+ *     npm run edition4              make and install it
+ *     npm run edition4 -- test      and run its tests; what follows goes to vitest
+ *     npm run edition4 -- check     and check its types
+ *
+ * `editions/4` is a workspace of its own: the packages of this one, with the files of `editions-src/4` laid over them.
+ * It is a copy, so that its modules find their own version of Effect.
+ */
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
+import { pnpmCommand } from "./pnpm.mjs"
+import { install, pins } from "./runtimes.mjs"
+import { readJson, root } from "./workspace.mjs"
+
+const [edition, command, ...rest] = process.argv.slice(2)
+const source = path.join(root, "editions-src", edition ?? "")
+const target = path.join(root, "editions", edition ?? "")
+if (edition === undefined || !fs.existsSync(source)) {
+  console.error(`editions: there is no edition ${edition}`)
+  process.exit(2)
+}
+
+/**
+ * @type {{
+ *   packages: ReadonlyArray<string>
+ *   without: Readonly<Record<string, string>>
+ *   versions: Readonly<Record<string, string | null>>
+ *   peers: Readonly<Record<string, string | null>>
+ * }}
+ */
+const { packages, peers, versions, without } = readJson(path.join(source, "edition.json"))
+
+// --- Files ----------------------------------------------------------------------------------------------------------
+
+/** Folders that installs and builds make. */
+const MADE = new Set(["node_modules", "dist", "build", "docs", "coverage", ".tsbuildinfo"])
+
+/** All files below a folder, as paths relative to it. */
+const filesBelow = (dir, prefix = "") =>
+  fs.readdirSync(path.join(dir, prefix), { withFileTypes: true }).flatMap((entry) => {
+    const file = path.posix.join(prefix, entry.name)
+    if (entry.isDirectory()) return MADE.has(entry.name) ? [] : filesBelow(dir, file)
+    return entry.name.endsWith(".tsbuildinfo") ? [] : [file]
+  })
+
+const replaced = (dependencies, by) => {
+  if (dependencies === undefined) return undefined
+  const entries = Object.entries(dependencies).map(([name, version]) => [name, name in by ? by[name] : version])
+  return Object.fromEntries(entries.filter(([, version]) => version !== null))
+}
+
+/** A package.json whose dependencies are those of the edition. */
+const manifestOf = (file) => {
+  const manifest = readJson(file)
+  return JSON.stringify(
+    {
+      ...manifest,
+      dependencies: replaced(manifest.dependencies, versions),
+      devDependencies: replaced(manifest.devDependencies, versions),
+      peerDependencies: replaced(manifest.peerDependencies, peers)
+    },
+    undefined,
+    2
+  )
+}
+
+/** Every file of the edition, and what it holds. */
+const files = new Map()
+for (const file of ["tsconfig.base.json", "packages/tools/vitest.setup.ts"]) {
+  files.set(file, fs.readFileSync(path.join(root, file)))
+}
+for (const name of packages) {
+  const dir = path.join(root, "packages", name)
+  for (const file of filesBelow(dir)) {
+    const own = `packages/${name}/${file}`
+    if (own in without) continue
+    const from = path.join(dir, file)
+    files.set(own, file === "package.json" ? Buffer.from(manifestOf(from)) : fs.readFileSync(from))
+  }
+}
+const unknown = Object.keys(without).filter((file) => !fs.existsSync(path.join(root, file)))
+if (unknown.length > 0) throw new Error(`edition.json leaves out what is not there: ${unknown.join(", ")}`)
+for (const file of filesBelow(source)) {
+  if (file !== "edition.json") files.set(file, fs.readFileSync(path.join(source, file)))
+}
+
+fs.mkdirSync(target, { recursive: true })
+for (const file of filesBelow(target)) {
+  if (!files.has(file)) fs.rmSync(path.join(target, file))
+}
+// A file that has not changed keeps its time: checks of types and installs go on from there.
+for (const [file, content] of files) {
+  const to = path.join(target, file)
+  if (fs.existsSync(to) && fs.readFileSync(to).equals(content)) continue
+  fs.mkdirSync(path.dirname(to), { recursive: true })
+  fs.writeFileSync(to, content)
+}
+
+// --- Commands -------------------------------------------------------------------------------------------------------
+
+const run = (program, args, options = {}) => {
+  const { error, status } = spawnSync(program, args, { cwd: target, stdio: "inherit", ...options })
+  if (error !== undefined) throw error
+  if (status !== 0) process.exit(status ?? 1)
+}
+
+const stamp = path.join(target, "node_modules", ".pnpm-workspace-state-v1.json")
+const inputs = [...files.keys()].filter((file) => /(package\.json|pnpm-[a-z]+\.yaml)$/.test(file))
+const isInstalled = fs.existsSync(stamp) &&
+  inputs.every((file) => fs.statSync(path.join(target, file)).mtimeMs <= fs.statSync(stamp).mtimeMs)
+
+if (command === "lock") {
+  // The lockfile is kept with the sources of the edition.
+  run(...pnpmCommand(["install", "--no-frozen-lockfile"]))
+  fs.copyFileSync(path.join(target, "pnpm-lock.yaml"), path.join(source, "pnpm-lock.yaml"))
+} else if (!isInstalled) {
+  run(...pnpmCommand(["install", "--frozen-lockfile"]))
+}
+
+/** The oldest version of Node that all packages of the edition run on. */
+const node = () => install("node", pins.node.find((version) => version.startsWith("22.")))
+const within = (file) => path.join(target, "node_modules", file)
+
+if (command === "test") {
+  const executable = node()
+  run(executable, [within("vitest/vitest.mjs"), "run", ...rest], {
+    env: {
+      ...process.env,
+      PATH: `${path.dirname(executable)}${path.delimiter}${process.env.PATH}`,
+      SOCKETPOOL_NODE_VERSION: /node-(\d+\.\d+\.\d+)/.exec(executable)[1]
+    }
+  })
+} else if (command === "check") {
+  run(node(), [within("typescript/bin/tsc"), "-b", ...rest])
+} else if (command !== undefined && command !== "lock") {
+  console.error(`editions: no command ${JSON.stringify(command)}: test, check or lock`)
+  process.exit(2)
+}
