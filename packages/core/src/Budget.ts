@@ -3,14 +3,13 @@
  *
  * @since 0.2.0
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { Budget, BudgetShare, Demand, FleetUsage, Options, Source } from "./BudgetModel.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import * as internal from "./internal/budget/budget.js"
-import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
+import { layerOf, tag as tagOf, type TagClass } from "./internal/effect/tag.js"
 import { serviceId } from "./internal/options.js"
 import * as Registry from "./internal/registry.js"
 import type { KeyedPool } from "./KeyedPoolModel.js"
@@ -102,7 +101,7 @@ export const make: (options: Options) => Effect.Effect<Budget, never, Scope.Scop
  * @since 0.2.0
  * @category models
  */
-export interface ServiceClass<Self, Id extends string> extends Context.TagClass<Self, Id, Budget> {
+export interface ServiceClass<Self, Id extends string> extends TagClass<Self, Id, Budget> {
   /** Makes the budget as a layer. It closes with the layer, so that pools which use it must be built on that. */
   readonly layer: (options: Options) => Layer.Layer<Self>
 }

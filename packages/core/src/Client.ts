@@ -5,7 +5,6 @@
  */
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
@@ -17,7 +16,7 @@ import type { ConnectionPool } from "./ConnectionPool.js"
 import type { CompleteEndpoint } from "./Endpoint.js"
 import type { EndpointOptions, EndpointStatus } from "./EndpointPoolModel.js"
 import type { FramingError } from "./Framing.js"
-import { tag as tagOf } from "./internal/effect/tag.js"
+import { tag as tagOf, type TagClass } from "./internal/effect/tag.js"
 import { endpointOptions, make as makeEndpointPool } from "./internal/endpointPool/make.js"
 import {
   burden,
@@ -424,7 +423,7 @@ const isDisconnect = (reason: ConnectionError["reason"]): boolean =>
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, P extends Protocol<any, any, any>, E>
-  extends Context.TagClass<Self, Id, Client<Request<P>, Response<P>, Push<P>, E>>
+  extends TagClass<Self, Id, Client<Request<P>, Response<P>, Push<P>, E>>
 {
   readonly request: (
     request: Request<P>,

@@ -3,14 +3,13 @@
  *
  * @since 0.1.0
  */
-import type * as Channel from "effect/Channel"
-import type * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
+import type { Duplex } from "./internal/effect/stream.js"
 
 /**
  * One end of a connection.
@@ -115,14 +114,7 @@ export interface Connection {
    * arrive, until the peer ends the stream. The end of its input leaves the connection open; an error of its input ends
    * the channel.
    */
-  channel<IE = never>(): Channel.Channel<
-    Chunk.Chunk<Uint8Array>,
-    Chunk.Chunk<Uint8Array | string>,
-    ConnectionError | IE,
-    IE,
-    void,
-    unknown
-  >
+  channel<IE = never>(): Duplex<ConnectionError, IE>
 
   /**
    * Tells the peer, after everything sent so far, that nothing more follows. Reading continues. Later sends fail with

@@ -5,10 +5,9 @@
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
-import type * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
-import type * as Types from "effect/Types"
+import type { AsEffectPool } from "./internal/effect/tag.js"
 import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"
@@ -45,14 +44,8 @@ export type TypeId = typeof TypeId
  * @since 0.1.0
  * @category models
  */
-export interface ConnectionPool<out C, out E = never> extends EffectPool.Pool<C, E | BorrowError> {
+export interface ConnectionPool<out C, out E = never> extends AsEffectPool<C, E | BorrowError> {
   readonly [TypeId]: TypeId
-
-  /** Wider than in `effect/Pool`, whose pools are invariant. */
-  readonly [EffectPool.PoolTypeId]: {
-    readonly _A: (item: any) => C
-    readonly _E: Types.Covariant<E | BorrowError>
-  }
 
   /** The pool's name in errors, logs, metrics and traces. */
   readonly name: string

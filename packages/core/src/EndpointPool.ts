@@ -3,14 +3,13 @@
  *
  * @since 0.2.0
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import type { EndpointPool, EndpointStatus, Options, PoolsOptions } from "./EndpointPoolModel.js"
 import { accessorsOf } from "./internal/accessors.js"
-import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
+import { layerOf, tag as tagOf, type TagClass } from "./internal/effect/tag.js"
 import * as internal from "./internal/endpointPool/make.js"
 import { serviceId } from "./internal/options.js"
 import * as Registry from "./internal/registry.js"
@@ -148,7 +147,7 @@ export interface Accessors<Self, C, E> extends Omit<PoolAccessors<Self, C, E | N
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, C, E>
-  extends Context.TagClass<Self, Id, EndpointPool<C, E>>, Accessors<Self, C, E>
+  extends TagClass<Self, Id, EndpointPool<C, E>>, Accessors<Self, C, E>
 {}
 
 /**

@@ -3,14 +3,13 @@
  *
  * @since 0.2.0
  */
-import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import { streamOf } from "./internal/effect/stream.js"
-import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
+import { layerOf, tag as tagOf, type TagClass } from "./internal/effect/tag.js"
 import * as internal from "./internal/keyed.js"
 import { serviceId } from "./internal/options.js"
 import * as Registry from "./internal/registry.js"
@@ -175,7 +174,7 @@ export interface Accessors<Self, K, C, E> {
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, K, C, E>
-  extends Context.TagClass<Self, Id, KeyedPool<K, C, E>>, Accessors<Self, K, C, E>
+  extends TagClass<Self, Id, KeyedPool<K, C, E>>, Accessors<Self, K, C, E>
 {}
 
 /**

@@ -3,7 +3,6 @@
  *
  * @since 0.1.0
  */
-import type * as Context from "effect/Context"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -24,7 +23,7 @@ import {
   surroundings,
   withoutSpan
 } from "./internal/effect/fiber.js"
-import { tag as tagOf } from "./internal/effect/tag.js"
+import { tag as tagOf, type TagClass } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
 import { resolve, type Resolved, serviceId } from "./internal/options.js"
@@ -136,7 +135,7 @@ export interface Accessors<Self, C, E> {
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, C, E>
-  extends Context.TagClass<Self, Id, ConnectionPool<C, E>>, Accessors<Self, C, E>
+  extends TagClass<Self, Id, ConnectionPool<C, E>>, Accessors<Self, C, E>
 {}
 
 /**

@@ -3,8 +3,6 @@
  *
  * @since 0.2.0
  */
-import type * as Channel from "effect/Channel"
-import type * as Chunk from "effect/Chunk"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Inspectable from "effect/Inspectable"
@@ -17,7 +15,7 @@ import type { Address, Connection, OperationOptions } from "./Connection.js"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
 import { atMost, exactly, until } from "./internal/decoders.js"
-import { duplex, sinkFor, streamUntil } from "./internal/effect/stream.js"
+import { type Duplex, duplex, sinkFor, streamUntil } from "./internal/effect/stream.js"
 import { format } from "./internal/effect/tag.js"
 import { guarded } from "./internal/interruption.js"
 import { giveAccess, internalOf, sessionOf } from "./internal/transport/access.js"
@@ -253,14 +251,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
    *
    * @since 0.2.0
    */
-  channel<IE = never>(): Channel.Channel<
-    Chunk.Chunk<Uint8Array>,
-    Chunk.Chunk<Uint8Array | string>,
-    ConnectionError | IE,
-    IE,
-    void,
-    unknown
-  > {
+  channel<IE = never>(): Duplex<ConnectionError, IE> {
     return duplex<ConnectionError, IE>(this.recv(streamBytes), Operations.endsStream, (data) => this.send(data))
   }
 

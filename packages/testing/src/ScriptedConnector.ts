@@ -8,11 +8,10 @@ import type { PoolStats } from "@socketpool/core/PoolStats"
 import type * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
-import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { async, promise, settle, wallMillis } from "./internal/effect/fiber.js"
+import { async, type DurationInput, promise, settle, wallMillis } from "./internal/effect/fiber.js"
 
 /**
  * The behaviour of one open or one close.
@@ -25,7 +24,7 @@ import { async, promise, settle, wallMillis } from "./internal/effect/fiber.js"
  * @since 0.1.0
  * @category models
  */
-export type Behaviour = "ok" | "fail" | "die" | "never" | "stuck" | { readonly slow: Duration.DurationInput }
+export type Behaviour = "ok" | "fail" | "die" | "never" | "stuck" | { readonly slow: DurationInput }
 
 /**
  * The failure of an open that the script lets fail. `attempt` counts from 1.
@@ -155,7 +154,7 @@ export const make = (script: {
    * connection to another, so the audit must stop counting it. Default: the audit counts a connection until it has
    * closed.
    */
-  readonly closeTimeout?: Duration.DurationInput
+  readonly closeTimeout?: DurationInput
 } = {}): ScriptedConnector => {
   const { close: closeScript, closeTimeout, open: openScript } = scripts.read("ScriptedConnector", script)
   const log: Array<string> = []

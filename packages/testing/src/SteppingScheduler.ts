@@ -5,11 +5,9 @@
  * @since 0.1.0
  */
 import { rules, Table } from "@socketpool/core/Checks"
-import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
+import type { AnyFiber } from "./internal/effect/fiber.js"
 import { costInSteps, ForcingScheduler, ordinary, stepsInARow, type Task } from "./internal/effect/scheduler.js"
-
-type AnyFiber = Fiber.RuntimeFiber<any, any>
 
 /**
  * A stop of a fiber, and the actions there.
@@ -101,8 +99,8 @@ class SteppingSchedulerImpl extends ForcingScheduler implements SteppingSchedule
   }
 
   protected take(task: Task, isForced: boolean, priority: number, fiber: AnyFiber | undefined): void {
-    if (!isForced || fiber === undefined) return this.base.scheduleTask(task, priority, fiber)
-    const goOn = () => this.base.scheduleTask(() => this.resume(fiber, task), 0, fiber)
+    if (!isForced || fiber === undefined) return this.base.scheduleTask(task, priority)
+    const goOn = () => this.base.scheduleTask(() => this.resume(fiber, task), 0)
     const aside = this.stopping.get(fiber)?.stop.aside
     this.stopping.delete(fiber)
     if (aside === undefined) goOn()

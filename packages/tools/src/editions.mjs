@@ -27,11 +27,12 @@ if (edition === undefined || !fs.existsSync(source)) {
  * @type {{
  *   packages: ReadonlyArray<string>
  *   without: Readonly<Record<string, string>>
+ *   renames: ReadonlyArray<readonly [string, string]>
  *   versions: Readonly<Record<string, string | null>>
  *   peers: Readonly<Record<string, string | null>>
  * }}
  */
-const { packages, peers, versions, without } = readJson(path.join(source, "edition.json"))
+const { packages, peers, renames, versions, without } = readJson(path.join(source, "edition.json"))
 
 // --- Files ----------------------------------------------------------------------------------------------------------
 
@@ -67,6 +68,18 @@ const manifestOf = (file) => {
   )
 }
 
+/**
+ * A source with the edition's names of types, and of functions in its examples. Everything else that differs comes from
+ * the seams.
+ */
+const sourceOf = (file) =>
+  renames.reduce((text, [from, to]) => text.replaceAll(from, to), fs.readFileSync(file, "utf8"))
+
+const contentOf = (file) => {
+  if (path.basename(file) === "package.json") return Buffer.from(manifestOf(file))
+  return file.endsWith(".ts") ? Buffer.from(sourceOf(file)) : fs.readFileSync(file)
+}
+
 /** Every file of the edition, and what it holds. */
 const files = new Map()
 for (const file of ["tsconfig.base.json", "packages/tools/vitest.setup.ts"]) {
@@ -77,8 +90,7 @@ for (const name of packages) {
   for (const file of filesBelow(dir)) {
     const own = `packages/${name}/${file}`
     if (own in without) continue
-    const from = path.join(dir, file)
-    files.set(own, file === "package.json" ? Buffer.from(manifestOf(from)) : fs.readFileSync(from))
+    files.set(own, contentOf(path.join(dir, file)))
   }
 }
 const unknown = Object.keys(without).filter((file) => !fs.existsSync(path.join(root, file)))

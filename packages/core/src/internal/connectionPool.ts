@@ -1,6 +1,5 @@
 /** The public interface of a pool, over its engine. */
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { type ConnectionPool, TypeId } from "../ConnectionPool.js"
@@ -17,7 +16,7 @@ import type { PoolStats } from "../PoolStats.js"
 import type { PoolTimes } from "../PoolTimes.js"
 import * as Borrow from "./borrow.js"
 import { withFiber } from "./effect/fiber.js"
-import { format, PoolBase } from "./effect/tag.js"
+import { PoolBase } from "./effect/tag.js"
 import type { DurationInput } from "./effect/value.js"
 import type { Engine } from "./engine.js"
 import * as Operations from "./operations.js"
@@ -130,15 +129,7 @@ export class ConnectionPoolImpl<C, E> extends PoolBase<C, E | BorrowError> imple
     return Effect.fail(new ConnectionNotFoundError({ pool: this.name, operation }))
   }
 
-  toJSON(): unknown {
+  override toJSON(): unknown {
     return { _id: "@socketpool/core/Pool", name: this.name, stats: snapshot(this.#engine.state, this.#engine.now()) }
-  }
-
-  override toString(): string {
-    return format(this.toJSON())
-  }
-
-  [Inspectable.NodeInspectSymbol](): unknown {
-    return this.toJSON()
   }
 }

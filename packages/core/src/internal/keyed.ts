@@ -1,6 +1,5 @@
 /** A pool for each key, under one budget. */
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Equal from "effect/Equal"
@@ -36,9 +35,10 @@ import {
   type Surroundings,
   surroundings,
   withFiber,
-  withoutSpan
+  withoutSpan,
+  withScope
 } from "./effect/fiber.js"
-import { Hub } from "./effect/stream.js"
+import { Hub } from "./hub.js"
 import type { Engine } from "./engine.js"
 import { bufferedEvents, type Hubs } from "./eventBus.js"
 import { bind, takeContext } from "./host.js"
@@ -557,10 +557,7 @@ const made = <K, C, E, R, O extends Shared<K>>(
           if (options.budget !== undefined) budget.nestIn(options.budget, 1)
           // Every pool closes itself; the scope only takes their finalizers.
           const scope = Effect.runSync(Scope.make())
-          const inScope = {
-            ...around,
-            context: Context.add(around.context as any, Scope.Scope, scope)
-          } as Surroundings<R>
+          const inScope = withScope(around, scope) as Surroundings<R>
           const poolFor = bind(context, (key: K, label: string | undefined): Exit.Exit<ConnectionPool<C, E>> => {
             try {
               return runNow(

@@ -218,6 +218,12 @@ export const runNow = <A, E, R>(around: Surroundings<R>, effect: Effect.Effect<A
   return exit
 }
 
+export const withScope = <R>(
+  { context, fiberRefs, runtimeFlags }: Surroundings<R>,
+  scope: Scope.Scope
+): Surroundings<R | Scope.Scope> =>
+  Runtime.make({ context: Context.add(context, Scope.Scope, scope), fiberRefs, runtimeFlags })
+
 /** Without the span of the place where they were taken: it has ended by the time that they are used. */
 export const withoutSpan = <R>({ context, fiberRefs, runtimeFlags }: Surroundings<R>): Surroundings<R> =>
   Runtime.make({ context: Context.omit(Tracer.ParentSpan)(context as any) as any, fiberRefs, runtimeFlags })

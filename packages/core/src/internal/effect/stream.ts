@@ -22,7 +22,7 @@ import {
   stream,
   suspend
 } from "./channel.js"
-import { async, type Executor, firstOf, graceTurn } from "./fiber.js"
+import { firstOf } from "./fiber.js"
 
 /** The stream of a service. */
 export const streamOf = <A, E, R>(effect: Effect.Effect<Stream.Stream<A, E>, never, R>): Stream.Stream<A, E, R> =>
@@ -123,112 +123,34 @@ export const sinkFor = <In, E>(run: (value: In) => Effect.Effect<void, E>): Sink
   return sink(next)
 }
 
-/** A subscriber is woken up before this part of its buffer is full: it must not lose what comes until it runs. */
-const parts = 8
-
-/** The values of one subscriber that it has not taken yet. */
-class Subscription<A> {
-  private values: Array<A> = []
-  private wake: (() => void) | undefined = undefined
-  private hasEnded = false
-
-  constructor(private readonly hub: Hub<A>) {}
-
-  push(value: A): void {
-    if (this.hasEnded) return
-    const { kept } = this.hub
-    this.hasEnded = this.hub.isLast(value)
-    if (this.values.length === kept) this.values.shift()
-    this.values.push(value)
-    if (this.hasEnded || this.values.length === kept / parts) this.hub.runtime.later(this.deliver)
-  }
-
-  /** Wakes up the subscriber if there is anything for it. */
-  readonly deliver = (): void => {
-    if (this.values.length === 0) return
-    const { wake } = this
-    this.wake = undefined
-    wake?.()
-  }
-
-  /** No value comes any more. */
-  end(): void {
-    this.hasEnded = true
-    const { wake } = this
-    this.wake = undefined
-    wake?.()
-  }
-
-  /** Waits for values and takes all that are there by then. None comes after the last. */
-  readonly take: Effect.Effect<Chunk.Chunk<A> | undefined> = Effect.map(
-    async<void>((resume) => {
-      if (this.values.length > 0 || this.hasEnded) return resume(Effect.void)
-      this.wake = () => resume(Effect.void)
-      return Effect.sync(() => (this.wake = undefined))
-    }),
-    () => {
-      const { values } = this
-      this.values = []
-      return values.length === 0 ? undefined : Chunk.unsafeFromArray(values)
-    }
-  )
+/** The values of one reader of a stream. */
+export interface Batches<A> {
+  readonly begin: () => void
+  /** Waits for values; `undefined` after the last. */
+  readonly take: Effect.Effect<ReadonlyArray<A> | undefined>
+  readonly leave: () => void
 }
 
-/**
- * Tells each subscriber every value. A subscriber resumes in its own asynchronous context; a `PubSub` would resume it in
- * that of the fiber that publishes.
- *
- * To wake up a subscriber costs as much as several leases. So it gets the values of a whole turn of the timers at once,
- * or an eighth of those that are kept for it, whatever comes first.
- */
-export class Hub<A> {
-  /** Made for the first subscriber: most pools have none. */
-  private subscriptions: Set<Subscription<A>> | undefined = undefined
-  private isDelivering = false
+/** Gives each reader batches of its own. */
+export const streamOfBatches = <A>(batchesOf: () => Batches<A>): Stream.Stream<A> =>
+  stream(suspend(() => {
+    const batches = batchesOf()
+    const next = Effect.map(batches.take, (values) => values && Chunk.unsafeFromArray(values))
+    return ensuring(
+      andThen(fromEffect(Effect.sync(batches.begin)), () => repeated(next)),
+      () => Effect.sync(batches.leave)
+    )
+  }))
 
-  constructor(
-    readonly runtime: Pick<Executor, "fork" | "later">,
-    /** The number of values kept for a slow subscriber, which loses the oldest. */
-    readonly kept: number,
-    readonly isLast: (value: A) => boolean,
-    private readonly hasEnded: () => boolean
-  ) {}
-
-  get isIdle(): boolean {
-    return this.subscriptions === undefined || this.subscriptions.size === 0
-  }
-
-  publish(value: A): void {
-    if (this.isIdle) return
-    for (const subscription of this.subscriptions!) subscription.push(value)
-    if (this.isDelivering) return
-    this.isDelivering = true
-    this.runtime.fork(Effect.map(graceTurn, () => {
-      this.isDelivering = false
-      for (const subscription of this.subscriptions!) subscription.deliver()
-    }))
-  }
-
-  /** Ends the streams of all subscribers after the values that they have been sent. */
-  end(): void {
-    for (const subscription of this.subscriptions ?? []) subscription.end()
-  }
-
-  /** The values from the moment of subscription, up to and including the first that is the last. */
-  get values(): Stream.Stream<A> {
-    return stream(suspend(() => {
-      const subscriptions = this.subscriptions ??= new Set()
-      const subscription = new Subscription(this)
-      return ensuring(
-        andThen(
-          fromEffect(Effect.sync(() => subscriptions.add(subscription))),
-          () => this.hasEnded() ? end : repeated(subscription.take)
-        ),
-        () => Effect.sync(() => subscriptions.delete(subscription))
-      )
-    }))
-  }
-}
+/** What a connection is as a channel. */
+export type Duplex<E, IE> = Channel.Channel<
+  Chunk.Chunk<Uint8Array>,
+  Chunk.Chunk<Uint8Array | string>,
+  E | IE,
+  IE,
+  void,
+  unknown
+>
 
 /**
  * Sends the channel's input and emits what is read. An error of either ends the channel; the end of the input does not.
@@ -237,14 +159,7 @@ export const duplex = <E, IE>(
   next: Effect.Effect<Uint8Array, E>,
   isEnd: (error: E) => boolean,
   send: (data: Uint8Array | string) => Effect.Effect<void, E>
-): Channel.Channel<
-  Chunk.Chunk<Uint8Array>,
-  Chunk.Chunk<Uint8Array | string>,
-  E | IE,
-  IE,
-  void,
-  unknown
-> => {
+): Duplex<E, IE> => {
   const running = (broken: Deferred.Deferred<never, E | IE>) => {
     const failed = (cause: Cause.Cause<E | IE>) => Deferred.failCause(broken, cause)
     return embedInput(repeated(firstOf(Deferred.await(broken), untilEnd(next, isEnd))), {

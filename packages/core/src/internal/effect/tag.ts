@@ -7,6 +7,10 @@ import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import type * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
+import type * as Types from "effect/Types"
+
+/** A class that is a tag. */
+export type TagClass<Self, Id extends string, Shape> = Context.TagClass<Self, Id, Shape>
 
 export const tag = <Self, Shape>() => <const Id extends string>(id: Id): Context.TagClass<Self, Id, Shape> =>
   class extends Context.Tag(id)<Self, Shape>() {}
@@ -24,17 +28,35 @@ const variance = {
   _E: (_: never) => _
 }
 
+export const format: (value: unknown) => string = Inspectable.format
+
+/** What a pool is to Effect, beside an effect that lends. Its types are wider than in `effect/Pool`, whose are invariant. */
+export interface AsEffectPool<out C, out E> extends EffectPool.Pool<C, E> {
+  readonly [EffectPool.PoolTypeId]: {
+    readonly _A: (item: any) => C
+    readonly _E: Types.Covariant<E>
+  }
+}
+
 /** A value that is an effect and an `effect/Pool`: to run it is to lend. */
 export abstract class PoolBase<C, E> extends Effectable.Class<C, E, Scope.Scope> {
   readonly [PoolTypeId] = variance
   abstract readonly get: Effect.Effect<C, E, Scope.Scope>
 
+  abstract toJSON(): unknown
+
   commit(): Effect.Effect<C, E, Scope.Scope> {
     return this.get
   }
-}
 
-export const format: (value: unknown) => string = Inspectable.format
+  override toString(): string {
+    return format(this.toJSON())
+  }
+
+  [Inspectable.NodeInspectSymbol](): unknown {
+    return this.toJSON()
+  }
+}
 
 /** One value for the process, however often the module is loaded. */
 export const globalValue: <A>(key: symbol, make: () => A) => A = GlobalValue.globalValue

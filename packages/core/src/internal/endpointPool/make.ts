@@ -1,6 +1,5 @@
 /** Makes pools of endpoints. */
 import type * as Clock from "effect/Clock"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Random from "effect/Random"
@@ -20,7 +19,8 @@ import {
   runNow,
   type Surroundings,
   surroundings,
-  withoutSpan
+  withoutSpan,
+  withScope
 } from "../effect/fiber.js"
 import { isStream } from "../effect/stream.js"
 import { Engine } from "../engine.js"
@@ -161,10 +161,7 @@ const made = <C, E, R>(
             }
             // Every pool closes itself; the scope only takes their finalizers.
             const scope = Effect.runSync(Scope.make())
-            const inScope = {
-              ...around,
-              context: Context.add(around.context as any, Scope.Scope, scope)
-            } as Surroundings<R>
+            const inScope = withScope(around, scope) as Surroundings<R>
             const poolFor = bind(context, (endpoint: () => CompleteEndpoint, share: Share) => {
               try {
                 return runNow(inScope, makeOf(endpoint, share))

@@ -1,6 +1,5 @@
 /** The public interface of a pool of endpoints, and of its parts. */
 import * as Effect from "effect/Effect"
-import * as Inspectable from "effect/Inspectable"
 import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import { count, text } from "../../checks/rules.js"
@@ -22,7 +21,7 @@ import type { PoolTimes } from "../../PoolTimes.js"
 import * as Borrow from "../borrow.js"
 import { describeError } from "../describe.js"
 import { atMost, withFiber } from "../effect/fiber.js"
-import { format, PoolBase } from "../effect/tag.js"
+import { PoolBase } from "../effect/tag.js"
 import type { DurationInput } from "../effect/value.js"
 import type { Engine } from "../engine.js"
 import { guarded } from "../interruption.js"
@@ -192,16 +191,8 @@ export class EndpointView<C, E> extends PoolBase<C, Failure<E>> implements Conne
     return Effect.map(this.stats, (stats) => PoolAdvice.advise({ stats, concurrency: this.concurrency }))
   }
 
-  toJSON(): unknown {
+  override toJSON(): unknown {
     return { _id: "@socketpool/core/EndpointPool", name: this.name, stats: this.#selection.statsNow }
-  }
-
-  override toString(): string {
-    return format(this.toJSON())
-  }
-
-  [Inspectable.NodeInspectSymbol](): unknown {
-    return this.toJSON()
   }
 }
 

@@ -4,12 +4,11 @@
  */
 import * as Clock from "effect/Clock"
 import * as Deferred from "effect/Deferred"
-import * as Duration from "effect/Duration"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import type { Option } from "effect/Option"
 import * as Scope from "effect/Scope"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
@@ -61,15 +60,14 @@ export const lock = (): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effe
 
 // --- Time -----------------------------------------------------------------------------------------------------------
 
+export type DurationInput = Duration.DurationInput
+
 export const liveClock = (): Clock.Clock => Clock.make()
 
 export const withClock: <A, E, R>(effect: Effect.Effect<A, E, R>, clock: Clock.Clock) => Effect.Effect<A, E, R> =
   Effect.withClock
 
 export const wallMillis = (clock: Clock.Clock): number => clock.unsafeCurrentTimeMillis()
-
-/** The duration that a value stands for, if it stands for one. */
-export const durationOf: (value: unknown) => Option<Duration.Duration> = Duration.decodeUnknown
 
 // --- Deferreds and scopes -------------------------------------------------------------------------------------------
 

@@ -7,6 +7,11 @@ import type { AnyFiber, Fiber } from "./fiber.js"
 
 export type Task = () => void
 
+/** Tasks that run later. */
+export interface Queue {
+  scheduleTask(task: Task, priority: number): void
+}
+
 /**
  * The answer of a scheduler's `shouldYield` that forces a yield. The fiber then schedules itself with this priority, so
  * that `scheduleTask` knows the reason. No program uses such a priority.
@@ -60,8 +65,8 @@ export const stepsInARow = (fiber: AnyFiber): number => fiber.currentOpCount
 
 export const runLater = (scheduler: Scheduler.Scheduler, task: Task): void => scheduler.scheduleTask(task, 0)
 
-/** Effect's own scheduler. */
-export const ordinary = (): Scheduler.Scheduler => new Scheduler.MixedScheduler(2048)
+/** Effect's own queue. */
+export const ordinary = (): Queue => new Scheduler.MixedScheduler(2048)
 
 export const withScheduler: <A, E, R>(
   effect: Effect.Effect<A, E, R>,
