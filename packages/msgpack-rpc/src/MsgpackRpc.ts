@@ -19,13 +19,13 @@ import type * as TlsConnection from "@socketpool/node/TlsConnection"
 import type * as UnixConnection from "@socketpool/node/UnixConnection"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type { ParseError } from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
+import { type TagClass, tagOf } from "./internal/effect.js"
 import { all } from "./internal/options.js"
 import { makeRpc } from "./internal/rpcImpl.js"
 import { makeTest } from "./internal/testServer.js"
@@ -307,7 +307,7 @@ export const test = <R = never>(
  * @since 0.2.0
  * @category models
  */
-export interface ServiceClass<Self, Id extends string, E> extends Context.TagClass<Self, Id, RpcClient<E>> {
+export interface ServiceClass<Self, Id extends string, E> extends TagClass<Self, Id, RpcClient<E>> {
   readonly call: {
     <A, R = never>(
       method: string,
@@ -368,7 +368,7 @@ export type FailFast<F extends boolean, E = never> = PoolLayer.FailFast<F, E | C
  */
 export const Service = <Self, E = never>() => <const Id extends string>(id: Id): ServiceClass<Self, Id, E> => {
   argument("MsgpackRpc.Service", "id", rules.name, id)
-  const tag = class extends Context.Tag(id)<Self, RpcClient<E>>() {}
+  const tag = tagOf<Self, RpcClient<E>>()(id)
   const makeIn = (of: string) => (options: object) => makeRpc(of, options)
   const members = {
     call: (...args: [any, any, any]) => Effect.flatMap(tag, (rpc) => rpc.call(...args)),

@@ -18,7 +18,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import type * as Scope from "effect/Scope"
-import { firstOf } from "./internal/firstOf.js"
+import { firstOf } from "./internal/effect.js"
 import { PlatformTransport } from "./internal/platformTransport.js"
 import { poolOf } from "./internal/socketPool.js"
 

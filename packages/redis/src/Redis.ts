@@ -13,11 +13,12 @@ import type { Protocol } from "@socketpool/core/Protocol"
 import type * as TlsConnection from "@socketpool/node/TlsConnection"
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
-import * as Context from "effect/Context"
+import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
+import { type TagClass, tagOf } from "./internal/effect.js"
 import { made, madeOfEndpoints } from "./internal/making.js"
 import { resolve, resolveEndpoints, table } from "./internal/options.js"
 import type { RedisClient, RedisEndpoints } from "./RedisClient.js"
@@ -130,7 +131,7 @@ export type FailFast<F extends boolean> = PoolLayer.FailFast<F, ConnectError | C
  * @since 0.2.0
  * @category models
  */
-export interface ServiceClass<Self, Id extends string> extends Context.TagClass<Self, Id, RedisClient> {
+export interface ServiceClass<Self, Id extends string> extends TagClass<Self, Id, RedisClient> {
   /**
    * Makes the client as a layer; it closes with the layer. It opens nothing until the first command, unless
    * `minConnections` is set. A wrong option is a defect. Building it never fails, unless `failFast` is set.
@@ -150,7 +151,7 @@ export interface ServiceClass<Self, Id extends string> extends Context.TagClass<
 }
 
 const Service = <Self>() => <const Id extends string>(id: Id): ServiceClass<Self, Id> => {
-  const tag = class extends Context.Tag(argument("Redis.Service", "id", rules.name, id) as Id)<Self, RedisClient>() {}
+  const tag = tagOf<Self, RedisClient>()(argument("Redis.Service", "id", rules.name, id) as Id)
   const given = tag as unknown as Context.Tag<Self, RedisClient>
   return Object.assign(tag, {
     layer: (options: Options & PoolLayer.Options<boolean> = {}) => PoolLayer.clientLayerOf(given, make, options),

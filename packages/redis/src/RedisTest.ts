@@ -11,10 +11,11 @@ import * as Framing from "@socketpool/core/Framing"
 import * as MemoryServer from "@socketpool/testing/MemoryServer"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import { Buffer } from "node:buffer"
 import { ReplyDecoder } from "./internal/decoder.js"
+import { recover, scopedLayer } from "./internal/effect.js"
 import { encodePush, encodeReply } from "./internal/encoder.js"
 import { made } from "./internal/making.js"
 import type { Message } from "./internal/message.js"
@@ -107,7 +108,7 @@ class Peer {
     if (command.name === "PING") return Effect.succeed("PONG")
     return command.name === "PUBLISH"
       ? this.publish(command.args[0]!, command.args[1]!)
-      : Effect.catchAll(this.handler(command), Effect.succeed)
+      : recover(this.handler(command), Effect.succeed)
   }
 
   private publish(channel: string, message: string): Effect.Effect<number> {
@@ -205,4 +206,4 @@ export const layerOf = <I, R = never>(
   tag: Context.Tag<I, RedisClient>,
   handler: Handler<R>,
   options?: Options
-): Layer.Layer<I, never, Exclude<R, Scope.Scope>> => Layer.scoped(tag, make(handler, options))
+): Layer.Layer<I, never, Exclude<R, Scope.Scope>> => scopedLayer(tag, make(handler, options))

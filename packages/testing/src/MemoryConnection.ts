@@ -8,6 +8,7 @@ import type { Connection } from "@socketpool/core/Connection"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
+import type { DurationInput } from "./internal/effect/fiber.js"
 import { connected, highWaterMark as usual, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**

@@ -1,16 +1,16 @@
 import { fork, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Spans } from "@socketpool/testing"
-import { Effect, Exit, Option } from "effect"
+import { Effect, Exit, Fiber, Option } from "effect"
 
 describe("Spans", () => {
   it.effect("keep the spans of an effect and of the fibers it forks, in the order of their beginnings", () =>
     Effect.gen(function*() {
       const inner = Effect.withSpan(Effect.sleep("2 seconds"), "inner", { attributes: { size: 3 } })
-      const outer = Effect.withSpan(Effect.flatMap(fork(inner), (fiber) => fiber.await), "outer")
+      const outer = Effect.withSpan(Effect.flatMap(fork(inner), Fiber.await), "outer")
       const running = yield* fork(Spans.during(outer))
       yield* TestClock.adjust("2 seconds")
-      const [first, second, ...others] = yield* Effect.flatten(running.await)
+      const [first, second, ...others] = yield* Fiber.join(running)
       assert.deepStrictEqual([first!.name, second!.name, others.length], ["outer", "inner", 0])
       assert.deepStrictEqual(Option.getOrThrow(second!.parent), first)
       assert.strictEqual(second!.traceId, first!.traceId)

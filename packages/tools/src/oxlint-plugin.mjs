@@ -158,7 +158,15 @@ const DIFFERENT = {
   Schedule: ["driver", "intersect", "mapEffect", "stop", "tapInput", "union"],
   Schema: ["Defect", "Literal", "Record", "Union", "decode", "decodeUnknown", "encode", "optionalWith", "parseJson"],
   Scope: ["extend"],
-  Stream: ["fromQueue", "mapConcat", "repeatEffectOption", "runCollect", "runFold", "unwrapScoped"],
+  Stream: [
+    "fromQueue",
+    "mapConcat",
+    "paginateChunkEffect",
+    "repeatEffectOption",
+    "runCollect",
+    "runFold",
+    "unwrapScoped"
+  ],
   Tracer: ["make"]
 }
 

@@ -38,10 +38,10 @@ import {
   withoutSpan,
   withScope
 } from "./effect/fiber.js"
-import { Hub } from "./hub.js"
 import type { Engine } from "./engine.js"
 import { bufferedEvents, type Hubs } from "./eventBus.js"
 import { bind, takeContext } from "./host.js"
+import { Hub } from "./hub.js"
 import { type Guard, guarded } from "./interruption.js"
 import { type Linked, List } from "./list.js"
 import * as Operations from "./operations.js"

@@ -4,13 +4,13 @@ import * as Client from "@socketpool/core/Client"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as FiberSet from "effect/FiberSet"
-import * as Schema from "effect/Schema"
+import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Tracer from "effect/Tracer"
 import type { Caller, RpcClient } from "../MsgpackRpc.js"
 import { DecodingError, RpcError } from "../RpcError.js"
 import * as Codec from "./codec.js"
+import { decodeUnknown, laterRunner } from "./effect.js"
 import { type Message, type Outgoing, protocol } from "./messages.js"
 import { callOptions, type Checked, read } from "./options.js"
 import { type RpcSession, Served } from "./served.js"
@@ -50,7 +50,7 @@ export const caller = <E>(sender: Sender<E>, address: Readonly<Record<string, st
         )
         const result = schema === undefined ?
           answered :
-          Effect.flatMap(answered, Schema.decodeUnknown(schema as Schema.Schema<any, any>))
+          Effect.flatMap(answered, decodeUnknown(schema as Schema.Schema<any>))
         return Effect.withSpan(result, method, {
           kind: "client",
           attributes: { ...rpcAttributes(method), ...address }
@@ -64,9 +64,8 @@ export const caller = <E>(sender: Sender<E>, address: Readonly<Record<string, st
 /** What a client or a server answers with. */
 export const makeServed = (maxHandling: number): Effect.Effect<Served, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const run = yield* FiberSet.makeRuntime<never>()
     // Not at once: the caller is in the midst of a read.
-    const served = new Served((effect) => run(effect, { immediate: false }), maxHandling)
+    const served = new Served(yield* laterRunner, maxHandling)
     yield* Effect.addFinalizer(() => served.end)
     return served
   })

@@ -7,10 +7,11 @@ import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Queue from "effect/Queue"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { Notification } from "../MsgpackRpc.js"
 import { RpcError } from "../RpcError.js"
 import { sendable } from "./codec.js"
+import { onCause, recover, scopedStream, streamOfQueue } from "./effect.js"
 import type { Message, Outgoing } from "./messages.js"
 import { rpcAttributes } from "./tracing.js"
 
@@ -80,11 +81,11 @@ export class Served {
       if (handler === undefined) return Effect.succeed(failed(id, `unknown method ${method}`))
       return Effect.suspend(() => handler(message.params)).pipe(
         Effect.map((result): Answer => ({ _tag: "Answer", id, error: null, result: sendable(result) })),
-        Effect.catchAll((error) => Effect.sync(() => failed(id, errorOf(error)))),
+        recover((error) => Effect.sync(() => failed(id, errorOf(error)))),
         Effect.withSpan(method, { kind: "server", root: true, attributes: rpcAttributes(method) })
       )
     }).pipe(
-      Effect.catchAllCause((cause) => Effect.as(logged(message, cause), failed(id, internalError))),
+      onCause((cause) => Effect.as(logged(message, cause), failed(id, internalError))),
       Effect.flatMap((answer) =>
         Effect.catchTag(
           session.tell(answer),
@@ -93,9 +94,7 @@ export class Served {
         )
       ),
       // The caller has gone with its connection.
-      Effect.catchAll((error: ConnectionError | FramingError) =>
-        Effect.logDebug("MsgpackRpc: no answer was sent", error)
-      )
+      recover((error: ConnectionError | FramingError) => Effect.logDebug("MsgpackRpc: no answer was sent", error))
     )
   }
 
@@ -115,7 +114,7 @@ export class Served {
   }
 
   /** The notifications from the moment of subscription on. */
-  readonly notifications: Stream.Stream<Notification> = Stream.unwrapScoped(
+  readonly notifications: Stream.Stream<Notification> = scopedStream(
     Effect.map(
       Effect.acquireRelease(
         Effect.tap(Queue.sliding<Notification>(keptNotifications), (queue) => {
@@ -125,7 +124,7 @@ export class Served {
         }),
         (queue) => Effect.andThen(Effect.sync(() => this.subscribers.delete(queue)), Queue.shutdown(queue))
       ),
-      (queue) => Stream.fromQueue(queue)
+      streamOfQueue
     )
   )
 

@@ -49,7 +49,7 @@ export const makeTest = <R>(
         call: ((...args: [any, any, any]) =>
           Effect.suspend(() => {
             const [first] = callers()
-            return first === undefined ? Effect.dieMessage(noConnection) : first.call(...args)
+            return first === undefined ? Effect.die(new Error(noConnection)) : first.call(...args)
           })) as TestRpc["server"]["call"],
         notify: (method, params) =>
           Effect.suspend(() =>

@@ -3,13 +3,13 @@ import type { ConnectAttempt, ConnectError } from "@socketpool/core/ConnectionEr
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Effect from "effect/Effect"
-import * as ExecutionStrategy from "effect/ExecutionStrategy"
 import * as Exit from "effect/Exit"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import { unset } from "./bare.js"
 import { connectError, noneAccepts } from "./connectError.js"
+import { async, forkDetached, innerScope, orElse, sooner } from "./effect.js"
 import { afterPoll, Intake, NetTransport } from "./netTransport.js"
 import type { Route, Target } from "./route.js"
 
@@ -36,16 +36,16 @@ export const dial = <C extends TransportSession.TransportConnection<NetTransport
     { address: route.address, connectTimeout: route.connectTimeout, catchUp: polled },
     Effect.flatMap(route.targets, (targets) => patiently(inTurn(route, targets, holder, reads))),
     // A failure closes the session at once; the scope may stay open for long.
-    (session) => Effect.onError(proceed(session), () => Effect.forkDaemon(session.close))
+    (session) => Effect.onError(proceed(session), () => forkDetached(session.close))
   )
 
 const ignore = () => {}
 
-const polled = Effect.async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
+const polled = async<void>((resume) => Effect.sync(afterPoll(() => resume(Effect.void))))
 
 const busy = {
   while: (error: ConnectError) => error.code === "EAGAIN",
-  schedule: Schedule.jittered(Schedule.union(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
+  schedule: Schedule.jittered(sooner(Schedule.exponential("10 millis"), Schedule.spaced("200 millis")))
 }
 
 /**
@@ -74,7 +74,7 @@ export const inOwnScope = <A, E, R>(
   Effect.flatMap(
     Effect.scope,
     (outer) =>
-      Effect.flatMap(Scope.fork(outer, ExecutionStrategy.sequential), (own) =>
+      Effect.flatMap(innerScope(outer), (own) =>
         Effect.tapError(effect(own), (error) =>
           closes(error) ? Effect.uninterruptible(Scope.close(own, Exit.void)) : Effect.void))
   )
@@ -93,7 +93,7 @@ const inTurn = <C extends TransportSession.TransportConnection<NetTransport>>(
     const connecting = attempt(own, route, options, holder, reads)
     return others.length === 0 ? connecting : TransportPool.openInTime(limits, connecting, Effect.succeed)
   }
-  return Effect.catchAll(inOwnScope(limited), (error) => {
+  return orElse(inOwnScope(limited), (error) => {
     if (address === undefined) return Effect.fail(error)
     const { code = error.reason === "Timeout" ? "ETIMEDOUT" : undefined, reason } = error
     const all = [...failed, { address, reason, ...(code === undefined ? {} : { code }) }]
@@ -133,7 +133,7 @@ const connect = <C extends TransportSession.TransportConnection<NetTransport>>(
   holder: (session: NetSession<C>) => C,
   intake: Intake | undefined
 ): Effect.Effect<NetSession<C>, ConnectError> =>
-  Effect.async((resume) => {
+  async((resume) => {
     const onConnect = () => {
       stopListening()
       // At once, so that no event of the socket is missed.

@@ -9,6 +9,7 @@ import * as path from "node:path"
 import type { Options } from "../EndpointsFile.js"
 import { bare } from "./bare.js"
 import { filePath } from "./checks.js"
+import { async } from "./effect.js"
 import { endpointsFile } from "./options.js"
 import { type Round, rounds } from "./rounds.js"
 
@@ -86,7 +87,7 @@ class Changes {
 
   /** Waits for a change since the last call, or for so long. */
   wait(millis: number): Effect.Effect<void> {
-    const change = Effect.async<void>((resume) => {
+    const change = async<void>((resume) => {
       if (this.hasChanged) return resume(Effect.void)
       this.wake = () => resume(Effect.void)
       return Effect.sync(() => (this.wake = undefined))

@@ -8,7 +8,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as FiberId from "effect/FiberId"
 import * as Queue from "effect/Queue"
-import { firstOf } from "./firstOf.js"
+import { firstOf } from "./effect.js"
 
 /** The number of unsent bytes (or characters, for text) from which on a `send` waits. */
 const highWaterMark = 65_536

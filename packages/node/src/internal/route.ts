@@ -8,6 +8,7 @@ import * as os from "node:os"
 import type { Options } from "../TcpConnection.js"
 import { bare } from "./bare.js"
 import { addressOf, connectError, failure, resolverReason } from "./connectError.js"
+import { async } from "./effect.js"
 import type { Tcp, Unix } from "./options.js"
 
 export interface Route {
@@ -140,7 +141,7 @@ const unmapped = (address: string): string => {
 
 /** Asks the system's resolver in the way that Node does for a connection. */
 const systemsAddresses = (host: string, address: string): Effect.Effect<ReadonlyArray<string>, ConnectError> =>
-  Effect.async((resume) =>
+  async((resume) =>
     dns.lookup(host, bare({ all: true as const }), (error, found) =>
       resume(
         error === null ? Effect.succeed(found.map((one) => one.address)) : Effect.fail(connectError(error, address))

@@ -6,7 +6,7 @@ import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../TcpConnection.js"
@@ -14,6 +14,7 @@ import type { SecurityOptions } from "../TlsConnection.js"
 import { bare, unset } from "./bare.js"
 import { failure, tlsError } from "./connectError.js"
 import { dial, inOwnScope, type NetSession, sessionOver } from "./dial.js"
+import { async, provideScope } from "./effect.js"
 import { isOfKind, TcpHandle, TlsHandle } from "./handles.js"
 import * as Options from "./options.js"
 import { type Handshake, Resumption } from "./resumption.js"
@@ -112,7 +113,7 @@ export const secureDialer = (options: Options.Tls, of: string): {
         Clock.currentTimeNanos,
         (begun) =>
           inOwnScope(
-            (own) => Scope.extend(attempt(route.connectTimeout, security.resumes, finish), own),
+            (own) => provideScope(attempt(route.connectTimeout, security.resumes, finish), own),
             ({ isRefusal }) => isRefusal
           ).pipe(
             Effect.catchIf(({ isRefusal }) => isRefusal, (refused) =>
@@ -185,7 +186,7 @@ const shakeHands = (
   address: string,
   ready: () => SecureSession
 ): Effect.Effect<SecureSession, ConnectError> =>
-  Effect.async((resume) => {
+  async((resume) => {
     // At once, so that no event of the socket is missed.
     const onSecure = () => done(Effect.succeed(ready()))
     const onError = (error: Error) => done(Effect.fail(tlsError(error, address)))

@@ -7,7 +7,8 @@ import * as TransportPool from "@socketpool/core/TransportPool"
 import type { TransportConnection, TransportSession } from "@socketpool/core/TransportSession"
 import type * as Config from "effect/Config"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
+import { layerFrom } from "./effect.js"
 
 /** Prepares a connection after its open, within the same deadline. */
 type Finish<H> = (session: TransportSession<any, H>) => Effect.Effect<TransportSession<any, H>, any, any>
@@ -67,7 +68,7 @@ export const layerConfigOf = <C>(
   config: unknown,
   options: PoolLayer.Options<boolean> = {}
 ): Layer.Layer<any, any> =>
-  Layer.unwrapEffect(
+  layerFrom(
     Effect.suspend(() => {
       const { failFast } = ownTable.read("layerConfig", options)
       const own = failFast === undefined ? {} : { failFast }

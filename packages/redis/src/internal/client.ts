@@ -21,6 +21,7 @@ import type {
 import { RedisConflictError, type RedisError } from "../RedisError.js"
 import { words } from "./arguments.js"
 import { type Answer, Commander, sending, type Server } from "./commander.js"
+import { both } from "./effect.js"
 import type { Message } from "./message.js"
 import type { Argument, Request } from "./request.js"
 import { SessionCommander } from "./session.js"
@@ -33,7 +34,7 @@ const clearInterval = 1_000
 const watchOptions = new Table({
   retry: rules.orElse(
     rules.schedule,
-    Schedule.intersect(Schedule.jittered(Schedule.exponential("1 millis")), Schedule.recurs(10))
+    both(Schedule.jittered(Schedule.exponential("1 millis")), Schedule.recurs(10))
   )
 })
 

@@ -11,11 +11,12 @@ import type { Command, CommandOptions, Failure, RedisCommander, Reply } from "..
 import { isRedisError, RedisConflictError } from "../RedisError.js"
 import { words } from "./arguments.js"
 import { Commands } from "./commands.js"
+import { decodeUnknown, isTraced, recover, withFiber } from "./effect.js"
 import { ErrorReply, type Message } from "./message.js"
 import { checkAllowed, waitOf } from "./names.js"
 import { bytesReply, errorOf, type Shape, textReply } from "./replies.js"
 import { type Argument, commandName, type Request, request, requests } from "./request.js"
-import { type Attributes, isTraced, traced } from "./tracing.js"
+import { type Attributes, traced } from "./tracing.js"
 
 /** The server, as all commands of a client know it. */
 export interface Server {
@@ -54,7 +55,7 @@ const commandOptions = new Table(
 /** The services of a schema are in the type of `commandWith`. */
 const decoderOf = (
   schema: Schema.Schema<any, any, any>
-): (reply: unknown) => Effect.Effect<any, ParseResult.ParseError> => Schema.decodeUnknown(schema as Schema.Schema<any>)
+): (reply: unknown) => Effect.Effect<any, ParseResult.ParseError> => decodeUnknown(schema as Schema.Schema<any>)
 
 /** Its arguments may be secret. */
 const commandsRule = rules.secret(
@@ -89,7 +90,7 @@ export abstract class Commander extends Commands implements RedisCommander {
     shape: Shape<A>,
     options?: CommandOptions
   ): Effect.Effect<A, Failure> {
-    return Effect.withFiberRuntime((fiber) => {
+    return withFiber((fiber) => {
       const words = typeof args === "function" ? args() : args
       const wait = waitOf(name, words)
       const silence = wait === undefined ? undefined : wait + this.server.stallTimeout
@@ -109,7 +110,7 @@ export abstract class Commander extends Commands implements RedisCommander {
 
   private refused(reply: ErrorReply, name: string): Effect.Effect<never, Failure> {
     const error = errorOf(reply, name)
-    return cannotServe.has(error.code) ? Effect.zipRight(this.condemn, Effect.fail(error)) : Exit.fail(error)
+    return cannotServe.has(error.code) ? Effect.andThen(this.condemn, Effect.fail(error)) : Exit.fail(error)
   }
 
   command(name: string, ...args: ReadonlyArray<Argument>): Effect.Effect<Reply, Failure> {
@@ -141,7 +142,7 @@ export abstract class Commander extends Commands implements RedisCommander {
   }
 
   transaction(commands: ReadonlyArray<Command>): Effect.Effect<ReadonlyArray<Reply>, Failure | RedisConflictError> {
-    return Effect.withFiberRuntime((fiber) => {
+    return withFiber((fiber) => {
       const of = "redis.transaction"
       argument(of, "commands", commandsRule, commands)
       if (commands.length === 0) return Exit.succeed([])
@@ -185,7 +186,7 @@ export abstract class Commander extends Commands implements RedisCommander {
           const all = [...words("redis.script", "keys", keys), ...words("redis.script", "args", args)]
           return [script, keys.length, ...all]
         }, textReply)
-      return Effect.catchAll(
+      return recover(
         run("EVALSHA", hash),
         (error) => isRedisError(error, "NOSCRIPT") ? run("EVAL", source) : Effect.fail(error)
       )

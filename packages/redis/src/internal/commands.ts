@@ -1,8 +1,7 @@
 /** The typed functions, over whatever sends a command. */
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import type { Failure } from "../RedisClient.js"
 import type {
   Popped,
@@ -14,6 +13,7 @@ import type {
   StreamEntry
 } from "../RedisCommands.js"
 import { blockSeconds, fieldWords, readWords, scanWords, scoreWords, setWords, step, words } from "./arguments.js"
+import { pages } from "./effect.js"
 import { MapReply, type Message } from "./message.js"
 import * as Replies from "./replies.js"
 import type { Argument } from "./request.js"
@@ -115,10 +115,10 @@ export abstract class Commands implements RedisCommands {
   }
 
   scan(options: ScanOptions = {}): Stream.Stream<string, Failure> {
-    return Stream.paginateChunkEffect("0", (cursor) =>
+    return pages("0", (cursor) =>
       Effect.map(
         this.ask("redis.scan", "SCAN", () => [cursor, ...scanWords(options)], page),
-        ({ keys, next }) => [Chunk.unsafeFromArray(keys), next === "0" ? Option.none() : Option.some(next)]
+        ({ keys, next }) => [keys, next === "0" ? Option.none() : Option.some(next)]
       ))
   }
 

@@ -1,11 +1,11 @@
 /** A whole connection, for one lease. */
 import type { Session } from "@socketpool/core/Session"
-import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { Command, CommandOptions, Failure, RedisSession, Reply } from "../RedisClient.js"
 import type { RedisConflictError } from "../RedisError.js"
 import { type Answer, Commander, sending, type Server } from "./commander.js"
+import { isUnexpected } from "./effect.js"
 import { ErrorReply, type Message } from "./message.js"
 import { traceOf } from "./names.js"
 import { type Argument, type Request, request } from "./request.js"
@@ -86,7 +86,7 @@ export class SessionCommander extends Commander implements RedisSession {
     const { session } = this
     // A reply that is still to come may never come: the server may wait for a list that stays empty.
     const isUnclear = this.isSpoiled || session.inFlight + session.abandoned > 0 ||
-      (exit._tag === "Failure" && (Cause.isInterrupted(exit.cause) || Cause.isDie(exit.cause)))
+      (exit._tag === "Failure" && isUnexpected(exit.cause))
     if (isUnclear) return session.discard
     const commands: ReadonlyArray<readonly [string, ...Array<Argument>]> = [
       ...this.isMulti ? [["DISCARD"] as const] : [],

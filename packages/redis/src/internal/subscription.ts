@@ -3,10 +3,12 @@ import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import * as Framing from "@socketpool/core/Framing"
 import * as Effect from "effect/Effect"
+import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RedisMessage, SubscriptionFailure } from "../RedisClient.js"
 import { type Subscribe } from "./client.js"
+import { scopedStream } from "./effect.js"
 import { handshake, type Login } from "./handshake.js"
 import { ErrorReply, type Message, PushReply } from "./message.js"
 import { framing } from "./protocol.js"
@@ -52,17 +54,18 @@ export const subscriptions = (source: Source): Subscribe => (name, channels) => 
 
   const subscribed = Effect.gen(function*() {
     const framed = Framing.over(yield* source.open, framing(maxReplyBytes))
-    yield* handshake((asked) => Effect.zipRight(framed.send(asked), framed.recv), login)
+    yield* handshake((asked) => Effect.andThen(framed.send(asked), framed.recv), login)
     yield* framed.send(request(`redis.${name.toLowerCase()}`, name, channels))
     return framed
   }).pipe(
-    Effect.timeoutFail({
-      duration: connectTimeout,
-      onTimeout: () => new ConnectError({ reason: "HandshakeTimeout", address, attempts: [] })
-    })
+    Effect.timeoutOption(connectTimeout),
+    Effect.flatMap(Option.match({
+      onNone: () => Effect.fail(new ConnectError({ reason: "HandshakeTimeout", address, attempts: [] })),
+      onSome: Effect.succeed
+    }))
   )
 
-  return Stream.unwrapScoped(Effect.map(subscribed, (framed) =>
+  return scopedStream(Effect.map(subscribed, (framed) =>
     framed.stream.pipe(
       Stream.mapEffect((message) =>
         message instanceof ErrorReply ? Effect.fail(errorOf(message, name)) : Effect.sync(() => messageOf(message))

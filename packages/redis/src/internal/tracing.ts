@@ -1,19 +1,9 @@
 /** Spans of commands, under OpenTelemetry's names for Redis. */
 import * as Effect from "effect/Effect"
-import type * as Fiber from "effect/Fiber"
-import * as FiberRef from "effect/FiberRef"
-import type * as Tracer from "effect/Tracer"
 import type { RedisError } from "../RedisError.js"
 import { isRedisError } from "../RedisError.js"
 
 export type Attributes = Readonly<Record<string, string | number>>
-
-/** The tracer of fibers to which none was given: it keeps nothing. */
-let none: Tracer.Tracer | undefined = undefined
-
-/** A span costs more than a command, so that there is none that nobody would see. */
-export const isTraced = (fiber: Fiber.RuntimeFiber<any, any>): boolean =>
-  fiber.currentTracer !== (none ??= Effect.runSync(Effect.tracer)) && fiber.getFiberRef(FiberRef.currentTracerEnabled)
 
 /** The most arguments that the text of a span stands for one by one. */
 const maxShown = 8

@@ -151,8 +151,10 @@ export const executor = (surroundings: Surroundings<never>, context: AsyncContex
   const forkIn = (around: Surroundings<never>): Fork => {
     const run = Effect.runForkWith(around)
     // It would start at once.
-    return bind(context, <A, E>(effect: Effect.Effect<A, E>) =>
-      run(Effect.callback<A, E>((resume) => schedule(() => resume(effect))))) as Fork
+    return bind(
+      context,
+      <A, E>(effect: Effect.Effect<A, E>) => run(Effect.callback<A, E>((resume) => schedule(() => resume(effect))))
+    ) as Fork
   }
   const clock = Context.get(own, Clock.Clock)
   return {

@@ -99,7 +99,6 @@ export const duplex = <E, IE>(
       (input: Pull.Pull<NonEmptyReadonlyArray<Uint8Array | string>, IE, unknown>) =>
         Effect.catchCause(
           Effect.forever(Effect.flatMap(input, (chunk) => Effect.forEach(chunk, send, { discard: true }))),
-          (cause) =>
-            Pull.isDoneCause(cause) ? Effect.void : Deferred.failCause(broken, cause as Cause.Cause<E | IE>)
+          (cause) => Pull.isDoneCause(cause) ? Effect.void : Deferred.failCause(broken, cause as Cause.Cause<E | IE>)
         )
     )))

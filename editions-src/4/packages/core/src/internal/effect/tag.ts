@@ -44,8 +44,8 @@ export abstract class PoolBase<C, E> extends Effectable.Class<C, E, Scope.Scope>
   }
 }
 
-const values: Map<symbol, unknown> = ((globalThis as Record<symbol, any>)[Symbol.for("@socketpool/core/values")] ??=
-  new Map())
+const values: Map<symbol, unknown> =
+  ((globalThis as Record<symbol, any>)[Symbol.for("@socketpool/core/values")] ??= new Map())
 
 /** One value for the process, however often the module is loaded. */
 export const globalValue = <A>(key: symbol, make: () => A): A => {

@@ -84,8 +84,27 @@ export const stepsInARow = (fiber: AnyFiber): number => fiber.currentOpCount
 export const runLater = (scheduler: Scheduler.Scheduler, task: Task): void =>
   scheduler.makeDispatcher().scheduleTask(task, 0)
 
-/** Effect's own queue. */
-export const ordinary = (): Queue => new Scheduler.MixedScheduler().makeDispatcher()
+/** As many turns in a row may keep the event loop waiting, as in Effect 3. */
+const patience = 2048
+
+/**
+ * Effect's own queue. Its turns are microtasks: those of Effect 4 are turns of the event loop, so that a fiber which
+ * lets others have many turns would take longer than what these wait for.
+ */
+export const ordinary = (): Queue => {
+  let left = patience
+  const turn = (run: Task) => {
+    if (left-- > 0) {
+      queueMicrotask(run)
+    } else {
+      left = patience
+      setImmediate(run)
+    }
+    // Only `Effect.runSync` cancels a turn.
+    return () => {}
+  }
+  return new Scheduler.MixedScheduler("async", turn).makeDispatcher()
+}
 
 export const withScheduler = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
