@@ -211,7 +211,7 @@ export class Books extends Ledger implements Witness {
       ["Discarded", line.faults.has("Discarded") || this.unseen > 0],
       ["Dropped", line.faults.has("Dropped") || line.faults.has("Replaced")],
       ["Cleared", line.generation < this.generation],
-      ["Surplus", this.allowance > this.max || this.lastShrunk === this.round || this.moving().length > 0],
+      ["Surplus", this.allowance > this.max || this.lastShrunk === this.round || this.lastMoving === this.round],
       ["PoolClosed", this.closing]
     ]
     return excuses.filter(([, holds]) => holds).map(([reason]) => reason)

@@ -128,6 +128,7 @@ export class Guests extends Stage {
 
   protected interrupt(guest: Guest): void {
     guest.borrower.interrupted = true
+    this.books.lastInterrupt = this.books.round
     guest.order = undefined
     if (guest.nested !== undefined) guest.nested.borrower.interrupted = true
     this.books.leaseEnds(guest.borrower, false, "other")

@@ -41,6 +41,10 @@ export abstract class Ledger {
   vague = false
   /** The last round in which a connection was taken from those who are lent it. */
   lastFault = -1
+  /** The last round in which somebody was interrupted. */
+  lastInterrupt = -1
+  /** The last round in which somebody reconnected, to the end or not. */
+  lastMoving = -1
   /** The last round in which there was a surplus and the cap changed. */
   lastShrunk = -1
   failures: Array<Failure> = []
@@ -268,7 +272,9 @@ export abstract class Ledger {
     }
     // Of several things in one round it does not show which came first: a lease that ended in it may still have been on.
     const hadAnother = line.endedIn === this.round && (this.ended.count > 1 || this.crowded)
-    borrower.beside = line.leases > 0 || line.resets.size > 0 || hadAnother
+    // One who was handed the connection, and interrupted before he took it, does not show at all.
+    const mayHaveLost = this.crowded && this.lastInterrupt === this.round
+    borrower.beside = line.leases > 0 || line.resets.size > 0 || hadAnother || mayHaveLost
     if (borrower.alone && line.leases > 0) {
       this.problem(`borrower ${borrower.id} was lent connection ${link.id}, which others have`)
     }
@@ -326,6 +332,7 @@ export abstract class Ledger {
     this.leaseEnds(borrower, true, "fails")
     this.fault(line, "Replaced")
     borrower.status = "moving"
+    this.lastMoving = this.round
     borrower.moved = true
     borrower.line = undefined
     borrower.since = this.now

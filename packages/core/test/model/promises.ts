@@ -270,5 +270,6 @@ export class Examiner {
     books.paused = undefined
     books.crowded = false
     books.round++
+    if (books.moving().length > 0) books.lastMoving = books.round
   }
 }

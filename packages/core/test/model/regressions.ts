@@ -108,5 +108,29 @@ export const regressions: ReadonlyArray<Regression> = [
       { command: resize(0), hurried: true },
       { command: resize(1), hurried: false }
     ]
+  },
+  {
+    name: "lends beside a borrower that is interrupted before it takes what it was handed",
+    setting: { max: 3, maxConnecting: 4, concurrency: 2, hasOnRelease: true },
+    steps: [
+      ...steps(
+        { _tag: "Script", hook: "onRelease", behaviour: "ok" },
+        { _tag: "Script", hook: "onRelease", behaviour: "no" },
+        use,
+        { _tag: "Script", hook: "open", behaviour: "never" },
+        use,
+        use,
+        use,
+        { _tag: "Script", hook: "open", behaviour: "never" },
+        { _tag: "UseExclusive" },
+        finish,
+        finish,
+        use,
+        finish
+      ),
+      { command: use, hurried: true },
+      { command: { _tag: "UseExclusive" }, hurried: true },
+      ...steps({ _tag: "Interrupt", at: 14 }, pass(0))
+    ]
   }
 ]
