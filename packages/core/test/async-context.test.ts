@@ -4,7 +4,7 @@ import { collect, provideScope, type RunningFiber, withFiber, yieldNow } from "@
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer, ScriptedConnector } from "@socketpool/testing"
 import type { Scope } from "effect"
-import { Effect, Exit, Fiber, ManagedRuntime, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, ManagedRuntime, Stream } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import * as v8 from "node:v8"
 import * as vm from "node:vm"
@@ -29,11 +29,11 @@ describe("a borrower resumes in its own context", () => {
   it.scoped("after a wait, also in a batch", () =>
     Effect.gen(function*() {
       const pool = yield* Pool.make({ open: ScriptedConnector.make().open, maxConnections: 1, concurrency: 3 })
-      const gate = yield* Effect.makeLatch()
-      const holders = ["x", "y", "z"].map((name) => forkAs(name, pool.use(() => gate.await)))
+      const gate = yield* Deferred.make<void>()
+      const holders = ["x", "y", "z"].map((name) => forkAs(name, pool.use(() => Deferred.await(gate))))
       const waiters = ["alice", "bob", "carol"].map((name) => forkAs(name, pool.use(() => store)))
       yield* settled
-      yield* gate.open
+      yield* Deferred.succeed(gate, undefined)
       yield* Fiber.joinAll(holders)
       assert.deepStrictEqual(yield* Fiber.joinAll(waiters), ["alice", "bob", "carol"])
     }))

@@ -44,7 +44,7 @@ describe("concurrency", () => {
         })
       const { pool } = yield* setup({ maxConnections: 2, concurrency: 3 })
       const theirs = yield* EffectPool.make({ acquire: Effect.void, size: 2, concurrency: 3 })
-      assert.deepStrictEqual([yield* peak(pool.get), yield* peak(theirs.get)], [6, 6])
+      assert.deepStrictEqual([yield* peak(pool.get), yield* peak(EffectPool.get(theirs))], [6, 6])
     }))
 
   it.scoped("of 1 lends every connection to one at a time", () =>

@@ -3,7 +3,7 @@ import { Pool } from "@socketpool/core"
 import { fork, provideScope, TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Rng } from "@socketpool/testing"
-import { Effect, Exit, Scope } from "effect"
+import { Effect, Exit, Fiber, Scope } from "effect"
 import { load } from "./endpointPool/load.js"
 import { endpointOf, type Line, makePool, type Refused, World } from "./endpointPool/world.js"
 
@@ -39,7 +39,7 @@ const played = (
     expect([stats.pending, stats.leased]).toEqual([0, 0])
     const closing = yield* fork(Scope.close(scope, Exit.void))
     yield* TestClock.adjust("1 minute")
-    yield* closing
+    yield* Fiber.join(closing)
     expect([world.open, world.opened - world.closed, world.problems]).toEqual([0, 0, []])
     expect(outcome.calls.repeated).toBe(0)
     return { ...outcome, world }

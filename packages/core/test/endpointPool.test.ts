@@ -359,7 +359,7 @@ describe("ejection", () => {
     Effect.gen(function*() {
       const { pool, world } = yield* setup(["a", "b"], { ejectAfter: 1 })
       world.server("a").mode = "refuses"
-      yield* ask(pool, 10)
+      yield* ask(pool, 40)
       expect(yield* statusOf(pool)).toEqual({ a: "Ejected", b: "Up" })
       world.server("a").mode = "up"
       world.server("b").mode = "refuses"
@@ -842,16 +842,19 @@ describe("the pool as a whole", () => {
       const plain = yield* Pool.make({ name: "plain", open: Effect.succeed({}) })
       const named = Effect.map(
         Effect.all([EndpointPool.running, Pool.running]),
-        ([ofEndpoints, all]) => [ofEndpoints, all.filter(({ name }) => ["replicas", "plain"].includes(name))]
+        ([ofEndpoints, all]) => [
+          ofEndpoints.map((one) => one === pool),
+          all.filter(({ name }) => ["replicas", "plain"].includes(name)).map((one) => [pool, plain].indexOf(one as any))
+        ]
       )
       yield* held(pool, 1)
       yield* TestClock.adjust(100)
-      expect(yield* named).toEqual([[pool], [pool, plain]])
+      expect(yield* named).toEqual([[true], [0, 1]])
       const closing = yield* fork(pool.close)
       yield* settled
-      expect(yield* named).toEqual([[pool], [pool, plain]])
+      expect(yield* named).toEqual([[true], [0, 1]])
       yield* TestClock.adjust("1 second")
-      expect([exitOf(closing), ...yield* named]).toEqual([Exit.void, [], [plain]])
+      expect([exitOf(closing), ...yield* named]).toEqual([Exit.void, [], [1]])
     }))
 
   it.scoped("counts the leases of each endpoint", () =>

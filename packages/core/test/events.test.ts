@@ -53,6 +53,7 @@ describe("events", () => {
       // It has been handed to the waiter, who does not know yet.
       yield* pool.drop(connection)
       const other = yield* Fiber.join(waiter)
+      yield* settled
       assert.deepStrictEqual(tags(events), ["Opened", "Borrowed", "Released", "Closed", "Opened", "Borrowed"])
       yield* pool.release(other)
     }))

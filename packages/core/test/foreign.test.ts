@@ -3,7 +3,7 @@ import { ConnectError, ConnectionError, Pool, PoolClosedError, PoolExhaustedErro
 import { type Codec, onlyLogger, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
-import { Cause, Data, Effect, Fiber, Redacted, Schema, Stream } from "effect"
+import { Cause, Data, Effect, Fiber, Option, Redacted, Schema, Stream } from "effect"
 import * as util from "node:util"
 import { audited, forkSettled, setup } from "./setup.js"
 
@@ -152,7 +152,7 @@ describe("an error says what the user's code failed with, and can be shown in ev
           Stream.runHead(Stream.filter(pool.events, (event) => event._tag === "OpenFailed"))
         )
         yield* TestClock.adjust("1 second")
-        return yield* Effect.flatten(Fiber.join(failed))
+        return Option.getOrThrow(yield* Fiber.join(failed))
       })).pipe(Effect.provide(log))
       isFit(event.error, said)
       assert.notMatch(event.error, bad)

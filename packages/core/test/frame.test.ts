@@ -1,6 +1,7 @@
 import {
   fork,
   hasInterrupts,
+  isInterruptible,
   type RunningFiber,
   stop,
   wasInterrupted,
@@ -37,7 +38,7 @@ class GoOn extends Note {
   }
 
   override onSuccess(value: unknown) {
-    const next = Effect.sync(() => [value, "and the next"])
+    const next = Effect.map(isInterruptible, (mayBe) => [value, "and the next", mayBe])
     return this.guard.run(() => next, undefined, new Note(this.fiber, this.heard))
   }
 }

@@ -1,5 +1,5 @@
 import { type ByteBuffer, Framing } from "@socketpool/core"
-import { collect, fork, fromJson, result, yieldNow } from "@socketpool/test-seam"
+import { collect, decodingFailure, fork, fromJson, result, yieldNow } from "@socketpool/test-seam"
 import { assert, describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer, Rng } from "@socketpool/testing"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
@@ -323,7 +323,7 @@ describe("frames over a connection", () => {
       const server = yield* MemoryServer.make((peer) => Effect.andThen(peer.send("{}\n{\"x\":1}\n"), Effect.never))
       const connection = yield* server.connect()
       const points = Framing.schema(Framing.text(Framing.over(connection, Framing.lines())), Point)
-      expect((yield* Effect.flip(points.recv))._tag).toBe("ParseError")
+      expect((yield* Effect.flip(points.recv))._tag).toBe(decodingFailure)
       expect(yield* points.recv).toEqual({ x: 1 })
     }))
 

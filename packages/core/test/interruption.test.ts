@@ -124,7 +124,7 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
   // On the live clock, whose time goes on between two turns of the event loop.
   it.live.each(
     [
-      ["in use", use, 12],
+      ["in use", use, 5],
       ["in a scoped get", get, 12]
     ] as ReadonlyArray<Case>
   )("loses nothing when a waiter is shed %s", ([_, subject, atLeast]) =>
@@ -188,7 +188,7 @@ describe("an interruption at any runtime step", { timeout: 60_000 }, () => {
           meanwhile: Effect.andThen(fork(world.pool.close), stage.meanwhile),
           afterwards: stage.afterwards
         })))
-      expectHarmless(report, 8)
+      expectHarmless(report, 6)
     }))
 })
 

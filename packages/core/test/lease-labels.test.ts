@@ -1,5 +1,5 @@
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
-import { Effect, Option, Tracer } from "effect"
+import { Effect, Tracer } from "effect"
 import { setup } from "./setup.js"
 
 type Attributes = Record<string, unknown>
@@ -45,6 +45,6 @@ describe("the label of a lease", () => {
       const { pool } = yield* setup()
       const parent = Tracer.externalSpan({ spanId: "1", traceId: "2" })
       const found = yield* pool.use(() => pool.leases).pipe(Effect.withSpan("load", { parent }))
-      assert.deepStrictEqual(found.map(({ holder }) => Option.fromNullable(holder.span)), [Option.some("load")])
+      assert.deepStrictEqual(found.map(({ holder }) => holder.span), ["load"])
     }))
 })

@@ -6,6 +6,7 @@ import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Scope } from "effect"
 import { Timeline } from "./model/timeline.js"
 import { door, failure, settledLater } from "./promises/door.js"
+import { settled } from "./setup.js"
 
 /** Lets as many promise reactions run, one after the other. */
 const reactions = async (count: number) => {
@@ -91,9 +92,9 @@ describe("an abort", () => {
         const controller = new AbortController()
         const parts = parted()
         const used = settledLater(promises.use(() => parts.promise, { signal: controller.signal }).catch(String))
-        yield* Effect.promise(() => reactions(20))
+        yield* settled
         controller.abort()
-        yield* Effect.promise(() => reactions(20))
+        yield* settled
         assert.deepInclude(yield* pool.stats, { leased: 1 })
         parts[ends]("f's own end")
         assert.strictEqual(yield* used, "f's own end")

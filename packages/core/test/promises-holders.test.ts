@@ -1,7 +1,7 @@
 // The holders of leases that promises borrow: their names, and those that wait for themselves.
 import { PoolExhaustedError, type PromisePool } from "@socketpool/core"
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import { AsyncLocalStorage } from "node:async_hooks"
 import { Caller, enclosing, runWithin } from "../src/internal/caller.js"
 import { door, failure, settledLater } from "./promises/door.js"
@@ -128,7 +128,7 @@ describe("a call within use, when the calls around it hold all there is,", () =>
       const inner = yield* pool.use(() => Effect.sync(() => settledLater(promises.use(({ id }) => id))))
       assert.strictEqual(yield* inner, 1)
       const fiber = yield* Effect.promise(() => promises.use(async () => Effect.runFork(pool.use(id))))
-      assert.strictEqual(yield* fiber, 1)
+      assert.strictEqual(yield* Fiber.join(fiber), 1)
     }))
 })
 

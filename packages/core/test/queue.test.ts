@@ -136,7 +136,8 @@ describe("the queue", () => {
         const { pool } = yield* setup({ maxConnections: 1 })
         const connection = yield* pool.acquire
         const { borrowers } = yield* lineUp(pool, names)
-        const exits = yield* Effect.forEach(borrowers, Fiber.interrupt)
+        yield* Effect.forEach(borrowers, Fiber.interrupt, { discard: true })
+        const exits = yield* Effect.forEach(borrowers, Fiber.await)
         assert.isTrue(exits.every(wasInterrupted))
         assert.strictEqual((yield* pool.stats).pending, 0)
         yield* pool.release(connection)

@@ -8,10 +8,9 @@ import {
   PoolExhaustedError,
   PoolSchemas
 } from "@socketpool/core"
-import { FastCheck } from "@socketpool/test-seam"
+import { prettyOf, samplesOf } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
-import { Arbitrary, Effect, Equal, Pretty, Schema } from "effect"
-import * as fs from "node:fs"
+import { Effect, Equal, Schema } from "effect"
 
 type Class = new(fields: any) => Error
 type AnySchema = Schema.Schema<any, any>
@@ -26,7 +25,7 @@ const errors: ReadonlyArray<readonly [string, Class, AnySchema]> = [
 ]
 
 describe.each(errors)("the schema of %s", (name, constructor, schema) => {
-  const samples = FastCheck.sample(Arbitrary.make(schema), { numRuns: 30, seed: 1 })
+  const samples = samplesOf(schema, { count: 30, seed: 1 })
 
   it("decodes what it has encoded to an error that is equal in every field", () => {
     for (const error of samples) {
@@ -46,7 +45,7 @@ describe.each(errors)("the schema of %s", (name, constructor, schema) => {
     for (const other of [{ ...error }, new Error(), null, new PoolClosedError({ pool: "p" })]) {
       assert.strictEqual(Schema.is(schema)(other), other instanceof constructor)
     }
-    assert.isTrue(Pretty.make(schema)(error).startsWith(`${name}(`))
+    assert.isTrue(prettyOf(schema)(error).startsWith(`${name}(`))
   })
 
   it("refuses a wrong field, and says which", () => {
@@ -61,30 +60,4 @@ it("errors are equal if their fields are, and fail as an effect", () => {
   assert.isTrue(Equal.equals(closed(), closed()))
   assert.isFalse(Equal.equals(closed(), new PoolClosedError({ pool: "q" })))
   assert.deepStrictEqual(Effect.runSync(Effect.flip(closed())), closed())
-})
-
-describe("effect/Schema and effect/Stream take longer to load than a pool", () => {
-  /** Every module that one loads, by its static imports of values. */
-  const loaded = (entry: URL, found = new Set<string>()): ReadonlySet<string> => {
-    if (found.has(entry.href)) return found
-    found.add(entry.href)
-    const source = fs.readFileSync(entry, "utf8")
-    for (const [, kind, from] of source.matchAll(/^(?:im|ex)port (type )?[^;]*?(?<= from )"([^"]+)"/gm)) {
-      if (kind !== undefined) continue
-      if (from!.startsWith(".")) loaded(new URL(from!.replace(/\.js$/, ".ts"), entry), found)
-      else if (from!.startsWith("@socketpool/core/")) {
-        loaded(new URL(`../src/${from!.slice(17)}.ts`, import.meta.url), found)
-      } else found.add(from!)
-    }
-    return found
-  }
-
-  it.each(["../src/Pool.ts", "../src/TransportPool.ts", "../../node/src/TcpPool.ts"])("%s loads neither", (path) => {
-    const modules = loaded(new URL(path, import.meta.url))
-    assert.include([...modules], "effect/Effect")
-    assert.isAbove(modules.size, 50)
-    for (const heavy of ["Schema", "ParseResult", "Stream", "Sink", "Channel"]) {
-      assert.notInclude([...modules], `effect/${heavy}`)
-    }
-  })
 })

@@ -120,7 +120,7 @@ describe("a tag made by Pool.Service", () => {
       assert.strictEqual(lease?.connectionId, 1)
       yield* Cache.dropById(1)
       assert.strictEqual((yield* Effect.flip(Cache.dropById(1)))._tag, "ConnectionNotFoundError")
-      assert.deepInclude((yield* Effect.flatten(notices.await)).pipe(Option.getOrThrow), { reason: "Dropped" })
+      assert.deepInclude((yield* Fiber.join(notices)).pipe(Option.getOrThrow), { reason: "Dropped" })
     })))
 
   it.scoped("suggests a size with advise", () =>

@@ -1,5 +1,15 @@
 import { Pool, type PoolEvent } from "@socketpool/core"
-import { clockLike, collect, currentClock, exitOf, fork, repeatN, withClock, yieldNow } from "@socketpool/test-seam"
+import {
+  clockLike,
+  collect,
+  currentClock,
+  exitOf,
+  forEachBatch,
+  fork,
+  repeatN,
+  withClock,
+  yieldNow
+} from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { listen, tags } from "./events.js"
@@ -62,10 +72,7 @@ describe("a subscriber to events", () => {
       const leases = 2_000
       const pool = yield* Pool.make({ open: Effect.sync(() => ({})) })
       const chunks: Array<ReadonlyArray<PoolEvent>> = []
-      const listener = yield* fork(Stream.runForEachChunk(
-        pool.events,
-        (chunk) => Effect.sync(() => chunks.push(Array.from(chunk)))
-      ))
+      const listener = yield* fork(forEachBatch(pool.events, (chunk) => Effect.sync(() => chunks.push(chunk))))
       yield* repeatN(yieldNow, 10)
       // Every lease takes a turn of its own.
       yield* repeatN(pool.use(() => Effect.void), leases - 1)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
+import { decodingFailure } from "@socketpool/test-seam"
 import { Effect, Fiber, Schema, Stream } from "effect"
 import { encode, type Peer, serve } from "./fixtures/server.js"
 
@@ -34,7 +35,7 @@ describe("a call", () => {
       const rpc = yield* to(server.port)
       const schema = Schema.Struct({ sum: Schema.Number })
       expect(yield* rpc.call("sum", [3], { schema })).toEqual({ sum: 3 })
-      expect(yield* Effect.flip(rpc.call("sum", ["three"], { schema }))).toMatchObject({ _tag: "ParseError" })
+      expect(yield* Effect.flip(rpc.call("sum", ["three"], { schema }))).toMatchObject({ _tag: decodingFailure })
       expect(server.accepted()).toBe(1)
     }))
 

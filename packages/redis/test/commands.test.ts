@@ -1,3 +1,4 @@
+import { decodingFailure } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
 import { clientOf, isSkipped, serverWith } from "./server.js"
@@ -89,7 +90,7 @@ describe.each([["3", []], ["2", ["--rename-command", "HELLO", ""]]])("commands i
 
       yield* check(redis.commandWith({ schema: Schema.NumberFromString }, "GET", "n"), 40)
       const wrong = yield* Effect.flip(redis.commandWith({ schema: Schema.Number }, "GET", "n"))
-      expect(wrong._tag).toBe("ParseError")
+      expect(wrong._tag).toBe(decodingFailure)
       yield* check(redis.commandWith({ bytes: true }, "GET", "n"), Uint8Array.of(52, 48))
       const sum = redis.script("return {KEYS[1], ARGV[1] + 1, redis.error_reply('MINE bad'), false}")
       for (const _ of ["EVAL", "EVALSHA"]) {

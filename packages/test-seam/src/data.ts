@@ -1,18 +1,40 @@
 /** Streams, schemas, tags, configuration and generated data. */
-import { Config, ConfigProvider, Context, Effect, Inspectable, Layer, type Redacted, Schema, Stream } from "effect"
+import {
+  Arbitrary,
+  Config,
+  ConfigProvider,
+  Context,
+  Effect,
+  FastCheck,
+  Inspectable,
+  Layer,
+  Pretty,
+  type Redacted,
+  Schema,
+  Stream
+} from "effect"
 
-export { FastCheck } from "effect"
+export { FastCheck }
 
 // --- Streams --------------------------------------------------------------------------------------------------------
 
 export const collect = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.map(Stream.runCollect(stream), (values) => Array.from(values))
 
+/** Runs a function for all values that are there at once. */
+export const forEachBatch = <A, E, R>(
+  stream: Stream.Stream<A, E, R>,
+  f: (values: ReadonlyArray<A>) => Effect.Effect<unknown>
+): Effect.Effect<void, E, R> => Stream.runForEachChunk(stream, (values) => f(Array.from(values)))
+
 // --- Schemas --------------------------------------------------------------------------------------------------------
 
 export type Codec<A, I> = Schema.Schema<A, I>
 
 export const union: typeof Schema.Union = Schema.Union
+
+/** The tag of the error of a schema that does not fit. */
+export const decodingFailure = "ParseError"
 
 /** Text in JSON of what this schema is for. */
 export const fromJson = <A, I>(schema: Codec<A, I>): Codec<A, string> => Schema.parseJson(schema)
@@ -21,6 +43,15 @@ export const encode = <A, I>(schema: Codec<A, I>, value: A): Effect.Effect<I, un
 
 export const decode = <A, I>(schema: Codec<A, I>, value: unknown): Effect.Effect<A, unknown> =>
   Schema.decodeUnknown(schema)(value)
+
+/** Values that a schema allows, the same for the same seed. */
+export const samplesOf = <A>(
+  schema: Codec<A, any>,
+  options: { readonly count: number; readonly seed: number }
+): ReadonlyArray<A> => FastCheck.sample(Arbitrary.make(schema), { numRuns: options.count, seed: options.seed })
+
+/** Writes a value of a schema as text. */
+export const prettyOf = <A>(schema: Codec<A, any>): (value: A) => string => Pretty.make(schema)
 
 // --- Tags and configuration -----------------------------------------------------------------------------------------
 
@@ -39,3 +70,14 @@ export const configured = (values: Readonly<Record<string, string>>): Layer.Laye
 
 /** What a value shows of itself in JSON. */
 export const toJson: (value: unknown) => unknown = Inspectable.toJSON
+
+// --- Effect's own pool ----------------------------------------------------------------------------------------------
+
+/** What the pool of this version of Effect does wrong, in the words of the simulation. */
+export const effectPoolDefects: ReadonlyArray<string> = [
+  "a borrow took n ms longer than its timeout of n ms",
+  "use was interrupted and ended only n ms later",
+  "use was interrupted, though nobody had asked for that",
+  "n connections were open at once, with a maximum of n",
+  "it is stuck after n steps and n ms"
+]

@@ -25,6 +25,12 @@ export const fiberNumber = (fiber: RunningFiber<any, any>): number => fiber.id()
 /** The fiber's exit; `undefined` if it has not ended. */
 export const exitOf = <A, E>(fiber: RunningFiber<A, E>): Exit.Exit<A, E> | undefined => fiber.unsafePoll() ?? undefined
 
+/**
+ * Whether it shows which fibers a fiber comes from, also through concurrent loops and timeouts, and which of them wait
+ * for it.
+ */
+export const showsAncestors: boolean = true
+
 /** Interrupts a fiber without waiting for it. */
 export const stop = (fiber: RunningFiber<any, any>): void => fiber.unsafeInterruptAsFork(FiberId.none)
 
@@ -111,3 +117,9 @@ export const reasonOf = (cause: Cause.Cause<unknown>): "Fail" | "Die" | "Interru
       return undefined
   }
 }
+
+/** Whether the promise of a fiber that fails tells the cause: a defect and an interruption from a typed failure. */
+export const rejectsWithCauses: boolean = true
+
+/** Whether a fiber that waits for another takes over the values that the other has set for itself. */
+export const joinsState: boolean = true

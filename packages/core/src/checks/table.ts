@@ -114,7 +114,8 @@ const namesOf = (object: object): ReadonlyArray<string> => {
       if (get !== undefined) names.push(name)
     }
   }
-  return names
+  // Effect brands the instances of some classes.
+  return names.filter((name) => !name.startsWith("~effect/"))
 }
 
 /**
@@ -126,8 +127,9 @@ const isBag = (value: unknown): value is object => {
   if (!/^\[object (Object|Module)\]$/.test(Object.prototype.toString.call(value))) return false
   for (let on = Object.getPrototypeOf(value); on !== null; on = Object.getPrototypeOf(on)) {
     if (Object.getPrototypeOf(on) === null) return true
+    if (isOfClass(on)) return true
     const inherited = Object.values(Object.getOwnPropertyDescriptors(on))
-    if (!isOfClass(on) && inherited.some((one) => typeof one.value === "function")) return false
+    if (inherited.some((one) => typeof one.value === "function")) return false
   }
   return true
 }

@@ -8,7 +8,7 @@ type Use<Self> = (f: (connection: any) => Effect.Effect<any, any, any>) => Effec
 
 /** The accessors of a tag whose service is a pool, all but `layer`. */
 export const accessorsOf = <Self>(service: Context.Tag<Self, any>) => {
-  const tag = service as Context.Tag<Self, ConnectionPool<any, any>>
+  const tag = service as unknown as Effect.Effect<ConnectionPool<any, any>, never, Self>
   const use: Use<Self> = (f) => Effect.flatMap(tag, (pool) => pool.use(f))
   const useExclusive: Use<Self> = (f) => Effect.flatMap(tag, (pool) => pool.useExclusive(f))
   return {

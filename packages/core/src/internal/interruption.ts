@@ -12,7 +12,7 @@ import * as Equal from "effect/Equal"
 import * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import { type Holder, stop, withFiber } from "./effect/fiber.js"
-import { Frame as Continuation, keepsFrames } from "./effect/frame.js"
+import { Frame as Continuation, keepsFrames, runnable } from "./effect/frame.js"
 
 export { Continuation }
 
@@ -28,7 +28,7 @@ export interface Guard {
 /** The guard by the public interface. Use it within the `Effect.uninterruptibleMask` that `restore` comes from. */
 const masked = (restore: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>): Guard => ({
   run: (f, x, continuation) =>
-    Effect.matchCauseEffect(restore(Effect.suspend(() => f(x))), {
+    Effect.matchCauseEffect(restore(Effect.suspend(() => runnable(f(x)))), {
       onFailure: (cause) => continuation.onFailure(cause),
       onSuccess: (value) => continuation.onSuccess(value)
     })
@@ -43,7 +43,7 @@ const framed: Guard = {
   ) => {
     continuation.push()
     // The frame turns the effect's result into that of the continuation.
-    return f(x) as Effect.Effect<any, any, R>
+    return runnable(f(x)) as Effect.Effect<any, any, R>
   }
 }
 

@@ -38,6 +38,7 @@ import {
   withoutSpan,
   withScope
 } from "./effect/fiber.js"
+import { isComparable } from "./effect/value.js"
 import type { Engine } from "./engine.js"
 import { bufferedEvents, type Hubs } from "./eventBus.js"
 import { bind, takeContext } from "./host.js"
@@ -90,14 +91,14 @@ class Entries<K, C, E> {
 
   find(id: unknown): Entry<K, C, E> | undefined {
     const entry = this.byIdentity.get(id)
-    if (entry !== undefined || !Equal.isEqual(id)) return entry
+    if (entry !== undefined || !isComparable(id)) return entry
     return this.byHash.get(Hash.hash(id))?.find((other) => Equal.equals(other.id, id))
   }
 
   add(entry: Entry<K, C, E>): void {
     this.recent.push(entry)
     const { id } = entry
-    if (!Equal.isEqual(id)) return void this.byIdentity.set(id, entry)
+    if (!isComparable(id)) return void this.byIdentity.set(id, entry)
     const hash = Hash.hash(id)
     const bucket = this.byHash.get(hash)
     if (bucket === undefined) this.byHash.set(hash, [entry])
@@ -107,7 +108,7 @@ class Entries<K, C, E> {
   remove(entry: Entry<K, C, E>): void {
     this.recent.remove(entry)
     const { id } = entry
-    if (!Equal.isEqual(id)) return void this.byIdentity.delete(id)
+    if (!isComparable(id)) return void this.byIdentity.delete(id)
     const hash = Hash.hash(id)
     const others = this.byHash.get(hash)!.filter((other) => other !== entry)
     if (others.length === 0) this.byHash.delete(hash)

@@ -251,7 +251,8 @@ describe("TransportPool.exchange", () => {
           struck.fiber = first
           const second = yield* exchange("second\n")
           yield* Fiber.await(holder)
-          const exit = Exit.flatten(yield* Fiber.await(first))
+          const ended = yield* Fiber.await(first)
+          const exit = Exit.isSuccess(ended) ? ended.value : ended
           expect([at, Exit.map(yield* Fiber.join(second), text)]).toEqual([at, Exit.succeed("re second")])
           yield* turns
           const { acquired, closed, idle, inUse, opened } = yield* pool.stats

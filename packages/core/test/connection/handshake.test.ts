@@ -92,7 +92,7 @@ describe("a handshake", () => {
 
   it.scoped("of a pool may have resources, which live as long as its connection", () =>
     Effect.gen(function*() {
-      const server = yield* saying("")
+      const server = yield* silent
       const log: Array<string> = []
       const pool = yield* server.pool({
         handshake: () =>

@@ -75,6 +75,7 @@ describe("closed", () => {
           Effect.onInterrupt(Effect.never, () => Effect.sync(() => interrupted.push(connection.id)))
       })
       yield* warmUp(pool, 2)
+      yield* settled
       yield* pool.use((connection) => pool.drop(connection))
       yield* settled
       assert.strictEqual(interrupted.length, 1)

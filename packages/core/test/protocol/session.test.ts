@@ -94,6 +94,7 @@ describe("requests in order", () => {
       expect(session.abandoned).toBe(1)
       expect(exitOf(waiting)).toBeUndefined()
       yield* Fiber.interrupt(waiting)
+      yield* settled
       expect(session.abandoned).toBe(2)
       yield* Fiber.interrupt(unsent)
       yield* settled

@@ -1,9 +1,10 @@
 /** Streams, schemas, tags, configuration and generated data. */
 import {
+  Arbitrary,
   Config,
   ConfigProvider,
   Context,
-  type Effect,
+  Effect,
   Inspectable,
   type Layer,
   type Redacted,
@@ -18,6 +19,12 @@ export * as FastCheck from "fast-check"
 export const collect = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Stream.runCollect(stream)
 
+/** Runs a function for all values that are there at once. */
+export const forEachBatch = <A, E, R>(
+  stream: Stream.Stream<A, E, R>,
+  f: (values: ReadonlyArray<A>) => Effect.Effect<unknown>
+): Effect.Effect<void, E, R> => Stream.runForEachArray(stream, (values) => f([...values]))
+
 // --- Schemas --------------------------------------------------------------------------------------------------------
 
 export type Codec<A, I> = Schema.Codec<A, I>
@@ -25,6 +32,9 @@ export type Codec<A, I> = Schema.Codec<A, I>
 export const union = <const Members extends ReadonlyArray<Schema.Constraint>>(
   ...members: Members
 ): Schema.Union<Members> => Schema.Union(members)
+
+/** The tag of the error of a schema that does not fit. */
+export const decodingFailure = "SchemaError"
 
 /** Text in JSON of what this schema is for. */
 export const fromJson = <A, I>(schema: Codec<A, I>): Codec<A, string> => Schema.fromJsonString(schema)
@@ -34,6 +44,15 @@ export const encode = <A, I>(schema: Codec<A, I>, value: A): Effect.Effect<I, un
 
 export const decode = <A, I>(schema: Codec<A, I>, value: unknown): Effect.Effect<A, unknown> =>
   Schema.decodeUnknownEffect(schema)(value)
+
+/** Values that a schema allows, the same for the same seed. */
+export const samplesOf = <A>(
+  schema: Codec<A, any>,
+  options: { readonly count: number; readonly seed: number }
+): ReadonlyArray<A> => Effect.runSync(Arbitrary.sampleEffect(Arbitrary.schema(schema), options))
+
+/** Writes a value of a schema as text. */
+export const prettyOf = <A>(schema: Codec<A, any>): (value: A) => string => Schema.toFormatter(schema)
 
 // --- Tags and configuration -----------------------------------------------------------------------------------------
 
@@ -52,3 +71,13 @@ export const configured = (values: Readonly<Record<string, string>>): Layer.Laye
 
 /** What a value shows of itself in JSON. */
 export const toJson: (value: unknown) => unknown = Inspectable.toJson
+
+// --- Effect's own pool ----------------------------------------------------------------------------------------------
+
+/** What the pool of this version of Effect does wrong, in the words of the simulation. */
+export const effectPoolDefects: ReadonlyArray<string> = [
+  "use was interrupted and ended only n ms later",
+  "use was interrupted, though nobody had asked for that",
+  "n connections were open at once, with a maximum of n",
+  "it is stuck after n steps and n ms"
+]

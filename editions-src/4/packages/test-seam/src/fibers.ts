@@ -35,13 +35,22 @@ export const fiberNumber = (fiber: RunningFiber<any, any>): number => fiber.id
 /** The fiber's exit; `undefined` if it has not ended. */
 export const exitOf = <A, E>(fiber: RunningFiber<A, E>): Exit.Exit<A, E> | undefined => fiber.pollUnsafe()
 
+/** Fibers whose interruption is to come. */
+const struck = new WeakSet<RunningFiber<any, any>>()
+
+const strike = (fiber: RunningFiber<any, any>): void => {
+  if (struck.delete(fiber)) fiber.interruptUnsafe()
+}
+
 /**
  * Interrupts a fiber without waiting for it. A fiber that waits would run its finalizers here and now, so it is
  * interrupted in a later turn of its own. The fiber that runs now notices before its next step.
  */
 export const stop = (fiber: RunningFiber<any, any>): void => {
-  if (fiber === Fiber.getCurrent()) fiber.interruptUnsafe()
-  else fiber.currentDispatcher.scheduleTask(() => fiber.interruptUnsafe(), 0)
+  if (fiber === Fiber.getCurrent()) return fiber.interruptUnsafe()
+  struck.add(fiber)
+  // Before the task that resumes the fiber, if there is one.
+  fiber.currentDispatcher.scheduleTask(() => strike(fiber), -1)
 }
 
 /** The fiber goes on in a later turn of its own, not inside who resumes it. */
@@ -55,8 +64,12 @@ export const async = <A, E = never>(
       const cancel = register((effect) => {
         if (isResumed) return
         isResumed = true
-        if (isRegistering) resume(effect)
-        else fiber.currentDispatcher.scheduleTask(() => resume(effect), 0)
+        if (isRegistering) return resume(effect)
+        fiber.currentDispatcher.scheduleTask(() => {
+          // Who was interrupted meanwhile takes no further step.
+          strike(fiber)
+          resume(effect)
+        }, 0)
       })
       isRegistering = false
       return cancel
@@ -163,3 +176,15 @@ export const firstError: <E>(cause: Cause.Cause<E>) => Option.Option<E> = Cause.
 /** The reason of a cause that has exactly one. */
 export const reasonOf = ({ reasons }: Cause.Cause<unknown>): "Fail" | "Die" | "Interrupt" | undefined =>
   reasons.length === 1 ? reasons[0]!._tag : undefined
+
+/**
+ * Whether it shows which fibers a fiber comes from, also through concurrent loops and timeouts, and which of them wait
+ * for it.
+ */
+export const showsAncestors: boolean = false
+
+/** Whether the promise of a fiber that fails tells the cause: a defect and an interruption from a typed failure. */
+export const rejectsWithCauses: boolean = false
+
+/** Whether a fiber that waits for another takes over the values that the other has set for itself. */
+export const joinsState: boolean = false

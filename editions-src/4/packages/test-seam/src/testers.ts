@@ -37,6 +37,8 @@ export interface It extends Omit<Vitest.Methods, "effect" | "live" | "prop" | "s
 
 type Around = <A, E>(effect: Effect.Effect<A, E>) => Effect.Effect<A, E>
 
+const register: (name: string, options: TestOptions, test: TestFunction) => void = plain
+
 const testerOf = (tester: Vitest.Tester<Scope.Scope>, around: Around): Tester => {
   const within = <A, E>(body: () => Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E> =>
     around(Effect.scoped(Effect.suspend(body)))
@@ -57,7 +59,7 @@ const testerOf = (tester: Vitest.Tester<Scope.Scope>, around: Around): Tester =>
     prop: ((name, arbitraries, self, options = {}) => {
       const { fastCheck, ...rest } = typeof options === "number" ? { timeout: options } : options
       const all = Array.isArray(arbitraries) ? FastCheck.tuple(...arbitraries) : FastCheck.record(arbitraries as object)
-      plain(name, rest, (context) =>
+      register(name, rest, (context) =>
         FastCheck.assert(
           FastCheck.asyncProperty(all as FastCheck.Arbitrary<any>, async (values) => {
             await Effect.runPromise(within(() => self(values, context)))

@@ -1,6 +1,7 @@
 /** The seam to Effect: a frame of our own on a fiber's stack. Reads the fiber's internals of Effect 3.22. */
 import type { Cause } from "effect/Cause"
 import * as Effect from "effect/Effect"
+import { identity } from "effect/Function"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
 import type { Holder } from "./fiber.js"
@@ -79,3 +80,6 @@ export abstract class Frame<A, E, B, E2, R> {
 
 /** Whether a frame on this fiber's stack stays on it. */
 export const keepsFrames = (fiber: Holder): boolean => stackOf(fiber)._steps.length === 0
+
+/** The effect that a function of the user's has returned. Anything else is a defect of its fiber. */
+export const runnable: <A>(effect: A) => A = identity

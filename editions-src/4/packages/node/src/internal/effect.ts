@@ -25,7 +25,7 @@ export const async = <A, E = never>(
 
 /** Starts a fiber that goes on when the one that started it has ended. */
 export const forkDetached = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<unknown, never, R> =>
-  Effect.forkDetach(effect)
+  Effect.forkDetach(effect, { uninterruptible: "inherit" })
 
 /** Ends as the first of two effects ends, and interrupts the other. */
 export const firstOf: <A, E, R, A2, E2, R2>(

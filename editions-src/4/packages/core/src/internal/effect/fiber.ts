@@ -66,15 +66,24 @@ export const parkIn = <A, E = never>(fiber: Holder, park: Park<A, E>): Effect.Ef
     later.isRegistering = false
   })
 
-/** Resumes a fiber in a later turn, but at once while it still registers: then it does not wait yet. */
+/**
+ * Resumes a fiber in a later turn, but at once while it still registers: then it does not wait yet. The first call
+ * counts, in whatever order a scheduler runs the turns.
+ */
 class Resumption<A, E> {
   isRegistering = true
+  private isResumed = false
 
   constructor(private readonly fiber: Holder, private readonly now: Resume<A, E>) {}
 
   readonly resume = (effect: Effect.Effect<A, E>): void => {
-    if (this.isRegistering) this.now(effect)
-    else this.fiber.currentDispatcher.scheduleTask(() => this.now(effect), 0)
+    if (this.isResumed) return
+    this.isResumed = true
+    if (this.isRegistering) return this.now(effect)
+    this.fiber.currentDispatcher.scheduleTask(() => {
+      strike(this.fiber)
+      this.now(effect)
+    }, 0)
   }
 }
 
@@ -87,27 +96,40 @@ export const firstOf: <A, E, R, A2, E2, R2>(
 export const async = <A, E = never>(register: Register<A, E>): Effect.Effect<A, E> =>
   Effect.withFiber((fiber) => asyncIn(fiber, register))
 
-/** Interrupts a fiber without waiting for it. One that runs notices before its next step. */
+/** Fibers that have been stopped, and whose interruption is still to come. */
+const stopped = new Set<Fiber<any, any>>()
+
+const strike = (fiber: Fiber<any, any>): void => {
+  if (stopped.size > 0 && stopped.delete(fiber)) fiber.interruptUnsafe()
+}
+
+/** Interrupts a fiber without waiting for it. It takes no further step, even if it has just been resumed or started. */
 export const stop = (fiber: Fiber<any, any> | undefined): void => {
   if (fiber === undefined) return
-  if (fiber === EffectFiber.getCurrent()) fiber.interruptUnsafe()
-  else fiber.currentDispatcher.scheduleTask(() => fiber.interruptUnsafe(), 0)
+  if (fiber === EffectFiber.getCurrent()) return fiber.interruptUnsafe()
+  stopped.add(fiber)
+  fiber.currentDispatcher.scheduleTask(() => strike(fiber), 0)
 }
 
 /** Starts a fiber that ends with this one at the latest. */
-export const forkChild: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber<A, E>, never, R> = (effect) =>
-  Effect.forkChild(effect)
+export const forkChild = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber<A, E>, never, R> =>
+  Effect.forkChild(effect, { uninterruptible: "inherit" })
 
 /** The outcome of a fiber that has ended, as if this fiber had come to it. */
 export const outcomeOf = <A, E>(fiber: Fiber<A, E>): Effect.Effect<A, E> | undefined => fiber.pollUnsafe()
 
 export const yieldNow: Effect.Effect<void> = Effect.yieldNow
 
+const hostClock = Context.get(Context.empty(), Clock.Clock)
+
 /**
- * Completes in a later turn of the timers: input that has arrived by now is read first. To sleep for no time is not to
- * wait for a timer.
+ * Completes in a later turn of the timers: input that has arrived by now is read first. On the host's clock, to sleep for
+ * no time is not to wait for a timer; a millisecond is the shortest that is.
  */
-export const graceTurn: Effect.Effect<void> = Effect.sleep(1)
+export const graceTurn: Effect.Effect<void> = Effect.flatMap(
+  Clock.Clock,
+  (clock) => clock.sleep(clock === hostClock ? Duration.millis(1) : Duration.zero)
+)
 
 // --- Surroundings ---------------------------------------------------------------------------------------------------
 
@@ -151,10 +173,16 @@ export const executor = (surroundings: Surroundings<never>, context: AsyncContex
   const forkIn = (around: Surroundings<never>): Fork => {
     const run = Effect.runForkWith(around)
     // It would start at once.
-    return bind(
-      context,
-      <A, E>(effect: Effect.Effect<A, E>) => run(Effect.callback<A, E>((resume) => schedule(() => resume(effect))))
-    ) as Fork
+    const later = <A, E>(effect: Effect.Effect<A, E>) =>
+      Effect.withFiber<A, E>((fiber) =>
+        Effect.callback<A, E>((resume) =>
+          schedule(() => {
+            strike(fiber)
+            resume(effect)
+          })
+        )
+      )
+    return bind(context, <A, E>(effect: Effect.Effect<A, E>) => run(later(effect))) as Fork
   }
   const clock = Context.get(own, Clock.Clock)
   return {
@@ -163,8 +191,6 @@ export const executor = (surroundings: Surroundings<never>, context: AsyncContex
     later
   }
 }
-
-const hostClock = Context.get(Context.empty(), Clock.Clock)
 
 /** A clock whose sleepers do not keep the process alive, if it is the host's. A test's clock has no timers. */
 const quietly = (clock: Clock.Clock): Clock.Clock => {
@@ -248,7 +274,7 @@ export const atMost = <A, E, R>(
 const disconnected = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.flatMap(
-      Effect.forkDetach(restore(effect)),
+      Effect.forkDetach(restore(effect), { uninterruptible: "inherit" }),
       (fiber) => Effect.onInterrupt(restore(EffectFiber.join(fiber)), () => Effect.sync(() => stop(fiber)))
     )
   )

@@ -81,3 +81,10 @@ let followsOpen = false
 
 /** Whether a frame on this fiber's stack stays on it. */
 export const keepsFrames = (_fiber: Holder): boolean => true
+
+/**
+ * The effect that a function of the user's has returned. Anything else is a defect: a fiber of Effect 4.1 that comes upon
+ * it ends at once, without its finalizers, and a lease would be lost.
+ */
+export const runnable = <A>(effect: A): A =>
+  Effect.isEffect(effect) ? effect : Exit.die(new TypeError(`not an effect: ${String(effect)}`)) as A

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import * as Schema from "effect/Schema"
 import type * as SchemaAST from "effect/SchemaAST"
+import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
 export type ParseError = Schema.SchemaError
@@ -42,16 +43,24 @@ export const errorSchema = <
   is: (value: unknown, tag: Tag) => boolean,
   fields: Fields
 ): Schema.decodeTo<Schema.declare<E>, Schema.TaggedStruct<Tag, Fields>> => {
-  const declared = Schema.declare((value: unknown): value is E => is(value, tag), { identifier: tag })
-  return Schema.TaggedStruct(tag, fields).pipe(
-    Schema.decodeTo(
-      declared as any,
-      SchemaTransformation.transform({
-        decode: (fields: any) => new constructor(fields),
-        encode: (error: any) => error
-      }) as any
-    )
-  ) as any
+  const struct = Schema.TaggedStruct(tag, fields) as unknown as Schema.Codec<any>
+  const instance = SchemaTransformation.transform<any, any>({
+    decode: (fields) => new constructor(fields),
+    encode: (error) => error
+  })
+  const declared = Schema.declareConstructor<E, any>()(
+    [struct],
+    () => (value, ast, options) =>
+      is(value, tag)
+        ? Effect.succeed(value as E)
+        : Effect.fail(new SchemaIssue.InvalidType(ast, value, options)),
+    {
+      identifier: tag,
+      toCodec: ([fields]) => Schema.link<E>()(fields, instance),
+      toFormatter: ([pretty]) => (error) => `${tag}(${pretty(error)})`
+    }
+  )
+  return struct.pipe(Schema.decodeTo(declared as any, instance as any)) as any
 }
 
 type Tagged<Tag extends string, Fields extends Schema.Struct.Fields> =

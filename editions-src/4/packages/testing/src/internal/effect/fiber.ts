@@ -31,13 +31,22 @@ export const fork = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fib
 export const forkDaemon = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Fiber<A, E>, never, R> =>
   Effect.forkDetach(effect, inheriting)
 
+/** Fibers whose interruption is to come. */
+const struck = new WeakSet<AnyFiber>()
+
+const strike = (fiber: AnyFiber): void => {
+  if (struck.delete(fiber)) fiber.interruptUnsafe()
+}
+
 /**
  * Interrupts a fiber without waiting for it. A fiber that waits would run its finalizers here and now, so it is
  * interrupted in a later turn of its own. The fiber that runs now notices before its next step.
  */
 export const interrupt = (fiber: AnyFiber): void => {
-  if (fiber === Fibers.getCurrent()) fiber.interruptUnsafe()
-  else fiber.currentDispatcher.scheduleTask(() => fiber.interruptUnsafe(), 0)
+  if (fiber === Fibers.getCurrent()) return fiber.interruptUnsafe()
+  struck.add(fiber)
+  // Before the task that resumes the fiber, if there is one.
+  fiber.currentDispatcher.scheduleTask(() => strike(fiber), -1)
 }
 
 /** The fiber's exit; `undefined` if it has not ended. */
@@ -54,8 +63,12 @@ export const async = <A, E = never>(
       const cancel = register((effect) => {
         if (isResumed) return
         isResumed = true
-        if (isRegistering) resume(effect)
-        else fiber.currentDispatcher.scheduleTask(() => resume(effect), 0)
+        if (isRegistering) return resume(effect)
+        fiber.currentDispatcher.scheduleTask(() => {
+          // Who was interrupted meanwhile takes no further step.
+          strike(fiber)
+          resume(effect)
+        }, 0)
       })
       isRegistering = false
       return cancel === undefined ? undefined : Effect.asVoid(cancel)

@@ -16,6 +16,13 @@ export interface Queue {
 const isStruck = (fiber: AnyFiber & { readonly _deferredInterrupt?: boolean }): boolean =>
   fiber._deferredInterrupt === true
 
+/**
+ * Whether the fiber is at the beginning of its end by an interruption. If it yields there, before its own start, that
+ * start goes on as if nothing had come. Effect's own scheduler cannot do that: it counts steps from the beginning.
+ */
+const isEnding = (fiber: AnyFiber & { readonly _interruptedCause?: unknown }): boolean =>
+  fiber.currentOpCount === 1 && fiber._interruptedCause !== undefined
+
 /** A scheduler that can make a fiber yield before any step. All its fibers share one queue. */
 export abstract class ForcingScheduler implements Scheduler.Scheduler {
   readonly executionMode = "async"
@@ -30,6 +37,7 @@ export abstract class ForcingScheduler implements Scheduler.Scheduler {
 
   shouldYield(fiber: AnyFiber): boolean {
     this.yielding = undefined
+    if (isEnding(fiber)) return false
     const isForced = this.forcesYield(fiber)
     // An interruption comes in place of the yield.
     if (isForced && !isStruck(fiber)) this.yielding = fiber
