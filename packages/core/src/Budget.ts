@@ -9,9 +9,10 @@ import type * as Scope from "effect/Scope"
 import type { Budget, BudgetShare, Demand, FleetUsage, Options, Source } from "./BudgetModel.js"
 import type { ConnectionPool } from "./ConnectionPool.js"
 import * as internal from "./internal/budget/budget.js"
-import { layerOf, tag as tagOf, type TagClass } from "./internal/effect/tag.js"
+import { layerOf, tag as tagOf } from "./internal/effect/tag.js"
 import { serviceId } from "./internal/options.js"
 import * as Registry from "./internal/registry.js"
+import type { TagClass } from "./Interop.js"
 import type { KeyedPool } from "./KeyedPoolModel.js"
 
 export {

@@ -9,7 +9,7 @@ import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
 import type { ConnectionError } from "./ConnectionError.js"
 import type { Decoder } from "./Decoder.js"
-import type { Duplex } from "./internal/effect/stream.js"
+import type { Duplex } from "./Interop.js"
 
 /**
  * One end of a connection.

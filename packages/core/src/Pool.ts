@@ -23,12 +23,13 @@ import {
   surroundings,
   withoutSpan
 } from "./internal/effect/fiber.js"
-import { tag as tagOf, type TagClass } from "./internal/effect/tag.js"
+import { tag as tagOf } from "./internal/effect/tag.js"
 import { Engine } from "./internal/engine.js"
 import * as Operations from "./internal/operations.js"
 import { resolve, type Resolved, serviceId } from "./internal/options.js"
 import { promisesOf } from "./internal/promises.js"
 import * as Registry from "./internal/registry.js"
+import type { TagClass } from "./Interop.js"
 import type { PoolAdvice } from "./PoolAdvice.js"
 import type { BorrowError, ConnectionNotFoundError, ConnectTimeoutError, PoolClosedError } from "./PoolError.js"
 import type { PoolEvent } from "./PoolEvent.js"

@@ -31,15 +31,16 @@ class Note extends Continuation<unknown, unknown, unknown, unknown, never> {
   }
 }
 
-/** Goes on with another guarded effect, as who has waited goes on with a lease. */
+/** Goes on with other guarded effects, as one that has waited waits again and then goes on with a lease. */
 class GoOn extends Note {
-  constructor(fiber: Fibre, heard: Array<unknown>, private readonly guard: Guard) {
+  constructor(fiber: Fibre, heard: Array<unknown>, private readonly guard: Guard, private readonly more = 1) {
     super(fiber, heard)
   }
 
-  override onSuccess(value: unknown) {
+  override onSuccess(value: unknown): Effect.Effect<unknown, unknown> {
+    const { fiber, guard, heard, more } = this
     const next = Effect.map(isInterruptible, (mayBe) => [value, "and the next", mayBe])
-    return this.guard.run(() => next, undefined, new Note(this.fiber, this.heard))
+    return guard.run(() => next, undefined, more > 0 ? new GoOn(fiber, heard, guard, more - 1) : new Note(fiber, heard))
   }
 }
 

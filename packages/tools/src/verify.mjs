@@ -30,6 +30,8 @@ const steps = [
     run: npm("run", "test:versions", "--", version),
     limit: 12 * minute
   })),
+  { name: "edition4 check", run: npm("run", "edition4", "--", "check"), limit: 5 * minute },
+  { name: "edition4 test", run: npm("run", "edition4", "--", "test"), limit: 12 * minute },
   ...["check", "lint", "build", "docs", "check-packages", "runtime-probe"].map((name) => ({
     name,
     run: script(name),

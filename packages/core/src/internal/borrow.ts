@@ -177,8 +177,7 @@ export class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
     return exit
   }
 
-  onSuccess(value: A): Exit.Exit<A> {
-    const exit = Exit.succeed(value)
+  onSuccess(value: A, exit: Exit.Exit<A> = Exit.succeed(value)): Exit.Exit<A> {
     this.engine.leases.end(this.lease, exit)
     return exit
   }

@@ -155,8 +155,8 @@ class Exchange<C, E, A> extends Continuation<A, Failure<E>, A, Failure<E>, never
     return exit
   }
 
-  onSuccess(value: A): Exit.Exit<A> {
-    return this.finish(Exit.succeed(value))
+  onSuccess(value: A, exit: Exit.Exit<A> = Exit.succeed(value)): Exit.Exit<A> {
+    return this.finish(exit)
   }
 }
 

@@ -43,10 +43,7 @@ export const decodeUnknown: (
   schema: Schema.Schema<any>
 ) => (value: unknown) => Effect.Effect<any, ParseError> = Schema.decodeUnknown
 
-/** A class that is a tag. */
-export type TagClass<Self, Id extends string, Shape> = Context.TagClass<Self, Id, Shape>
-
-export const tagOf = <Self, Shape>() => <const Id extends string>(id: Id): TagClass<Self, Id, Shape> =>
+export const tagOf = <Self, Shape>() => <const Id extends string>(id: Id): Context.TagClass<Self, Id, Shape> =>
   class extends Context.Tag(id)<Self, Shape>() {}
 
 export const scopedLayer: <I, S, E, R>(

@@ -1,6 +1,7 @@
 /** The seam to Effect: a frame of our own on a fiber's stack. Reads the fiber's internals of Effect 3.22. */
 import type { Cause } from "effect/Cause"
 import * as Effect from "effect/Effect"
+import type * as Exit from "effect/Exit"
 import { identity } from "effect/Function"
 import * as RuntimeFlags from "effect/RuntimeFlags"
 import * as RuntimeFlagsPatch from "effect/RuntimeFlagsPatch"
@@ -47,7 +48,8 @@ export abstract class Frame<A, E, B, E2, R> {
   }
 
   abstract onFailure(cause: Cause<E>): Effect.Effect<B, E2, R>
-  abstract onSuccess(value: A): Effect.Effect<B, E2, R>
+  /** `exit` is that of the value, if the fiber has one at hand. */
+  abstract onSuccess(value: A, exit?: Exit.Exit<A>): Effect.Effect<B, E2, R>
 
   /** Puts the frame on the fiber's stack. Called by the fiber itself, as the last thing in a step. */
   push(): void {

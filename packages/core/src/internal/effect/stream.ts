@@ -8,6 +8,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import type * as Sink from "effect/Sink"
 import type * as Stream from "effect/Stream"
+import type { Duplex } from "../../Interop.js"
 import {
   andThen,
   channelOf,
@@ -141,16 +142,6 @@ export const streamOfBatches = <A>(batchesOf: () => Batches<A>): Stream.Stream<A
       () => Effect.sync(batches.leave)
     )
   }))
-
-/** What a connection is as a channel. */
-export type Duplex<E, IE> = Channel.Channel<
-  Chunk.Chunk<Uint8Array>,
-  Chunk.Chunk<Uint8Array | string>,
-  E | IE,
-  IE,
-  void,
-  unknown
->
 
 /**
  * Sends the channel's input and emits what is read. An error of either ends the channel; the end of the input does not.

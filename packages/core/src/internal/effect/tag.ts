@@ -7,10 +7,6 @@ import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import type * as EffectPool from "effect/Pool"
 import type * as Scope from "effect/Scope"
-import type * as Types from "effect/Types"
-
-/** A class that is a tag. */
-export type TagClass<Self, Id extends string, Shape> = Context.TagClass<Self, Id, Shape>
 
 export const tag = <Self, Shape>() => <const Id extends string>(id: Id): Context.TagClass<Self, Id, Shape> =>
   class extends Context.Tag(id)<Self, Shape>() {}
@@ -29,14 +25,6 @@ const variance = {
 }
 
 export const format: (value: unknown) => string = Inspectable.format
-
-/** What a pool is to Effect, beside an effect that lends. Its types are wider than in `effect/Pool`, whose are invariant. */
-export interface AsEffectPool<out C, out E> extends EffectPool.Pool<C, E> {
-  readonly [EffectPool.PoolTypeId]: {
-    readonly _A: (item: any) => C
-    readonly _E: Types.Covariant<E>
-  }
-}
 
 /** A value that is an effect and an `effect/Pool`: to run it is to lend. */
 export abstract class PoolBase<C, E> extends Effectable.Class<C, E, Scope.Scope> {

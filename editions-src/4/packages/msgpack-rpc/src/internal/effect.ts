@@ -14,10 +14,7 @@ import * as Stream from "effect/Stream"
 export const decodeUnknown = (schema: Schema.Codec<any>): (value: unknown) => Effect.Effect<any, Schema.SchemaError> =>
   Schema.decodeUnknownEffect(schema)
 
-/** A class that is a tag. */
-export type TagClass<Self, Id extends string, Shape> = Context.ServiceClass<Self, Id, Shape>
-
-export const tagOf = <Self, Shape>() => <const Id extends string>(id: Id): TagClass<Self, Id, Shape> =>
+export const tagOf = <Self, Shape>() => <const Id extends string>(id: Id): Context.ServiceClass<Self, Id, Shape> =>
   class extends Context.Service<Self, Shape>()(id) {}
 
 /** Goes on with another effect after a failure. */

@@ -34,10 +34,7 @@ export const both = (a: Schedule.Schedule<unknown>, b: Schedule.Schedule<unknown
 export const decodeUnknown = (schema: Schema.Codec<any>): (value: unknown) => Effect.Effect<any, Schema.SchemaError> =>
   Schema.decodeUnknownEffect(schema)
 
-/** A class that is a tag. */
-export type TagClass<Self, Id extends string, Shape> = Context.ServiceClass<Self, Id, Shape>
-
-export const tagOf = <Self, Shape>() => <const Id extends string>(id: Id): TagClass<Self, Id, Shape> =>
+export const tagOf = <Self, Shape>() => <const Id extends string>(id: Id): Context.ServiceClass<Self, Id, Shape> =>
   class extends Context.Service<Self, Shape>()(id) {}
 
 export const scopedLayer: <I, S, E, R>(

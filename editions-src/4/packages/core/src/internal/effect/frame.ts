@@ -41,7 +41,8 @@ export abstract class Frame<A, E, B, E2, R> {
   constructor(readonly fiber: Holder) {}
 
   abstract onFailure(cause: Cause<E>): Effect.Effect<B, E2, R>
-  abstract onSuccess(value: A): Effect.Effect<B, E2, R>
+  /** `exit` is that of the value, if the fiber has one at hand. */
+  abstract onSuccess(value: A, exit?: Exit.Exit<A>): Effect.Effect<B, E2, R>
 
   /** Puts the frame on the fiber's stack. Called by the fiber itself, as the last thing in a step. */
   push(): void {
@@ -60,11 +61,11 @@ export abstract class Frame<A, E, B, E2, R> {
     return this.onFailure(cause)
   }
 
-  protected ["~effect/Effect/successCont"](value: A): Effect.Effect<B, E2, R> {
-    if (!this.isOpen) return this.onSuccess(value)
+  protected ["~effect/Effect/successCont"](value: A, _: unknown, exit?: Exit.Exit<A>): Effect.Effect<B, E2, R> {
+    if (!this.isOpen) return this.onSuccess(value, exit)
     followsOpen = true
     try {
-      const next = this.onSuccess(value)
+      const next = this.onSuccess(value, exit)
       return Exit.isExit(next) ? next : Effect.interruptible(next)
     } finally {
       followsOpen = false

@@ -8,6 +8,7 @@ import * as Pull from "effect/Pull"
 import type * as Scope from "effect/Scope"
 import * as Sink from "effect/Sink"
 import * as Stream from "effect/Stream"
+import type { Duplex } from "../../Interop.js"
 
 /** The stream of a service. */
 export const streamOf: <A, E, R>(effect: Effect.Effect<Stream.Stream<A, E>, never, R>) => Stream.Stream<A, E, R> =
@@ -71,16 +72,6 @@ export const streamOfBatches = <A>(batchesOf: () => Batches<A>): Stream.Stream<A
 /** Runs an effect for each value of the input. */
 export const sinkFor = <In, E>(run: (value: In) => Effect.Effect<void, E>): Sink.Sink<void, In, never, E> =>
   Sink.forEach(run)
-
-/** What a connection's channel is. */
-export type Duplex<E, IE> = Channel.Channel<
-  NonEmptyReadonlyArray<Uint8Array>,
-  E | IE,
-  void,
-  NonEmptyReadonlyArray<Uint8Array | string>,
-  IE,
-  unknown
->
 
 /**
  * Sends the channel's input and emits what is read. An error of either ends the channel; the end of the input does not.

@@ -7,11 +7,6 @@ import * as Inspectable from "effect/Inspectable"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 
-/** A class that is a tag. It has an accessor `use` of its own, in place of the one that each tag of Effect has. */
-export type TagClass<Self, Id extends string, Shape> = Omit<Context.ServiceClass<Self, Id, Shape>, "use"> & {
-  new(_: never): Context.ServiceClass.Shape<Id, Shape>
-}
-
 export const tag = <Self, Shape>() => <const Id extends string>(id: Id): Context.ServiceClass<Self, Id, Shape> =>
   class extends Context.Service<Self, Shape>()(id) {}
 
@@ -21,9 +16,6 @@ export const layerOf: <I, S, E, R>(
 ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.effect
 
 export const format: (value: unknown) => string = Formatter.format
-
-/** What a pool is to Effect: an effect that lends. */
-export interface AsEffectPool<out C, out E> extends Effect.Effect<C, E, Scope.Scope> {}
 
 /** A value that is an effect: to run it is to lend. Effect's own pool is no interface that it could have. */
 export abstract class PoolBase<C, E> extends Effectable.Class<C, E, Scope.Scope> {
