@@ -12,14 +12,35 @@ import type { Decoder } from "./Decoder.js"
 import type { Duplex } from "./Interop.js"
 
 /**
+ * One end of a TCP connection. It has the shape of `TcpAddress` of `@effect/platform`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface TcpAddress {
+  readonly _tag: "TcpAddress"
+  readonly hostname: string
+  readonly port: number
+}
+
+/**
+ * One end of a connection over a Unix domain socket. It has the shape of `UnixAddress` of `@effect/platform`.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface UnixAddress {
+  readonly _tag: "UnixAddress"
+  readonly path: string
+}
+
+/**
  * One end of a connection.
  *
  * @since 0.1.0
  * @category models
  */
-export type Address =
-  | { readonly _tag: "TcpAddress"; readonly hostname: string; readonly port: number }
-  | { readonly _tag: "UnixAddress"; readonly path: string }
+export type Address = TcpAddress | UnixAddress
 
 /**
  * The options of one operation, which override those of its connection.

@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { TcpAddress } from "@effect/platform/SocketServer"
-import type { Connection } from "@socketpool/core/Connection"
+import type { Connection, TcpAddress } from "@socketpool/core/Connection"
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import type { HandshakeFailure } from "@socketpool/core/TransportPool"
 import * as Effect from "effect/Effect"

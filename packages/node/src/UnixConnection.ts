@@ -3,8 +3,7 @@
  *
  * @since 0.1.0
  */
-import type { UnixAddress } from "@effect/platform/SocketServer"
-import type { Connection } from "@socketpool/core/Connection"
+import type { Connection, UnixAddress } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"

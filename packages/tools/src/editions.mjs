@@ -4,6 +4,7 @@
  *     npm run edition4              make and install it
  *     npm run edition4 -- test      and run its tests; what follows goes to vitest
  *     npm run edition4 -- check     and check its types
+ *     npm run edition4 -- pack      and build it, pack it, and use it as a newcomer does
  *
  * `editions/4` is a workspace of its own: the packages of this one, with the files of `editions-src/4` laid over them.
  * It is a copy, so that its modules find their own version of Effect.
@@ -25,6 +26,8 @@ if (edition === undefined || !fs.existsSync(source)) {
 
 /**
  * @type {{
+ *   version: string
+ *   engines: Readonly<Record<string, string>>
  *   packages: ReadonlyArray<string>
  *   without: Readonly<Record<string, string>>
  *   renames: ReadonlyArray<readonly [string, string]>
@@ -32,7 +35,7 @@ if (edition === undefined || !fs.existsSync(source)) {
  *   peers: Readonly<Record<string, string | null>>
  * }}
  */
-const { packages, peers, renames, versions, without } = readJson(path.join(source, "edition.json"))
+const { engines, packages, peers, renames, version, versions, without } = readJson(path.join(source, "edition.json"))
 
 // --- Files ----------------------------------------------------------------------------------------------------------
 
@@ -53,15 +56,28 @@ const replaced = (dependencies, by) => {
   return Object.fromEntries(entries.filter(([, version]) => version !== null))
 }
 
-/** A package.json whose dependencies are those of the edition. */
+/** Effect 4 is published as modules only, and so is what needs it. */
+const modulesOnly = ({ exports, types: _types, main: _main, ...config }) => ({
+  ...config,
+  tag: `effect-${edition}`,
+  types: exports["."].import.types,
+  exports: Object.fromEntries(
+    Object.entries(exports).map(([name, target]) => [name, target?.import ?? target])
+  )
+})
+
+/** The package.json of a package in the edition. */
 const manifestOf = (file) => {
   const manifest = readJson(file)
   return JSON.stringify(
     {
       ...manifest,
+      version,
       dependencies: replaced(manifest.dependencies, versions),
       devDependencies: replaced(manifest.devDependencies, versions),
-      peerDependencies: replaced(manifest.peerDependencies, peers)
+      peerDependencies: replaced(manifest.peerDependencies, peers),
+      engines,
+      publishConfig: manifest.publishConfig && modulesOnly(manifest.publishConfig)
     },
     undefined,
     2
@@ -82,7 +98,7 @@ const contentOf = (file) => {
 
 /** Every file of the edition, and what it holds. */
 const files = new Map()
-for (const file of ["tsconfig.base.json", "packages/tools/vitest.setup.ts"]) {
+for (const file of ["LICENSE", "tsconfig.base.json", "packages/tools/vitest.setup.ts"]) {
   files.set(file, fs.readFileSync(path.join(root, file)))
 }
 for (const name of packages) {
@@ -147,7 +163,10 @@ if (command === "test") {
   })
 } else if (command === "check") {
   run(node(), [within("typescript/bin/tsc"), "-b", ...rest])
+} else if (command === "pack") {
+  const { checkEdition } = await import("./check-edition.mjs")
+  await checkEdition({ target, node: node(), packages })
 } else if (command !== undefined && command !== "lock") {
-  console.error(`editions: no command ${JSON.stringify(command)}: test, check or lock`)
+  console.error(`editions: no command ${JSON.stringify(command)}: test, check, pack or lock`)
   process.exit(2)
 }

@@ -32,6 +32,7 @@ const steps = [
   })),
   { name: "edition4 check", run: npm("run", "edition4", "--", "check"), limit: 5 * minute },
   { name: "edition4 test", run: npm("run", "edition4", "--", "test"), limit: 12 * minute },
+  { name: "edition4 pack", run: npm("run", "edition4", "--", "pack"), limit: 5 * minute },
   ...["check", "lint", "build", "docs", "check-packages", "runtime-probe"].map((name) => ({
     name,
     run: script(name),

@@ -1,5 +1,5 @@
 /** The connections that borrowers of sockets hold: a `Connection` plus addresses, raw socket and TLS details. */
-import type { TcpAddress, UnixAddress } from "@effect/platform/SocketServer"
+import type { TcpAddress, UnixAddress } from "@socketpool/core/Connection"
 import type { Address } from "@socketpool/core/Connection"
 import { TransportConnection } from "@socketpool/core/TransportSession"
 import * as Option from "effect/Option"
