@@ -1127,18 +1127,18 @@ export const mutants = [
     after: ""
   },
   {
-    file: "effect/stream.ts",
+    file: "hub.ts",
     why: "a subscriber is woken up for every event",
     first: ["/subscribers.test.ts"],
     before: "this.values.length === kept / parts",
     after: "this.values.length > 0"
   },
   {
-    file: "effect/stream.ts",
+    file: "hub.ts",
     why: "a subscriber that has left is still told",
     first: ["/subscribers.test.ts"],
-    before: "() => Effect.sync(() => subscriptions.delete(subscription))",
-    after: "() => Effect.void"
+    before: "readonly leave = (): void => void this.hub.subscriptions.delete(this)",
+    after: "readonly leave = (): void => undefined"
   },
   {
     file: "eventBus.ts",
