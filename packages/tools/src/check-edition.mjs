@@ -5,7 +5,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
 import { pnpm } from "./pnpm.mjs"
-import { bin, readJson } from "./workspace.mjs"
+import { bin, readJson, root } from "./workspace.mjs"
 
 /** What a newcomer writes: the first example of the README against a server, and a pool of something else. */
 const program = `import { Effect, Layer } from "effect"
@@ -49,8 +49,17 @@ server.listen(0, "localhost", () => {
 })
 `
 
-/** @type {(edition: { target: string, node: string, packages: ReadonlyArray<string> }) => Promise<void>} */
-export const checkEdition = async ({ node, packages, target }) => {
+/**
+ * Leaves the tarballs in a folder, for projects that install them from files.
+ *
+ * @type {(edition: {
+ *   folder: string
+ *   target: string
+ *   node: string
+ *   packages: ReadonlyArray<string>
+ * }) => Promise<void>}
+ */
+export const checkEdition = async ({ folder, node, packages, target }) => {
   const out = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-edition-"))
   process.on("exit", () => fs.rmSync(out, { recursive: true, force: true }))
   const run = async (command, args, cwd = out) => {
@@ -150,6 +159,12 @@ export const checkEdition = async ({ node, packages, target }) => {
       [...flags, "--module", module, "--moduleResolution", resolution, "program.ts"],
       app
     )
+  }
+  fs.rmSync(folder, { recursive: true, force: true })
+  fs.mkdirSync(folder, { recursive: true })
+  for (const tarball of Object.values(tarballs)) {
+    fs.copyFileSync(tarball, path.join(folder, path.basename(tarball)))
+    console.log(path.relative(root, path.join(folder, path.basename(tarball))))
   }
   console.log("all packages of the edition can be published")
 }

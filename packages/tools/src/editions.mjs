@@ -85,15 +85,15 @@ const manifestOf = (file) => {
 }
 
 /**
- * A source with the edition's names of types, and of functions in its examples. Everything else that differs comes from
- * the seams.
+ * A source with the edition's names of types, and a README with its version of Effect. Everything else that differs
+ * comes from the seams.
  */
 const sourceOf = (file) =>
   renames.reduce((text, [from, to]) => text.replaceAll(from, to), fs.readFileSync(file, "utf8"))
 
 const contentOf = (file) => {
   if (path.basename(file) === "package.json") return Buffer.from(manifestOf(file))
-  return file.endsWith(".ts") ? Buffer.from(sourceOf(file)) : fs.readFileSync(file)
+  return /\.(ts|md)$/.test(file) ? Buffer.from(sourceOf(file)) : fs.readFileSync(file)
 }
 
 /** Every file of the edition, and what it holds. */
@@ -165,7 +165,12 @@ if (command === "test") {
   run(node(), [within("typescript/bin/tsc"), "-b", ...rest])
 } else if (command === "pack") {
   const { checkEdition } = await import("./check-edition.mjs")
-  await checkEdition({ target, node: node(), packages })
+  await checkEdition({
+    folder: path.join(root, "build", `packages-effect-${edition}`),
+    target,
+    node: node(),
+    packages
+  })
 } else if (command !== undefined && command !== "lock") {
   console.error(`editions: no command ${JSON.stringify(command)}: test, check, pack or lock`)
   process.exit(2)
