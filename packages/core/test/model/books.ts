@@ -195,7 +195,8 @@ export class Books extends Ledger implements Witness {
   private excuses(line: Line): ReadonlyArray<CloseReason> {
     const { setting } = this
     const age = this.now - line.bornAt
-    const idle = this.idleFor(line)
+    // One that is asked while it is idle is as idle as before.
+    const idle = Math.max(this.idleFor(line), line.kept === undefined ? -1 : this.now - line.kept.since)
     const excuses: ReadonlyArray<readonly [CloseReason, boolean]> = [
       [
         "Expired",

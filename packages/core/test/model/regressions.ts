@@ -132,5 +132,16 @@ export const regressions: ReadonlyArray<Regression> = [
       { command: { _tag: "UseExclusive" }, hurried: true },
       ...steps({ _tag: "Interrupt", at: 14 }, pass(0))
     ]
+  },
+  {
+    name: "closes a connection of the former floor as soon as it has answered, if it has been idle for too long",
+    setting: { max: 1, min: 1, idleTimeout: 350, validateAfterIdle: 0, keepaliveTime: 380 },
+    steps: steps(
+      pass(3_000),
+      { _tag: "Script", hook: "validate", behaviour: 30 },
+      pass(50),
+      resize(0),
+      pass(0)
+    )
   }
 ]
