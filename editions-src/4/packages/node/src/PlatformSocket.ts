@@ -156,8 +156,7 @@ const connectionOptions = new Table(
 
 const poolOptions = TransportPool.options.with({ ...connectionOptions.rules, socket: rules.effect })
 
-/** A `Socket` may be a class, so it is known by what it can do. */
-const socketRule = rules.having<Socket.Socket>("a Socket", "reader", "writer")
+const socketRule = rules.that<Socket.Socket>(Socket.isSocket, "a Socket")
 
 const opener = (options: ReturnType<typeof connectionOptions.read>): Open => {
   const { address, connectTimeout, timeout } = options
