@@ -298,16 +298,16 @@ describe("a platform socket as a connection", () => {
 
   it.scopedLive("keeps what has come before an end that it has not read up to", () =>
     Effect.gen(function*() {
-      const total = 3_000_000
-      const server = yield* serve((socket) => void socket.end(new Uint8Array(total)))
+      const bytes = Uint8Array.from({ length: 3_000_000 }, (_, i) => (i >> 10) % 251)
+      const server = yield* serve((socket) => void socket.end(bytes))
       const connection = yield* openNet(server.port)
       for (let i = 0; i < 50; i++) yield* turn
-      let got = 0
+      const got: Array<Uint8Array> = []
       const reading = Effect.forever(
-        Effect.tap(connection.recv(65_536), (chunk) => Effect.sync(() => (got += chunk.length)))
+        Effect.tap(connection.recv(65_536), (chunk) => Effect.sync(() => void got.push(chunk)))
       )
       expect(yield* Effect.flip(reading)).toMatchObject({ reason: "EndOfStream" })
-      expect(got).toBe(total)
+      expect(Buffer.compare(Buffer.concat(got), bytes)).toBe(0)
     }))
 
   it.scopedLive("holds its peer back while nobody reads, and loses nothing", () =>
@@ -399,6 +399,27 @@ describe("a platform socket as a connection", () => {
       expect(exitOf(sending)).toBeUndefined()
       yield* Deferred.succeed(taken, undefined)
       yield* Fiber.join(sending)
+    }))
+
+  it.scoped("pulls no more while it keeps the rest of a batch, and gives that in order", () =>
+    Effect.gen(function*() {
+      const size = 50_000
+      let pulls = 0
+      const batch = Effect.sync(() => {
+        const first = 4 * pulls++
+        return [0, 1, 2, 3].map((i) => new Uint8Array(size).fill(first + i)) as [Uint8Array, ...Array<Uint8Array>]
+      })
+      const socket = opening(Effect.succeed({
+        pull: Effect.andThen(turn, batch),
+        upgrade: Socket.SocketUpgradeError.unsupported
+      }))
+      const connection = yield* PlatformSocket.fromSocket(socket)
+      for (let i = 0; i < 30; i++) yield* turn
+      expect(pulls).toBe(1)
+      for (let i = 0; i < 20; i++) {
+        expect(yield* connection.recvExactly(size)).toEqual(new Uint8Array(size).fill(i))
+      }
+      expect(pulls).toBeLessThanOrEqual(7)
     }))
 
   it.scoped("fails a sender that is held back when the socket cannot write any more", () =>
