@@ -1,6 +1,6 @@
-import { describe, expect, it } from "@effect/vitest"
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
-import { decodingFailure } from "@socketpool/test-seam"
+import { collect, decodingFailure, forkDaemon, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Schema, Stream } from "effect"
 import { encode, type Peer, serve } from "./fixtures/server.js"
 
@@ -156,9 +156,9 @@ describe("a notification", () => {
         echo(message, peer)
       })
       const rpc = yield* to(server.port)
-      const subscriber = Stream.runCollect(Stream.take(rpc.notifications, count))
+      const subscriber = collect(Stream.take(rpc.notifications, count))
       const fibers = yield* Effect.forEach([1, 2], () => Effect.forkScoped(subscriber))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       yield* rpc.call("start")
       for (const fiber of fibers) {
         const all = [...yield* Fiber.join(fiber)]
@@ -172,7 +172,7 @@ describe("a notification", () => {
       const server = yield* serve(echo)
       const fiber = yield* Effect.scoped(Effect.gen(function*() {
         const rpc = yield* to(server.port)
-        const fiber = yield* Effect.forkDaemon(Stream.runCount(rpc.notifications))
+        const fiber = yield* forkDaemon(Stream.runCount(rpc.notifications))
         yield* rpc.call("echo")
         return fiber
       }))

@@ -1,6 +1,7 @@
-import { describe, expect, it } from "@effect/vitest"
 import { MsgpackRpc, RpcError } from "@socketpool/msgpack-rpc"
-import { Cause, Context, Data, Deferred, Effect, Exit, Layer, Logger, Scope, Stream } from "effect"
+import { layerScoped, onlyLogger, provideScope, tag, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Cause, Data, Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { encode, type Peer, serve } from "./fixtures/server.js"
 
 /** A server that answers a call when the client has answered the calls in its params. */
@@ -22,7 +23,7 @@ const until = (is: () => boolean) => Effect.repeat(Effect.sleep(1), { until: is 
 
 class Broken extends Data.TaggedError("Broken")<{ readonly message: string }> {}
 
-class Prefix extends Context.Tag("Prefix")<Prefix, string>() {}
+class Prefix extends tag<Prefix, string>()("Prefix") {}
 
 describe("a handler", () => {
   it.scopedLive("answers calls of the server on the same connection, each in a fiber of its own", () =>
@@ -36,7 +37,7 @@ describe("a handler", () => {
         rpc.handle(
           "answers",
           (params) =>
-            Effect.zipRight(Deferred.succeed(second, undefined), Effect.map(Prefix, (prefix) => [prefix, params]))
+            Effect.andThen(Deferred.succeed(second, undefined), Effect.map(Prefix, (prefix) => [prefix, params]))
         ),
         Prefix,
         "hello"
@@ -66,12 +67,9 @@ describe("a handler", () => {
     "a failure that cannot be sent": [Effect.fail([Symbol.iterator]), "internal error", true],
     "a result that is too large": [Effect.succeed("x".repeat(20_000)), "internal error", true]
   }
-  const logger = Logger.replace(
-    Logger.defaultLogger,
-    Logger.make<unknown, void>(({ cause, logLevel, message }) => {
-      if (logLevel.label !== "DEBUG") logs.push(`${logLevel.label} ${String(message)} ${String(cause)}`)
-    })
-  )
+  const logger = onlyLogger(({ cause, level, message }) => {
+    if (level !== "DEBUG") logs.push(`${level} ${String(message)} ${String(cause)}`)
+  })
   for (const [name, [handler, error, isLogged]] of Object.entries(outcomes)) {
     it.live(`with ${name} answers with ${JSON.stringify(error)}${isLogged ? ", and logs why" : ""}`, () =>
       Effect.scoped(Effect.gen(function*() {
@@ -94,7 +92,7 @@ describe("a handler", () => {
       const server = yield* serve(on)
       const rpc = yield* MsgpackRpc.make({ host: "127.0.0.1", port: server.port })
       const scope = yield* Scope.make()
-      yield* Scope.extend(rpc.handle("gone", () => Effect.void), scope)
+      yield* provideScope(rpc.handle("gone", () => Effect.void), scope)
       yield* Scope.close(scope, Exit.void)
       yield* rpc.call("calls", ["gone", "never"])
       yield* until(() => answers.length === 2)
@@ -159,18 +157,18 @@ describe("MsgpackRpc.test", () => {
       expect(yield* rpc.server.connections).toBe(1)
       const heard = yield* Effect.forkScoped(Stream.runHead(rpc.notifications))
       const told = yield* Effect.forkScoped(Stream.runHead(rpc.server.notifications))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       yield* rpc.server.notify("changed", ["file"])
       yield* rpc.notify("log", ["text"])
-      expect(yield* heard).toMatchObject({ value: { method: "changed", params: ["file"] } })
-      expect(yield* told).toMatchObject({ value: { method: "log", params: ["text"] } })
+      expect(yield* Fiber.join(heard)).toMatchObject({ value: { method: "changed", params: ["file"] } })
+      expect(yield* Fiber.join(told)).toMatchObject({ value: { method: "log", params: ["text"] } })
       expect(yield* rpc.server.reset).toBe(1)
       expect(yield* rpc.call("add", [1, 2])).toBe(3)
     }))
 
   it.live("provides the service Rpc", () =>
     Effect.gen(function*() {
-      const live = Layer.scoped(MsgpackRpc.Rpc, MsgpackRpc.test({ ping: () => Effect.succeed("pong") }))
+      const live = layerScoped(MsgpackRpc.Rpc, MsgpackRpc.test({ ping: () => Effect.succeed("pong") }))
       expect(yield* Effect.provide(MsgpackRpc.Rpc.call("ping"), live)).toBe("pong")
     }))
 })

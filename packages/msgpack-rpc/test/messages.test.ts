@@ -1,6 +1,6 @@
 // What a server says reaches a log or a terminal in the message of an error.
-import { describe, expect, it } from "@effect/vitest"
 import { DecodingError, RpcError } from "@socketpool/msgpack-rpc"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 
 const hostile = "a\u001b[31mred\u202etxt\r\nnext\u200b"
 const shown = "a\\u001b[31mred\\u202etxt\\r\\nnext\\u200b"

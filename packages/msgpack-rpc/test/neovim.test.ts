@@ -1,6 +1,7 @@
 // A real server: Neovim, on a Unix socket.
-import { describe, expect, it } from "@effect/vitest"
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
+import { fork, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Schedule, Schema, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -46,11 +47,9 @@ describe.skipIf(isMissing("neovim", installed))("a client of Neovim", () => {
   it.scopedLive("gets notifications, and answers calls", () =>
     Effect.gen(function*() {
       const rpc = yield* neovim
-      const [channel] = yield* rpc.call("nvim_get_api_info", [], {
-        schema: Schema.Tuple([Schema.Number], Schema.Unknown)
-      })
+      const [channel] = yield* rpc.call("nvim_get_api_info", [], { schema: Schema.Array(Schema.Unknown) })
       const heard = yield* Effect.forkScoped(Stream.runHead(rpc.notifications))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       yield* rpc.call("nvim_command", [`call rpcnotify(${channel}, "event", 1, "two")`])
       expect(yield* Fiber.join(heard)).toMatchObject({ value: { method: "event", params: [1, "two"] } })
 
@@ -68,7 +67,7 @@ describe.skipIf(isMissing("neovim", installed))("a client of Neovim", () => {
         Array.from({ length: 200 }, (_, i) => i),
         (i) =>
           i % 3 === 0
-            ? Effect.as(Effect.flatMap(Effect.fork(rpc.call("nvim_eval", [`${i} * 2`])), Fiber.interrupt), i * 2)
+            ? Effect.as(Effect.flatMap(fork(rpc.call("nvim_eval", [`${i} * 2`])), Fiber.interrupt), i * 2)
             : rpc.call("nvim_eval", [`${i} * 2`]),
         { concurrency: "unbounded" }
       )

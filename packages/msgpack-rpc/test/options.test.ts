@@ -1,7 +1,8 @@
-import { describe, expect, it } from "@effect/vitest"
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
+import { config, configured, isMissingValue } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer, Spans } from "@socketpool/testing"
-import { Cause, Config, ConfigProvider, Effect, Exit, Layer } from "effect"
+import { Cause, Effect, Exit, Layer } from "effect"
 import { serve } from "./fixtures/server.js"
 
 const at = { host: "127.0.0.1", port: 6_666 }
@@ -77,14 +78,12 @@ describe("the options of a client", () => {
   it.scopedLive("come from the configuration", () =>
     Effect.gen(function*() {
       const server = yield* serve((message, peer) => peer.send([1, message[1], null, "pong"]))
-      const layer = MsgpackRpc.layerConfig({ host: Config.string("HOST"), port: Config.integer("PORT") })
-      const provider = (entries: ReadonlyArray<readonly [string, string]>) =>
-        Layer.setConfigProvider(ConfigProvider.fromMap(new Map(entries)))
+      const layer = MsgpackRpc.layerConfig({ host: config.string("HOST"), port: config.integer("PORT") })
       const ping = MsgpackRpc.Rpc.call("ping")
-      const configured = Layer.provide(layer, provider([["HOST", "127.0.0.1"], ["PORT", `${server.port}`]]))
-      expect(yield* Effect.provide(ping, configured)).toBe("pong")
-      const missing = Effect.provide(ping, Layer.provide(layer, provider([["HOST", "a"]])))
-      expect(yield* Effect.flip(missing)).toMatchObject({ _op: "MissingData" })
+      const values = configured({ HOST: "127.0.0.1", PORT: `${server.port}` })
+      expect(yield* Effect.provide(ping, Layer.provide(layer, values))).toBe("pong")
+      const missing = Effect.provide(ping, Layer.provide(layer, configured({ HOST: "a" })))
+      expect(isMissingValue(yield* Effect.flip(missing))).toBe(true)
       const plain = Effect.provide(ping, MsgpackRpc.layerConfig({ host: "secret" } as any))
       expect(yield* defectOf(plain)).toContain(
         "MsgpackRpc.layerConfig: host must be a Config, or an object of Configs, but is <redacted>"

@@ -1,6 +1,7 @@
 // A real server: Python, with Debian's python3-msgpack.
-import { describe, expect, it } from "@effect/vitest"
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
+import { yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
@@ -51,7 +52,7 @@ describe.skipIf(isMissing("python3-msgpack", installed))("a client of a Python s
       expect(error).toMatchObject({ _tag: "RpcError", error: { unknown: "nothing" } })
       yield* rpc.handle("double", ([n]) => Effect.succeed((n as number) * 2))
       const heard = yield* Effect.forkScoped(Stream.runHead(rpc.notifications))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       yield* rpc.call("call", ["double", [21]])
       expect(yield* Fiber.join(heard)).toMatchObject({ value: { method: "answered", params: [null, 42] } })
     }))

@@ -1,6 +1,6 @@
 import { ByteBuffer } from "@socketpool/core"
 import { Malformed, TooLarge } from "@socketpool/core/Framing"
-import { FastCheck as fc } from "effect"
+import { FastCheck as fc } from "@socketpool/test-seam"
 import { Packr } from "msgpackr"
 import { describe, expect, it } from "vitest"
 import { maxDepth, Scanner } from "../src/internal/scanner.js"

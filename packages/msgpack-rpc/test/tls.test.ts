@@ -1,5 +1,6 @@
 // Calls over real TLS on loopback: nobody gets another's reply, whatever becomes of the connection.
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
+import { fork, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { ca, serveTls } from "../../node/test/fixtures/tlsServer.js"
@@ -39,7 +40,7 @@ describe("over TLS", () => {
       const rpc = yield* to(server.port)
       yield* rpc.handle("double", ([n]) => Effect.succeed((n as number) * 2))
       const ticks = yield* Effect.forkScoped(Stream.runHead(rpc.notifications))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       yield* rpc.notify("log", ["text"])
       expect(yield* rpc.call("echo", ["mine"])).toBe("mine")
       expect(yield* Fiber.join(ticks)).toMatchObject({ value: { method: "tick", params: [1] } })
@@ -63,8 +64,8 @@ describe("over TLS", () => {
         peer.write(Buffer.concat([reply(first), reply(second).subarray(0, -3)]))
       })
       const rpc = yield* to(server.port)
-      const first = yield* Effect.fork(rpc.call("echo", ["first"]))
-      const second = yield* Effect.fork(Effect.flip(rpc.call("echo", ["second"])))
+      const first = yield* fork(rpc.call("echo", ["first"]))
+      const second = yield* fork(Effect.flip(rpc.call("echo", ["second"])))
       expect(yield* Fiber.join(first)).toBe("first")
       yield* rpc.notify("got")
       expect(yield* Fiber.join(second)).toMatchObject({ _tag: "ConnectionError", reason: "Reset", sent: "Maybe" })

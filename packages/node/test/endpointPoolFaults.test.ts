@@ -187,12 +187,13 @@ class Load {
 
   /** Does something while borrowers are at work. */
   during(change: Effect.Effect<void>): Effect.Effect<void> {
-    return Effect.gen(this, function*() {
+    return Effect.suspend(() => {
       const before = this.calls.length
-      const load = yield* fork(this.play(4 * batch))
-      yield* eventually("the load has begun", () => this.calls.length >= before + batch)
-      yield* change
-      yield* Fiber.join(load)
+      const begun = eventually("the load has begun", () => this.calls.length >= before + batch)
+      return Effect.flatMap(
+        fork(this.play(4 * batch)),
+        (load) => Effect.andThen(Effect.andThen(begun, change), Fiber.join(load))
+      )
     })
   }
 

@@ -1,11 +1,11 @@
 // H6: what the user's code fails with, within the errors of sockets
-import { Socket } from "@effect/platform"
 import { Pool } from "@socketpool/core"
 import { PlatformSocket, TcpPool } from "@socketpool/node"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Data, Effect } from "effect"
 import * as util from "node:util"
 import { echo, serve } from "./fixtures/server.js"
+import { dyingSocket } from "./fixtures/sockets.js"
 
 class AuthFailed extends Data.TaggedError("AuthFailed")<{ readonly user: string }> {}
 
@@ -57,14 +57,7 @@ describe("a ConnectError says what failed", () => {
 
   it.scopedLive.each(values)("while a socket of the platform opened: %s", ([_, value, said]) =>
     Effect.gen(function*() {
-      const run = () => Effect.failCause(Cause.die(value))
-      const socket = Socket.Socket.of({
-        [Socket.TypeId]: Socket.TypeId,
-        run,
-        runRaw: run,
-        writer: Effect.succeed(() => Effect.void)
-      })
-      const pool = yield* PlatformSocket.makePool({ socket: Effect.succeed(socket) })
+      const pool = yield* PlatformSocket.makePool({ socket: Effect.succeed(dyingSocket(value)) })
       shown(yield* Effect.flip(pool.use(() => Effect.void)), said)
     }))
 })

@@ -3,7 +3,7 @@ import type { ConnectionError } from "@socketpool/core"
 import { TcpPool } from "@socketpool/node"
 import { fork } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Effect, type Scope } from "effect"
+import { Effect, Fiber, type Scope } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as net from "node:net"
 import { socketsTo } from "./fixtures/census.js"
@@ -153,8 +153,7 @@ describe("redis-server", () => {
           const before = (yield* pool.stats).acquired
           const served = Effect.map(pool.stats, (stats) => stats.acquired > before + 1000)
           yield* Effect.repeat(Effect.delay(served, "5 millis"), { until: (enough) => enough })
-          yield* load.interruptAsFork(load.id())
-          yield* load.await
+          yield* Fiber.interrupt(load)
           yield* all(2)
           expect(wrong).toBe(0)
           const stats = yield* pool.stats

@@ -1,7 +1,16 @@
 // Real TLS on loopback. Prints everything that a program can print, and searches it for secrets.
 import { Pool } from "@socketpool/core"
 import { TlsConnection, TlsPool } from "@socketpool/node"
-import { config, configured, fork, onlyLogger, reasonOf, toldTracer, yieldNow } from "@socketpool/test-seam"
+import {
+  config,
+  configured,
+  fork,
+  onlyLogger,
+  prettyWithCauses,
+  reasonOf,
+  toldTracer,
+  yieldNow
+} from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Config, Effect, Exit, Fiber, Layer, Redacted, Schedule, type Scope, Stream } from "effect"
 import * as util from "node:util"
@@ -26,7 +35,7 @@ const witness = () => {
   const note = (value: unknown): void => {
     seen.push(String(value), JSON.stringify(value) ?? "", util.inspect(value, { depth: 10 }), util.format("%o", value))
     if (Cause.isCause(value)) {
-      seen.push(Cause.pretty(value), Cause.pretty(value, { renderErrorCause: true }))
+      seen.push(Cause.pretty(value), prettyWithCauses(value))
       note(Cause.squash(value))
     } else if (value instanceof Error) {
       seen.push(value.message, value.stack ?? "")

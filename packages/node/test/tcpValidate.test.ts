@@ -2,7 +2,7 @@
 import { TcpPool } from "@socketpool/node"
 import { fork } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Effect, Exit } from "effect"
+import { Effect, Exit, Fiber } from "effect"
 import { echo, eventually, lines, serve } from "./fixtures/server.js"
 
 type Connection = Parameters<NonNullable<TcpPool.Options["validate"]>>[0]
@@ -54,7 +54,7 @@ describe("validate", () => {
       const opened = (yield* pool.stats).opened
       silence(true)
       const borrower = yield* fork(pool.use(() => Effect.void))
-      yield* Effect.exit(borrower)
+      yield* Fiber.await(borrower)
       const { closed, openTime, validating } = yield* pool.stats
       expect(validating).toBe(0)
       expect(openTime.count).toBe(opened + 1)

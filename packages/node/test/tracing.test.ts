@@ -1,12 +1,11 @@
 // Real sockets on loopback: the attributes of spans that name a pool's server.
-import type { Socket } from "@effect/platform"
-import { NodeSocket } from "@effect/platform-node"
 import type { Connection } from "@socketpool/core"
 import { PlatformSocket, TcpPool, TlsPool, UnixPool } from "@socketpool/node"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Spans } from "@socketpool/testing"
 import { Effect, type Scope } from "effect"
 import { echo, serve } from "./fixtures/server.js"
+import { netSocket } from "./fixtures/sockets.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
 import { serveUnix } from "./fixtures/unixServer.js"
 
@@ -59,7 +58,7 @@ describe("the spans of a pool of sockets name the server", () => {
     Effect.gen(function*() {
       const { port } = yield* serve(echo)
       const pool = PlatformSocket.makePool({
-        socket: NodeSocket.makeNet({ host: "127.0.0.1", port }) as Effect.Effect<Socket.Socket>,
+        socket: netSocket({ host: "127.0.0.1", port }),
         address: "quotes",
         attributes: { "peer.service": "quotes-v2" }
       })

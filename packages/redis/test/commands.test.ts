@@ -1,6 +1,6 @@
-import { decodingFailure } from "@socketpool/test-seam"
+import { collect, decodingFailure } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Chunk, Effect, Schema, Stream } from "effect"
+import { Effect, Schema } from "effect"
 import { clientOf, isSkipped, serverWith } from "./server.js"
 
 // A server without HELLO speaks version 2 of the protocol.
@@ -83,9 +83,7 @@ describe.each([["3", []], ["2", ["--rename-command", "HELLO", ""]]])("commands i
       yield* check(Effect.map(redis.info("server"), (text) => text.startsWith("# Server")), true)
 
       yield* check(redis.mset(Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`scan:${i}`, i]))), undefined)
-      const keys = Chunk.toReadonlyArray(
-        yield* Stream.runCollect(redis.scan({ match: "scan:*", count: 5, type: "string" }))
-      )
+      const keys = yield* collect(redis.scan({ match: "scan:*", count: 5, type: "string" }))
       expect(new Set(keys).size).toBe(40)
 
       yield* check(redis.commandWith({ schema: Schema.NumberFromString }, "GET", "n"), 40)

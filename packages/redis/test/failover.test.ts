@@ -1,8 +1,9 @@
 import { isRedisError, RedisError } from "@socketpool/redis"
 import * as RedisTest from "@socketpool/redis/RedisTest"
+import { TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Spans } from "@socketpool/testing"
-import { Effect, TestClock } from "effect"
+import { Effect } from "effect"
 import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
 
 describe.skipIf(isSkipped)("a failover", () => {

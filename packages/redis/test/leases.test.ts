@@ -1,5 +1,5 @@
 import type { RedisSession } from "@socketpool/redis"
-import { fork } from "@socketpool/test-seam"
+import { fork, forkDaemon, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule } from "effect"
 import { client, closedBy, isSkipped } from "./server.js"
@@ -53,8 +53,8 @@ describe.skipIf(isSkipped)("a lease of a whole connection", () => {
     ],
     ["with a command that it has forgotten", (session) =>
       Effect.gen(function*() {
-        yield* Effect.forkDaemon(session.blpop(["list"], "1 minute"))
-        yield* Effect.yieldNow()
+        yield* forkDaemon(session.blpop(["list"], "1 minute"))
+        yield* yieldNow
         yield* Effect.ignore(Effect.timeout(session.ping, "20 millis"))
       })],
     ["by its own wish", (session) => session.discard]
@@ -77,7 +77,7 @@ describe.skipIf(isSkipped)("a transaction", () => {
       const redis = yield* client({ maxConnections: 1 })
       const both = redis.transaction([["INCR", "a"], ["INCR", "b"], ["MGET", "a", "b"]])
       const rounds = Array.from({ length: 200 }, (_, i) => i)
-      const found = yield* Effect.forEach(rounds, () => Effect.zipLeft(both, redis.get("a")), {
+      const found = yield* Effect.forEach(rounds, () => Effect.tap(both, () => redis.get("a")), {
         concurrency: "unbounded"
       })
       for (const [a, b, values] of found) {
@@ -111,7 +111,7 @@ describe.skipIf(isSkipped)("a transaction", () => {
       yield* redis.ping
       for (let turns = 0; turns < 20; turns++) {
         const fiber = yield* fork(redis.transaction([["INCR", "a"], ["INCR", "b"]]))
-        for (let turn = 0; turn < turns; turn++) yield* Effect.yieldNow()
+        for (let turn = 0; turn < turns; turn++) yield* yieldNow
         yield* Fiber.interrupt(fiber)
         expect(yield* redis.command("ECHO", String(turns))).toBe(String(turns))
       }
@@ -152,7 +152,7 @@ describe.skipIf(isSkipped)("watch", () => {
       let tries = 0
       const disturbed = redis.watch(
         ["sum"],
-        (session) => Effect.zipLeft(add(session), Effect.andThen(redis.set("sum", 10), Effect.sync(() => tries++))),
+        (session) => Effect.tap(add(session), () => Effect.andThen(redis.set("sum", 10), Effect.sync(() => tries++))),
         { retry: Schedule.recurs(2) }
       )
       expect(yield* Effect.flip(disturbed)).toMatchObject({ _tag: "RedisConflictError" })

@@ -1,6 +1,6 @@
 // What a server says reaches a log or a terminal in the message of an error.
-import { describe, expect, it } from "@effect/vitest"
 import { RedisError } from "@socketpool/redis"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 
 describe("the message of an error", () => {
   it("has no character of the server's that steers a terminal, turns text around or ends the line, and is bounded", () => {

@@ -1,6 +1,6 @@
 import { Redis, type RedisClient } from "@socketpool/redis"
 import * as RedisTest from "@socketpool/redis/RedisTest"
-import { configured } from "@socketpool/test-seam"
+import { config, configured, hasDies } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Config, Effect, Exit, Layer, Redacted } from "effect"
 
@@ -9,7 +9,7 @@ const secret = "hunter2"
 /** The message of the defect that an effect dies of. */
 const defectOf = (effect: Effect.Effect<unknown, unknown>): Effect.Effect<string> =>
   Effect.map(Effect.exit(effect), (exit) => {
-    const defect: any = Exit.isFailure(exit) && Cause.isDie(exit.cause) ? Cause.squash(exit.cause) : undefined
+    const defect: any = Exit.isFailure(exit) && hasDies(exit.cause) ? Cause.squash(exit.cause) : undefined
     expect(defect).toBeInstanceOf(RangeError)
     expect(defect.message).not.toContain(secret)
     return defect.message
@@ -93,7 +93,7 @@ describe("wrong options", () => {
   it.scoped("come from a configuration, and a value that is none is not shown", () =>
     Effect.gen(function*() {
       class Sessions extends Redis.Service<Sessions>()("test/Sessions") {}
-      const layer = Sessions.layerConfig({ url: Config.redacted("URL"), maxConnections: Config.integer("MAX") })
+      const layer = Sessions.layerConfig({ url: config.redacted("URL"), maxConnections: config.integer("MAX") })
       const values = configured({ URL: `redis://:${secret}@host`, MAX: "3" })
       const redis = yield* Effect.provide(Sessions, Layer.provide(layer, values))
       expect(redis.pool.name).toBe("redis://host:6379/0")

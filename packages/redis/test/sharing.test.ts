@@ -1,8 +1,8 @@
 import type { RedisClient } from "@socketpool/redis"
-import { fork } from "@socketpool/test-seam"
+import { fork, wasInterrupted, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
-import { Effect, Exit, Fiber } from "effect"
+import { Effect, Fiber } from "effect"
 import { client, clientOf, closedBy, isSkipped, until } from "./server.js"
 
 /** The port in the name of a client's pool. */
@@ -27,8 +27,9 @@ describe.skipIf(isSkipped)("connections that many fibers share", () => {
       const cutShort = (i: number) =>
         Effect.gen(function*() {
           const fiber = yield* fork(get(i))
-          for (let turns = rng.between(0, 12); turns > 0; turns--) yield* Effect.yieldNow()
-          if (Exit.isInterrupted(yield* Fiber.interrupt(fiber))) interrupted++
+          for (let turns = rng.between(0, 12); turns > 0; turns--) yield* yieldNow
+          yield* Fiber.interrupt(fiber)
+          if (wasInterrupted(yield* Fiber.await(fiber))) interrupted++
         })
       for (let rounds = 0; rounds < 100; rounds++) {
         if (interrupted >= 10_000) break

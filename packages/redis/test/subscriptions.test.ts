@@ -1,7 +1,7 @@
 import type { RedisClient } from "@socketpool/redis"
-import { fork } from "@socketpool/test-seam"
+import { collect, fork, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Chunk, Effect, Fiber, Schedule, Stream } from "effect"
+import { Effect, Fiber, Schedule, Stream } from "effect"
 import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
 
 /** Publishes until so many subscribers of this server get the message. */
@@ -15,17 +15,17 @@ describe.skipIf(isSkipped).each([["3", []], ["2", ["--rename-command", "HELLO", 
       Effect.gen(function*() {
         const redis = yield* clientOf(yield* serverWith(...words))
         const take = (stream: Stream.Stream<unknown, unknown>, count: number) =>
-          fork(Stream.runCollect(Stream.take(stream, count)))
+          fork(collect(Stream.take(stream, count)))
         const channels = yield* take(redis.subscribe("a", "b"), 2)
         const patterns = yield* take(redis.psubscribe("n*"), 1)
         yield* publish(redis, "a", "first")
         yield* publish(redis, "b", "zweitens ä")
         yield* publish(redis, "news", "third")
-        expect(Chunk.toReadonlyArray(yield* Fiber.join(channels))).toEqual([
+        expect(yield* Fiber.join(channels)).toEqual([
           { channel: "a", message: "first" },
           { channel: "b", message: "zweitens ä" }
         ])
-        expect(Chunk.toReadonlyArray(yield* Fiber.join(patterns))).toEqual([
+        expect(yield* Fiber.join(patterns)).toEqual([
           { channel: "news", message: "third", pattern: "n*" }
         ])
         // The subscriptions have ended with their streams.
@@ -44,23 +44,23 @@ describe.skipIf(isSkipped).each([["3", []], ["2", ["--rename-command", "HELLO", 
         expect(yield* Fiber.join(plain)).toMatchObject({ _tag: "ConnectionError", reason: "EndOfStream" })
 
         const retried = Stream.retry(redis.subscribe("a"), Schedule.spaced("1 millis"))
-        const found = yield* fork(Stream.runCollect(Stream.take(retried, 2)))
+        const found = yield* fork(collect(Stream.take(retried, 2)))
         yield* publish(redis, "a", "2")
         yield* kill
         yield* publish(redis, "a", "3")
-        expect(Chunk.toReadonlyArray(yield* Fiber.join(found)).map(({ message }) => message)).toEqual(["2", "3"])
+        expect((yield* Fiber.join(found)).map(({ message }) => message)).toEqual(["2", "3"])
       }))
 
     it.scopedLive("loses no message of a burst that it reads slowly", () =>
       Effect.gen(function*() {
         const redis = yield* clientOf(yield* serverWith(...words))
         const count = 5_000
-        const slow = redis.subscribe("a").pipe(Stream.tap(() => Effect.yieldNow()), Stream.take(count + 1))
-        const found = yield* fork(Stream.runCollect(slow))
+        const slow = redis.subscribe("a").pipe(Stream.tap(() => yieldNow), Stream.take(count + 1))
+        const found = yield* fork(collect(slow))
         yield* publish(redis, "a", "begin")
         const numbers = Array.from({ length: count }, (_, i) => String(i))
         yield* Effect.forEach(numbers, (number) => redis.publish("a", number), { concurrency: 64 })
-        const messages = Chunk.toReadonlyArray(yield* Fiber.join(found)).map(({ message }) => message)
+        const messages = (yield* Fiber.join(found)).map(({ message }) => message)
         expect(new Set(messages)).toEqual(new Set(["begin", ...numbers]))
       }))
 

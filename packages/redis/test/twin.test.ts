@@ -1,11 +1,11 @@
 import { type BytesReply, Redis, RedisError } from "@socketpool/redis"
 import * as RedisTest from "@socketpool/redis/RedisTest"
-import { fork } from "@socketpool/test-seam"
+import { collect, fork, tag, TestClock, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Chunk, Context, Effect, Fiber, Stream, TestClock } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { closedBy } from "./server.js"
 
-class Store extends Context.Tag("test/Store")<Store, Map<string, string>>() {}
+class Store extends tag<Store, Map<string, string>>()("test/Store") {}
 
 /** A server that keeps texts. */
 const keeping: RedisTest.Handler<Store> = ({ args, name }) =>
@@ -49,7 +49,7 @@ describe("a server in memory", () => {
     Effect.gen(function*() {
       const redis = yield* RedisTest.make(keeping)
       const waiting = yield* fork(redis.blpop(["list"], "1 minute"))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       yield* TestClock.adjust("5 seconds")
       expect(yield* Fiber.join(waiting)).toEqual({ key: "list", value: "late" })
     }).pipe(Effect.provideService(Store, new Map())))
@@ -58,7 +58,7 @@ describe("a server in memory", () => {
     Effect.gen(function*() {
       const redis = yield* RedisTest.make(keeping)
       const waiting = yield* fork(Effect.flip(redis.commandWith({ timeout: "1 second" }, "BLPOP", "list", 0)))
-      yield* Effect.yieldNow()
+      yield* yieldNow
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(waiting)).toMatchObject({ _tag: "ConnectionError", reason: "Timeout" })
       yield* redis.ping
@@ -90,9 +90,9 @@ describe("a server in memory", () => {
   it.scoped("passes messages to the subscribers of a channel", () =>
     Effect.gen(function*() {
       const redis = yield* RedisTest.make(() => Effect.succeed(null))
-      const found = yield* fork(Stream.runCollect(Stream.take(redis.subscribe("a"), 1)))
-      while ((yield* redis.publish("a", "hello")) === 0) yield* Effect.yieldNow()
-      expect(Chunk.toReadonlyArray(yield* Fiber.join(found))).toEqual([{ channel: "a", message: "hello" }])
+      const found = yield* fork(collect(Stream.take(redis.subscribe("a"), 1)))
+      while ((yield* redis.publish("a", "hello")) === 0) yield* yieldNow
+      expect(yield* Fiber.join(found)).toEqual([{ channel: "a", message: "hello" }])
       expect(yield* redis.publish("b", "hello")).toBe(0)
     }))
 })

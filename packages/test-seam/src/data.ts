@@ -2,6 +2,7 @@
 import {
   Arbitrary,
   Config,
+  ConfigError,
   ConfigProvider,
   Context,
   Effect,
@@ -11,6 +12,7 @@ import {
   Pretty,
   type Redacted,
   Schema,
+  type Scope,
   Stream
 } from "effect"
 
@@ -67,6 +69,16 @@ export const config: {
 /** Configuration that has these values. */
 export const configured = (values: Readonly<Record<string, string>>): Layer.Layer<never> =>
   Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(values))))
+
+/** Whether an error of a configuration says that it has no such value. */
+export const isMissingValue = (error: unknown): boolean =>
+  ConfigError.isConfigError(error) && error._op === "MissingData"
+
+/** The layer of what an effect makes within the layer's scope. */
+export const layerScoped: <I, S, E, R>(
+  tag: Context.Tag<I, S>,
+  effect: Effect.Effect<S, E, R>
+) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.scoped
 
 /** What a value shows of itself in JSON. */
 export const toJson: (value: unknown) => unknown = Inspectable.toJSON

@@ -106,6 +106,9 @@ export const wasInterrupted: (exit: Exit.Exit<unknown, unknown>) => boolean = Ex
 /** The first typed failure. */
 export const firstError: <E>(cause: Cause.Cause<E>) => Option.Option<E> = Cause.failureOption
 
+/** A cause as text, with the causes of its errors. */
+export const prettyWithCauses = (cause: Cause.Cause<unknown>): string => Cause.pretty(cause, { renderErrorCause: true })
+
 /** The reason of a cause that has exactly one. */
 export const reasonOf = (cause: Cause.Cause<unknown>): "Fail" | "Die" | "Interrupt" | undefined => {
   switch (cause._tag) {

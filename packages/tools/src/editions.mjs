@@ -98,7 +98,14 @@ const contentOf = (file) => {
 
 /** Every file of the edition, and what it holds. */
 const files = new Map()
-for (const file of ["LICENSE", "tsconfig.base.json", "packages/tools/vitest.setup.ts"]) {
+for (
+  const file of [
+    "LICENSE",
+    "tsconfig.base.json",
+    "packages/tools/vitest.setup.ts",
+    "packages/tools/bundled/bundled.ts"
+  ]
+) {
   files.set(file, fs.readFileSync(path.join(root, file)))
 }
 for (const name of packages) {

@@ -149,7 +149,7 @@ const DIFFERENT = {
   ConfigProvider: ["fromMap"],
   Context: ["Tag"],
   Duration: ["decodeUnknown"],
-  Exit: ["isInterrupted"],
+  Exit: ["getOrElse", "isInterrupted"],
   Fiber: ["all", "interruptAsFork", "interruptFork", "poll"],
   Inspectable: ["format", "toJSON"],
   Layer: ["scoped", "setConfigProvider", "unwrapEffect", "unwrapScoped"],

@@ -26,10 +26,14 @@ const inTest = (code: string): Fixture => ({ file: "packages/core/test", code })
 const inCore = (code: string): Fixture => ({ file: "packages/core/src", code })
 const inNode = (code: string): Fixture => ({ file: "packages/node/src", code })
 const inTesting = (code: string): Fixture => ({ file: "packages/testing/src", code })
+const inFleet = (code: string): Fixture => ({ file: "packages/fleet/src", code })
 const inExamples = (code: string): Fixture => ({ file: "packages/examples/src", code })
 
 const violate = (rule: string, fixtures: ReadonlyArray<Fixture>): ReadonlyArray<Bad> =>
   fixtures.map((fixture) => ({ ...fixture, rule }))
+
+/** The packages that have an edition for another version of Effect. */
+const seamed = ["core", "testing", "node", "redis", "msgpack-rpc"]
 
 const bad: ReadonlyArray<Bad> = [
   ...violate(
@@ -39,7 +43,7 @@ const bad: ReadonlyArray<Bad> = [
       `import * as Effect from "effect/Effect"; export const a = Effect.async`,
       `import * as Cause from "effect/Cause"; export const a = Cause.isDie`,
       `import type { Clock } from "effect/Clock"; export const a = (clock: Clock) => clock.unsafeCurrentTimeMillis()`
-    ].flatMap((code) => [inCore(code), inTesting(code)])
+    ].flatMap((code) => seamed.map((name) => ({ file: `packages/${name}/src`, code })))
   ),
   ...violate(
     seam,
@@ -50,7 +54,7 @@ const bad: ReadonlyArray<Bad> = [
       `import type { Fiber } from "effect"; export const a = (fiber: Fiber.RuntimeFiber<void>) => fiber.id().id`,
       `import type { Exit } from "effect"; export const a = (exit: Exit.Failure<void, void>) => exit.cause._tag`,
       `import type { Cause } from "effect"; export const a = (cause: Cause.Cause<void>) => cause._tag`
-    ].flatMap((code) => ["core", "node", "testing"].map((name) => ({ file: `packages/${name}/test`, code })))
+    ].flatMap((code) => seamed.map((name) => ({ file: `packages/${name}/test`, code })))
   ),
   ...violate(
     plainTest,
@@ -119,7 +123,7 @@ const bad: ReadonlyArray<Bad> = [
 const good: ReadonlyArray<Fixture> = [
   // Types follow the edition, the seam has the rest, and other packages are free.
   inCore(`import type * as FiberId from "effect/FiberId"; export type A = FiberId.FiberId`),
-  inNode(`import * as Effect from "effect/Effect"; export const a = Effect.async`),
+  inFleet(`import * as Effect from "effect/Effect"; export const a = Effect.async`),
   ...["core", "testing"].map((name) => ({
     file: `packages/${name}/src/internal/effect`,
     code: `import * as Cause from "effect/Cause"; export const a = Cause.isDie`

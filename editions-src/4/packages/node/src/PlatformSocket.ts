@@ -156,8 +156,7 @@ const connectionOptions = new Table(
 
 const poolOptions = TransportPool.options.with({ ...connectionOptions.rules, socket: rules.effect })
 
-/** A `Socket` may be a class, so it is known by what it can do. */
-const socketRule = rules.having<Socket.Socket>("a Socket", "reader", "writer")
+const socketRule = rules.that<Socket.Socket>(Socket.isSocket, "a Socket")
 
 const opener = (options: ReturnType<typeof connectionOptions.read>): Open => {
   const { address, connectTimeout, timeout } = options
@@ -215,11 +214,13 @@ const isOpenTimeout = (cause: unknown): boolean => {
  *
  * - Fails with `ConnectError`, whose `cause` is the socket's own error.
  * - An interrupt stops the socket.
+ * - While nobody reads, the socket holds its peer back. Node's own WebSocket cannot: it keeps all that comes. Take
+ *   `NodeWS.layerWebSocketConstructor`, whose WebSocket can.
  * - `shutdown` closes the socket, because a `Socket` cannot end one direction only.
  *
  * @example
  * ```ts
- * import { NodeSocket } from "@effect/platform-node"
+ * import { NodeWS } from "@effect/platform-node"
  * import { PlatformSocket } from "@socketpool/node"
  * import { Effect } from "effect"
  * import { Socket } from "effect/socket"
@@ -229,7 +230,7 @@ const isOpenTimeout = (cause: unknown): boolean => {
  *   const connection = yield* PlatformSocket.fromSocket(socket, { address: "ws://localhost:8080" })
  *   yield* connection.send("EURUSD\n")
  *   return yield* connection.recvUntil("\n")
- * })).pipe(Effect.provide(NodeSocket.layerWebSocketConstructor))
+ * })).pipe(Effect.provide(NodeWS.layerWebSocketConstructor))
  * ```
  *
  * @since 0.1.0
@@ -253,13 +254,13 @@ export const fromSocket = (
  *
  * @example
  * ```ts
- * import { NodeSocket } from "@effect/platform-node"
+ * import { NodeWS } from "@effect/platform-node"
  * import { PlatformSocket } from "@socketpool/node"
  * import { Effect } from "effect"
  * import { Socket } from "effect/socket"
  *
  * const quotes = PlatformSocket.makePool({
- *   socket: Effect.provide(Socket.makeWebSocket("ws://localhost:8080"), NodeSocket.layerWebSocketConstructor),
+ *   socket: Effect.provide(Socket.makeWebSocket("ws://localhost:8080"), NodeWS.layerWebSocketConstructor),
  *   maxConnections: 4
  * })
  * ```

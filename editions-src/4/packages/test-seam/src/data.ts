@@ -6,9 +6,10 @@ import {
   Context,
   Effect,
   Inspectable,
-  type Layer,
+  Layer,
   type Redacted,
   Schema,
+  type Scope,
   Stream
 } from "effect"
 
@@ -68,6 +69,16 @@ export const config: {
 /** Configuration that has these values. */
 export const configured = (values: Readonly<Record<string, string>>): Layer.Layer<never> =>
   ConfigProvider.layer(ConfigProvider.fromUnknown(values))
+
+/** Whether an error of a configuration says that it has no such value: in Effect 4 that is one that is no text. */
+export const isMissingValue = (error: unknown): boolean =>
+  error instanceof Config.ConfigError && error.message.startsWith("SchemaError(Expected string\n")
+
+/** The layer of what an effect makes within the layer's scope. */
+export const layerScoped: <I, S, E, R>(
+  tag: Context.Key<I, S>,
+  effect: Effect.Effect<S, E, R>
+) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.effect
 
 /** What a value shows of itself in JSON. */
 export const toJson: (value: unknown) => unknown = Inspectable.toJson

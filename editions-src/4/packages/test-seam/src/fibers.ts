@@ -173,6 +173,9 @@ export const wasInterrupted: (exit: Exit.Exit<unknown, unknown>) => boolean = Ex
 /** The first typed failure. */
 export const firstError: <E>(cause: Cause.Cause<E>) => Option.Option<E> = Cause.findErrorOption
 
+/** A cause as text, with the causes of its errors. */
+export const prettyWithCauses: (cause: Cause.Cause<unknown>) => string = Cause.pretty
+
 /** The reason of a cause that has exactly one. */
 export const reasonOf = ({ reasons }: Cause.Cause<unknown>): "Fail" | "Die" | "Interrupt" | undefined =>
   reasons.length === 1 ? reasons[0]!._tag : undefined

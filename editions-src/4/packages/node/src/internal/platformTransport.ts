@@ -4,6 +4,7 @@ import type { Failure, Receiver, Transport } from "@socketpool/core/Transport"
 import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import type * as Scope from "effect/Scope"
 import * as Socket from "effect/socket/Socket"
 import { async, firstOf } from "./effect.js"
 
@@ -46,6 +47,7 @@ export class PlatformTransport implements Transport {
   private unsent = 0
   private held: Array<Uint8Array> = []
   private isHeld = false
+  private hasOpened = false
   private hasShutDown = false
   private readonly outgoing: Array<Outgoing> = []
   private readonly hasOutgoing = new Signal(() => this.outgoing.length > 0)
@@ -73,9 +75,19 @@ export class PlatformTransport implements Transport {
     socket: Socket.Socket,
     opened: Effect.Effect<void>
   ): Effect.Effect<void, Socket.SocketError> =>
-    Effect.scoped(Effect.gen({ self: this }, function*() {
+    Effect.scoped(firstOf(this.serve(socket, opened), this.over.wait)).pipe(
+      Effect.catchIf(isCleanClose, () => Effect.void),
+      Effect.onExit((exit) => Effect.sync(() => this.end(exit)))
+    )
+
+  private serve(
+    socket: Socket.Socket,
+    opened: Effect.Effect<void>
+  ): Effect.Effect<void, Socket.SocketError, Scope.Scope> {
+    return Effect.gen({ self: this }, function*() {
       const writer = yield* socket.writer
       const pull = yield* Socket.readerBytes(socket)
+      this.hasOpened = true
       yield* opened
       const sending = Effect.forever(Effect.flatMap(this.hasOutgoing.wait, () => {
         const data = this.outgoing.shift()
@@ -86,11 +98,9 @@ export class PlatformTransport implements Transport {
         this.isReceiving.wait,
         Effect.flatMap(pull, (chunks) => Effect.sync(() => this.receive(chunks)))
       ))
-      yield* firstOf(firstOf(receiving, sending), this.over.wait)
-    })).pipe(
-      Effect.catchIf(isCleanClose, () => Effect.void),
-      Effect.onExit((exit) => Effect.sync(() => this.end(exit)))
-    )
+      yield* firstOf(receiving, sending)
+    })
+  }
 
   private receive(chunks: ReadonlyArray<Uint8Array>): void {
     this.held.push(...chunks)
@@ -173,14 +183,14 @@ export class PlatformTransport implements Transport {
       this.isOver = true
       this.over.give()
     }
-    const timer = how === "AtOnce" ?
-      undefined :
-      setTimeout(giveUp, how === "Quickly" ? quickLingerMillis : lingerMillis)
+    // A socket that is not open yet has nothing to send and nobody to tell.
+    const isAtOnce = how === "AtOnce" || !this.hasOpened
+    const timer = isAtOnce ? undefined : setTimeout(giveUp, how === "Quickly" ? quickLingerMillis : lingerMillis)
     this.onEnded.push(() => {
       clearTimeout(timer)
       done()
     })
-    if (how === "AtOnce") giveUp()
+    if (isAtOnce) giveUp()
     else this.shutdown()
   }
 }
