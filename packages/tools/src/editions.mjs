@@ -156,7 +156,8 @@ if (command === "lock") {
 }
 
 /** The oldest version of Node that all packages of the edition run on. */
-const node = () => install("node", pins.node.find((version) => version.startsWith("22.")))
+const oldest = pins.node.find((version) => version.startsWith("22.")) ?? ""
+const node = () => install("node", oldest)
 const within = (file) => path.join(target, "node_modules", file)
 
 if (command === "test") {
@@ -165,7 +166,7 @@ if (command === "test") {
     env: {
       ...process.env,
       PATH: `${path.dirname(executable)}${path.delimiter}${process.env.PATH}`,
-      SOCKETPOOL_NODE_VERSION: /node-(\d+\.\d+\.\d+)/.exec(executable)[1]
+      SOCKETPOOL_NODE_VERSION: oldest
     }
   })
 } else if (command === "check") {

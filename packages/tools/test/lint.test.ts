@@ -12,6 +12,7 @@ const nodeModule = "import(no-nodejs-modules)"
 const cycle = "import(no-cycle)"
 const consoleUse = "eslint(no-console)"
 const seam = "socketpool(seam)"
+const lostRace = "socketpool(no-lost-race)"
 
 interface Fixture {
   readonly file: string
@@ -115,6 +116,13 @@ const bad: ReadonlyArray<Bad> = [
         `import { a } from "../index.js"; export const b = a`,
         `import { a } from "."; export const b = a`
       ].map(place)
+    )
+  ),
+  ...violate(
+    lostRace,
+    [inCore, inNode, inTesting].flatMap((place) =>
+      ["race", "raceFirst", "raceWith"]
+        .map((name) => place(`import * as Effect from "effect/Effect"; export const a = Effect.${name}`))
     )
   ),
   ...violate(consoleUse, [inCore, inNode, inTesting, inTest].map((place) => place(`console.log(1)`)))
