@@ -56,15 +56,12 @@ export class LeaseManager<C> {
   private readonly state: State<C>
   /** Wall time less monotonic time, when they were last compared. */
   private wallOffset: number
-  /** The monotonic time of that comparison. */
-  private comparedAt: number
   /** Hears how leases end, for a pool that judges its server by that. */
   onEnd: ((exit: Exit.Exit<unknown, unknown>) => void) | undefined = undefined
 
   constructor(private readonly parts: LeaseParts<C>, private readonly port: LeasePort<C>) {
     this.state = parts.state
-    this.comparedAt = parts.runtime.now()
-    this.wallOffset = parts.runtime.wallTime() - this.comparedAt
+    this.wallOffset = parts.runtime.wallTime() - parts.runtime.now()
   }
 
   /** Lends a connection that can be lent at once, and closes unfit ones on the way. */
@@ -119,12 +116,8 @@ export class LeaseManager<C> {
    * Monotonic time stands still while the machine sleeps, and the peer may have left meanwhile. Wall time goes on, so a
    * machine that slept shows as wall time that ran ahead. A wall clock that was set forward looks the same: idle
    * connections are asked before they are lent, and none that answers closes. One that was set back changes nothing.
-   *
-   * Not at each lease: no machine goes to sleep and wakes up within a millisecond of its monotonic time.
    */
   private compareClocks(now: number): void {
-    if (now - this.comparedAt < 1) return
-    this.comparedAt = now
     const ahead = this.parts.runtime.wallTime() - now - this.wallOffset
     this.wallOffset += ahead
     if (ahead > this.parts.options.validateAfterIdle + clockSlackMillis) Leases.wokeUp(this.state, ahead)

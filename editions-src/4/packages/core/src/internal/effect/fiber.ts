@@ -66,18 +66,6 @@ export const parkIn = <A, E = never>(fiber: Holder, park: Park<A, E>): Effect.Ef
     later.isRegistering = false
   })
 
-const dispatchers = new WeakMap<Scheduler.Scheduler, Scheduler.SchedulerDispatcher>()
-
-/**
- * The turns of a scheduler, one queue for all its fibers. Each fiber has turns of its own besides: fibers that are
- * served together would each take a turn of the event loop.
- */
-const dispatcherOf = (scheduler: Scheduler.Scheduler): Scheduler.SchedulerDispatcher => {
-  let dispatcher = dispatchers.get(scheduler)
-  if (dispatcher === undefined) dispatchers.set(scheduler, dispatcher = scheduler.makeDispatcher())
-  return dispatcher
-}
-
 /**
  * Resumes a fiber in a later turn, but at once while it still registers: then it does not wait yet. The first call
  * counts, in whatever order a scheduler runs the turns.
@@ -92,7 +80,7 @@ class Resumption<A, E> {
     if (this.isResumed) return
     this.isResumed = true
     if (this.isRegistering) return this.now(effect)
-    dispatcherOf(this.fiber.cache.scheduler).scheduleTask(() => {
+    this.fiber.currentDispatcher.scheduleTask(() => {
       strike(this.fiber)
       this.now(effect)
     }, 0)
@@ -120,7 +108,7 @@ export const stop = (fiber: Fiber<any, any> | undefined): void => {
   if (fiber === undefined) return
   if (fiber === EffectFiber.getCurrent()) return fiber.interruptUnsafe()
   stopped.add(fiber)
-  dispatcherOf(fiber.cache.scheduler).scheduleTask(() => strike(fiber), 0)
+  fiber.currentDispatcher.scheduleTask(() => strike(fiber), 0)
 }
 
 /** Starts a fiber that ends with this one at the latest. */
@@ -179,7 +167,7 @@ export const executor = (surroundings: Surroundings<never>, context: AsyncContex
   const own = metricTags(surroundings).length > 0
     ? Context.add(surroundings, Metric.FiberRuntimeMetrics, undefined) as Surroundings<never>
     : surroundings
-  const dispatcher = dispatcherOf(Context.get(own, Scheduler.Scheduler))
+  const dispatcher = Context.get(own, Scheduler.Scheduler).makeDispatcher()
   const schedule = (task: () => void) => dispatcher.scheduleTask(task, 0)
   const later = context === undefined ? schedule : (task: () => void) => schedule(bind(context, task))
   const forkIn = (around: Surroundings<never>): Fork => {

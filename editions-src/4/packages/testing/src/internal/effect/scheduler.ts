@@ -37,8 +37,9 @@ export abstract class ForcingScheduler implements Scheduler.Scheduler {
 
   shouldYield(fiber: AnyFiber): boolean {
     this.yielding = undefined
-    if (isEnding(fiber)) return false
+    const goesOn = isEnding(fiber)
     const isForced = this.forcesYield(fiber)
+    if (goesOn) return false
     // An interruption comes in place of the yield.
     if (isForced && !isStruck(fiber)) this.yielding = fiber
     return isForced
