@@ -2,7 +2,7 @@ import { type Decoder, type Malformed, TooLarge } from "@socketpool/core/Decoder
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { ByteQueue } from "../src/internal/byteQueue.js"
 import { atMost, exactly, until } from "../src/internal/decoders.js"
-import { bySearch, seeds } from "./search.js"
+import { breathe, bySearch, seeds } from "./search.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (answer: Uint8Array | TooLarge | Malformed | undefined) =>
@@ -59,10 +59,11 @@ describe("a read up to a delimiter", () => {
     }
   })
 
-  it("finds what a plain search of the whole finds, however the stream is cut", () => {
+  it("finds what a plain search of the whole finds, however the stream is cut", async () => {
     let [seed] = seeds("decoders", 11)
     const random = (below: number) => (seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648) % below
     for (let round = 0; round < bySearch({ short: 4_000, full: 20_000 }); round++) {
+      await breathe()
       const letters = (length: number) => Array.from({ length }, () => "ab"[random(2)]).join("")
       const whole = letters(1 + random(24))
       const delimiter = letters(1 + random(4))

@@ -5,7 +5,7 @@ import { MemoryServer, Rng } from "@socketpool/testing"
 import { Cause, Effect, Exit, Fiber, Schema } from "effect"
 import { ByteQueue } from "../src/internal/byteQueue.js"
 import { pushLines } from "./pushLines.js"
-import { bySearch, seeds } from "./search.js"
+import { breathe, bySearch, seeds } from "./search.js"
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const text = (frame: Uint8Array) => new TextDecoder().decode(frame)
@@ -151,7 +151,7 @@ const [seed] = seeds("framing", 20_261_122)
 const rounds = bySearch({ short: 10_000, full: 100_000, deep: 1_000_000 })
 
 describe(`${rounds.toLocaleString("en")} random streams`, { timeout: 1_200_000 }, () => {
-  it("of random bytes give frames within the limit or TooLarge, and nothing is thrown", () => {
+  it("of random bytes give frames within the limit or TooLarge, and nothing is thrown", async () => {
     const rng = Rng.make(seed)
     const limit = 50
     const of = [
@@ -167,6 +167,7 @@ describe(`${rounds.toLocaleString("en")} random streams`, { timeout: 1_200_000 }
     let refused = 0
     let longest = 0
     for (let round = 0; round < rounds; round++) {
+      await breathe()
       const framing = of[round % of.length]!
       const values = rng.pick([12, 64, 256])
       const stream = Array.from(
@@ -185,9 +186,10 @@ describe(`${rounds.toLocaleString("en")} random streams`, { timeout: 1_200_000 }
     assert.isAbove(refused, rounds / 10, replay)
   })
 
-  it("of frames, cut at random, give those frames", () => {
+  it("of frames, cut at random, give those frames", async () => {
     const rng = Rng.make(seed)
     for (let round = 0; round < rounds; round++) {
+      await breathe()
       const [name, framing] = framings[round % framings.length]!
       const frames = Array.from(
         { length: 1 + below(rng, 4) },

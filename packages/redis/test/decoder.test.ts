@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
-import { bySearch, seeds } from "../../core/test/search.js"
+import { breathe, bySearch, seeds } from "../../core/test/search.js"
 import { ErrorReply, MapReply, SetReply } from "../src/internal/message.js"
 import { request } from "../src/internal/request.js"
 import { beside, nodeRedis, ours, redisParser, version2, version3, writtenByNodeRedis } from "./replies.js"
@@ -43,30 +43,33 @@ describe("the encoder of commands", () => {
 })
 
 describe("the decoder of replies", () => {
-  it(`reads what redis-parser reads, however it is cut (${count} streams)`, () => {
+  it(`reads what redis-parser reads, however it is cut (${count} streams)`, async () => {
     for (const seed of seeds("replies of version 2", 1)) {
       const rng = Rng.make(seed)
       for (let i = 0; i < count; i++) {
+        await breathe()
         const bytes = stream(rng, version2)
         expect(ours(cut(rng, bytes)), latin(bytes)).toEqual(redisParser(bytes))
       }
     }
   })
 
-  it(`reads what @redis/client reads, however it is cut (${count} streams)`, () => {
+  it(`reads what @redis/client reads, however it is cut (${count} streams)`, async () => {
     for (const seed of seeds("replies of version 3", 1)) {
       const rng = Rng.make(seed)
       for (let i = 0; i < count; i++) {
+        await breathe()
         const bytes = stream(rng, version3)
         expect(ours(cut(rng, bytes)), latin(bytes)).toEqual(nodeRedis(bytes))
       }
     }
   })
 
-  it(`reads pushes between replies, and leaves attributes out (${count / 10} streams)`, () => {
+  it(`reads pushes between replies, and leaves attributes out (${count / 10} streams)`, async () => {
     for (const seed of seeds("pushes and attributes", 1)) {
       const rng = Rng.make(seed)
       for (let i = 0; i < count / 10; i++) {
+        await breathe()
         const replies = Array.from({ length: rng.between(1, 4) }, () => version3(rng))
         const others = replies.map(() => beside(rng))
         const mixed = Buffer.from(replies.map((reply, at) => others[at] + reply).join(""), "latin1")

@@ -7,9 +7,10 @@
  * @since 0.1.0
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import { type DurationInput, lock } from "./internal/effect/fiber.js"
+import { lock } from "./internal/effect/fiber.js"
 import { FaultyServer, host } from "./internal/faultyServer.js"
 import { treatment } from "./internal/treatment.js"
 
@@ -25,13 +26,13 @@ export interface Faults {
    * Delays each chunk by this time and keeps the order. From 0 to less than 12 days, like all times here. Default: 0.
    * Use it to test timeouts and pipelining.
    */
-  readonly latency?: DurationInput
+  readonly latency?: Duration.DurationInput
 
   /**
    * Delays each chunk by a random share of this time, in addition to `latency`. The order stays, so a long delay also
    * holds back the chunks behind it. Default: 0.
    */
-  readonly jitter?: DurationInput
+  readonly jitter?: Duration.DurationInput
 
   /** Limits the bytes passed on per second. More than 0. Default: no limit. */
   readonly bandwidth?: number
@@ -47,7 +48,7 @@ export interface Faults {
    * Collects the chunks that arrive within this time of the first one, and passes them on in one write. This delays the
    * first chunk by that time. Default: 0. Use it to test decoders against several frames in one read.
    */
-  readonly merge?: DurationInput
+  readonly merge?: Duration.DurationInput
 
   /**
    * Passes nothing on, not even the end, and stops reading, so that the sender notices. It lasts until other faults are

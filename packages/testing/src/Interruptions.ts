@@ -6,7 +6,8 @@
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import * as Effect from "effect/Effect"
-import { dieMessage, type Fiber } from "./internal/effect/fiber.js"
+import type * as Fiber from "effect/Fiber"
+import { dieMessage } from "./internal/effect/fiber.js"
 import { sampled } from "./internal/grid.js"
 import { Run } from "./internal/run.js"
 
@@ -89,7 +90,7 @@ export interface PairReport {
  * @since 0.1.0
  * @category models
  */
-export type ForkSubject = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber<A, E>, never, R>
+export type ForkSubject = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R>
 
 /**
  * The options of `explore`.

@@ -6,9 +6,9 @@
 import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
 import * as TransportSession from "@socketpool/core/TransportSession"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
-import type { DurationInput } from "./internal/effect/fiber.js"
 import { connected, highWaterMark as usual, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
@@ -22,7 +22,7 @@ export interface Options {
    * Limits each `send` and each read that has to wait, on the test's clock. A longer one fails with `ConnectionError`
    * reason `Timeout`. Must be more than 0. Default: none, as for sockets.
    */
-  readonly timeout?: DurationInput
+  readonly timeout?: Duration.DurationInput
 
   /** Lets an end keep sending after its peer has ended its stream. Default: `false`, as for sockets. */
   readonly allowHalfOpen?: boolean

@@ -13,11 +13,12 @@ import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
 import * as PoolLayer from "@socketpool/core/PoolLayer"
 import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as FiberSet from "effect/FiberSet"
 import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
-import { type DurationInput, firstOf } from "./internal/effect/fiber.js"
+import { firstOf } from "./internal/effect/fiber.js"
 import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from "./internal/memoryTransport.js"
 
 /**
@@ -40,13 +41,13 @@ export interface ConnectOptions {
    * Limits the open, with a pool's `handshake`. A longer open fails with `ConnectError` reason `Timeout`, or
    * `HandshakeTimeout`. Must be more than 0. Default: 5 seconds, as for sockets.
    */
-  readonly connectTimeout?: DurationInput
+  readonly connectTimeout?: Duration.DurationInput
 
   /**
    * Limits each `send` and each read that has to wait. A longer one fails with `ConnectionError` reason `Timeout`. Must
    * be more than 0. Default: none, as for sockets.
    */
-  readonly timeout?: DurationInput
+  readonly timeout?: Duration.DurationInput
 
   /** Lets the client keep sending after the server has ended its stream. Default: `false`, as for sockets. */
   readonly allowHalfOpen?: boolean

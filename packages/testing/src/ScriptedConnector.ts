@@ -8,10 +8,11 @@ import type { PoolStats } from "@socketpool/core/PoolStats"
 import type * as Clock from "effect/Clock"
 import * as Data from "effect/Data"
 import * as Deferred from "effect/Deferred"
+import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import type * as Scope from "effect/Scope"
-import { async, type DurationInput, promise, settle, wallMillis } from "./internal/effect/fiber.js"
+import { async, promise, settle, wallMillis } from "./internal/effect/fiber.js"
 
 /**
  * The behaviour of one open or one close.
@@ -24,7 +25,7 @@ import { async, type DurationInput, promise, settle, wallMillis } from "./intern
  * @since 0.1.0
  * @category models
  */
-export type Behaviour = "ok" | "fail" | "die" | "never" | "stuck" | { readonly slow: DurationInput }
+export type Behaviour = "ok" | "fail" | "die" | "never" | "stuck" | { readonly slow: Duration.DurationInput }
 
 /**
  * The failure of an open that the script lets fail. `attempt` counts from 1.
@@ -154,7 +155,7 @@ export const make = (script: {
    * connection to another, so the audit must stop counting it. Default: the audit counts a connection until it has
    * closed.
    */
-  readonly closeTimeout?: DurationInput
+  readonly closeTimeout?: Duration.DurationInput
 } = {}): ScriptedConnector => {
   const { close: closeScript, closeTimeout, open: openScript } = scripts.read("ScriptedConnector", script)
   const log: Array<string> = []

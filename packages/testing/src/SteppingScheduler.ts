@@ -5,9 +5,11 @@
  * @since 0.1.0
  */
 import { rules, Table } from "@socketpool/core/Checks"
+import type * as Fiber from "effect/Fiber"
 import type * as Scheduler from "effect/Scheduler"
-import type { AnyFiber } from "./internal/effect/fiber.js"
 import { costInSteps, ForcingScheduler, ordinary, stepsInARow, type Task } from "./internal/effect/scheduler.js"
+
+type AnyFiber = Fiber.RuntimeFiber<any, any>
 
 /**
  * A stop of a fiber, and the actions there.

@@ -87,7 +87,6 @@ export const toJson: (value: unknown) => unknown = Inspectable.toJson
 
 /** What the pool of this version of Effect does wrong, in the words of the simulation. */
 export const effectPoolDefects: ReadonlyArray<string> = [
-  "use was interrupted and ended only n ms later",
   "use was interrupted, though nobody had asked for that",
   "n connections were open at once, with a maximum of n",
   "it is stuck after n steps and n ms"

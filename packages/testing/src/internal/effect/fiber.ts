@@ -60,8 +60,6 @@ export const lock = (): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effe
 
 // --- Time -----------------------------------------------------------------------------------------------------------
 
-export type DurationInput = Duration.DurationInput
-
 export const liveClock = (): Clock.Clock => Clock.make()
 
 export const withClock: <A, E, R>(effect: Effect.Effect<A, E, R>, clock: Clock.Clock) => Effect.Effect<A, E, R> =

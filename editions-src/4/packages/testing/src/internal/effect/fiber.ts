@@ -96,8 +96,6 @@ export const lock = (): <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effe
 
 // --- Time -----------------------------------------------------------------------------------------------------------
 
-export type DurationInput = Duration.Input
-
 export const liveClock = (): Clock.Clock => Clock.Clock.defaultValue()
 
 export const withClock = <A, E, R>(effect: Effect.Effect<A, E, R>, clock: Clock.Clock): Effect.Effect<A, E, R> =>
