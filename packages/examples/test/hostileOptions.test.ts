@@ -13,6 +13,9 @@ const configured = [...Subjects.configured, ...configuredClients]
 // A stack for each of thousands of errors would take most of the time.
 Error.stackTraceLimit = 0
 
+/** One of so many values of each option is tried; all of them in a long run. */
+const share = (process.env["SOCKETPOOL_SEARCH"] ?? "short") === "short" ? 3 : 1
+
 /** The defect with which it ends; `undefined` if it succeeds, or fails with an error of its type. */
 const defectOf = ({ run }: Argument, given: unknown) =>
   Effect.map(
@@ -63,7 +66,7 @@ describe("a hostile value", () => {
         // The test runner hears from its worker.
         yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
         for (const [i, label] of labels.entries()) {
-          if (subject.passesOn === true && (at + i) % 7 !== 0) continue
+          if ((at + i) % (subject.passesOn === true ? 7 : share) !== 0) continue
           found.push(...yield* attack(subject, givenWith(option, values[label]()), option, kind, label))
           tried++
         }
@@ -86,7 +89,7 @@ describe("a hostile value", () => {
   }
 
   it("was tried thousands of times", () => {
-    assert.isAtLeast(tried, 10_000)
+    assert.isAtLeast(tried, 10_000 / share)
   })
 })
 
