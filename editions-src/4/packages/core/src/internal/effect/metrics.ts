@@ -55,7 +55,7 @@ export const histogram = (
   { buckets, count, max, min, sum }: HistogramReading
 ): Reading =>
   reading("Histogram", options, {
-    buckets: [...buckets.map(([bound, upTo]): [number, number] => [bound, upTo]), [Infinity, count]],
+    buckets: buckets.map(([bound, upTo]): [number, number] => [bound, upTo]),
     count,
     min,
     max,
