@@ -137,7 +137,6 @@ export const checkEdition = async ({ folder, node, packages, target }) => {
       .filter(([, file]) => file !== null && typeof file === "object")
       .map(([subpath]) => name + subpath.slice(1))
   )
-  // Those of the tests' own tools need a test runner.
   write("load.mjs", modules.map((module) => `await import(${JSON.stringify(module)})\n`).join(""))
   await run(node, ["load.mjs"], app)
   write("program.ts", program)

@@ -89,7 +89,12 @@ const manifestOf = (file) => {
  * comes from the seams.
  */
 const sourceOf = (file) =>
-  renames.reduce((text, [from, to]) => text.replaceAll(from, to), fs.readFileSync(file, "utf8"))
+  renames.reduce((text, rename) => {
+    const [from, to] = rename
+    if (text.includes(from)) unused.delete(rename)
+    return text.replaceAll(from, to)
+  }, fs.readFileSync(file, "utf8"))
+const unused = new Set(renames)
 
 const contentOf = (file) => {
   if (path.basename(file) === "package.json") return Buffer.from(manifestOf(file))
@@ -116,6 +121,7 @@ for (const name of packages) {
     files.set(own, contentOf(path.join(dir, file)))
   }
 }
+if (unused.size > 0) throw new Error(`edition.json renames what is not there: ${[...unused].join("; ")}`)
 const unknown = Object.keys(without).filter((file) => !fs.existsSync(path.join(root, file)))
 if (unknown.length > 0) throw new Error(`edition.json leaves out what is not there: ${unknown.join(", ")}`)
 for (const file of filesBelow(source)) {

@@ -1,6 +1,7 @@
 // Where this pool and the one of Effect 4.1 differ, and what Effect 4.1 has mended of Effect 3's. The README of the
 // edition says no more than this.
 import { Pool } from "@socketpool/core"
+import { TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber, Pool as EffectPool, Scope } from "effect"
 
@@ -41,19 +42,13 @@ const ending = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 const all = (effects: ReadonlyArray<Effect.Effect<string, never, any>>) =>
   Effect.all(effects, { concurrency: "unbounded" })
 
-/** Everything runs on the real clock, so that both pools see the same; the times are too far apart to matter. */
+/** Plays a scenario with Effect's pool, and then with this one. */
 const played = (scenario: (make: Make) => Effect.Effect<unknown, unknown, any>) =>
-  Effect.gen(function*() {
-    return [
-      yield* Effect.scoped(scenario(theirs) as Effect.Effect<unknown, never, Scope.Scope>),
-      yield* Effect.scoped(scenario(ours) as Effect.Effect<unknown, never, Scope.Scope>)
-    ]
-  })
+  Effect.forEach([theirs, ours], (make) => Effect.scoped(scenario(make) as Effect.Effect<unknown, never, Scope.Scope>))
 
 /** Moves the test's clock on while an effect runs. */
 const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
-    const { TestClock } = yield* Effect.promise(() => import("@socketpool/test-seam"))
     const fiber = yield* Effect.forkChild(effect)
     yield* TestClock.adjust("3 minutes")
     return yield* Fiber.join(fiber)
