@@ -95,6 +95,25 @@ describe("pools with a budget", () => {
       expect(server.opens).toBeLessThanOrEqual(20)
     }))
 
+  it.scoped("keep a place that another pool has asked for and does not want any more", () =>
+    Effect.gen(function*() {
+      const { budget, pools: { few, many }, server } = yield* shared({ maxConnections: 4 }, { few: {}, many: {} })
+      const held3 = yield* hold(many!, 3)
+      const held1 = yield* hold(few!, 1)
+      const impatient = yield* hold(few!, 1)
+      // It has to give one back when a lease ends.
+      expect((yield* budget.usage).pools.map(({ held, wanted }) => [held, wanted])).toEqual([[1, 1], [3, 0]])
+      yield* Fiber.interrupt(impatient)
+      yield* Fiber.interrupt(held1)
+      // Its leases go on, and the other pool's connection is idle.
+      const fourth = yield* fork(many!.use(id))
+      yield* TestClock.adjust("2 seconds")
+      expect(exitOf(fourth)).toEqual(Exit.succeed(4))
+      yield* Fiber.interrupt(held3)
+      expect((yield* many!.stats).closed.Reclaimed).toBe(0)
+      expect([server.opens, server.peak]).toEqual([5, 4])
+    }))
+
   it.scoped("share a shortage by weight", () =>
     Effect.gen(function*() {
       const { budget, pools: { heavy, light } } = yield* shared(

@@ -77,6 +77,26 @@ describe("a process", () => {
       yield* Fiber.interrupt(holder)
     }))
 
+  it.scoped("gets what comes free while it still has to give a place back", () =>
+    Effect.gen(function*() {
+      const store = world()
+      const a = yield* start(store, "a", { ttl: "1 minute" })
+      const b = yield* start(store, "b", { ttl: "1 minute" })
+      const six = yield* hold(a, 6)
+      const two = yield* hold(b, 2)
+      yield* settle(() => a.server.open + b.server.open === limit)
+      const third = yield* hold(b, 1)
+      const isAsked = yield* settle(() => a.events.includes("Reclaimed"))
+      const seventh = yield* hold(a, 1)
+      yield* Fiber.interrupt(third)
+      yield* Fiber.interrupt(two)
+      // A heartbeat would come after 20 seconds.
+      const isServed = yield* settle(() => a.server.open === 7)
+      expect([isAsked, isServed, a.server.opened]).toEqual([true, true, 7])
+      yield* Fiber.interrupt(six)
+      yield* Fiber.interrupt(seventh)
+    }))
+
   it.scoped("gets idle places of another within half a second", () =>
     Effect.gen(function*() {
       const store = world()

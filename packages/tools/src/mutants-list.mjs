@@ -1978,14 +1978,14 @@ export const mutants = [
     file: "budget/shares.ts",
     why: "a pool in need has to wait for others' idle connections",
     first: ["/budget-model.test.ts"],
-    before: "this.idlest(poor) ?? this.richest(poor, promised)",
-    after: "this.richest(poor, promised)"
+    before: "this.idlest(poor) ?? this.richest(poor, coming)",
+    after: "this.richest(poor, coming)"
   },
   {
     file: "budget/shares.ts",
     why: "a busy pool gives nothing back",
     first: ["/budget-model.test.ts"],
-    before: "this.idlest(poor) ?? this.richest(poor, promised)",
+    before: "this.idlest(poor) ?? this.richest(poor, coming)",
     after: "this.idlest(poor)"
   },
   {
@@ -1994,6 +1994,20 @@ export const mutants = [
     first: ["/budget-model.test.ts", "/budget.test.ts"],
     before: "this.needs - this.sums.leaving",
     after: "this.needs"
+  },
+  {
+    file: "budget/shares.ts",
+    why: "a place that was asked for is given back although nobody needs it any more",
+    first: ["/budget-model.test.ts", "/budget.test.ts"],
+    before: "return leaving > needs && granted < this.limit",
+    after: "return false"
+  },
+  {
+    file: "budget/shares.ts",
+    why: "one that is to get what is on its way back has another give a place, too",
+    first: ["/budget-model.test.ts"],
+    before: "this.promise(this.sums.leaving)",
+    after: "new Map<Share, number>()"
   },
   {
     file: "budget/shares.ts",

@@ -417,7 +417,7 @@ export class KeyedPoolImpl<K, C, E> implements KeyedPool<K, C, E> {
       ...this.totals.stats(this.states, this.options.maxConnections, now - this.since, now),
       keys: this.entries.recent.length,
       maxKeys: this.options.maxKeys,
-      wanted: this.budget.needs,
+      wanted: this.budget.lacks,
       forgotten: this.forgotten,
       tooManyKeys: this.own.tooManyKeys
     }
@@ -435,7 +435,7 @@ export class KeyedPoolImpl<K, C, E> implements KeyedPool<K, C, E> {
           idle: state.idle.length + state.expiring.length,
           pending: state.pending,
           oldestWaitMillis: oldestWait(state, now),
-          wanted: seat?.needs ?? 0
+          wanted: seat?.lacks ?? 0
         }))
     })
   }

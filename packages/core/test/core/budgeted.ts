@@ -171,6 +171,8 @@ export class Budgeted {
         if (!this.wantedSince.has(share)) this.wantedSince.set(share, this.now)
       } else this.wantedSince.delete(share)
     }
+    const needs = shares.reduce((sum, share) => sum + share.needs, 0)
+    if (leaving > needs && granted < this.limit) fail("a pool has to give a place back that nobody wants")
     const inNeed = [...this.shareOf].filter(([pool, { granted }]) =>
       pool.connections <= granted && pool.connections + pool.wanted > granted
     )

@@ -132,8 +132,8 @@ export class Seat implements PoolsMember {
   }
 
   /** The places that it wants and has not been granted. */
-  get needs(): number {
-    return this.share.needs
+  get lacks(): number {
+    return this.share.lacks
   }
 
   allot(places: number): void {
@@ -292,11 +292,11 @@ export class BudgetImpl implements Budget {
       ...this.fleet === undefined ? {} : { fleet: this.fleet },
       limit: this.source === undefined ? this.shares.limit : this.most,
       held: this.shares.held,
-      wanted: this.shares.needs,
-      pools: Array.from(this.shares, ({ held, member, needs, weight }) => ({
+      wanted: this.shares.lacks,
+      pools: Array.from(this.shares, ({ held, lacks, member, weight }) => ({
         pool: member.name,
         held,
-        wanted: needs,
+        wanted: lacks,
         weight
       }))
     }))
@@ -305,10 +305,10 @@ export class BudgetImpl implements Budget {
   /** Its pools with their shares. */
   get members(): ReadonlyArray<BudgetShare & { readonly member: object | undefined; readonly wantedMillis: number }> {
     const now = this.runtime.now()
-    return Array.from(this.shares, ({ held, member, needs, wantsSince, weight }) => ({
+    return Array.from(this.shares, ({ held, lacks, member, wantsSince, weight }) => ({
       pool: member.name,
       held,
-      wanted: needs,
+      wanted: lacks,
       weight,
       wantedMillis: Math.max(0, now - wantsSince),
       member: (member as PoolsMember).owner
@@ -316,8 +316,8 @@ export class BudgetImpl implements Budget {
   }
 
   /** The places that its pools want and have not been granted. */
-  get needs(): number {
-    return this.shares.needs
+  get lacks(): number {
+    return this.shares.lacks
   }
 
   get events(): Stream.Stream<BudgetEvent> {
@@ -335,10 +335,10 @@ export class BudgetImpl implements Budget {
 
   /** What its pools have and want. */
   demand(enoughMillis: number): BudgetDemand {
-    const { held, needs, places } = this.shares
+    const { held, lacks, places } = this.shares
     const rest = { rested: 0, nextMillis: Infinity }
     addRests(this.shares, rest, enoughMillis)
-    return { held, places, busy: places - rest.rested, wanted: needs, nextRestMillis: rest.nextMillis }
+    return { held, places, busy: places - rest.rested, wanted: lacks, nextRestMillis: rest.nextMillis }
   }
 
   /** Sets the number of places that it has from elsewhere. */

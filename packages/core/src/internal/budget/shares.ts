@@ -66,7 +66,7 @@ export class Share {
     this.hasIdle = hasIdle
     this.floor = floor
     this.shares.count(this, 1)
-    if (this.needs === 0) {
+    if (this.lacks === 0) {
       this.wantsSince = Infinity
       this.isStarved = false
     } else if (this.wantsSince === Infinity) this.wantsSince = this.shares.now()
@@ -90,9 +90,14 @@ export class Share {
     return Math.max(0, this.places - this.granted)
   }
 
-  /** The places that it wants and that it has not been granted. One that gives places back is in no need. */
+  /** The places that it wants and that it has not been granted. */
+  get lacks(): number {
+    return Math.max(0, this.wanted - Math.max(0, this.granted - this.places))
+  }
+
+  /** The places that it is to get. While it has to give places back, it gets none. */
   get needs(): number {
-    return this.leaving > 0 ? 0 : Math.max(0, this.wanted - (this.granted - this.places))
+    return this.leaving > 0 ? 0 : this.lacks
   }
 
   /** The places that it has been granted and does not want any more. */
@@ -114,7 +119,17 @@ export class Shares {
   private readonly inNeed = new Set<Share>()
   /** Those with more places than they want, when they were last looked at. */
   private readonly wasteful = new Set<Share>()
-  private readonly sums = { granted: 0, held: 0, places: 0, wanted: 0, needs: 0, leaving: 0, floor: 0, idle: 0 }
+  private readonly sums = {
+    granted: 0,
+    held: 0,
+    places: 0,
+    wanted: 0,
+    lacks: 0,
+    needs: 0,
+    leaving: 0,
+    floor: 0,
+    idle: 0
+  }
   private isSettling = false
   private isUnsettled = false
   private isClosed = false
@@ -146,6 +161,11 @@ export class Shares {
   }
 
   /** The places that members want and have not been granted. */
+  get lacks(): number {
+    return this.sums.lacks
+  }
+
+  /** The places that members are to get. */
   get needs(): number {
     return this.sums.needs
   }
@@ -193,11 +213,12 @@ export class Shares {
     // One that has left may still change.
     if (!this.all.has(share)) return
     const { sums } = this
-    const { floor, granted, hasIdle, held, leaving, needs, places, unused, wanted } = share
+    const { floor, granted, hasIdle, held, lacks, leaving, needs, places, unused, wanted } = share
     sums.granted += sign * granted
     sums.held += sign * held
     sums.places += sign * places
     sums.wanted += sign * wanted
+    sums.lacks += sign * lacks
     sums.needs += sign * needs
     sums.leaving += sign * leaving
     sums.floor += sign * floor
@@ -226,7 +247,7 @@ export class Shares {
 
   /** A member has changed. */
   changed(share: Share): void {
-    if (share.unused > 0 || this.inNeed.size > 0 || this.sums.held > this.limit) this.settle()
+    if (share.unused > 0 || this.inNeed.size > 0 || this.sums.held > this.limit || this.isAskedTooMuch) this.settle()
     else if (!this.isSettling) this.settled()
   }
 
@@ -246,6 +267,7 @@ export class Shares {
         this.takeUnused()
         this.shrink()
         this.give()
+        this.relent()
         this.reclaim()
         this.watch()
       }
@@ -272,14 +294,54 @@ export class Shares {
     }
   }
 
-  /** Grants free places, each to the member that needs one and has the fewest for its weight. */
+  /** Grants free places, each to the neediest member. */
   private give(): void {
     while (this.held < this.limit) {
+      const neediest = this.neediest()
+      if (neediest === undefined) return
+      this.giveTo(neediest)
+    }
+  }
+
+  private giveTo(share: Share): void {
+    this.told.granted(share)
+    share.grant(share.granted + 1)
+  }
+
+  /**
+   * The member that needs a place and has the fewest for its weight, or as many as another and has waited longer. What
+   * members have been promised counts as granted.
+   */
+  private neediest(promised?: ReadonlyMap<Share, number>): Share | undefined {
+    let neediest: Share | undefined
+    let least = Infinity
+    for (const share of this.inNeed) {
+      const coming = promised?.get(share) ?? 0
+      if (coming >= share.needs) continue
+      const load = (share.granted + coming) / share.weight
+      if (load < least || (load === least && share.wantsSince < neediest!.wantsSince)) {
+        neediest = share
+        least = load
+      }
+    }
+    return neediest
+  }
+
+  /** Whether members have to give back more places than others need. */
+  private get isAskedTooMuch(): boolean {
+    const { granted, leaving, needs } = this.sums
+    return leaving > needs && granted < this.limit
+  }
+
+  /** Leaves members the places that they were to give back and that nobody needs any more. They may need more now. */
+  private relent(): void {
+    while (this.isAskedTooMuch) {
       let least: Share | undefined
-      for (const share of this.inNeed) if (least === undefined || isNeedier(share, least)) least = share
-      if (least === undefined) return
-      this.told.granted(least)
-      least.grant(least.granted + 1)
+      for (const share of this.holders) {
+        if (share.leaving > 0 && (least === undefined || share.load < least.load)) least = share
+      }
+      this.giveTo(least!)
+      this.isUnsettled = true
     }
   }
 
@@ -287,11 +349,12 @@ export class Shares {
   private reclaim(): void {
     let missing = this.needs - this.sums.leaving
     if (missing <= 0) return
-    const inNeed = [...this.inNeed].sort((a, b) => isNeedier(a, b) ? -1 : 1)
+    const promised = this.promise(this.sums.leaving)
+    const inNeed = [...this.inNeed].sort((a, b) => a.load - b.load || a.wantsSince - b.wantsSince)
     for (const poor of inNeed) {
-      for (let promised = 1; promised <= poor.needs; promised++) {
+      for (let coming = (promised.get(poor) ?? 0) + 1; coming <= poor.needs; coming++) {
         if (missing === 0) return
-        const giver = this.idlest(poor) ?? this.richest(poor, promised)
+        const giver = this.idlest(poor) ?? this.richest(poor, coming)
         if (giver === undefined) break
         this.take(giver)
         missing--
@@ -299,6 +362,16 @@ export class Shares {
         if (giver.leaving === 0) this.isUnsettled = true
       }
     }
+  }
+
+  /** The members that get the places that are on their way back. There are more needs than such places. */
+  private promise(places: number): ReadonlyMap<Share, number> {
+    const promised = new Map<Share, number>()
+    for (let left = places; left > 0; left--) {
+      const neediest = this.neediest(promised)!
+      promised.set(neediest, (promised.get(neediest) ?? 0) + 1)
+    }
+    return promised
   }
 
   private take(giver: Share): void {
@@ -344,8 +417,8 @@ export class Shares {
   }
 
   /** The member with the most for its weight, if it has no less than the other after this place has changed hands. */
-  private richest(poor: Share, promised: number): Share | undefined {
-    const enough = (poor.granted + promised) / poor.weight
+  private richest(poor: Share, coming: number): Share | undefined {
+    const enough = (poor.granted + coming) / poor.weight
     return this.most((share) => share !== poor && canGive(share) && (share.granted - 1) / share.weight >= enough)
   }
 
@@ -362,9 +435,5 @@ export class Shares {
     }
   }
 }
-
-/** Whether it has fewer for its weight, or as many and has waited longer. */
-const isNeedier = (share: Share, other: Share): boolean =>
-  share.load < other.load || (share.load === other.load && share.wantsSince < other.wantsSince)
 
 const canGive = ({ floor, granted }: Share): boolean => granted > floor
