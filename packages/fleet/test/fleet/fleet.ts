@@ -20,6 +20,10 @@ export const ttlMillis = 3_000
 export const eachHas = (ids: ReadonlyArray<string>) => ({ byId, open }: CounterReport): boolean =>
   open === limit && ids.every((id) => (byId[id] ?? 0) > 0)
 
+/** Whether each of these has as many as the others. Until then, places still move, and one may be about to connect. */
+export const eachHasItsShare = (ids: ReadonlyArray<string>) => ({ byId }: CounterReport): boolean =>
+  ids.every((id) => byId[id] === limit / ids.length)
+
 /** Prints what was measured. Nothing depends on it. */
 export const say = (line: string) => void process.stdout.write(`${line}\n`)
 

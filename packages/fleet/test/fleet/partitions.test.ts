@@ -3,7 +3,7 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy } from "@socketpool/testing"
 import { Effect } from "effect"
 import { shared } from "../../../node/test/fixtures/realServer.js"
-import { eachHas, fleetOn, limit, say, ttlMillis } from "./fleet.js"
+import { eachHas, eachHasItsShare, fleetOn, limit, say, ttlMillis } from "./fleet.js"
 import type { CounterReport } from "./messages.js"
 import { blind, describeEach, redis, type Store } from "./stores.js"
 
@@ -18,11 +18,9 @@ const divided = (store: Store, user?: string) =>
     const keeps = yield* fleet.start("keeps", { onLost: "keep", store: { port: proxy.port, ...login } })
     const sheds = yield* fleet.start("sheds", { onLost: "shed", store: { port: proxy.port, ...login } })
     const others = yield* fleet.startAll(["a", "b"], { store: login })
-    const isWhole = fleet.until("each has some", eachHas(["keeps", "sheds", "a", "b"]))
-    yield* isWhole
-    // Until each has its share, places still move.
     const ids = ["keeps", "sheds", "a", "b"]
-    yield* fleet.until("each has its share", ({ byId }) => ids.every((id) => byId[id] === limit / ids.length))
+    const isWhole = fleet.until("each has some", eachHas(ids))
+    yield* fleet.until("each has its share", eachHasItsShare(ids))
     const kept = (yield* fleet.seen).byId.keeps!
 
     const areLost = Effect.gen(function*() {
