@@ -68,6 +68,13 @@ export interface Options extends OfClient {
   readonly clientName?: string
 
   /**
+   * Sets the version of Redis' protocol. In version 2, maps and sets come as arrays, and doubles and booleans as texts and
+   * numbers, as node-redis and ioredis return them; typed functions return the same in both. A server that does not know
+   * version 3 is spoken to in version 2 in any case. Default: 3.
+   */
+  readonly respVersion?: 2 | 3
+
+  /**
    * Limits the connections. Few are enough, because each serves many commands at once; a blocking command and a lease
    * have one for themselves. Default: 4.
    */

@@ -232,6 +232,22 @@ export interface RedisClient extends RedisCommander {
   /** Does what `subscribe` does, for all channels that match patterns such as `news.*`. */
   psubscribe(...patterns: readonly [string, ...Array<string>]): Stream.Stream<RedisMessage, SubscriptionFailure>
 
+  /**
+   * Subscribes until the scope closes, and completes when the server has confirmed it. The stream has every message from
+   * then on. Use it, not `subscribe`, where something is published or read right after.
+   *
+   * Fails as the stream does, and with `ConnectError` reason `HandshakeTimeout` if the server does not confirm it within
+   * `connectTimeout`. The stream is for one reader.
+   */
+  subscribed(
+    ...channels: readonly [string, ...Array<string>]
+  ): Effect.Effect<Stream.Stream<RedisMessage, SubscriptionFailure>, SubscriptionFailure, Scope.Scope>
+
+  /** Does what `subscribed` does, for all channels that match patterns such as `news.*`. */
+  psubscribed(
+    ...patterns: readonly [string, ...Array<string>]
+  ): Effect.Effect<Stream.Stream<RedisMessage, SubscriptionFailure>, SubscriptionFailure, Scope.Scope>
+
   /** The pool of the connections: for `stats`, `events`, `clear`, `resize` and the like. */
   readonly pool: ConnectionPool<unknown, ConnectError | RedisError>
 

@@ -16,7 +16,7 @@ import type * as Scope from "effect/Scope"
 import { Buffer } from "node:buffer"
 import { ReplyDecoder } from "./internal/decoder.js"
 import { recover, scopedLayer } from "./internal/effect.js"
-import { encodePush, encodeReply } from "./internal/encoder.js"
+import { encodePush, encodeReply, encodeReply2 } from "./internal/encoder.js"
 import { made } from "./internal/making.js"
 import type { Message } from "./internal/message.js"
 import { resolve } from "./internal/options.js"
@@ -61,6 +61,7 @@ const own: ReadonlySet<string> = new Set(["HELLO", "AUTH", "SELECT", "WATCH", "U
 /** The server's end of one connection. */
 class Peer {
   private queued: Array<TestCommand> | undefined = undefined
+  private isVersion3 = false
   readonly channels = new Set<string>()
   readonly framed: Framing.Framed<Uint8Array, Message>
 
@@ -81,27 +82,35 @@ class Peer {
     )
   }
 
+  private readonly encode = (reply: BytesReply): Uint8Array =>
+    this.isVersion3 ? encodeReply(reply) : encodeReply2(reply)
+
+  private encodePush(words: ReadonlyArray<BytesReply>): Uint8Array {
+    return this.isVersion3 ? encodePush(words) : encodeReply2(words)
+  }
+
   private answer(command: TestCommand): Effect.Effect<Uint8Array, never, any> {
     const { args, name } = command
     if (name === "MULTI" || (own.has(name) && this.queued === undefined) || name === "DISCARD") {
       this.queued = name === "MULTI" ? [] : undefined
-      return Effect.succeed(encodeReply(name === "HELLO" ? new Map([["proto", 3]]) : "OK"))
+      if (name === "HELLO") this.isVersion3 = args[0] === "3"
+      return Effect.succeed(this.encode(name === "HELLO" ? new Map([["proto", this.isVersion3 ? 3 : 2]]) : "OK"))
     }
     if (name === "SUBSCRIBE" || name === "PSUBSCRIBE") {
       const done = args.map((channel) => {
         this.channels.add(channel)
-        return encodePush([name.toLowerCase(), channel, this.channels.size])
+        return this.encodePush([name.toLowerCase(), channel, this.channels.size])
       })
       return Effect.succeed(Buffer.concat(done))
     }
     if (name === "EXEC") {
       const commands = this.queued ?? []
       this.queued = undefined
-      return Effect.map(Effect.forEach(commands, (one) => this.reply(one)), encodeReply)
+      return Effect.map(Effect.forEach(commands, (one) => this.reply(one)), this.encode)
     }
-    if (this.queued === undefined) return Effect.map(this.reply(command), encodeReply)
+    if (this.queued === undefined) return Effect.map(this.reply(command), this.encode)
     this.queued.push(command)
-    return Effect.succeed(encodeReply("QUEUED"))
+    return Effect.succeed(this.encode("QUEUED"))
   }
 
   private reply(command: TestCommand): Effect.Effect<BytesReply, never, any> {
@@ -113,9 +122,9 @@ class Peer {
 
   private publish(channel: string, message: string): Effect.Effect<number> {
     const subscribers = [...this.peers].filter((peer) => peer.channels.has(channel))
-    const push = encodePush(["message", channel, message])
+    const words = ["message", channel, message]
     return Effect.as(
-      Effect.forEach(subscribers, (peer) => Effect.ignore(peer.framed.send(push))),
+      Effect.forEach(subscribers, (peer) => Effect.ignore(peer.framed.send(peer.encodePush(words)))),
       subscribers.length
     )
   }

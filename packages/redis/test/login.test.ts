@@ -55,6 +55,28 @@ describe.skipIf(isSkipped).each([["3", []], ["2", ["--rename-command", "HELLO", 
   }
 )
 
+describe.skipIf(isSkipped)("the version of the protocol", () => {
+  it.scopedLive("decides on the shapes of replies, and not on those of typed functions", () =>
+    Effect.gen(function*() {
+      const port = yield* serverWith("--requirepass", password)
+      const shapes = (respVersion: 2 | 3) =>
+        Effect.gen(function*() {
+          const redis = yield* clientOf(port, { respVersion, password: Redacted.make(password), clientName: "shapes" })
+          yield* redis.command("HSET", "hash", "a", 1)
+          yield* redis.zadd("zset", { member: "m", score: 1.5 })
+          return [
+            yield* redis.command("HGETALL", "hash"),
+            yield* redis.command("ZSCORE", "zset", "m"),
+            yield* redis.hgetall("hash"),
+            yield* redis.zscore("zset", "m"),
+            /name=(\S+).* resp=(\d)/.exec(String(yield* redis.command("CLIENT", "INFO")))?.slice(1)
+          ]
+        })
+      expect(yield* shapes(3)).toEqual([new Map([["a", "1"]]), 1.5, { a: "1" }, 1.5, ["shapes", "3"]])
+      expect(yield* shapes(2)).toEqual([["a", "1"], "1.5", { a: "1" }, 1.5, ["shapes", "2"]])
+    }))
+})
+
 describe.skipIf(isSkipped)("a Unix socket", () => {
   it.scopedLive("carries commands as TCP does", () =>
     Effect.gen(function*() {

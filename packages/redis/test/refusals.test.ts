@@ -29,6 +29,7 @@ describe("wrong options", () => {
     [{ username: "me" }, "password must be given together with username"],
     [{ password: secret }, "password must be a Redacted string that is not empty, but is <redacted>"],
     [{ password: Redacted.make("") }, "password must be a string that is not empty"],
+    [{ respVersion: 4 }, "respVersion must be 2 or 3, but is 4"],
     [{ clientName: "a b" }, "clientName must be a string without spaces"],
     [{ tls: 1 }, "tls must be an object"],
     [{ tls: { ca: secret } }, "tls.ca must be a certificate as PEM, but is <redacted>"],

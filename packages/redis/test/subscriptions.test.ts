@@ -2,6 +2,7 @@ import type { RedisClient } from "@socketpool/redis"
 import { collect, fork, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
+import { serve } from "../../node/test/fixtures/server.js"
 import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
 
 /** Publishes until so many subscribers of this server get the message. */
@@ -32,6 +33,19 @@ describe.skipIf(isSkipped).each([["3", []], ["2", ["--rename-command", "HELLO", 
         expect(yield* until(redis.publish("a", "late"), (count) => count === 0)).toBe(0)
         expect((yield* redis.pool.stats).opened).toBe(1)
         expect(yield* closedBy(redis)).toBe(0)
+      }))
+
+    it.scopedLive("that the server has confirmed misses nothing that is published after it", () =>
+      Effect.gen(function*() {
+        const redis = yield* clientOf(yield* serverWith(...words))
+        const [channels, patterns] = yield* Effect.all([redis.subscribed("a", "b"), redis.psubscribed("n*")])
+        expect(yield* Effect.forEach(["a", "b", "news"], (channel) => redis.publish(channel, "first"))).toEqual([
+          1,
+          1,
+          1
+        ])
+        expect(yield* collect(Stream.take(channels, 2))).toMatchObject([{ channel: "a" }, { channel: "b" }])
+        expect(yield* collect(Stream.take(patterns, 1))).toMatchObject([{ channel: "news", pattern: "n*" }])
       }))
 
     it.scopedLive("fails when its connection goes, and subscribes again with retry", () =>
@@ -69,8 +83,49 @@ describe.skipIf(isSkipped).each([["3", []], ["2", ["--rename-command", "HELLO", 
         const port = yield* serverWith(...words)
         const admin = yield* clientOf(port)
         yield* admin.command("ACL", "SETUSER", "default", "resetchannels", "&open*")
-        const error = yield* Effect.flip(Stream.runDrain(admin.subscribe("closed")))
-        expect(error).toMatchObject({ _tag: "RedisError", code: "NOPERM", command: "SUBSCRIBE" })
+        const refused = { _tag: "RedisError", code: "NOPERM", command: "SUBSCRIBE" }
+        expect(yield* Effect.flip(Stream.runDrain(admin.subscribe("closed")))).toMatchObject(refused)
+        expect(yield* Effect.flip(admin.subscribed("open", "closed"))).toMatchObject(refused)
       }))
   }
 )
+
+describe("a subscription that is slow to be confirmed", () => {
+  /** A server that answers a request for channels with these words, each an array of texts, and nothing else. */
+  const answering = (...words: ReadonlyArray<ReadonlyArray<string>>) =>
+    serve((socket) =>
+      void socket.on("data", (chunk) => {
+        const text = chunk.toString()
+        if (text.includes("HELLO")) return socket.write("-ERR unknown command 'HELLO'\r\n")
+        if (!text.includes("SUBSCRIBE")) return undefined
+        const array = (texts: ReadonlyArray<string>) =>
+          `*${texts.length}\r\n${texts.map((one) => `$${one.length}\r\n${one}\r\n`).join("")}`
+        return socket.write(words.map(array).join(""))
+      })
+    )
+
+  it.scopedLive("has the messages of the channels that were confirmed first", () =>
+    Effect.gen(function*() {
+      const { port } = yield* answering(
+        ["subscribe", "a", "1"],
+        ["message", "a", "early"],
+        ["subscribe", "b", "2"],
+        ["message", "b", "late"]
+      )
+      const messages = yield* Effect.flatMap(clientOf(port), (redis) => redis.subscribed("a", "b"))
+      expect(yield* collect(Stream.take(messages, 2))).toEqual([
+        { channel: "a", message: "early" },
+        { channel: "b", message: "late" }
+      ])
+    }))
+
+  it.scopedLive("fails when connectTimeout is over", () =>
+    Effect.gen(function*() {
+      const { port, sockets } = yield* answering(["subscribe", "a", "1"])
+      const redis = yield* clientOf(port, { connectTimeout: "100 millis" })
+      const error = { _tag: "ConnectError", reason: "HandshakeTimeout" }
+      expect(yield* Effect.flip(Effect.scoped(redis.subscribed("a", "b")))).toMatchObject(error)
+      expect(yield* Effect.flip(Stream.runDrain(redis.subscribe("a", "b")))).toMatchObject(error)
+      yield* until(Effect.sync(() => sockets.size), (open) => open === 0)
+    }))
+})

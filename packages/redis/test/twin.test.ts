@@ -83,16 +83,28 @@ describe("a server in memory", () => {
       ]
       const redis = yield* RedisTest.make(({ args }) => Effect.succeed(values[Number(args[0])] ?? null))
       for (const [at, value] of values.entries()) expect(yield* redis.command("ANY", at)).toEqual(value)
+      const version2 = yield* RedisTest.make(
+        ({ args }) => Effect.succeed(values[Number(args[0])] ?? null),
+        { respVersion: 2 }
+      )
+      const given = yield* Effect.forEach(values, (_, at) => version2.command("ANY", at))
+      expect(given).toEqual([
+        ...["ä", 42, "1.5", "-inf", "12345678901234567890", 1, null, [1, ["a", null]]],
+        ["a", 1, "b", [2]],
+        ["a", 1]
+      ])
       const bytes = yield* RedisTest.make(() => Effect.succeed(Uint8Array.of(104, 105)))
       expect(yield* bytes.command("ANY")).toBe("hi")
     }))
 
   it.scoped("passes messages to the subscribers of a channel", () =>
     Effect.gen(function*() {
-      const redis = yield* RedisTest.make(() => Effect.succeed(null))
-      const found = yield* fork(collect(Stream.take(redis.subscribe("a"), 1)))
-      while ((yield* redis.publish("a", "hello")) === 0) yield* yieldNow
-      expect(yield* Fiber.join(found)).toEqual([{ channel: "a", message: "hello" }])
-      expect(yield* redis.publish("b", "hello")).toBe(0)
+      for (const respVersion of [2, 3] as const) {
+        const redis = yield* RedisTest.make(() => Effect.succeed(null), { respVersion })
+        const messages = yield* redis.subscribed("a")
+        expect(yield* redis.publish("a", "hello")).toBe(1)
+        expect(yield* collect(Stream.take(messages, 1))).toEqual([{ channel: "a", message: "hello" }])
+        expect(yield* redis.publish("b", "hello")).toBe(0)
+      }
     }))
 })

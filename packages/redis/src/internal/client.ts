@@ -21,7 +21,7 @@ import type {
 import { RedisConflictError, type RedisError } from "../RedisError.js"
 import { words } from "./arguments.js"
 import { type Answer, Commander, sending, type Server } from "./commander.js"
-import { both } from "./effect.js"
+import { both, scopedStream } from "./effect.js"
 import type { Message } from "./message.js"
 import type { Argument, Request } from "./request.js"
 import { SessionCommander } from "./session.js"
@@ -38,11 +38,13 @@ const watchOptions = new Table({
   )
 })
 
-/** Makes the stream of one subscription. */
+type Messages = Stream.Stream<RedisMessage, SubscriptionFailure>
+
+/** Makes one subscription. Completes when the server has confirmed it. */
 export type Subscribe = (
   name: "SUBSCRIBE" | "PSUBSCRIBE",
   channels: ReadonlyArray<string>
-) => Stream.Stream<RedisMessage, SubscriptionFailure>
+) => Effect.Effect<Messages, SubscriptionFailure, Scope.Scope>
 
 export class SharedCommander extends Commander implements RedisClient {
   private clearedAt = -Infinity
@@ -50,7 +52,7 @@ export class SharedCommander extends Commander implements RedisClient {
   constructor(
     server: Server,
     private readonly client: RawClient,
-    private readonly subscribed: Subscribe
+    private readonly subscription: Subscribe
   ) {
     super(server)
   }
@@ -119,12 +121,20 @@ export class SharedCommander extends Commander implements RedisClient {
     })
   }
 
-  subscribe(...channels: ReadonlyArray<string>): Stream.Stream<RedisMessage, SubscriptionFailure> {
-    return this.subscribed("SUBSCRIBE", channels)
+  subscribe(...channels: ReadonlyArray<string>): Messages {
+    return scopedStream(this.subscription("SUBSCRIBE", channels))
   }
 
-  psubscribe(...patterns: ReadonlyArray<string>): Stream.Stream<RedisMessage, SubscriptionFailure> {
-    return this.subscribed("PSUBSCRIBE", patterns)
+  psubscribe(...patterns: ReadonlyArray<string>): Messages {
+    return scopedStream(this.subscription("PSUBSCRIBE", patterns))
+  }
+
+  subscribed(...channels: ReadonlyArray<string>): Effect.Effect<Messages, SubscriptionFailure, Scope.Scope> {
+    return this.subscription("SUBSCRIBE", channels)
+  }
+
+  psubscribed(...patterns: ReadonlyArray<string>): Effect.Effect<Messages, SubscriptionFailure, Scope.Scope> {
+    return this.subscription("PSUBSCRIBE", patterns)
   }
 
   get pool(): ConnectionPool<unknown, ConnectError | RedisError> {

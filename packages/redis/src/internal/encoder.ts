@@ -1,4 +1,4 @@
-/** Replies as bytes of RESP, version 3, for the server of tests. */
+/** Replies as bytes of RESP, for the server of tests. */
 import { Buffer } from "node:buffer"
 import type { BytesReply } from "../RedisClient.js"
 import { isRedisError } from "../RedisError.js"
@@ -12,8 +12,8 @@ const line = (text: string): Uint8Array => Buffer.from(`${text.replace(/[\r\n]+/
 const doubleOf = (value: number): string =>
   Number.isNaN(value) ? "nan" : value === Infinity ? "inf" : value === -Infinity ? "-inf" : String(value)
 
-const many = (type: string, count: number, items: Iterable<BytesReply>): Uint8Array =>
-  Buffer.concat([line(type + count), ...Array.from(items, encodeReply)])
+const many = (type: string, items: ReadonlyArray<BytesReply>, encode: (reply: BytesReply) => Uint8Array): Uint8Array =>
+  Buffer.concat([line(type + items.length), ...items.map((item) => encode(item))])
 
 export const encodeReply = (reply: BytesReply): Uint8Array => {
   switch (typeof reply) {
@@ -30,14 +30,28 @@ export const encodeReply = (reply: BytesReply): Uint8Array => {
   if (reply === null) return line("_")
   if (reply instanceof Uint8Array) return bulk(reply)
   if (isRedisError(reply)) return line(`-${reply.code} ${reply.detail}`)
-  if (reply instanceof Map) return many("%", reply.size, [...reply].flat())
-  if (reply instanceof Set) return many("~", reply.size, reply)
-  if (Array.isArray(reply)) return many("*", reply.length, reply)
+  if (reply instanceof Map) {
+    return Buffer.concat([line(`%${reply.size}`), ...[...reply].flat().map((item) => encodeReply(item))])
+  }
+  if (reply instanceof Set) return many("~", [...reply], encodeReply)
+  if (Array.isArray(reply)) return many("*", reply, encodeReply)
   throw new TypeError(
     "A handler must return a reply: a text, bytes, a number, true, false, null, a RedisError, or an " +
       "array, a Map or a Set of replies"
   )
 }
 
+/** The same in version 2, which has texts, integers, arrays and null only. */
+export const encodeReply2 = (reply: BytesReply): Uint8Array => {
+  if (reply === null) return line("$-1")
+  if (typeof reply === "boolean") return line(reply ? ":1" : ":0")
+  if (typeof reply === "bigint" || (typeof reply === "number" && !Number.isSafeInteger(reply))) {
+    return encodeReply(typeof reply === "bigint" ? String(reply) : doubleOf(reply))
+  }
+  if (reply instanceof Map) return many("*", [...reply].flat(), encodeReply2)
+  if (reply instanceof Set) return many("*", [...reply], encodeReply2)
+  return Array.isArray(reply) ? many("*", reply, encodeReply2) : encodeReply(reply)
+}
+
 /** A message that answers no command. */
-export const encodePush = (items: ReadonlyArray<BytesReply>): Uint8Array => many(">", items.length, items)
+export const encodePush = (items: ReadonlyArray<BytesReply>): Uint8Array => many(">", items, encodeReply)

@@ -11,6 +11,8 @@ export interface Login {
   readonly password: Redacted.Redacted | undefined
   readonly clientName: string | undefined
   readonly database: number
+  /** The version of the protocol. */
+  readonly version: 2 | 3
 }
 
 type Ask<E> = (request: Request) => Effect.Effect<Message, E>
@@ -19,11 +21,11 @@ type Ask<E> = (request: Request) => Effect.Effect<Message, E>
 const knowsNoHello = (reply: ErrorReply): boolean => /^NOPROTO|unknown command|unsupported command/i.test(reply.text)
 
 /**
- * Makes a connection ready. Speaks version 3 of the protocol, or version 2 with a server that knows no `HELLO`.
+ * Makes a connection ready. A server that knows no `HELLO` is spoken to in version 2 of the protocol.
  */
 export const handshake = <E>(
   ask: Ask<E>,
-  { clientName, database, password, username }: Login
+  { clientName, database, password, username, version }: Login
 ): Effect.Effect<void, E | RedisError> => {
   const secret = password === undefined ? undefined : Redacted.value(password)
   const send = (name: string, ...args: ReadonlyArray<Argument>) => ask(request("Redis", name, args))
@@ -39,12 +41,14 @@ export const handshake = <E>(
   })
   const login = secret === undefined ? [] : ["AUTH", username ?? "default", secret]
   const named = clientName === undefined ? [] : ["SETNAME", clientName]
-  return Effect.gen(function*() {
+  const version3 = Effect.gen(function*() {
     const hello = yield* send("HELLO", 3, ...login, ...named)
-    if (hello instanceof ErrorReply) {
-      if (!knowsNoHello(hello)) return yield* Effect.fail(errorOf(hello, "HELLO"))
-      yield* version2
-    }
+    if (!(hello instanceof ErrorReply)) return
+    if (!knowsNoHello(hello)) return yield* Effect.fail(errorOf(hello, "HELLO"))
+    yield* version2
+  })
+  return Effect.gen(function*() {
+    yield* version === 2 ? version2 : version3
     if (database !== 0) yield* must("SELECT", database)
   })
 }

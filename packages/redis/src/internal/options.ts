@@ -15,7 +15,7 @@ import type { Attributes } from "./tracing.js"
 import { type Target, targetOf } from "./url.js"
 
 const ofEndpoints = Client.endpointsOptions.rules
-const { count, duration, name, optional, orElse, secret, text } = rules
+const { count, duration, name, oneOf, optional, orElse, secret, text } = rules
 
 const passwordRule: Rule<Redacted.Redacted> = secret((value, at) => {
   const rule = "a Redacted string that is not empty"
@@ -47,6 +47,7 @@ export const table = Client.options
       password: optional(passwordRule),
       database: optional(count(0)),
       clientName: optional(clientName),
+      respVersion: orElse(oneOf(2, 3), 3),
       maxConnections: orElse(count(1), 4),
       maxInFlight: orElse(count(1), 1_024),
       maxAbandoned: orElse(count(0), 1_024),
@@ -81,7 +82,7 @@ export interface Settings {
   readonly attributes: Attributes
   readonly open: Effect.Effect<Connection, ConnectError, Scope.Scope>
   readonly login: Login
-  readonly client: Omit<Checked, keyof Target | "url" | "clientName" | "maxReplyBytes">
+  readonly client: Omit<Checked, keyof Target | "url" | "clientName" | "respVersion" | "maxReplyBytes">
   readonly maxReplyBytes: number
 }
 
@@ -102,10 +103,17 @@ const targeted = (of: string, options: Checked): Checked => {
 }
 
 /** Options that are not those of the client in core. */
-const own = ["url", "host", "port", "path", "tls", "username", "password", "database", "clientName", "maxReplyBytes"]
+const own: ReadonlyArray<string> = [
+  ...["url", "host", "port", "path", "tls", "username", "password", "database", "clientName"],
+  ...["respVersion", "maxReplyBytes"]
+]
 
 const clientOptions = (options: object): Settings["client"] =>
   Object.fromEntries(Object.entries(options).filter(([name]) => !own.includes(name))) as Settings["client"]
+
+const loginOf = (
+  { clientName, database = 0, password, respVersion, username }: Omit<Checked, "url" | "host" | "port" | "path">
+): Login => ({ username, password, clientName, database, version: respVersion })
 
 type Security = Pick<Checked, "tls" | "connectTimeout">
 
@@ -122,8 +130,7 @@ const dial = (
 
 export const resolve = (of: string, given: unknown): Settings => {
   const options = targeted(of, table.read(of, given))
-  const { clientName, connectTimeout, database = 0, host = "localhost", maxReplyBytes, password, path, tls, username } =
-    options
+  const { connectTimeout, database = 0, host = "localhost", maxReplyBytes, path, tls } = options
   const port = options.port ?? 6_379
   const address = path ?? (host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`)
   const scheme = path !== undefined ? "unix" : tls !== undefined && tls !== false ? "rediss" : "redis"
@@ -138,7 +145,7 @@ export const resolve = (of: string, given: unknown): Settings => {
     open: path !== undefined
       ? UnixConnection.open({ path, connectTimeout }) as Settings["open"]
       : dial(options, { host, port }),
-    login: { username, password, clientName, database },
+    login: loginOf(options),
     client: clientOptions(options),
     maxReplyBytes
   }
@@ -171,12 +178,12 @@ export interface EndpointsSettings extends Omit<Settings, "address" | "name" | "
 
 export const resolveEndpoints = (of: string, given: unknown): EndpointsSettings => {
   const options = endpointsTable.read(of, given)
-  const { clientName, database = 0, maxReplyBytes, password, roles, username } = options
+  const { database = 0, maxReplyBytes, roles } = options
   const { roles: _roles, ...client } = clientOptions(options) as Settings["client"] & { readonly roles: boolean }
   return {
     attributes: { "db.namespace": String(database) },
     open: ({ host, name, port }) => dial(options, { host, port, servername: name }),
-    login: { username, password, clientName, database },
+    login: loginOf(options),
     client: client as unknown as Settings["client"],
     maxReplyBytes,
     roles

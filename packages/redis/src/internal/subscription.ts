@@ -6,9 +6,8 @@ import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import type { RedisMessage, SubscriptionFailure } from "../RedisClient.js"
+import type { RedisMessage } from "../RedisClient.js"
 import { type Subscribe } from "./client.js"
-import { scopedStream } from "./effect.js"
 import { handshake, type Login } from "./handshake.js"
 import { ErrorReply, type Message, PushReply } from "./message.js"
 import { framing } from "./protocol.js"
@@ -29,8 +28,8 @@ interface Source {
 const itemsOf = (message: Message): ReadonlyArray<Message> =>
   message instanceof PushReply ? message.items : Array.isArray(message) ? message : []
 
-/** Returns a message of a channel, `undefined` for anything else that the server sends. */
-const messageOf = (message: Message): RedisMessage | undefined => {
+/** Returns a message of a channel, `"Confirmed"` for one channel of a request, `undefined` for anything else. */
+const heardIn = (message: Message): RedisMessage | "Confirmed" | undefined => {
   const [kind, ...items] = itemsOf(message)
   if (kind === undefined) return undefined
   const words = () => items.map((item) => text(item, "SUBSCRIBE"))
@@ -43,6 +42,9 @@ const messageOf = (message: Message): RedisMessage | undefined => {
       const [pattern, channel, message] = words()
       return { channel: channel!, message: message!, pattern: pattern! }
     }
+    case "subscribe":
+    case "psubscribe":
+      return "Confirmed"
     default:
       return undefined
   }
@@ -52,11 +54,21 @@ export const subscriptions = (source: Source): Subscribe => (name, channels) => 
   const { address, connectTimeout, login, maxReplyBytes } = source
   const ended = new ConnectionError({ reason: "EndOfStream", operation: "read", address })
 
+  const heard = (message: Message) =>
+    message instanceof ErrorReply ? Effect.fail(errorOf(message, name)) : Effect.sync(() => heardIn(message))
+
   const subscribed = Effect.gen(function*() {
     const framed = Framing.over(yield* source.open, framing(maxReplyBytes))
     yield* handshake((asked) => Effect.andThen(framed.send(asked), framed.recv), login)
     yield* framed.send(request(`redis.${name.toLowerCase()}`, name, channels))
-    return framed
+    // The server confirms one channel after the other, and sends what the first ones get meanwhile.
+    const early: Array<RedisMessage> = []
+    for (let missing = channels.length; missing > 0;) {
+      const message = yield* Effect.flatMap(framed.recv, heard)
+      if (message === "Confirmed") missing--
+      else if (message !== undefined) early.push(message)
+    }
+    return { early, framed }
   }).pipe(
     Effect.timeoutOption(connectTimeout),
     Effect.flatMap(Option.match({
@@ -65,12 +77,10 @@ export const subscriptions = (source: Source): Subscribe => (name, channels) => 
     }))
   )
 
-  return scopedStream(Effect.map(subscribed, (framed) =>
-    framed.stream.pipe(
-      Stream.mapEffect((message) =>
-        message instanceof ErrorReply ? Effect.fail(errorOf(message, name)) : Effect.sync(() => messageOf(message))
-      ),
-      Stream.filter((message) => message !== undefined),
+  return Effect.map(subscribed, ({ early, framed }) =>
+    Stream.fromIterable(early).pipe(
+      Stream.concat(Stream.mapEffect(framed.stream, heard)),
+      Stream.filter((message) => message !== undefined && message !== "Confirmed"),
       Stream.concat(Stream.fail(ended))
-    ))) as Stream.Stream<RedisMessage, SubscriptionFailure>
+    )) as ReturnType<Subscribe>
 }
