@@ -56,14 +56,29 @@ const replaced = (dependencies, by) => {
   return Object.fromEntries(entries.filter(([, version]) => version !== null))
 }
 
+/** The public modules of a package that only the edition has. */
+const ownModules = (name) => {
+  const src = path.join("packages", name, "src")
+  if (!fs.existsSync(path.join(source, src))) return []
+  return fs.readdirSync(path.join(source, src))
+    .filter((file) => file.endsWith(".ts") && !fs.existsSync(path.join(root, src, file)))
+    .map((file) => path.basename(file, ".ts"))
+}
+
 /** Effect 4 is published as modules only, and so is what needs it. */
-const modulesOnly = ({ exports, types: _types, main: _main, ...config }) => ({
+const modulesOnly = ({ exports, types: _types, main: _main, ...config }, name) => ({
   ...config,
   tag: `effect-${edition}`,
   types: exports["."].import.types,
-  exports: Object.fromEntries(
-    Object.entries(exports).map(([name, target]) => [name, target?.import ?? target])
-  )
+  exports: {
+    ...Object.fromEntries(Object.entries(exports).map(([name, target]) => [name, target?.import ?? target])),
+    ...Object.fromEntries(
+      ownModules(name).map((module) => [
+        `./${module}`,
+        { types: `./dist/esm/${module}.d.ts`, default: `./dist/esm/${module}.js` }
+      ])
+    )
+  }
 })
 
 /** The package.json of a package in the edition. */
@@ -77,7 +92,7 @@ const manifestOf = (file) => {
       devDependencies: replaced(manifest.devDependencies, versions),
       peerDependencies: replaced(manifest.peerDependencies, peers),
       engines,
-      publishConfig: manifest.publishConfig && modulesOnly(manifest.publishConfig)
+      publishConfig: manifest.publishConfig && modulesOnly(manifest.publishConfig, path.basename(path.dirname(file)))
     },
     undefined,
     2
@@ -177,6 +192,8 @@ if (command === "test") {
   })
 } else if (command === "check") {
   run(node(), [within("typescript/bin/tsc"), "-b", ...rest])
+  const { checkExamples } = await import("./edition-examples.mjs")
+  checkExamples({ edition, target, node: node(), packages })
 } else if (command === "pack") {
   const { checkEdition } = await import("./check-edition.mjs")
   await checkEdition({
