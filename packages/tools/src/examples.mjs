@@ -4,6 +4,7 @@ import { spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
+import { blocks, compilerOptions, docComments, exampleFile, placed } from "./example-blocks.mjs"
 import { pages } from "./pages.mjs"
 import { bin, published, root } from "./workspace.mjs"
 
@@ -13,29 +14,6 @@ const out = path.join(home, "build", "examples")
 
 /** A program in a page must end by itself within this time, in milliseconds. */
 const limit = 30_000
-
-/**
- * Finds the TypeScript blocks of a text, each with its first line number. Those marked `ts run` are whole programs.
- *
- * @param {string} text
- */
-const blocks = (text) =>
-  [...text.matchAll(/^```(?:ts|typescript)\b[ \t]*(.*)\n([\s\S]*?)^```/gm)].map((match) => ({
-    word: match[1].trim(),
-    code: match[2],
-    line: text.slice(0, match.index).split("\n").length + 1
-  }))
-
-/** Keeps a module's doc comments on their own lines and blanks everything else. */
-const docComments = (text) => {
-  let inside = false
-  return text.split("\n").map((line) => {
-    if (/^\s*\/\*\*/.test(line)) inside = true
-    const kept = inside ? line.replace(/^\s*(\/\*\*|\*(?!\/)) ?/, "").replace(/\*\/\s*$/, "") : ""
-    if (/\*\//.test(line)) inside = false
-    return kept
-  }).join("\n")
-}
 
 const sources = [
   ...published.flatMap(({ dir }) =>
@@ -55,12 +33,15 @@ const programs = []
 for (const { file, read } of sources) {
   const name = path.relative(root, file)
   for (const { code, line, word } of blocks(read(fs.readFileSync(file, "utf8")))) {
-    const example = `${name.replace(/[^A-Za-z0-9]+/g, "-")}-${line}.ts`
+    if (word === "effect-4") continue
+    const example = exampleFile(name, line)
     origin.set(example, { name, line })
     fs.writeFileSync(path.join(out, example), code)
     if (word === "run") programs.push(example)
     else if (word !== "") {
-      console.error(`${name}(${line}): a block is \`ts\` or \`ts run\`, but this one is \`ts ${word}\``)
+      console.error(
+        `${name}(${line}): a block is \`ts\`, \`ts run\` or \`ts effect-4\`, but this one is \`ts ${word}\``
+      )
       process.exitCode = 1
     }
   }
@@ -71,28 +52,13 @@ fs.writeFileSync(
   JSON.stringify({
     extends: "../../../../tsconfig.base.json",
     include: ["*.ts"],
-    compilerOptions: {
-      composite: false,
-      incremental: false,
-      declaration: false,
-      declarationMap: false,
-      noEmit: true,
-      noUnusedLocals: false,
-      module: "ESNext",
-      moduleResolution: "Bundler",
-      types: ["node"]
-    }
+    compilerOptions
   })
 )
 
 if (origin.size > 0) {
   const { status, stdout } = spawnSync(bin("tsc"), ["-p", out, "--pretty", "false"], { cwd: out, encoding: "utf8" })
-  process.stdout.write(
-    stdout.replace(/^(?:\.\/)?([\w-]+\.ts)\((\d+),/gm, (found, example, line) => {
-      const from = origin.get(example)
-      return from === undefined ? found : `${from.name}(${from.line + Number(line) - 1},`
-    })
-  )
+  process.stdout.write(placed(stdout, origin))
   if (status !== 0) process.exit(1)
 }
 console.log(`${origin.size} examples compile`)
