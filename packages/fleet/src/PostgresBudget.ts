@@ -9,11 +9,12 @@ import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import type { BudgetUnavailable } from "./BudgetUnavailable.js"
 import type { Options as FleetOptions } from "./FleetBudget.js"
+import { scopedLayer } from "./internal/effect.js"
 import { makeWith } from "./internal/keeper.js"
 import { mostPlaces, sessionOf, table } from "./internal/postgres/options.js"
 import { connectTo } from "./internal/postgres/store.js"
@@ -121,7 +122,7 @@ const makeAs = (of: string, options: Options): Effect.Effect<Budget, BudgetUnava
  * @category layers
  */
 export const layer = <I>(tag: Context.Tag<I, Budget>, options: Options): Layer.Layer<I, BudgetUnavailable> =>
-  Layer.scoped(tag, makeAs("PostgresBudget.layer", options))
+  scopedLayer(tag, makeAs("PostgresBudget.layer", options))
 
 /**
  * Does what `layer` does, with options that come from a configuration: a `Config` of all, or an object of `Config`s.
@@ -148,7 +149,7 @@ export const layerConfig = <I>(
   tag: Context.Tag<I, Budget>,
   config: Config.Config.Wrap<Options>
 ): Layer.Layer<I, BudgetUnavailable | ConfigError.ConfigError> =>
-  Layer.scoped(
+  scopedLayer(
     tag,
     Effect.flatMap(
       optionsOf<Options>("PostgresBudget.layerConfig", table, config),

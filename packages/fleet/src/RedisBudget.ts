@@ -11,10 +11,11 @@ import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
-import * as Layer from "effect/Layer"
+import type * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import type { BudgetUnavailable } from "./BudgetUnavailable.js"
 import type { Options as FleetOptions } from "./FleetBudget.js"
+import { scopedLayer } from "./internal/effect.js"
 import { makeWith } from "./internal/keeper.js"
 import { table } from "./internal/redis/options.js"
 import { connectTo } from "./internal/redis/store.js"
@@ -116,7 +117,7 @@ const ofService = (options: OwnOptions): Effect.Effect<Budget, BudgetUnavailable
 export const layer = <I>(
   tag: Context.Tag<I, Budget>,
   options: OwnOptions
-): Layer.Layer<I, BudgetUnavailable, Redis> => Layer.scoped(tag, ofService(options))
+): Layer.Layer<I, BudgetUnavailable, Redis> => scopedLayer(tag, ofService(options))
 
 /**
  * Does what `layer` does, with options that come from a configuration: a `Config` of all, or an object of `Config`s.
@@ -142,7 +143,7 @@ export const layerConfig = <I>(
   tag: Context.Tag<I, Budget>,
   config: Config.Config.Wrap<OwnOptions>
 ): Layer.Layer<I, BudgetUnavailable | ConfigError.ConfigError, Redis> =>
-  Layer.scoped(
+  scopedLayer(
     tag,
     Effect.flatMap(optionsOf<OwnOptions>("RedisBudget.layerConfig", table.without("client"), config), ofService)
   )

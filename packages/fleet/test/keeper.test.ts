@@ -1,7 +1,7 @@
 // What a process tells the store of its budget, when, and what it does without it. The store is in memory.
 import { type Budget, type ConnectionPool, Pool } from "@socketpool/core"
 import { BudgetUnavailable, FleetBudget } from "@socketpool/fleet"
-import { exitOf, fork, TestClock } from "@socketpool/test-seam"
+import { exitOf, fork, provideScope, TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Interruptions, Rng } from "@socketpool/testing"
 import { Deferred, Effect, Exit, Fiber, Scope, Stream } from "effect"
@@ -169,7 +169,7 @@ describe("a process", () => {
       const rng = Rng.make(7)
       const churn = (process: Process) =>
         Effect.forever(Effect.suspend(() =>
-          Effect.zipRight(Effect.sleep(rng.between(1, 60)), process.pool.use(() => Effect.sleep(rng.between(0, 20))))
+          Effect.andThen(Effect.sleep(rng.between(1, 60)), process.pool.use(() => Effect.sleep(rng.between(0, 20))))
         ))
       const fibers = yield* fork(Effect.all(
         [a, b].flatMap((process) =>
@@ -191,7 +191,7 @@ describe("a process", () => {
       const holder = yield* hold(a, 8)
       yield* TestClock.adjust("1 second")
       const scope = yield* Scope.make()
-      yield* Scope.extend(start(store, "b", { maxConnections: 5 }), scope)
+      yield* provideScope(start(store, "b", { maxConnections: 5 }), scope)
       yield* TestClock.adjust("5 seconds")
       expect((yield* a.budget.usage).limit).toBe(5)
       expect(a.events).toContain("LimitChanged")
@@ -334,7 +334,7 @@ describe("an interruption at any step", () => {
             const problems: Array<string> = []
             const store = world()
             const outer = yield* Scope.make()
-            const b = yield* Effect.orDie(Scope.extend(start(store, "b"), outer))
+            const b = yield* Effect.orDie(provideScope(start(store, "b"), outer))
             const first = yield* hold(b, 8)
             yield* settle(() => b.server.open === 8)
             const server = { open: 0 }
@@ -361,7 +361,7 @@ describe("an interruption at any step", () => {
             if (!(yield* settle(() => b.server.open === 8))) {
               problems.push(`only ${b.server.open} of 8: ${store.describe()}`)
             }
-            const closing = yield* fork(Effect.zipRight(Fiber.interrupt(again), Scope.close(outer, Exit.void)))
+            const closing = yield* fork(Effect.andThen(Fiber.interrupt(again), Scope.close(outer, Exit.void)))
             if (!(yield* settle(() => exitOf(closing) !== undefined))) problems.push("it does not close")
             if (!store.isEmpty) problems.push(`the store still knows ${store.describe()}`)
             return problems

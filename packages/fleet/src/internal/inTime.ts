@@ -1,6 +1,7 @@
 /** Waits that end, also within a finalizer. */
 import * as Effect from "effect/Effect"
 import * as Fiber from "effect/Fiber"
+import { forkDetached } from "./effect.js"
 
 /**
  * Runs an effect for no longer than a time in milliseconds, and forgets how it ends. It runs in a fiber of its own: a
@@ -9,6 +10,6 @@ import * as Fiber from "effect/Fiber"
  */
 export const inTime = <A, E, R>(effect: Effect.Effect<A, E, R>, millis: number): Effect.Effect<void, never, R> =>
   Effect.flatMap(
-    Effect.forkDaemon(Effect.interruptible(Effect.timeout(effect, millis))),
+    forkDetached(Effect.interruptible(Effect.timeout(effect, millis))),
     (fiber) => Effect.asVoid(Fiber.await(fiber))
   )

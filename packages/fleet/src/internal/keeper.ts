@@ -8,6 +8,7 @@ import { randomBytes } from "node:crypto"
 import { hostname } from "node:os"
 import { BudgetUnavailable } from "../BudgetUnavailable.js"
 import { type Answer, type Connect, type Options, type Report, type Store } from "../FleetBudget.js"
+import { async, currentClock, failAfter, fork, recover } from "./effect.js"
 import { inTime } from "./inTime.js"
 import { type Checked, mostConnections, table } from "./options.js"
 import { millisOf } from "./time.js"
@@ -161,7 +162,7 @@ class Keeper {
 
   /** Asks the store for the first time. */
   get start(): Effect.Effect<void, BudgetUnavailable> {
-    return Effect.catchAll(this.sync, (error) => {
+    return recover(this.sync, (error) => {
       const mayOpen = this.options.whenUnavailable !== "closed" && error.reason === "Unreachable"
       if (!mayOpen) return Effect.fail(error)
       return this.lose
@@ -180,12 +181,12 @@ class Keeper {
         this.isCalling = false
         this.stir()
       })
-      return Effect.fork(Effect.ensuring(Effect.ignore(this.sync), ended))
+      return fork(Effect.ensuring(Effect.ignore(this.sync), ended))
     }))
   }
 
   private sleep(until: number): Effect.Effect<void> {
-    const stirred = Effect.async<void>((resume) => {
+    const stirred = async<void>((resume) => {
       this.sleepsUntil = until
       this.wakeUp = () => {
         this.wakeUp = undefined
@@ -223,15 +224,14 @@ class Keeper {
           store: store.name,
           detail: `no answer within ${Math.round(millis)} ms`
         })
-      return store.sync(report).pipe(
-        Effect.timeoutFail({ duration: timeoutMillis, onTimeout: () => late(timeoutMillis) }),
+      return failAfter(store.sync(report), timeoutMillis, () => late(timeoutMillis)).pipe(
         // Others may have the places by now, and this process, if it has stood still, finds an answer from before.
         Effect.filterOrFail(
           () => this.now < now + options.ttl && this.isLost === isLost,
           () => late(this.now - now)
         ),
         Effect.matchEffect({
-          onFailure: (error) => Effect.zipRight(this.failed(error), Effect.fail(error)),
+          onFailure: (error) => Effect.andThen(this.failed(error), Effect.fail(error)),
           onSuccess: (answer) => this.accept(now, report, answer)
         })
       )
@@ -330,7 +330,7 @@ export const makeWith = (
 ): Effect.Effect<Budget.Budget, BudgetUnavailable, Scope.Scope> =>
   Effect.gen(function*() {
     const { holder = freeName(), maxConnections, name, reclaimAfter } = options
-    const clock = yield* Effect.clock
+    const clock = yield* currentClock
     let keeper: Keeper | undefined
     const budget = yield* Budget.makeSupplied({ name, maxConnections, reclaimAfter }, {
       onChange: () => keeper?.changed(),

@@ -4,6 +4,7 @@ import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
 import { BudgetUnavailable } from "../BudgetUnavailable.js"
 import type { Answer, Report, Store } from "../FleetBudget.js"
+import { forkDetached, recover } from "./effect.js"
 
 /** What a process tells when it leaves. */
 export const nothing: Report = { held: 0, busy: 0, wanted: 0, limit: 0, reserve: 0, isFirst: false }
@@ -51,9 +52,9 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
           this.current = undefined
           this.signal("Cut")
           // This fiber ends with the scope, so that it cannot wait for its end.
-          return Effect.forkDaemon(close)
+          return forkDetached(close)
         })
-        yield* Effect.forkIn(Effect.interruptible(Effect.zipRight(session.closed, ended)), scope)
+        yield* Effect.forkIn(Effect.interruptible(Effect.andThen(session.closed, ended)), scope)
         this.current = { session, close }
         return session
       })
@@ -84,7 +85,7 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
       this.current === undefined ? this.connect : Effect.succeed(this.current.session)
     )
     return Effect.onExit(
-      Effect.catchAll(Effect.flatMap(connected, call), (error) =>
+      recover(Effect.flatMap(connected, call), (error) =>
         error instanceof BudgetUnavailable
           ? Effect.fail(error)
           : this.unavailable("Unreachable", error instanceof Error ? error.message : String(error), error)),

@@ -19,7 +19,7 @@ describe.skipIf(redis.isSkipped)("a fleet whose Redis fails over to its replica"
       yield* isReplicated
       const { opened } = yield* fleet.seen
       // The first one comes to the replica, wants more, and finds none of the others there.
-      const failed = Effect.zipRight(failOver, fleet.untilAsked(4, [first]))
+      const failed = Effect.andThen(failOver, fleet.untilAsked(4, [first]))
       const [, served] = yield* Effect.all([failed, fleet.untilServed(100)], { concurrency: "unbounded" })
       yield* failOverLate
       // At least one call may have failed, and one may have been on its way before.

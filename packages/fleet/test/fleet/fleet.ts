@@ -1,6 +1,7 @@
 /** A fleet of processes with one budget, beside a server that counts their connections. */
+import { provideScope } from "@socketpool/test-seam"
 import { expect } from "@socketpool/test-seam/vitest"
-import { Effect, Scope } from "effect"
+import { Effect, type Scope } from "effect"
 import { randomBytes } from "node:crypto"
 import type {
   CounterReport,
@@ -98,7 +99,7 @@ export class Fleet {
       ttlMillis: this.ttlMillis
     }
     return Effect.map(
-      Scope.extend(start(id, "worker.ts", config, environment), this.scope),
+      provideScope(start(id, "worker.ts", config, environment), this.scope),
       ([process]) => {
         const worker = new Worker(id, process)
         this.started.set(id, worker)

@@ -25,7 +25,10 @@ describeEach("a fleet whose $name", (kind) => {
       const fleet = yield* started
       const { opened } = yield* fleet.seen
       const served = yield* store().whileFrozen(
-        Effect.zipLeft(fleet.untilServed(100), Effect.sleep("3500 millis"), { concurrent: true })
+        Effect.map(
+          Effect.all([fleet.untilServed(100), Effect.sleep("3500 millis")], { concurrency: 2 }),
+          ([took]) => took
+        )
       )
       const moved = yield* placesMove(fleet)
       const peak = yield* fleet.peakIs(limit)

@@ -1,6 +1,7 @@
 /** The stores of a budget, as servers in processes of their own that can stand still, be cut off and start again. */
 import { RedisBudget } from "@socketpool/fleet"
 import { Redis, type RedisClient } from "@socketpool/redis"
+import { provideScope } from "@socketpool/test-seam"
 import { describe } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Scope } from "effect"
 import { spawnSync } from "node:child_process"
@@ -67,7 +68,7 @@ const redisServer = (...more: ReadonlyArray<string>) =>
     let running: Scope.CloseableScope
     const start = Effect.gen(function*() {
       running = yield* Scope.make()
-      yield* Effect.orDie(Scope.extend(server, running))
+      yield* Effect.orDie(provideScope(server, running))
     })
     const kill = Effect.suspend(() => Scope.close(running, Exit.void))
     yield* start
@@ -88,7 +89,7 @@ const startRedis: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function
     address: { kind: "Redis", port },
     prime: prime(client),
     whileFrozen: frozen(() => [Number(fs.readFileSync(pidFile, "utf8"))]),
-    restart: Effect.zipRight(kill, start),
+    restart: Effect.andThen(kill, start),
     cut: (holder) =>
       Effect.orDie(Effect.gen(function*() {
         const lines = String(yield* client.command("CLIENT", "LIST")).split("\n")
@@ -152,7 +153,7 @@ const startPostgres: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(funct
       const pid = main()
       process.kill(pid, "SIGQUIT")
       yield* eventually("the server is gone", () => !fs.existsSync(`/proc/${pid}`))
-      yield* Effect.orDie(Scope.extend(
+      yield* Effect.orDie(provideScope(
         run({
           ...owner,
           cwd: home,

@@ -49,7 +49,7 @@ const calls = new Calls()
 const counted = (client: RedisClient): RedisClient =>
   Object.create(client, {
     exclusive: {
-      value: Effect.map(Effect.zipRight(Effect.sync(() => calls.opens()), client.exclusive), (session) =>
+      value: Effect.map(Effect.andThen(Effect.sync(() => calls.opens()), client.exclusive), (session) =>
         Object.create(session, {
           script: {
             value: (source: string) =>
@@ -94,7 +94,7 @@ const budgetOf = Effect.gen(function*() {
   }
   if (store.kind === "PostgreSQL") {
     const url = `postgres://postgres@127.0.0.1:${store.port}/postgres`
-    const connect = Effect.map(Effect.zipRight(Effect.sync(() => calls.opens()), pgSession(url, id)), countedSession)
+    const connect = Effect.map(Effect.andThen(Effect.sync(() => calls.opens()), pgSession(url, id)), countedSession)
     return yield* patiently(PostgresBudget.make({ ...common, connect }))
   }
   const login = store.user === undefined ? {} : { username: store.user, password: Redacted.make(password) }

@@ -3,6 +3,7 @@ import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { Client } from "pg"
 import type { PgSession } from "../../PostgresBudget.js"
+import { async } from "../effect.js"
 import { inTime } from "../inTime.js"
 
 /** How long the server may take to take a session in, in milliseconds. */
@@ -42,7 +43,7 @@ export const session = (url: string, application: string): Effect.Effect<PgSessi
       onNotification: (f) => {
         client.on("notification", ({ channel, payload }) => f(channel, payload ?? ""))
       },
-      closed: Effect.async<void>((resume) => {
+      closed: async<void>((resume) => {
         const done = () => resume(Effect.void)
         if (isClosed) return done()
         whenClosed.add(done)
