@@ -25,6 +25,7 @@ import type * as Scope from "effect/Scope"
 import type * as Stream from "effect/Stream"
 import type { Client, ClientConfig, CustomTypesConfig } from "pg"
 import * as Acquirer from "./Acquirer.js"
+import { clientOptions, json } from "./internal/effect.js"
 import * as Compiler from "./internal/pg/compiler.js"
 import { isFatal } from "./internal/pg/errors.js"
 import { listen } from "./internal/pg/listen.js"
@@ -275,12 +276,13 @@ export const make = (
       const client = yield* SqlClient.make({
         acquirer,
         compiler: Compiler.makeCompiler(transformQueryNames, transformJson),
+        ...clientOptions,
         spanAttributes: Object.entries({ ...settings.attributes, ...settings.pool.attributes }),
         ...(transformRows !== undefined && { transformRows })
       })
       return Object.assign(client, {
         pool,
-        json: Compiler.json,
+        json,
         listen: listen(pool),
         notify: (channel: string, payload: string) => Effect.asVoid(client`select pg_notify(${channel}, ${payload})`)
       })

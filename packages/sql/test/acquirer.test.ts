@@ -2,13 +2,14 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
 import type { Connection } from "@effect/sql/SqlConnection"
-import { SqlError } from "@effect/sql/SqlError"
+import type { SqlError } from "@effect/sql/SqlError"
 import * as Statement from "@effect/sql/Statement"
 import { Pool, type PoolOptions } from "@socketpool/core"
 import { Acquirer } from "@socketpool/sql"
-import { fork } from "@socketpool/test-seam"
+import { fork, TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
-import { Data, Effect, Fiber, Stream, TestClock } from "effect"
+import { Data, Effect, Fiber, Stream } from "effect"
+import { causeOf, clientOptions, connectionOf, sqlErrorOf } from "../src/internal/effect.js"
 
 class Refused extends Data.TaggedError("Refused")<{ readonly message: string }> {}
 
@@ -24,13 +25,13 @@ const toConnection = ({ id, seen }: Fake): Connection => {
       seen.push(sql)
       return sql === "sleep" ? Effect.never : Effect.succeed([{ id }])
     })
-  return {
+  return connectionOf({
     execute: run,
     executeRaw: run,
     executeUnprepared: run,
     executeValues: (sql) => Effect.map(run(sql), (rows) => rows.map((row) => Object.values(row))),
     executeStream: (sql) => Stream.fromIterableEffect(run(sql))
-  }
+  })
 }
 
 const setup = (options: Partial<PoolOptions<Fake, Refused, never>> = {}) =>
@@ -48,11 +49,14 @@ const setup = (options: Partial<PoolOptions<Fake, Refused, never>> = {}) =>
     })
     const acquirer = Acquirer.make(pool, toConnection)
     const compiler = Statement.makeCompilerSqlite()
-    const sql = yield* Effect.provide(SqlClient.make({ acquirer, compiler, spanAttributes: [] }), Reactivity.layer)
+    const sql = yield* Effect.provide(
+      SqlClient.make({ acquirer, compiler, spanAttributes: [], ...clientOptions }),
+      Reactivity.layer
+    )
     return { acquirer, opened, pool, sql }
   })
 
-const allOf = (error: SqlError) => ({ tag: error._tag, cause: (error.cause as { _tag: string })._tag })
+const allOf = (error: SqlError) => ({ tag: error._tag, cause: (causeOf(error) as { _tag: string })._tag })
 
 describe("an acquirer", () => {
   it.scoped("leases a connection for each statement, and for a whole transaction", () =>
@@ -97,7 +101,7 @@ describe("an acquirer", () => {
       const error = yield* Effect.flip(sql`a`)
       expect(allOf(error)).toEqual({ tag: "SqlError", cause: "Refused" })
       expect(error.message).toBe("no entry")
-      const own = new SqlError({ message: "mine" })
+      const own = sqlErrorOf({ message: "mine", cause: undefined })
       const other = yield* setup({ open: Effect.fail(own as never) })
       expect(yield* Effect.flip(other.sql`a`)).toBe(own)
     }))

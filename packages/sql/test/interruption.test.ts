@@ -1,12 +1,12 @@
 // A real server: statements that are interrupted, and what the next statement on their connection gets.
-import { fork, isOnlyInterrupted } from "@socketpool/test-seam"
+import { collect, fork, isOnlyInterrupted, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Chunk, Deferred, Effect, Exit, Fiber, Stream } from "effect"
+import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import * as path from "node:path"
 import { installed, postgres } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
 import { cancelProxy, type Manner } from "./fixtures/cancelProxy.js"
-import { closedBy, isRunning, ours, until } from "./fixtures/clients.js"
+import { closedBy, isInterrupted, isRunning, ours, until } from "./fixtures/clients.js"
 
 describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", () => {
   const server = shared(postgres)
@@ -23,7 +23,7 @@ describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", 
       const [before] = yield* sql`select pg_backend_pid() pid`
       const fiber = yield* fork(sql`select pg_sleep(601)`)
       yield* until(isRunning(watcher, sleeping(601)), (runs) => runs)
-      expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+      expect(yield* isInterrupted(fiber)).toBe(true)
       // The interrupt has waited for the end of the statement.
       expect(yield* isRunning(watcher, sleeping(601))).toBe(false)
       expect(yield* sql`select pg_backend_pid() pid`).toEqual([before])
@@ -37,7 +37,7 @@ describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", 
       const work = Effect.andThen(sql`insert into rolled_back values (1)`, sql`select pg_sleep(602)`)
       const fiber = yield* fork(sql.withTransaction(work))
       yield* until(isRunning(watcher, sleeping(602)), (runs) => runs)
-      expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+      expect(yield* isInterrupted(fiber)).toBe(true)
       expect(yield* sql`select * from rolled_back`).toEqual([])
       expect(yield* closedBy(sql)).toBe(0)
     }))
@@ -86,7 +86,7 @@ describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", 
               const first = yield* fork(sql`select pg_advisory_xact_lock(2), 1 n`.values)
               yield* until(isRunning(watcher, "pg_advisory_xact_lock(2)"), (runs) => runs)
               const second = yield* fork(sql`select 2 n`)
-              yield* Effect.yieldNow()
+              yield* yieldNow
               yield* Fiber.interrupt(second)
               yield* holder.execute("select pg_advisory_unlock(2)", [], undefined)
               return yield* Fiber.join(first)
@@ -126,8 +126,8 @@ describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", 
     Effect.gen(function*() {
       const { sql } = yield* pair
       const rows = yield* sql.withTransaction(Effect.gen(function*() {
-        const some = yield* Stream.runCollect(Stream.take(sql`select generate_series(1, 100000) n`.stream, 3))
-        return [...Chunk.toReadonlyArray(some), ...yield* sql`select 4 n`]
+        const some = yield* collect(Stream.take(sql`select generate_series(1, 100000) n`.stream, 3))
+        return [...some, ...yield* sql`select 4 n`]
       }))
       expect(rows).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }, { n: 4 }])
     }))
@@ -224,7 +224,7 @@ describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", 
     it.scopedLive.each(["drops", "resets"] as const)("%s costs the connection", (manner) =>
       Effect.gen(function*() {
         const { fiber, sql } = yield* blocked(manner, manner === "drops" ? 50 : 3_600_000)
-        expect(Exit.isInterrupted(yield* Fiber.interrupt(fiber))).toBe(true)
+        expect(yield* isInterrupted(fiber)).toBe(true)
         expect(yield* sql`select 1 n`).toEqual([{ n: 1 }])
         expect(yield* closedBy(sql)).toBe(1)
       }))
@@ -236,7 +236,8 @@ describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", 
         const watcher = yield* ours(server())
         const fiber = yield* fork(sql.withTransaction(sql`select pg_sleep(606)`))
         yield* until(isRunning(watcher, sleeping(606)), (runs) => runs)
-        const exit = yield* Fiber.interrupt(fiber)
+        yield* Fiber.interrupt(fiber)
+        const exit = yield* Fiber.await(fiber)
         expect(Exit.isFailure(exit) && isOnlyInterrupted(exit.cause)).toBe(true)
         expect(yield* sql`select 1 n`).toEqual([{ n: 1 }])
         yield* watcher`select pg_terminate_backend(pid) from pg_stat_activity where query like '%pg_sleep(606)%' and pid <> pg_backend_pid()`

@@ -1,7 +1,7 @@
 // A real server: notifications.
-import { fork } from "@socketpool/test-seam"
+import { collect, fork } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Chunk, Deferred, Effect, Fiber, Stream } from "effect"
+import { Deferred, Effect, Fiber, Stream } from "effect"
 import * as net from "node:net"
 import { installed, postgres } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
@@ -20,7 +20,7 @@ describe.skipIf(isMissing("postgresql", installed))("listen", () => {
   it.scopedLive("emits the notifications of its channel in order, those without a text as well", () =>
     Effect.gen(function*() {
       const sql = yield* ours(server())
-      const fiber = yield* fork(Stream.runCollect(Stream.take(sql.listen("News \"1\""), 3)))
+      const fiber = yield* fork(collect(Stream.take(sql.listen("News \"1\""), 3)))
       yield* until(
         Effect.sync(() =>
           server().psql("select count(*) from pg_stat_activity where query like 'LISTEN%' and state = 'idle'")
@@ -31,7 +31,7 @@ describe.skipIf(isMissing("postgresql", installed))("listen", () => {
       yield* sql.notify("other", "no")
       yield* sql.notify("News \"1\"", "")
       yield* sql.notify("News \"1\"", "third")
-      expect(Chunk.toReadonlyArray(yield* Fiber.join(fiber))).toEqual(["first", "", "third"])
+      expect(yield* Fiber.join(fiber)).toEqual(["first", "", "third"])
     }))
 
   it.scopedLive("keeps a connection for as long as the stream runs, and returns it without its channel", () =>

@@ -1,9 +1,9 @@
 // A real primary and a streaming replica: the roles at the start, a promotion after a crash and two after a
 // shutdown, all under load. The load goes on until so many writes have succeeded at the new primary.
 import { EndpointPool, Endpoints, type PoolEvent } from "@socketpool/core"
-import { async, fork, unlogged } from "@socketpool/test-seam"
+import { async, fork, timeoutFail, unlogged } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Cause, Effect, Exit, Fiber, type Scope, Stream } from "effect"
+import { Cause, Data, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { Client } from "pg"
 import { installed } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
@@ -16,11 +16,17 @@ const readers = 4
 const before = 200
 const after = 400
 
-type Pool = EndpointPool.EndpointPool<Client, Cause.UnknownException>
+/** An error of the driver. */
+class Refused extends Data.TaggedError("Refused")<{ readonly error: Error }> {}
+
+const asked = <A>(run: () => Promise<A>): Effect.Effect<A, Refused> =>
+  Effect.tryPromise({ try: run, catch: (error) => new Refused({ error: error as Error }) })
+
+type Pool = EndpointPool.EndpointPool<Client, Refused>
 
 /** Waits for a state. Only a state that never comes fails. */
 const eventually = <A, E, R>(what: string, effect: Effect.Effect<A, E, R>, isRight: (value: A) => boolean) =>
-  Effect.timeoutFail(until(effect, isRight), {
+  timeoutFail(until(effect, isRight), {
     duration: "60 seconds",
     onTimeout: () => `it has not come to pass within 60 seconds: ${what}`
   })
@@ -37,7 +43,7 @@ const poolOf = (name: string, servers: ReadonlyArray<Server>): Effect.Effect<Poo
           return new Client({ host, port, ...login }).on("error", () => {})
         }),
         (client) => Effect.promise(() => client.end())
-      ).pipe(Effect.tap((client) => Effect.tryPromise(() => client.connect()))),
+      ).pipe(Effect.tap((client) => asked(() => client.connect()))),
     closed: (client) => async<void>((resume) => void client.once("end", () => resume(Effect.void))),
     probe: (client) =>
       Effect.map(
@@ -54,10 +60,7 @@ const poolOf = (name: string, servers: ReadonlyArray<Server>): Effect.Effect<Poo
 
 const query = <Row extends object>(client: Client, sql: string, values: ReadonlyArray<unknown> = []) =>
   Effect.map(
-    Effect.tryPromise({
-      try: () => client.query<Row>(sql, [...values]),
-      catch: (error) => new Cause.UnknownException(error)
-    }),
+    asked(() => client.query<Row>(sql, [...values])),
     ({ rows }) => rows
   )
 
@@ -66,7 +69,7 @@ const readOnly = "cannot execute INSERT in a read-only transaction"
 /** What the driver, or the pool, says of a failure. */
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
-  return Cause.isUnknownException(error) ? (error.error as Error).message : String(error)
+  return error instanceof Refused ? error.error.message : String(error)
 }
 
 const where = (client: Client) =>
@@ -103,7 +106,7 @@ class Load {
   /** Counts how often the work of one borrower runs, and notes how it ends. */
   private once<A>(
     from: Pick<Pool, "use">,
-    work: (client: Client) => Effect.Effect<A, Cause.UnknownException>,
+    work: (client: Client) => Effect.Effect<A, Refused>,
     onSuccess: (value: A) => void
   ): Effect.Effect<void> {
     return Effect.suspend(() => {
@@ -140,12 +143,12 @@ class Load {
         () => this.acknowledged.push({ id, isAfter, at: performance.now() })
       )
     })
-    return Effect.repeat(Effect.zipLeft(write, Effect.sleep("1 millis")), { until: () => this.isStopped })
+    return Effect.repeat(Effect.tap(write, () => Effect.sleep("1 millis")), { until: () => this.isStopped })
   }
 
   private get readsOn(): Effect.Effect<void> {
     const read = this.once(this.pool, (client) => query(client, "select count(*) from written"), () => this.reads++)
-    return Effect.repeat(Effect.zipLeft(read, Effect.sleep("3 millis")), { until: () => this.isStopped })
+    return Effect.repeat(Effect.tap(read, () => Effect.sleep("3 millis")), { until: () => this.isStopped })
   }
 
   get run(): Effect.Effect<void> {

@@ -1,12 +1,13 @@
 // A real server: 240 statements by 8 fibers over 4 connections, most of them interrupted at some moment, for each of
 // three seeds; 8,000 with SOCKETPOOL_SEARCH=full, 80,000 with `deep`.
-import { fork } from "@socketpool/test-seam"
+import { collect, fork, reasonOf, repeatN, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
-import { Chunk, Effect, Fiber, Stream } from "effect"
+import { Effect, Fiber, Stream } from "effect"
 import { bySearch, seeds } from "../../core/test/search.js"
 import { installed, postgres } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
+import { causeOf } from "../src/internal/effect.js"
 import { closedBy, ours, until, upTo } from "./fixtures/clients.js"
 
 const fibers = 8
@@ -36,18 +37,14 @@ describe.skipIf(isMissing("postgresql", installed))("interruptions at any moment
             row,
             row,
             Effect.map(one.values, ([values]) => values![0]),
-            Effect.map(Stream.runCollect(Stream.take(one.stream, 1)), (rows) => Chunk.unsafeHead(rows).tag),
+            Effect.map(collect(Stream.take(one.stream, 1)), ([row]) => row!.tag),
             Effect.map(
-              Stream.runFold(
-                sql<{ n: number }>`select generate_series(1, 300) n, pg_sleep(0)`.stream,
-                0,
-                (sum) => sum + 1
-              ),
-              (rows) => rows === 300 ? tag : `${rows} rows`
+              collect(sql<{ n: number }>`select generate_series(1, 300) n, pg_sleep(0)`.stream),
+              (rows) => rows.length === 300 ? tag : `${rows.length} rows`
             ),
             Effect.map(
               Effect.flip(sql`select ${tag}::int / 0, pg_sleep(${seconds})`),
-              ({ cause }) => (cause as { code: string }).code === "22012" ? tag : cause
+              (error) => (causeOf(error) as { code: string }).code === "22012" ? tag : error
             ),
             sql.withTransaction(row),
             sql.withTransaction(Effect.andThen(sql`insert into kept values (${tag})`, sql.withTransaction(row))).pipe(
@@ -62,7 +59,7 @@ describe.skipIf(isMissing("postgresql", installed))("interruptions at any moment
           if (rng.chance(0.7)) {
             yield* rng.chance(0.5)
               ? Effect.sleep(rng.between(0, 12))
-              : Effect.repeatN(Effect.yieldNow(), rng.between(0, 20))
+              : repeatN(yieldNow, rng.between(0, 20))
             yield* Fiber.interrupt(fiber)
           }
           const exit = yield* Fiber.await(fiber)
@@ -70,13 +67,13 @@ describe.skipIf(isMissing("postgresql", installed))("interruptions at any moment
             expect(exit.value).toBe(tag)
             counts.answered++
           } else {
-            expect(exit.cause._tag, String(exit.cause)).not.toBe("Fail")
+            expect(reasonOf(exit.cause), String(exit.cause)).not.toBe("Fail")
             counts.interrupted++
           }
           const check = ++tags
           expect(yield* sql`select ${check}::int tag`).toEqual([{ tag: check }])
         })
-        yield* Effect.forEach(upTo(fibers), () => Effect.repeatN(round, rounds - 1), { concurrency: "unbounded" })
+        yield* Effect.forEach(upTo(fibers), () => repeatN(round, rounds - 1), { concurrency: "unbounded" })
 
         expect(counts.answered).toBeGreaterThan(0)
         expect(counts.interrupted).toBeGreaterThan(0)

@@ -93,3 +93,8 @@ export const effectPoolDefects: ReadonlyArray<string> = [
   "n connections were open at once, with a maximum of n",
   "it is stuck after n steps and n ms"
 ]
+
+// --- Effect's own client of PostgreSQL ------------------------------------------------------------------------------
+
+/** The cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
+export const sqlPgDiffers: ReadonlyArray<string> = []

@@ -1,10 +1,7 @@
 /** How errors become `SqlError`s. */
-import { SqlError, SqlErrorTypeId } from "@effect/sql/SqlError"
+import type { SqlError } from "@effect/sql/SqlError"
 import { line } from "@socketpool/core/Checks"
-
-const isSqlError = (error: unknown): error is SqlError =>
-  typeof error === "object" && error !== null && SqlErrorTypeId in error &&
-  (error as { readonly _tag?: unknown })._tag === "SqlError"
+import { isSqlError, sqlErrorOf } from "./effect.js"
 
 /** The text of an error. One that has several attempts behind it may have an empty message. */
 export const textOf = (error: unknown): string => {
@@ -17,8 +14,10 @@ export const textOf = (error: unknown): string => {
 export const sqlError = (error: unknown): SqlError =>
   isSqlError(error)
     ? error
-    : new SqlError({
+    : sqlErrorOf({
       cause: error,
+      // Nothing has been sent. A pool that has closed stays so.
+      isUnsent: Object(error)._tag !== "PoolClosedError",
       // The errors of a pool say what to do; their links are too long for `line`.
       message: error instanceof Error && error.message !== "" ? error.message : textOf(error)
     })
@@ -27,5 +26,5 @@ export const sqlError = (error: unknown): SqlError =>
 export const afterLease = (): SqlError => {
   const message = "The connection was used after its lease had ended: another caller may have it. Use it within the " +
     "scope, or within the transaction, that it was taken in."
-  return new SqlError({ cause: new Error(message), message })
+  return sqlErrorOf({ cause: new Error(message), message })
 }

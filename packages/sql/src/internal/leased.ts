@@ -3,6 +3,7 @@ import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
 import * as Effect from "effect/Effect"
 import * as Stream from "effect/Stream"
+import { valuesUnprepared } from "./effect.js"
 import { afterLease } from "./errors.js"
 
 type Transform = Parameters<Connection["execute"]>[2]
@@ -37,6 +38,10 @@ export class LeasedConnection implements Connection {
 
   executeValues(sql: string, params: ReadonlyArray<unknown>) {
     return this.with((connection) => connection.executeValues(sql, params))
+  }
+
+  executeValuesUnprepared(sql: string, params: ReadonlyArray<unknown>) {
+    return this.with((connection) => valuesUnprepared(connection, sql, params))
   }
 
   executeUnprepared(sql: string, params: ReadonlyArray<unknown>, transformRows: Transform) {

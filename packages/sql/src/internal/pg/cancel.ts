@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type { Duplex } from "node:stream"
 import { Client, type ClientConfig } from "pg"
+import { async } from "../effect.js"
 
 /** What the driver's connection has besides its public part. */
 export interface Wire {
@@ -35,7 +36,7 @@ export const cancelRequest = (
   config: ClientConfig,
   { processID, secretKey }: { readonly processID: number; readonly secretKey: number }
 ): Effect.Effect<boolean> =>
-  Effect.async<boolean>((resume) => {
+  async<boolean>((resume) => {
     const client = new Client(config) as Inner
     const wire = wireOf(client)
     let isSent = false

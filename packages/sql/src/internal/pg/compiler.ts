@@ -1,17 +1,14 @@
 /** PostgreSQL's SQL. The compiler of `@effect/sql-pg`, without its dependency on another pool. */
 import * as Statement from "@effect/sql/Statement"
-
-interface Json extends Statement.Custom<"PgJson", unknown> {}
+import { type JsonSegment, jsonValue } from "../effect.js"
 
 const escape = Statement.defaultEscape("\"")
-
-export const json = Statement.custom<Json>("PgJson") as unknown as (value: unknown) => Statement.Fragment
 
 export const makeCompiler = (transform?: (name: string) => string, transformJson = true): Statement.Compiler => {
   const transformed = transformJson && transform !== undefined
     ? Statement.defaultTransforms(transform).value
     : (value: unknown) => value
-  return Statement.makeCompiler<Json>({
+  return Statement.makeCompiler<JsonSegment>({
     dialect: "pg",
     placeholder: (index) => `$${index}`,
     onIdentifier: (name, withoutTransform) =>
@@ -20,9 +17,9 @@ export const makeCompiler = (transform?: (name: string) => string, transformJson
       `(values ${placeholders}) AS ${alias}${columns}${returning === undefined ? "" : ` RETURNING ${returning[0]}`}`,
       returning === undefined ? values.flat() : values.flat().concat(returning[1])
     ],
-    onCustom: ({ i0 }, placeholder, withoutTransform) => [
+    onCustom: (segment, placeholder, withoutTransform) => [
       placeholder(undefined),
-      [withoutTransform ? i0 : transformed(i0)]
+      [withoutTransform ? jsonValue(segment) : transformed(jsonValue(segment))]
     ]
   })
 }

@@ -1,6 +1,7 @@
 /** The errors of PostgreSQL and its driver, with what to do about them. */
-import { SqlError } from "@effect/sql/SqlError"
+import type { SqlError } from "@effect/sql/SqlError"
 import { line } from "@socketpool/core/Checks"
+import { causeOf, isSqlError, sqlErrorOf } from "../effect.js"
 import { textOf } from "../errors.js"
 
 /** An error that the server has reported. */
@@ -10,6 +11,7 @@ interface ServerError {
   readonly message: string
   readonly severity: string
   readonly hint?: string
+  readonly constraint?: string
 }
 
 const isServerError = (error: unknown): error is ServerError =>
@@ -17,7 +19,7 @@ const isServerError = (error: unknown): error is ServerError =>
 
 /** The SQLSTATE of the server's error behind one of ours. */
 export const codeOf = (error: unknown): string | undefined => {
-  const cause = error instanceof SqlError ? error.cause : error
+  const cause = isSqlError(error) ? causeOf(error) : error
   return isServerError(cause) ? cause.code : undefined
 }
 
@@ -29,6 +31,9 @@ const openAdvice: Record<string, string> = {
   "57P03": "The server starts or stops: try again later."
 }
 
+/** The server may take a connection in later. */
+const isPassing: ReadonlySet<string> = new Set(["53300", "57P03"])
+
 /** Every further attempt would fail as well, and the server may lock an account out: a login, or no such database. */
 export const isFatal = (error: unknown): boolean => ["28P01", "28000", "3D000"].includes(codeOf(error) ?? "")
 
@@ -38,7 +43,12 @@ export const openError = (cause: unknown, address: string): SqlError => {
     ? "Check the host and the port, and that the server runs."
     : openAdvice[code] ?? "See the server's log."
   const what = code === undefined ? textOf(cause) : `${textOf(cause)} (${code})`
-  return new SqlError({ cause, message: `No connection to PostgreSQL at ${address}: ${what}. ${known}` })
+  return sqlErrorOf({
+    cause,
+    code,
+    isUnsent: code === undefined || isPassing.has(code),
+    message: `No connection to PostgreSQL at ${address}: ${what}. ${known}`
+  })
 }
 
 const statementAdvice: Record<string, string> = {
@@ -53,36 +63,38 @@ const sentence = (text: string): string => /[.!?]$/.test(text) ? text : `${text}
 export const statementError = (cause: unknown): SqlError => {
   const code = codeOf(cause)
   if (code === undefined) return lost(cause)
-  const { hint } = cause as ServerError
+  const { constraint, hint } = cause as ServerError
   const advice = statementAdvice[code] ?? (hint === undefined ? undefined : sentence(`Hint: ${line(hint)}`))
   const what = `PostgreSQL refuses the statement: ${textOf(cause)} (${code}).`
-  return new SqlError({ cause, message: advice === undefined ? what : `${what} ${advice}` })
+  return sqlErrorOf({ cause, code, constraint, message: advice === undefined ? what : `${what} ${advice}` })
 }
 
 /** A value that the driver could not send, or a result that it could not read. */
 export const driverError = (cause: unknown): SqlError =>
-  new SqlError({
+  sqlErrorOf({
     cause,
     message: sentence(`The driver could not send the statement, or not read its result: ${textOf(cause)}`)
   })
 
 /** The connection ended while a statement was on its way. */
 const lost = (cause: unknown): SqlError =>
-  new SqlError({
+  sqlErrorOf({
     cause,
     message: `The connection to PostgreSQL failed while a statement ran: ${textOf(cause)}. The statement may have ` +
       "taken effect: run it again only if that does no harm."
   })
 
-const own = (message: string, cause: unknown = new Error(message)): SqlError => new SqlError({ cause, message })
+const own = (message: string, cause: unknown = new Error(message)): SqlError => sqlErrorOf({ cause, message })
 
 /** The connection had ended before the statement was sent. */
 export const ended = (cause: unknown): SqlError =>
-  own(
-    `The connection to PostgreSQL has ended, and the statement was not sent: ${textOf(cause)}. A transaction that it ` +
-      "had is rolled back; run it again from its beginning.",
-    cause
-  )
+  sqlErrorOf({
+    cause,
+    isUnsent: true,
+    message:
+      `The connection to PostgreSQL has ended, and the statement was not sent: ${textOf(cause)}. A transaction ` +
+      "that it had is rolled back; run it again from its beginning."
+  })
 
 export const streaming = (): SqlError =>
   own(

@@ -1,12 +1,12 @@
 /** The rows of a statement as a stream: a cursor, of which a part is read at a time. */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
-import * as Chunk from "effect/Chunk"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
-import * as Stream from "effect/Stream"
+import type * as Stream from "effect/Stream"
 import Cursor from "pg-cursor"
+import { async, batches, scopedStream } from "../effect.js"
 import { driverError, ended } from "./errors.js"
 import type { Session, Task } from "./session.js"
 
@@ -25,7 +25,7 @@ class Reader {
   /** Waits for its turn. */
   readonly open: Effect.Effect<void, SqlError, Scope.Scope> = Effect.suspend(() => {
     const { cursor, session, task } = this
-    const turn = Effect.async<void, SqlError>((resume) => {
+    const turn = async<void, SqlError>((resume) => {
       this.start = () => {
         if (!session.isConnected) return resume(Effect.fail(ended(session.endedBy)))
         session.client.query(cursor)
@@ -50,11 +50,13 @@ class Reader {
   }
 
   /** The next rows, or `None` at the end. */
-  readonly read: Effect.Effect<ReadonlyArray<any>, Option.Option<SqlError>> = Effect.async((resume) => {
+  readonly read: Effect.Effect<ReadonlyArray<any>, Option.Option<SqlError>> = async((resume) => {
     const { cursor, session } = this
     if (this.isOver) return resume(Effect.fail(Option.none()))
+    let isAnswered = false
     let isInterrupted = false
     cursor.read(batch, (error, rows) => {
+      isAnswered = true
       this.isOver = error !== undefined && error !== null || rows.length < batch
       // The server has answered before the cancel request came: it waits for the next read, and nothing is cancelled.
       if (isInterrupted) return this.stop()
@@ -63,7 +65,10 @@ class Reader {
     })
     return Effect.suspend(() => {
       isInterrupted = true
-      return session.leave(this.task)
+      if (!isAnswered) return session.leave(this.task)
+      // The fiber is interrupted before it has seen the answer: nothing runs that could be cancelled.
+      this.stop()
+      return session.finish
     })
   })
 }
@@ -74,15 +79,10 @@ export const rowStream = (
   params: ReadonlyArray<unknown>,
   transformRows: Parameters<Connection["executeStream"]>[2]
 ): Stream.Stream<any, SqlError> =>
-  Stream.unwrapScoped(Effect.gen(function*() {
+  scopedStream(Effect.gen(function*() {
     yield* session.asStream
     const cursor = yield* Effect.try({ try: () => new Cursor(sql, [...params]), catch: driverError })
     const reader = new Reader(session, cursor)
     yield* reader.open
-    return Stream.repeatEffectChunkOption(
-      Effect.map(
-        reader.read,
-        (rows) => Chunk.unsafeFromArray(transformRows === undefined ? rows : transformRows(rows))
-      )
-    )
+    return batches(Effect.map(reader.read, (rows) => transformRows === undefined ? rows : transformRows(rows)))
   }))

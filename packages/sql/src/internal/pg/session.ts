@@ -6,6 +6,7 @@ import * as Option from "effect/Option"
 import type * as Scope from "effect/Scope"
 import { Client, type ClientConfig, type QueryResult } from "pg"
 import type { PgConnection } from "../../Pg.js"
+import { async, connectionOf, recover } from "../effect.js"
 import { cancelRequest, type Inner, wireOf } from "./cancel.js"
 import * as Errors from "./errors.js"
 import { rowStream } from "./rows.js"
@@ -38,13 +39,13 @@ const rowsOf = (result: Result): ReadonlyArray<any> =>
   isSeveral(result) ? result.map(({ rows }) => rows ?? []) : result.rows ?? []
 
 export class Session implements PgConnection {
-  readonly sql: Connection = {
+  readonly sql: Connection = connectionOf({
     execute: (sql, params, transformRows) => this.rows(sql, params, transformRows),
     executeUnprepared: (sql, params, transformRows) => this.rows(sql, params, transformRows),
     executeRaw: (sql, params) => this.query(sql, params),
     executeValues: (sql, params) => Effect.map(this.query(sql, params, "array"), rowsOf),
     executeStream: (sql, params, transformRows) => rowStream(this, sql, params, transformRows)
-  }
+  })
 
   /** Why the connection can no longer be used. */
   private end: { readonly cause: unknown } | undefined
@@ -126,7 +127,7 @@ export class Session implements PgConnection {
   }
 
   private until(isSo: () => boolean): Effect.Effect<void> {
-    return Effect.async<void>((resume) => {
+    return async<void>((resume) => {
       const look = () => {
         if (isSo()) resume(Effect.void)
       }
@@ -224,7 +225,7 @@ export class Session implements PgConnection {
   // --- Statements ---------------------------------------------------------------------------------------------------
 
   private query(text: string, params: ReadonlyArray<unknown>, rowMode?: "array"): Effect.Effect<Result, SqlError> {
-    return Effect.async<Result, SqlError>((resume) => {
+    return async<Result, SqlError>((resume) => {
       // The stream's reader may be the one that waits for this statement.
       if (this.streams > 0) return resume(Effect.fail(Errors.streaming()))
       let outcome: Effect.Effect<Result, SqlError> | undefined
@@ -279,7 +280,7 @@ export class Session implements PgConnection {
     // in place of the error that ended the transaction.
     const whole = !/^ROLLBACK( TO SAVEPOINT \w+)?$/.test(sql) ?
       run :
-      Effect.catchAll(run, (error) => this.end === undefined ? Effect.fail(error) : Effect.succeed([]))
+      recover(run, (error) => this.end === undefined ? Effect.fail(error) : Effect.succeed([]))
     return transformRows === undefined ? whole : Effect.map(whole, transformRows)
   }
 
@@ -300,7 +301,7 @@ export class Session implements PgConnection {
   readonly close: Effect.Effect<void> = Effect.suspend(() => this.cancel).pipe(
     Effect.andThen(Effect.suspend(() => {
       if (this.end !== undefined) return Effect.sync(() => wireOf(this.client).stream.destroy())
-      const gone = Effect.async<boolean>((resume) => {
+      const gone = async<boolean>((resume) => {
         this.client.end(() => resume(Effect.succeed(true)))
       })
       return this.inTime(gone, "the server did not close it in time")
@@ -318,7 +319,7 @@ export const open = (target: Target): Effect.Effect<Session, SqlError, Scope.Sco
       if (session !== undefined) return session.close
       return Effect.sync(() => wireOf(client).stream.destroy())
     })
-    const connect = Effect.async<Session, SqlError>((resume) => {
+    const connect = async<Session, SqlError>((resume) => {
       client.connect((error: unknown) => {
         if (error) return resume(Effect.fail(Errors.openError(error, target.address)))
         session = new Session(client, target)
