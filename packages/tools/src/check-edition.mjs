@@ -112,12 +112,18 @@ export const checkEdition = async ({ folder, node, packages, target }) => {
   const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
   const files = Object.fromEntries(Object.entries(tarballs).map(([name, tarball]) => [name, `file:${tarball}`]))
   const { devDependencies } = readJson(path.join(target, "package.json"))
+  // What packages leave to their users, such as a driver.
+  const optional = Object.fromEntries(
+    published.flatMap(({ manifest }) =>
+      Object.keys(manifest.peerDependenciesMeta ?? {}).map((name) => [name, manifest.devDependencies[name]])
+    )
+  )
   write(
     "package.json",
     JSON.stringify({
       private: true,
       type: "module",
-      dependencies: { ...files, effect: "4" },
+      dependencies: { ...files, ...optional, effect: "4" },
       devDependencies: { "@types/node": devDependencies["@types/node"], tsx: devDependencies.tsx }
     })
   )
@@ -140,6 +146,8 @@ export const checkEdition = async ({ folder, node, packages, target }) => {
   write("load.mjs", modules.map((module) => `await import(${JSON.stringify(module)})\n`).join(""))
   await run(node, ["load.mjs"], app)
   write("program.ts", program)
+  // The declarations of every module are checked with it.
+  write("modules.ts", modules.map((module, at) => `export * as m${at} from ${JSON.stringify(module)}\n`).join(""))
   await run(node, ["--import", "tsx", "program.ts"], app)
   const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck", "false"]
   const flags = [
@@ -155,7 +163,7 @@ export const checkEdition = async ({ folder, node, packages, target }) => {
   for (const [module, resolution] of [["NodeNext", "NodeNext"], ["ESNext", "Bundler"]]) {
     await run(
       bin("tsc"),
-      [...flags, "--module", module, "--moduleResolution", resolution, "program.ts"],
+      [...flags, "--module", module, "--moduleResolution", resolution, "program.ts", "modules.ts"],
       app
     )
   }

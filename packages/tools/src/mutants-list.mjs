@@ -2948,8 +2948,8 @@ export const mutants = [
     file: "inTime.ts",
     why: "a hanging store holds up the end",
     first: ["fleet/test/simulation.test.ts"],
-    before: "Effect.forkDaemon(Effect.interruptible(Effect.timeout(effect, millis)))",
-    after: "Effect.forkDaemon(effect)"
+    before: "forkDetached(Effect.interruptible(Effect.timeout(effect, millis)))",
+    after: "forkDetached(effect)"
   },
   {
     package: "fleet",
@@ -3045,7 +3045,7 @@ export const mutants = [
     file: "keeper.ts",
     why: "a call that hangs holds up the loss",
     first: ["fleet/test/keeper.test.ts"],
-    before: "return Effect.fork(Effect.ensuring(Effect.ignore(this.sync), ended))",
+    before: "return fork(Effect.ensuring(Effect.ignore(this.sync), ended))",
     after: "return Effect.ensuring(Effect.ignore(this.sync), ended)"
   },
   {

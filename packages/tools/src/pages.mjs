@@ -1,5 +1,5 @@
 // Checks the Markdown pages: the README's size, the width of tables, sentences that open with a relative clause, the
-// files that they name, and that every page of the manual is in its table of contents. Links and anchors are checked by
+// versions of Effect that they install, the files that they name, and that every page of the manual is in its table of contents. Links and anchors are checked by
 // remark-validate-links.
 import * as fs from "node:fs"
 import * as path from "node:path"
@@ -27,7 +27,13 @@ const faultsOf = (text) => {
   let inCode = false
   for (const [at, line] of text.split("\n").entries()) {
     if (/^\s*```/.test(line)) inCode = !inCode
-    if (inCode) continue
+    if (inCode) {
+      // Without a version, npm takes the latest major version, which is that of another edition.
+      if (/^npm install\b/.test(line) && /\s(effect|@effect\/[\w-]+)(\s|$)/.test(line)) {
+        faults.push(`${at + 1}: npm install names a package of Effect without its version`)
+      }
+      continue
+    }
     if (line.startsWith("|") && line.length > maxRow) faults.push(`${at + 1}: a table row of ${line.length} columns`)
   }
   for (
