@@ -22,7 +22,7 @@ import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
-import type { ParseError } from "effect/ParseResult"
+import type * as ParseResult from "effect/ParseResult"
 import type * as Schema from "effect/Schema"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
@@ -82,7 +82,7 @@ export interface Caller<out E> {
       method: string,
       params: ReadonlyArray<unknown>,
       options: CallOptions<A, R> & { readonly schema: Schema.Schema<A, any, R> }
-    ): Effect.Effect<A, E | RpcError | DecodingError | ParseError, R>
+    ): Effect.Effect<A, E | RpcError | DecodingError | ParseResult.ParseError, R>
     (
       method: string,
       params?: ReadonlyArray<unknown>,
@@ -314,7 +314,7 @@ export interface ServiceClass<Self, Id extends string, E> extends TagClass<Self,
       method: string,
       params: ReadonlyArray<unknown>,
       options: CallOptions<A, R> & { readonly schema: Schema.Schema<A, any, R> }
-    ): Effect.Effect<A, TransportError<E> | RpcError | DecodingError | ParseError, R | Self>
+    ): Effect.Effect<A, TransportError<E> | RpcError | DecodingError | ParseResult.ParseError, R | Self>
     (
       method: string,
       params?: ReadonlyArray<unknown>,

@@ -112,10 +112,12 @@ export const checkEdition = async ({ folder, node, packages, target }) => {
   const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
   const files = Object.fromEntries(Object.entries(tarballs).map(([name, tarball]) => [name, `file:${tarball}`]))
   const { devDependencies } = readJson(path.join(target, "package.json"))
-  // What packages leave to their users, such as a driver.
+  // What packages leave to their users, such as a driver, with its types.
   const optional = Object.fromEntries(
     published.flatMap(({ manifest }) =>
-      Object.keys(manifest.peerDependenciesMeta ?? {}).map((name) => [name, manifest.devDependencies[name]])
+      Object.keys(manifest.peerDependenciesMeta ?? {})
+        .flatMap((name) => [name, `@types/${name}`])
+        .map((name) => [name, manifest.devDependencies[name]])
     )
   )
   write(
