@@ -5,7 +5,7 @@ import { Effect, Fiber } from "effect"
 import { bySearch } from "./search.js"
 import { forkSettled, id, setup } from "./setup.js"
 
-const leases = bySearch({ short: 50_000, full: 250_000 })
+const leases = bySearch({ short: 25_000, full: 250_000 })
 
 describe("a crowd of borrowers", () => {
   // G7: newcomer vs waiters

@@ -13,7 +13,7 @@ const { SOCKETPOOL_PATH } = process.env
 const starts = seeds("model", 1, 128_184_405)
 /** So many times so many runs, each time with the next seed. */
 const rounds = SOCKETPOOL_PATH === undefined ? bySearch({ short: 1, full: 10, deep: 100 }) : 1
-const runsPerRound = bySearch({ short: 200, full: 400, deep: 400 })
+const runsPerRound = bySearch({ short: 120, full: 400, deep: 400 })
 
 /** Lives one pool's life; throws at the first promise that it breaks. */
 const live = (setting: Setting, steps: ReadonlyArray<Step>, plant: Plant = {}, counts = new Map<string, number>()) => {

@@ -45,6 +45,7 @@ const redis = {
   password: "a password",
   database: "at least 0",
   clientName: "a name without spaces",
+  respVersion: "2 or 3",
   maxReplyBytes: "at least 64"
 } satisfies Record<string, Kind>
 

@@ -61,6 +61,7 @@ export const kinds = {
   // Numbers that say so themselves.
   "at least 1": ["one", "forty"],
   "at least 64": [],
+  "2 or 3": [],
   "at least 0": ["zero", "minus zero", "one", "forty"],
   "at least 1 or none": ["one", "forty", "Infinity"],
   "at least 0 or none": ["zero", "minus zero", "one", "forty", "Infinity"],
