@@ -5,6 +5,7 @@ import { Effect } from "effect"
 import { vi } from "vitest"
 import type * as Guard from "../src/internal/interruption.js"
 import { guarded } from "../src/internal/interruption.js"
+import { isLong } from "./search.js"
 
 vi.mock("../src/internal/interruption.js", async (original) => {
   const guard = await original<typeof Guard>()
@@ -25,10 +26,11 @@ describe("by the public interface", async () => {
     }))
 
   await import("./interruption.test.js")
-  await import("./pairs.test.js")
   await import("./gates.test.js")
   await import("./connection/reading.test.js")
   await import("./connection/writing.test.js")
+  if (!isLong) return
+  await import("./pairs.test.js")
   await import("./connection/pool.test.js")
   await import("./connection/handshake.test.js")
   await import("./deadlines.test.js")
