@@ -452,4 +452,63 @@ describe("the shares of a budget", () => {
       expect(starved).toBe(1)
     }
   })
+
+  // Another budget may be a member. It may have an idle connection and want places, and keeps what it has for long.
+  it("settle, whatever their members have and want, and however slowly they give places back", () => {
+    const met = { leaving: 0, reclaimed: 0, idleInNeed: 0 }
+    for (let seed = 1; seed <= 300; seed++) {
+      const rng = Rng.make(seed)
+      const limit = rng.between(2, 12)
+      const clock = { now: 0 }
+      let grants = 0
+      const told = {
+        granted: () => {
+          if (++grants > 1_000) throw new Error(`seed ${seed}: it never settles`)
+        },
+        reclaimed: () => void met.reclaimed++,
+        starved: () => {}
+      }
+      const shares = new Shares(limit, 1_000, () => clock.now, told, () => {})
+      const members = Array.from({ length: rng.between(2, 4) }, (_, index) => {
+        const member = {
+          name: `member ${index}`,
+          places: 0,
+          wanted: 0,
+          floor: 0,
+          hasIdle: false,
+          idleMillis: 0,
+          granted: 0,
+          // What was wanted is taken up at once.
+          allot: (granted: number) => {
+            const more = Math.min(member.wanted, Math.max(0, granted - member.places))
+            member.places += more
+            member.wanted -= more
+            member.granted = granted
+          }
+        }
+        return { member, share: shares.join(member, rng.pick([1, 2, 3, Number.MIN_VALUE])) }
+      })
+      for (let step = 0; step < 200; step++) {
+        const { member, share } = members[rng.between(0, members.length - 1)]!
+        const action = rng.between(0, 3)
+        if (action === 0) member.wanted = rng.between(0, 3)
+        // A lease ends, and its place goes if it was asked for.
+        if (action === 1 && member.places > member.granted) member.places--
+        else if (action === 1 && member.places > 0 && rng.chance(0.3)) member.places--
+        if (action === 2) member.hasIdle = member.places > 0 && rng.chance(0.5)
+        if (action === 3) member.idleMillis = rng.pick([0, 500, 5_000])
+        if (member.hasIdle && member.wanted > 0) met.idleInNeed++
+        grants = 0
+        share.changed()
+        if (rng.chance(0.2)) shares.settle()
+        clock.now += rng.between(0, 200)
+        const sum = (of: (one: typeof members[number]) => number) => members.reduce((all, one) => all + of(one), 0)
+        expect(sum(({ share }) => share.granted)).toBeLessThanOrEqual(limit)
+        expect(sum(({ member, share }) => Math.max(member.places, share.granted))).toBeLessThanOrEqual(limit)
+        if (shares.needs > 0) expect(shares.held).toBe(limit)
+        met.leaving += sum(({ share }) => share.leaving)
+      }
+    }
+    for (const times of Object.values(met)) expect(times).toBeGreaterThan(100)
+  })
 })

@@ -2013,8 +2013,15 @@ export const mutants = [
     file: "budget/shares.ts",
     why: "the floor of a pool is taken",
     first: ["/budget.test.ts"],
-    before: "const canGive = ({ floor, granted }: Share): boolean => granted > floor",
-    after: "const canGive = ({ granted }: Share): boolean => granted > 0"
+    before: "return share.granted > share.floor && !this.spared.has(share)",
+    after: "return share.granted > 0 && !this.spared.has(share)"
+  },
+  {
+    file: "budget/shares.ts",
+    why: "a place goes to and fro without end",
+    first: ["/budget.test.ts"],
+    before: "return share.granted > share.floor && !this.spared.has(share)",
+    after: "return share.granted > share.floor"
   },
   {
     file: "budget/shares.ts",
@@ -2916,7 +2923,7 @@ export const mutants = [
     file: "keeper.ts",
     why: "a cut connection is not noticed",
     first: ["fleet/test/keeper.test.ts"],
-    before: "this.store.noticesCuts ? this.cutAt + reclaimDelay : Infinity",
+    before: "this.store.noticesCuts ? this.cutAt + reclaimDelay * shedPart : Infinity",
     after: "Infinity"
   },
   {

@@ -171,7 +171,11 @@ export class Budgeted {
         if (!this.wantedSince.has(share)) this.wantedSince.set(share, this.now)
       } else this.wantedSince.delete(share)
     }
-    const needs = shares.reduce((sum, share) => sum + share.needs, 0)
+    const needs = [...this.shareOf].reduce(
+      (sum, [{ connections, wanted }, { granted }]) =>
+        connections > granted ? sum : sum + Math.max(0, connections + wanted - granted),
+      0
+    )
     if (leaving > needs && granted < this.limit) fail("a pool has to give a place back that nobody wants")
     const inNeed = [...this.shareOf].filter(([pool, { granted }]) =>
       pool.connections <= granted && pool.connections + pool.wanted > granted

@@ -32,6 +32,9 @@ export interface Told {
 /** A member that has wanted a place for longer than this is starved. */
 export const starvedMillis = 1_000
 
+/** No promises. */
+const nothing: ReadonlyMap<Share, number> = new Map()
+
 /** The part of one member. */
 export class Share {
   /** The places that it may take up. */
@@ -130,6 +133,11 @@ export class Shares {
     floor: 0,
     idle: 0
   }
+  /** Those that were left a place in this round, and so give none: else the same place could go to and fro without end. */
+  private readonly spared = new Set<Share>()
+  private mayRelent = true
+  /** The members that get the places that are on their way back, when places were last taken back. */
+  private promised: ReadonlyMap<Share, number> = nothing
   private isSettling = false
   private isUnsettled = false
   private isClosed = false
@@ -260,6 +268,7 @@ export class Shares {
     this.isUnsettled = true
     if (this.isSettling) return
     this.isSettling = true
+    this.mayRelent = true
     try {
       while (this.isUnsettled && !this.isClosed) {
         this.isUnsettled = false
@@ -270,9 +279,11 @@ export class Shares {
         this.relent()
         this.reclaim()
         this.watch()
+        if (!this.isUnsettled && this.spared.size > 0) this.spareNobody()
       }
     } finally {
       this.isSettling = false
+      this.promised = nothing
     }
     this.settled()
   }
@@ -319,7 +330,7 @@ export class Shares {
       const coming = promised?.get(share) ?? 0
       if (coming >= share.needs) continue
       const load = (share.granted + coming) / share.weight
-      if (load < least || (load === least && share.wantsSince < neediest!.wantsSince)) {
+      if (neediest === undefined || load < least || (load === least && share.wantsSince < neediest.wantsSince)) {
         neediest = share
         least = load
       }
@@ -335,21 +346,29 @@ export class Shares {
 
   /** Leaves members the places that they were to give back and that nobody needs any more. They may need more now. */
   private relent(): void {
-    while (this.isAskedTooMuch) {
+    while (this.mayRelent && this.isAskedTooMuch) {
       let least: Share | undefined
       for (const share of this.holders) {
         if (share.leaving > 0 && (least === undefined || share.load < least.load)) least = share
       }
       this.giveTo(least!)
+      this.spared.add(least!)
       this.isUnsettled = true
     }
+  }
+
+  /** Looks at all once more, so that nobody waits beside one that was spared. From now on no place is left to anybody. */
+  private spareNobody(): void {
+    this.spared.clear()
+    this.mayRelent = false
+    this.isUnsettled = true
   }
 
   /** Takes places back for members in need: as many as they lack, less those on their way back. */
   private reclaim(): void {
     let missing = this.needs - this.sums.leaving
     if (missing <= 0) return
-    const promised = this.promise(this.sums.leaving)
+    const promised = this.promised = this.promise(this.sums.leaving)
     const inNeed = [...this.inNeed].sort((a, b) => a.load - b.load || a.wantsSince - b.wantsSince)
     for (const poor of inNeed) {
       for (let coming = (promised.get(poor) ?? 0) + 1; coming <= poor.needs; coming++) {
@@ -364,7 +383,7 @@ export class Shares {
     }
   }
 
-  /** The members that get the places that are on their way back. There are more needs than such places. */
+  /** Shares out so many places that are on their way back. There are more needs than such places. */
   private promise(places: number): ReadonlyMap<Share, number> {
     const promised = new Map<Share, number>()
     for (let left = places; left > 0; left--) {
@@ -377,6 +396,11 @@ export class Shares {
   private take(giver: Share): void {
     this.told.reclaimed(giver)
     giver.grant(giver.granted - 1)
+  }
+
+  /** One that is promised a place would want another for the one that it gives. */
+  private canGive(share: Share): boolean {
+    return share.granted > share.floor && !this.spared.has(share) && !this.promised.has(share)
   }
 
   private most(may: (share: Share) => boolean): Share | undefined {
@@ -392,7 +416,7 @@ export class Shares {
     let idlest: Share | undefined
     let longest = -1
     for (const share of this.holders) {
-      if (share === poor || !canGive(share) || !share.member.hasIdle) continue
+      if (share === poor || !this.canGive(share) || !share.member.hasIdle) continue
       const { idleMillis } = share.member
       const left = share.load > poor.load ? 0 : this.reclaimAfter - idleMillis
       if (this.isAhead(left)) continue
@@ -419,7 +443,7 @@ export class Shares {
   /** The member with the most for its weight, if it has no less than the other after this place has changed hands. */
   private richest(poor: Share, coming: number): Share | undefined {
     const enough = (poor.granted + coming) / poor.weight
-    return this.most((share) => share !== poor && canGive(share) && (share.granted - 1) / share.weight >= enough)
+    return this.most((share) => share !== poor && this.canGive(share) && (share.granted - 1) / share.weight >= enough)
   }
 
   /** Tells of members that have wanted a place for long. */
@@ -435,5 +459,3 @@ export class Shares {
     }
   }
 }
-
-const canGive = ({ floor, granted }: Share): boolean => granted > floor
