@@ -52,8 +52,8 @@ export interface Options {
   readonly reclaimAfter?: Duration.DurationInput
 
   /**
-   * What happens once the store has not been reached for `ttl`, or for `reclaimDelay` where the store notices a lost
-   * connection by itself. `"keep"`: connections stay, and no other is opened. `"shed"`: idle connections close now, and
+   * What happens once the store has not been reached for `ttl`, or for three quarters of `reclaimDelay` where the store
+   * notices a lost connection by itself. `"keep"`: connections stay, and no other is opened. `"shed"`: idle connections close now, and
    * leased ones when they come back, because others may get their places. Default: `"keep"`.
    */
   readonly onLost?: "keep" | "shed"

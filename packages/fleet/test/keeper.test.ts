@@ -250,7 +250,7 @@ describe("without the store", () => {
   it.scoped.each(
     [
       ["after ttl", false, "2999 millis"],
-      ["after reclaimDelay, if the store notices a cut", true, "999 millis"]
+      ["after three quarters of reclaimDelay, if the store notices a cut", true, "749 millis"]
     ] as const
   )("connections close %s, with onLost shed", ([, noticesCuts, until]) =>
     Effect.gen(function*() {
@@ -280,7 +280,7 @@ describe("without the store", () => {
       yield* a.pool.use(() => Effect.void)
       store.silence = yield* Deferred.make<void>()
       store.cut("a")
-      yield* TestClock.adjust("999 millis")
+      yield* TestClock.adjust("749 millis")
       expect([a.server.open, ...lifecycle(a.events)]).toEqual([1])
       yield* TestClock.adjust("1 millis")
       expect([a.server.open, ...lifecycle(a.events)]).toEqual([0, "Lost"])
@@ -378,7 +378,7 @@ describe("what a process hears", () => {
   it.scoped.each(
     [
       ["after ttl", 5_000, false],
-      ["after reclaimDelay, if its connection was cut", 2_000, true]
+      ["after a part of reclaimDelay, if its connection was cut", 2_000, true]
     ] as const
   )("is worth nothing %s, as others may have got the places", ([, pause, isCut]) =>
     Effect.gen(function*() {

@@ -31,6 +31,9 @@ const patience = 1_000
 /** A process that leaves waits no longer for the store than this, in milliseconds. */
 const farewell = 1_000
 
+/** A process whose connection was cut gives up after this part of `reclaimDelay`: what it sheds takes time to close. */
+const shedPart = 0.75
+
 /** The first answer has at least this time, in milliseconds: a connection has to be opened for it. */
 const firstTimeout = 5_000
 
@@ -120,10 +123,10 @@ class Keeper {
     return this.isLost ? this.nextCall : Math.min(this.nextCall, this.lostAt)
   }
 
-  /** The moment from which the places of this process may be given to others. */
+  /** The moment from which the places of this process may be given to others, or a little before. */
   private get lostAt(): number {
     const { reclaimDelay, ttl } = this.options
-    return Math.min(this.answeredAt + ttl, this.store.noticesCuts ? this.cutAt + reclaimDelay : Infinity)
+    return Math.min(this.answeredAt + ttl, this.store.noticesCuts ? this.cutAt + reclaimDelay * shedPart : Infinity)
   }
 
   /** The moment of the next call to the store. */
