@@ -234,10 +234,11 @@ export interface RedisClient extends RedisCommander {
 
   /**
    * Subscribes until the scope closes, and completes when the server has confirmed it. The stream has every message from
-   * then on. Use it, not `subscribe`, where something is published or read right after.
+   * then on. Use it in place of `subscribe` when the next step publishes a message that the stream must not miss, or reads
+   * data that messages then update.
    *
    * Fails as the stream does, and with `ConnectError` reason `HandshakeTimeout` if the server does not confirm it within
-   * `connectTimeout`. The stream is for one reader.
+   * `connectTimeout`. The stream can be run once. To subscribe again, run `subscribed` again.
    */
   subscribed(
     ...channels: readonly [string, ...Array<string>]

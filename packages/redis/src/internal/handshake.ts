@@ -35,20 +35,18 @@ export const handshake = <E>(
       (reply) => reply instanceof ErrorReply ? Effect.fail(errorOf(reply, name)) : Effect.void
     )
 
-  const version2 = Effect.gen(function*() {
+  const withoutHello = Effect.gen(function*() {
     if (secret !== undefined) yield* must("AUTH", ...username === undefined ? [secret] : [username, secret])
     if (clientName !== undefined) yield* must("CLIENT", "SETNAME", clientName)
   })
   const login = secret === undefined ? [] : ["AUTH", username ?? "default", secret]
   const named = clientName === undefined ? [] : ["SETNAME", clientName]
-  const version3 = Effect.gen(function*() {
-    const hello = yield* send("HELLO", 3, ...login, ...named)
-    if (!(hello instanceof ErrorReply)) return
-    if (!knowsNoHello(hello)) return yield* Effect.fail(errorOf(hello, "HELLO"))
-    yield* version2
-  })
   return Effect.gen(function*() {
-    yield* version === 2 ? version2 : version3
+    const hello = yield* send("HELLO", version, ...login, ...named)
+    if (hello instanceof ErrorReply) {
+      if (!knowsNoHello(hello)) return yield* Effect.fail(errorOf(hello, "HELLO"))
+      yield* withoutHello
+    }
     if (database !== 0) yield* must("SELECT", database)
   })
 }

@@ -3,11 +3,13 @@ import type { Connection } from "@socketpool/core/Connection"
 import { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import * as Framing from "@socketpool/core/Framing"
 import * as Effect from "effect/Effect"
+import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RedisMessage } from "../RedisClient.js"
 import { type Subscribe } from "./client.js"
+import { provideScope } from "./effect.js"
 import { handshake, type Login } from "./handshake.js"
 import { ErrorReply, type Message, PushReply } from "./message.js"
 import { framing } from "./protocol.js"
@@ -57,6 +59,18 @@ export const subscriptions = (source: Source): Subscribe => (name, channels) => 
   const heard = (message: Message) =>
     message instanceof ErrorReply ? Effect.fail(errorOf(message, name)) : Effect.sync(() => heardIn(message))
 
+  /** Closes the connection with the scope, and at once if it does not come to a subscription. */
+  const orClosed = <A, E>(effect: Effect.Effect<A, E, Scope.Scope>): Effect.Effect<A, E, Scope.Scope> =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function*() {
+        const scope = yield* Scope.make()
+        const exit = yield* Effect.exit(restore(provideScope(effect, scope)))
+        if (Exit.isFailure(exit)) yield* Scope.close(scope, exit)
+        else yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+        return yield* exit
+      })
+    )
+
   const subscribed = Effect.gen(function*() {
     const framed = Framing.over(yield* source.open, framing(maxReplyBytes))
     yield* handshake((asked) => Effect.andThen(framed.send(asked), framed.recv), login)
@@ -74,7 +88,8 @@ export const subscriptions = (source: Source): Subscribe => (name, channels) => 
     Effect.flatMap(Option.match({
       onNone: () => Effect.fail(new ConnectError({ reason: "HandshakeTimeout", address, attempts: [] })),
       onSome: Effect.succeed
-    }))
+    })),
+    orClosed
   )
 
   return Effect.map(subscribed, ({ early, framed }) =>
