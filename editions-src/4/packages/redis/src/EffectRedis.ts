@@ -1,6 +1,6 @@
 /**
  * Effect's own service of Redis, `effect/persistence/Redis`, on a client of this package. What is built on that service
- * works with it: `PersistedQueue`, `Persistence`, `RateLimiter` and `CircuitBreaker`.
+ * works with it, such as `PersistedQueue` and `RateLimiter`.
  *
  * @since 0.2.0
  */
@@ -15,7 +15,8 @@ import * as Queue from "effect/Queue"
 import * as Random from "effect/Random"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { type FailFast, type Options, Redis } from "./Redis.js"
+import { isFatal } from "./internal/handshake.js"
+import { type FailFast, type Options as ClientOptions, Redis } from "./Redis.js"
 import type { RedisClient, RedisCommander, SubscriptionFailure } from "./RedisClient.js"
 import { isRedisError } from "./RedisError.js"
 
@@ -42,8 +43,8 @@ const commandsOf = (commander: RedisCommander): Service.Connection => ({
   }
 })
 
-/** Whether the server can be asked again: one that has refused would refuse again. */
-const mayPass = (error: SubscriptionFailure): boolean => !isRedisError(error) || isRedisError(error, "LOADING")
+/** Whether the server may take the subscription later: a user that may not subscribe is refused again. */
+const mayPass = (error: SubscriptionFailure): boolean => !isFatal(error) && !isRedisError(error, "NOPERM")
 
 const subscribe = (client: RedisClient) => (channel: string) =>
   Effect.gen(function*() {
@@ -84,10 +85,11 @@ const subscribe = (client: RedisClient) => (channel: string) =>
  * - Its replies have the shapes of the client's `respVersion`. What is written for other clients expects version 2.
  * - `send` and `eval` share connections with all commands of the client. Each blocking command has one for itself.
  *   Commands that change a connection, such as `MULTI` and `SELECT`, are a defect there; `reserve` takes them.
- * - `reserve` leases a whole connection, as `exclusive` does. If all `maxConnections` are reserved, other commands wait,
- *   and fail after `acquireTimeout`.
- * - `subscribe` completes when the server has confirmed the subscription, or has refused it. It subscribes again when its
- *   connection is lost; messages in between are lost. A subscriber that is 1,024 messages behind holds the server back.
+ * - `reserve` leases a whole connection, as `exclusive` does. When all connections are reserved, further calls wait, and
+ *   fail after `acquireTimeout`. Give it a second client, so that other commands never wait for those that are reserved.
+ * - `subscribe` completes when the server has confirmed the subscription, or when the first attempt has failed, for
+ *   instance because there is no server; then the queue fails. Later it subscribes again when its connection is lost;
+ *   messages in between are lost. A subscriber that is 1,024 messages behind holds the server back.
  * - Every failure is a `RedisError` of Effect, whose `cause` is the error of the client.
  *
  * @example
@@ -105,9 +107,9 @@ const subscribe = (client: RedisClient) => (channel: string) =>
  * @since 0.2.0
  * @category constructors
  */
-export const of = (client: RedisClient): Service.Redis["Service"] => ({
+export const of = (client: RedisClient, reserved: RedisClient = client): Service.Redis["Service"] => ({
   ...commandsOf(client),
-  reserve: Effect.map(known(client.exclusive), commandsOf) as Effect.Effect<
+  reserve: Effect.map(known(reserved.exclusive), commandsOf) as Effect.Effect<
     Service.Connection,
     Service.RedisError,
     Scope.Scope
@@ -134,14 +136,30 @@ export const of = (client: RedisClient): Service.Redis["Service"] => ({
  * @category layers
  */
 export const layerOf = <I>(tag: Context.Key<I, RedisClient>): Layer.Layer<Service.Redis, never, I> =>
-  Layer.effect(Service.Redis, Effect.map(tag, of))
+  Layer.effect(Service.Redis, Effect.map(tag, (client) => of(client)))
 
-class Own extends Redis.Service<Own>()("@socketpool/redis/EffectRedis") {}
+class Shared extends Redis.Service<Shared>()("@socketpool/redis/EffectRedis/Shared") {}
+class Reserved extends Redis.Service<Reserved>()("@socketpool/redis/EffectRedis/Reserved") {}
 
 /**
- * Provides Effect's service on a client of its own, which closes with the layer. The options are those of `Redis.make`,
- * with two other defaults: `respVersion` is 2, and `maxConnections` is 14, of which Effect's own layers reserve 10 at
- * most.
+ * The options of `layer`: those of `Redis.make`, and the number of connections that can be reserved.
+ *
+ * @since 0.2.0
+ * @category models
+ */
+export interface Options extends ClientOptions {
+  /** Sets the version of Redis' protocol. Default: 2, as what is written for other clients expects it. */
+  readonly respVersion?: 2 | 3
+
+  /**
+   * Limits the connections that are reserved at once, besides the `maxConnections` that all commands share. Further calls
+   * of `reserve` wait, and fail after `acquireTimeout`. At least 1. Default: 10.
+   */
+  readonly maxReserved?: number
+}
+
+/**
+ * Provides Effect's service on clients of its own, which close with the layer: one for `reserve`, and one for the rest.
  *
  * It opens nothing until the first command, unless `minConnections` is set. Building it never fails, unless `failFast` is
  * set. A wrong option is a defect.
@@ -162,6 +180,18 @@ class Own extends Redis.Service<Own>()("@socketpool/redis/EffectRedis") {}
  * @category layers
  */
 export const layer = <F extends boolean = false>(
-  options?: Options & PoolLayer.Options<F>
+  options: Options & PoolLayer.Options<F> = {} as Options & PoolLayer.Options<F>
 ): Layer.Layer<Service.Redis, FailFast<F>> =>
-  Layer.provide(layerOf(Own), Own.layer<F>({ respVersion: 2, maxConnections: 14, ...options! }))
+  Layer.unwrap(Effect.sync(() => {
+    const { maxReserved = 10, respVersion = 2, ...others } = options
+    const maxConnections = argument("EffectRedis.layer", "maxReserved", rules.count(1), maxReserved)
+    const shared = { ...others, respVersion }
+    const reserved = { ...shared, maxConnections, minConnections: 0, initialConnections: 0, failFast: false }
+    return Layer.effect(
+      Service.Redis,
+      Effect.flatMap(Shared, (client) => Effect.map(Reserved, (reserved) => of(client, reserved)))
+    ).pipe(
+      Layer.provide(Shared.layer(shared as typeof shared & PoolLayer.Options<F>)),
+      Layer.provide(Reserved.layer(reserved))
+    ) as Layer.Layer<Service.Redis, FailFast<F>>
+  }))

@@ -81,6 +81,38 @@ describe.skipIf(isSkipped)("Effect's service", () => {
       expect(yield* closedBy(client)).toBe(1)
     }))
 
+  it.scopedLive("keeps commands apart from those that are reserved", () =>
+    Effect.gen(function*() {
+      const port = yield* serverWith()
+      const program = Effect.gen(function*() {
+        const service = yield* Service.Redis
+        yield* service.reserve
+        yield* service.reserve
+        expect(yield* service.send("PING")).toBe("PONG")
+        const third = yield* Effect.flip(Effect.scoped(service.reserve))
+        expect(third.cause).toMatchObject({ _tag: "PoolExhaustedError" })
+      })
+      const options = {
+        host: "127.0.0.1",
+        port,
+        maxConnections: 1,
+        maxReserved: 2,
+        acquireTimeout: "50 millis"
+      } as const
+      yield* Effect.provide(program, EffectRedis.layer(options))
+      const wrong = Effect.provide(Effect.void, EffectRedis.layer({ maxReserved: 0 }))
+      expect(yield* Effect.catchDefect(wrong, (defect) => Effect.succeed((defect as Error).message))).toBe(
+        "EffectRedis.layer: maxReserved must be a whole number of at least 1, but is 0"
+      )
+    }))
+
+  it.scopedLive("fails its layer with failFast if the server refuses the login", () =>
+    Effect.gen(function*() {
+      const port = yield* serverWith("--requirepass", "quince-marmalade")
+      const built = Effect.provide(Effect.void, EffectRedis.layer({ host: "127.0.0.1", port, failFast: true }))
+      expect(yield* Effect.flip(built)).toMatchObject({ _tag: "RedisError", code: "NOAUTH" })
+    }))
+
   it.scopedLive("blocks nobody with a blocking command that shares connections", () =>
     Effect.gen(function*() {
       const { service } = yield* started()
