@@ -3,7 +3,7 @@ import * as SqlClient from "@effect/sql/SqlClient"
 import { SqlError } from "@effect/sql/SqlError"
 import { PoolExhaustedError } from "@socketpool/core"
 import { Pg } from "@socketpool/sql"
-import { config, configured, fork, provideScope, reasonOf } from "@socketpool/test-seam"
+import { config, configured, failedCommitDies, fork, hasDies, provideScope, reasonOf } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Fiber, Layer, Redacted, Schedule, Scope, Stream } from "effect"
 import { installed, password, passwordUsers, postgres } from "../../node/test/fixtures/postgres.js"
@@ -173,7 +173,7 @@ describe.skipIf(isMissing("postgresql", installed))("a client of PostgreSQL", ()
       Effect.gen(function*() {
         const sql = yield* ours(server(), { maxConnections: 1 })
         const exit = yield* Effect.exit(sql.withTransaction(Effect.ignore(sql`select 1/0`)))
-        expect(Exit.isFailure(exit)).toBe(true)
+        expect(Exit.isFailure(exit) && hasDies(exit.cause)).toBe(failedCommitDies)
         expect(String(exit)).toContain("The transaction was not committed")
         expect(yield* sql`select 1 n`).toEqual([{ n: 1 }])
       }))

@@ -30,6 +30,25 @@ describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", 
       expect(yield* closedBy(sql)).toBe(0)
     }))
 
+  it.scopedLive("leaves nothing behind on its connection, however many come", () =>
+    Effect.gen(function*() {
+      const { sql } = yield* pair
+      const watchers = sql.pool.use((connection) =>
+        Effect.succeed((connection as unknown as { readonly watchers: ReadonlySet<unknown> }).watchers.size)
+      )
+      const sizes: Array<number> = []
+      for (let i = 0; i < 10; i++) {
+        const fiber = yield* fork(sql`select pg_sleep(608)`)
+        yield* Effect.sleep("5 millis")
+        yield* Fiber.interrupt(fiber)
+        yield* Stream.runDrain(Stream.take(sql`select generate_series(1, 1000) n`.stream, 1))
+        sizes.push(yield* watchers)
+      }
+      // The pool's own watcher of the connection comes with the first lease that ends.
+      expect(sizes.at(-1)).toBe(sizes[0])
+      expect(yield* closedBy(sql)).toBe(0)
+    }))
+
   it.scopedLive("of a transaction rolls it back, and the connection serves the next", () =>
     Effect.gen(function*() {
       const { sql, watcher } = yield* pair

@@ -96,5 +96,8 @@ export const effectPoolDefects: ReadonlyArray<string> = [
 
 // --- Effect's own client of PostgreSQL ------------------------------------------------------------------------------
 
-/** The cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
-export const sqlPgDiffers: ReadonlyArray<string> = []
+/** How it answers the cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
+export const sqlPgDiffers: Readonly<Record<string, "OtherResult" | "Failure">> = {}
+
+/** Whether the commit that fails is a defect, and no `SqlError`. */
+export const failedCommitDies: boolean = true

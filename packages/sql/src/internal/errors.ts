@@ -10,14 +10,19 @@ export const textOf = (error: unknown): string => {
   return typeof code === "string" && code !== "" ? line(code) : line(String(error))
 }
 
+/** Whether a pool may have a connection later, where it had none. A fiber that waits for itself always will. */
+const isPassing = (error: unknown): boolean => {
+  const { _tag, reason } = Object(error) as { readonly _tag?: unknown; readonly reason?: unknown }
+  return _tag === "PoolExhaustedError" ? reason !== "SelfDeadlock" : _tag === "ConnectTimeoutError"
+}
+
 /** Returns the error itself if it is a `SqlError`, and otherwise one with the error as `cause`. */
 export const sqlError = (error: unknown): SqlError =>
   isSqlError(error)
     ? error
     : sqlErrorOf({
       cause: error,
-      // Nothing has been sent. A pool that has closed stays so.
-      isUnsent: Object(error)._tag !== "PoolClosedError",
+      isUnsent: isPassing(error),
       // The errors of a pool say what to do; their links are too long for `line`.
       message: error instanceof Error && error.message !== "" ? error.message : textOf(error)
     })

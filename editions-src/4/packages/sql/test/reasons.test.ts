@@ -1,6 +1,6 @@
 // Real servers: the reasons by which programs decide whether to try again.
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Effect } from "effect"
+import { Effect, Fiber } from "effect"
 import type { SqlError } from "effect/sql/SqlError"
 import { installed, postgres } from "../../node/test/fixtures/postgres.js"
 import { freePort, isMissing, shared } from "../../node/test/fixtures/realServer.js"
@@ -26,7 +26,10 @@ describe.skipIf(isMissing("postgresql", installed))("the reason of an error", ()
         ["do $$ begin raise sqlstate '40001'; end $$", "SerializationError", true],
         ["do $$ begin raise sqlstate '55P03'; end $$", "LockTimeoutError", true],
         ["do $$ begin raise sqlstate '57014'; end $$", "StatementTimeoutError", true],
-        ["do $$ begin raise sqlstate '42501'; end $$", "AuthorizationError", false]
+        ["do $$ begin raise sqlstate '42501'; end $$", "AuthorizationError", false],
+        // As poolers of connections tell of a server that has died.
+        ["do $$ begin raise sqlstate '08P01'; end $$", "UnknownError", false],
+        ["do $$ begin raise sqlstate '08006'; end $$", "UnknownError", false]
       ]
       const told = yield* Effect.forEach(statements, ([text]) => toldBy(sql.unsafe(text)))
       expect(told).toEqual(statements.map(([, reason, isRetryable]) => [reason, isRetryable]))
@@ -46,7 +49,9 @@ describe.skipIf(isMissing("postgresql", installed))("the reason of an error", ()
       yield* sql`select 1`
       yield* Effect.scoped(Effect.gen(function*() {
         yield* sql.reserve
-        expect(yield* toldBy(sql`select 1`)).toEqual(["ConnectionError", true])
+        expect(yield* toldBy(sql`select 1`)).toEqual(["UnknownError", false])
+        const other = yield* Effect.forkChild(toldBy(sql`select 1`))
+        expect(yield* Fiber.join(other)).toEqual(["ConnectionError", true])
       }))
       yield* sql.pool.close
       expect(yield* toldBy(sql`select 1`)).toEqual(["UnknownError", false])

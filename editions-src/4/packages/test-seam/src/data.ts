@@ -94,10 +94,13 @@ export const effectPoolDefects: ReadonlyArray<string> = [
 
 // --- Effect's own client of PostgreSQL ------------------------------------------------------------------------------
 
-/** The cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
-export const sqlPgDiffers: ReadonlyArray<string> = [
-  "numbers, texts, booleans and dates",
-  "arrays",
-  "several statements in one text",
-  "a stream that fails in the middle"
-]
+/** How it answers the cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
+export const sqlPgDiffers: Readonly<Record<string, "OtherResult" | "Failure">> = {
+  "numbers, texts, booleans and dates": "OtherResult",
+  "arrays": "Failure",
+  "several statements in one text": "Failure",
+  "a stream that fails in the middle": "OtherResult"
+}
+
+/** Whether the commit that fails is a defect, and no `SqlError`. */
+export const failedCommitDies: boolean = false

@@ -31,8 +31,8 @@ const openAdvice: Record<string, string> = {
   "57P03": "The server starts or stops: try again later."
 }
 
-/** The server may take a connection in later. */
-const isPassing: ReadonlySet<string> = new Set(["53300", "57P03"])
+/** Whether the server may take a connection in later. */
+const isPassing = (code: string): boolean => code === "53300" || code === "57P03" || code.startsWith("08")
 
 /** Every further attempt would fail as well, and the server may lock an account out: a login, or no such database. */
 export const isFatal = (error: unknown): boolean => ["28P01", "28000", "3D000"].includes(codeOf(error) ?? "")
@@ -46,7 +46,7 @@ export const openError = (cause: unknown, address: string): SqlError => {
   return sqlErrorOf({
     cause,
     code,
-    isUnsent: code === undefined || isPassing.has(code),
+    isUnsent: code === undefined || isPassing(code),
     message: `No connection to PostgreSQL at ${address}: ${what}. ${known}`
   })
 }

@@ -128,11 +128,12 @@ export class Session implements PgConnection {
 
   private until(isSo: () => boolean): Effect.Effect<void> {
     return async<void>((resume) => {
-      const look = () => {
-        if (isSo()) resume(Effect.void)
-      }
-      const stop = this.watch(look)
-      look()
+      if (isSo()) return resume(Effect.void)
+      const stop = this.watch(() => {
+        if (!isSo()) return
+        stop()
+        resume(Effect.void)
+      })
       return Effect.sync(stop)
     })
   }

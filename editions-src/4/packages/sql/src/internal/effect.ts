@@ -81,12 +81,12 @@ export interface Fault {
 }
 
 /**
- * The reasons by SQLSTATE, as Effect's own client of PostgreSQL tells them apart. What is not listed is no reason to
- * try again: the statement may have taken effect.
+ * The reasons by SQLSTATE, as Effect's own client of PostgreSQL tells them apart, but for a connection that fails while a
+ * statement runs (class 08): the statement may have taken effect, so that it must not look safe to repeat.
  */
 const reasonOf = ({ cause, code = "", constraint, isUnsent = false, message }: Fault): SqlErrors.SqlErrorReason => {
   const fields = { cause, message }
-  if (isUnsent || code.startsWith("08")) return new SqlErrors.ConnectionError(fields)
+  if (isUnsent) return new SqlErrors.ConnectionError(fields)
   if (code.startsWith("28")) return new SqlErrors.AuthenticationError(fields)
   if (code === "23505") return new SqlErrors.UniqueViolation({ ...fields, constraint: constraint ?? "unknown" })
   if (code.startsWith("23")) return new SqlErrors.ConstraintError(fields)
