@@ -1978,15 +1978,15 @@ export const mutants = [
     file: "budget/shares.ts",
     why: "a pool in need has to wait for others' idle connections",
     first: ["/budget-model.test.ts"],
-    before: "this.idlest(poor) ?? this.richest(poor, coming)",
-    after: "this.richest(poor, coming)"
+    before: "this.idlest(poor, promised) ?? this.richest(poor, coming, promised)",
+    after: "this.richest(poor, coming, promised)"
   },
   {
     file: "budget/shares.ts",
     why: "a busy pool gives nothing back",
     first: ["/budget-model.test.ts"],
-    before: "this.idlest(poor) ?? this.richest(poor, coming)",
-    after: "this.idlest(poor)"
+    before: "this.idlest(poor, promised) ?? this.richest(poor, coming, promised)",
+    after: "this.idlest(poor, promised)"
   },
   {
     file: "budget/shares.ts",

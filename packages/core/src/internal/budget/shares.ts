@@ -32,8 +32,8 @@ export interface Told {
 /** A member that has wanted a place for longer than this is starved. */
 export const starvedMillis = 1_000
 
-/** No promises. */
-const nothing: ReadonlyMap<Share, number> = new Map()
+/** The places on their way back that members are to get. */
+type Promised = ReadonlyMap<Share, number>
 
 /** The part of one member. */
 export class Share {
@@ -136,8 +136,6 @@ export class Shares {
   /** Those that were left a place in this round, and so give none: else the same place could go to and fro without end. */
   private readonly spared = new Set<Share>()
   private mayRelent = true
-  /** The members that get the places that are on their way back, when places were last taken back. */
-  private promised: ReadonlyMap<Share, number> = nothing
   private isSettling = false
   private isUnsettled = false
   private isClosed = false
@@ -283,7 +281,6 @@ export class Shares {
       }
     } finally {
       this.isSettling = false
-      this.promised = nothing
     }
     this.settled()
   }
@@ -323,7 +320,7 @@ export class Shares {
    * The member that needs a place and has the fewest for its weight, or as many as another and has waited longer. What
    * members have been promised counts as granted.
    */
-  private neediest(promised?: ReadonlyMap<Share, number>): Share | undefined {
+  private neediest(promised?: Promised): Share | undefined {
     let neediest: Share | undefined
     let least = Infinity
     for (const share of this.inNeed) {
@@ -368,12 +365,12 @@ export class Shares {
   private reclaim(): void {
     let missing = this.needs - this.sums.leaving
     if (missing <= 0) return
-    const promised = this.promised = this.promise(this.sums.leaving)
+    const promised = this.promise(this.sums.leaving)
     const inNeed = [...this.inNeed].sort((a, b) => a.load - b.load || a.wantsSince - b.wantsSince)
     for (const poor of inNeed) {
       for (let coming = (promised.get(poor) ?? 0) + 1; coming <= poor.needs; coming++) {
         if (missing === 0) return
-        const giver = this.idlest(poor) ?? this.richest(poor, coming)
+        const giver = this.idlest(poor, promised) ?? this.richest(poor, coming, promised)
         if (giver === undefined) break
         this.take(giver)
         missing--
@@ -384,7 +381,7 @@ export class Shares {
   }
 
   /** Shares out so many places that are on their way back. There are more needs than such places. */
-  private promise(places: number): ReadonlyMap<Share, number> {
+  private promise(places: number): Promised {
     const promised = new Map<Share, number>()
     for (let left = places; left > 0; left--) {
       const neediest = this.neediest(promised)!
@@ -399,8 +396,8 @@ export class Shares {
   }
 
   /** One that is promised a place would want another for the one that it gives. */
-  private canGive(share: Share): boolean {
-    return share.granted > share.floor && !this.spared.has(share) && !this.promised.has(share)
+  private canGive(share: Share, promised: Promised): boolean {
+    return share.granted > share.floor && !this.spared.has(share) && !promised.has(share)
   }
 
   private most(may: (share: Share) => boolean): Share | undefined {
@@ -412,11 +409,11 @@ export class Shares {
   }
 
   /** The member with the longest idle connection, of those that have more than their share or do not use it. */
-  private idlest(poor: Share): Share | undefined {
+  private idlest(poor: Share, promised: Promised): Share | undefined {
     let idlest: Share | undefined
     let longest = -1
     for (const share of this.holders) {
-      if (share === poor || !this.canGive(share) || !share.member.hasIdle) continue
+      if (share === poor || !this.canGive(share, promised) || !share.member.hasIdle) continue
       const { idleMillis } = share.member
       const left = share.load > poor.load ? 0 : this.reclaimAfter - idleMillis
       if (this.isAhead(left)) continue
@@ -441,9 +438,11 @@ export class Shares {
   }
 
   /** The member with the most for its weight, if it has no less than the other after this place has changed hands. */
-  private richest(poor: Share, coming: number): Share | undefined {
+  private richest(poor: Share, coming: number, promised: Promised): Share | undefined {
     const enough = (poor.granted + coming) / poor.weight
-    return this.most((share) => share !== poor && this.canGive(share) && (share.granted - 1) / share.weight >= enough)
+    return this.most((share) =>
+      share !== poor && this.canGive(share, promised) && (share.granted - 1) / share.weight >= enough
+    )
   }
 
   /** Tells of members that have wanted a place for long. */
