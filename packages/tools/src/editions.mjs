@@ -29,13 +29,16 @@ if (edition === undefined || !fs.existsSync(source)) {
  *   version: string
  *   engines: Readonly<Record<string, string>>
  *   packages: ReadonlyArray<string>
+ *   shared: Readonly<Record<string, ReadonlyArray<string>>>
  *   without: Readonly<Record<string, string>>
  *   renames: ReadonlyArray<readonly [string, string]>
  *   versions: Readonly<Record<string, string | null>>
  *   peers: Readonly<Record<string, string | null>>
  * }}
  */
-const { engines, packages, peers, renames, version, versions, without } = readJson(path.join(source, "edition.json"))
+const { engines, packages, peers, renames, shared, version, versions, without } = readJson(
+  path.join(source, "edition.json")
+)
 
 // --- Files ----------------------------------------------------------------------------------------------------------
 
@@ -140,7 +143,13 @@ if (unused.size > 0) throw new Error(`edition.json renames what is not there: ${
 const unknown = Object.keys(without).filter((file) => !fs.existsSync(path.join(root, file)))
 if (unknown.length > 0) throw new Error(`edition.json leaves out what is not there: ${unknown.join(", ")}`)
 for (const file of filesBelow(source)) {
-  if (file !== "edition.json") files.set(file, fs.readFileSync(path.join(source, file)))
+  if (file === "edition.json" || file.startsWith("shared/")) continue
+  files.set(file, fs.readFileSync(path.join(source, file)))
+}
+// What several packages need and none of them should export.
+for (const [file, owners] of Object.entries(shared)) {
+  const content = fs.readFileSync(path.join(source, "shared", file))
+  for (const owner of owners) files.set(`packages/${owner}/src/internal/${file}`, content)
 }
 
 fs.mkdirSync(target, { recursive: true })

@@ -9,21 +9,7 @@ import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
 import * as Scope from "effect/Scope"
 
-/** In Effect 4 whoever resumes a fiber runs it within its own call. Here the fiber goes on in a later turn. */
-export const async = <A, E = never>(
-  register: (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<void>
-): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback<A, E>((resume) => {
-      let isRegistering = true
-      const cancel = register((effect) => {
-        if (isRegistering) resume(effect)
-        else fiber.currentDispatcher.scheduleTask(() => resume(effect), 0)
-      })
-      isRegistering = false
-      return cancel
-    })
-  )
+export { async } from "./async.js"
 
 export const currentClock: Effect.Effect<Clock.Clock> = Clock.clockWith(Effect.succeed)
 

@@ -7,21 +7,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 
-/** In Effect 4 whoever resumes a fiber runs it within its own call. Here the fiber goes on in a later turn. */
-export const async = <A, E = never>(
-  register: (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<void>
-): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback<A, E>((resume) => {
-      let isRegistering = true
-      const cancel = register((effect) => {
-        if (isRegistering) resume(effect)
-        else fiber.currentDispatcher.scheduleTask(() => resume(effect), 0)
-      })
-      isRegistering = false
-      return cancel
-    })
-  )
+export { async } from "./async.js"
 
 /** Starts a fiber that goes on when the one that started it has ended. */
 export const forkDetached = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<unknown, never, R> =>

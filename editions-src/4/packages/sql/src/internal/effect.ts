@@ -15,21 +15,7 @@ import * as Stream from "effect/Stream"
 
 // --- Effect ---------------------------------------------------------------------------------------------------------
 
-/** In Effect 4 whoever resumes a fiber runs it within its own call. Here the fiber goes on in a later turn. */
-export const async = <A, E = never>(
-  register: (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<void>
-): Effect.Effect<A, E> =>
-  Effect.withFiber((fiber) =>
-    Effect.callback<A, E>((resume) => {
-      let isRegistering = true
-      const cancel = register((effect) => {
-        if (isRegistering) resume(effect)
-        else fiber.currentDispatcher.scheduleTask(() => resume(effect), 0)
-      })
-      isRegistering = false
-      return cancel
-    })
-  )
+export { async } from "./async.js"
 
 /** Goes on with another effect after a failure. */
 export const recover: <A, E, R, A2, E2, R2>(

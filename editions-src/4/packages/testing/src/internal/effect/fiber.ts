@@ -64,7 +64,7 @@ export const async = <A, E = never>(
         isResumed = true
         if (isRegistering) return resume(effect)
         fiber.currentDispatcher.scheduleTask(() => {
-          // Who was interrupted meanwhile takes no further step.
+          // A fiber that was interrupted meanwhile takes no further step.
           strike(fiber)
           resume(effect)
         }, 0)
