@@ -1,8 +1,7 @@
 // Type-checks the examples of an edition: of its docstrings and READMEs, and those of the manual that are for it alone.
-import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { blocks, compilerOptions, docComments, exampleFile, placed } from "./example-blocks.mjs"
+import { blocks, compile, docstringsOf, exampleFile } from "./example-blocks.mjs"
 import { pages } from "./pages.mjs"
 import { readJson, root } from "./workspace.mjs"
 
@@ -43,9 +42,7 @@ export const checkExamples = ({ edition, node, packages, target }) => {
   /** @type {ReadonlyArray<{ readonly file: string; readonly read: (text: string) => string; readonly only?: string }>} */
   const sources = [
     ...published.flatMap(({ dir }) => [
-      ...fs.readdirSync(path.join(dir, "src"), { recursive: true, encoding: "utf8" })
-        .filter((file) => file.endsWith(".ts"))
-        .map((file) => ({ file: path.join(dir, "src", file), read: docComments })),
+      ...docstringsOf(dir),
       { file: path.join(dir, "README.md"), read: (text) => text }
     ]),
     ...pages.map((file) => ({ file, read: (text) => text, only: `effect-${edition}` }))
@@ -60,11 +57,6 @@ export const checkExamples = ({ edition, node, packages, target }) => {
       fs.writeFileSync(path.join(out, example), code)
     }
   }
-  const config = { extends: "../../tsconfig.base.json", include: ["*.ts"], compilerOptions }
-  fs.writeFileSync(path.join(out, "tsconfig.json"), JSON.stringify(config))
   const tsc = path.join(target, "node_modules", "typescript", "bin", "tsc")
-  const { status, stdout } = spawnSync(node, [tsc, "-p", out, "--pretty", "false"], { cwd: out, encoding: "utf8" })
-  process.stdout.write(placed(stdout, origin))
-  if (status !== 0) process.exit(1)
-  console.log(`${origin.size} examples compile`)
+  compile({ out, origin, base: path.join(target, "tsconfig.base.json"), tsc: [node, tsc] })
 }

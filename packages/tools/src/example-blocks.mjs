@@ -1,4 +1,7 @@
-/** The examples of docstrings and pages. */
+// The examples of docstrings and pages: how they are found and compiled.
+import { spawnSync } from "node:child_process"
+import * as fs from "node:fs"
+import * as path from "node:path"
 
 /**
  * Finds the TypeScript blocks of a text, each with its first line number and the word that it is marked with: `run` for
@@ -18,7 +21,7 @@ export const blocks = (text) =>
  *
  * @param {string} text
  */
-export const docComments = (text) => {
+const docComments = (text) => {
   let inside = false
   return text.split("\n").map((line) => {
     if (/^\s*\/\*\*/.test(line)) inside = true
@@ -37,26 +40,52 @@ export const docComments = (text) => {
 export const exampleFile = (file, line) => `${file.replace(/[^A-Za-z0-9]+/g, "-")}-${line}.ts`
 
 /**
- * Names the place of each example in what the compiler says, in place of its file.
+ * The sources of a package that have docstrings, and how to read them.
  *
- * @param {string} output
- * @param {ReadonlyMap<string, { readonly name: string; readonly line: number }>} origin
+ * @param {string} dir
  */
-export const placed = (output, origin) =>
-  output.replace(/^(?:\.\/)?(?:[\w./-]*\/)?([\w-]+\.ts)\((\d+),/gm, (found, example, line) => {
-    const from = origin.get(example)
-    return from === undefined ? found : `${from.name}(${from.line + Number(line) - 1},`
-  })
+export const docstringsOf = (dir) =>
+  fs.readdirSync(path.join(dir, "src"), { recursive: true, encoding: "utf8" })
+    .filter((file) => file.endsWith(".ts"))
+    .map((file) => ({ file: path.join(dir, "src", file), read: docComments }))
 
-/** What the compiler has to know of examples. */
-export const compilerOptions = {
-  composite: false,
-  incremental: false,
-  declaration: false,
-  declarationMap: false,
-  noEmit: true,
-  noUnusedLocals: false,
-  module: "ESNext",
-  moduleResolution: "Bundler",
-  types: ["node"]
+/**
+ * Compiles the examples of a folder, and ends the process if one has an error. `origin` has the place of each: errors
+ * name it.
+ *
+ * @type {(examples: {
+ *   out: string
+ *   origin: ReadonlyMap<string, { readonly name: string; readonly line: number }>
+ *   base: string
+ *   tsc: readonly [string, ...ReadonlyArray<string>]
+ * }) => void}
+ */
+export const compile = ({ base, origin, out, tsc: [program, ...args] }) => {
+  const compilerOptions = {
+    composite: false,
+    incremental: false,
+    declaration: false,
+    declarationMap: false,
+    noEmit: true,
+    noUnusedLocals: false,
+    module: "ESNext",
+    moduleResolution: "Bundler",
+    types: ["node"]
+  }
+  fs.writeFileSync(
+    path.join(out, "tsconfig.json"),
+    JSON.stringify({ extends: path.relative(out, base), include: ["*.ts"], compilerOptions })
+  )
+  const { status, stdout } = spawnSync(program, [...args, "-p", out, "--pretty", "false"], {
+    cwd: out,
+    encoding: "utf8"
+  })
+  process.stdout.write(
+    stdout.replace(/^(?:\.\/)?([\w-]+\.ts)\((\d+),/gm, (found, example, line) => {
+      const from = origin.get(example)
+      return from === undefined ? found : `${from.name}(${from.line + Number(line) - 1},`
+    })
+  )
+  if (status !== 0) process.exit(1)
+  console.log(`${origin.size} examples compile`)
 }

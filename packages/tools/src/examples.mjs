@@ -1,10 +1,10 @@
 // Type-checks every TypeScript block in the docstrings of the published packages and in the Markdown pages, and runs
 // those that are marked `ts run`. docgen alone misses the examples of classes and of static members.
-import { spawn, spawnSync } from "node:child_process"
+import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { blocks, compilerOptions, docComments, exampleFile, placed } from "./example-blocks.mjs"
+import { blocks, compile, docstringsOf, exampleFile } from "./example-blocks.mjs"
 import { pages } from "./pages.mjs"
 import { bin, published, root } from "./workspace.mjs"
 
@@ -16,11 +16,7 @@ const out = path.join(home, "build", "examples")
 const limit = 30_000
 
 const sources = [
-  ...published.flatMap(({ dir }) =>
-    fs.readdirSync(path.join(dir, "src"), { recursive: true, encoding: "utf8" })
-      .filter((file) => file.endsWith(".ts"))
-      .map((file) => ({ file: path.join(dir, "src", file), read: docComments }))
-  ),
+  ...published.flatMap(({ dir }) => docstringsOf(dir)),
   ...pages.map((file) => ({ file, read: (text) => text }))
 ]
 
@@ -47,21 +43,7 @@ for (const { file, read } of sources) {
   }
 }
 
-fs.writeFileSync(
-  path.join(out, "tsconfig.json"),
-  JSON.stringify({
-    extends: "../../../../tsconfig.base.json",
-    include: ["*.ts"],
-    compilerOptions
-  })
-)
-
-if (origin.size > 0) {
-  const { status, stdout } = spawnSync(bin("tsc"), ["-p", out, "--pretty", "false"], { cwd: out, encoding: "utf8" })
-  process.stdout.write(placed(stdout, origin))
-  if (status !== 0) process.exit(1)
-}
-console.log(`${origin.size} examples compile`)
+compile({ out, origin, base: path.join(root, "tsconfig.base.json"), tsc: [bin("tsc")] })
 
 /** Runs one program to its end. */
 const run = (example) =>
