@@ -24,7 +24,7 @@ export const nodes: Files = {
   watch: (folder, changed, failed) => fs.watch(folder, bare({ persistent: false }), changed).on("error", failed)
 }
 
-/** Who writes a file in several steps has the time to finish. In milliseconds. */
+/** The time that a program which writes the file in several steps has to finish, in milliseconds. */
 const settling = 50
 
 export const watch = (files: Files, given: string, options: Options): Endpoints.Endpoints<EndpointsError> =>
