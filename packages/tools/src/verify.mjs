@@ -83,10 +83,23 @@ const runToEnd = ({ env = {}, limit, name, run: [command, args] }) =>
     })
   })
 
+/** What vitest writes below its heading "Failed Tests" or "Failed Suites", and what it writes last of all. */
+const report = (lines) => {
+  const from = lines.findIndex((line) => /⎯ (Failed (Tests|Suites)|Unhandled Errors) /.test(line))
+  return from === -1 ? [] : lines.slice(from)
+}
+
 /** Picks the lines that name the failure, or else the last ones, and so repeats them at the end of the log. */
 const failures = (output) => {
   const lines = stripVTControlCharacters(output).split("\n").filter((line) => !/^\s*(✓|timestamp=|$)/.test(line))
-  const telling = lines.filter((line) => /\b(FAIL|BROKEN|error)\b|Error:/.test(line))
+  const reported = report(lines)
+  if (reported.length > 0) {
+    // The names of all that failed come first: a long report of one test hides no other.
+    const names = reported.filter((line) => /^\s*FAIL /.test(line))
+    return [...names.slice(0, 20), ...reported.slice(0, 60), ...reported.slice(60).slice(-5)]
+  }
+  // A logged warning tells of an error that a test wanted.
+  const telling = lines.filter((line) => /\b(FAIL|BROKEN|error)\b|Error:/.test(line) && !/\] (WARN|INFO) \(/.test(line))
   return [...new Set(telling.length === 0 ? lines.slice(-10) : telling)].slice(0, 20)
 }
 
