@@ -1,4 +1,4 @@
-import { type ByteBuffer, Framing } from "@socketpool/core"
+import { ByteBuffer, Framing } from "@socketpool/core"
 import { collect, decodingFailure, fork, fromJson, result, yieldNow } from "@socketpool/test-seam"
 import { assert, describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer, Rng } from "@socketpool/testing"
@@ -222,9 +222,20 @@ describe("the byte buffer", () => {
           for (let i = 0; i < size; i++) pushed[i] = next++ % 251
           buffer.push(pushed)
         } else {
-          let wrong = 0
-          for (const byte of buffer.take(below(rng, buffer.length + 1))) if (byte !== expected++ % 251) wrong++
-          assert.strictEqual(wrong, 0)
+          const size = below(rng, buffer.length + 1)
+          const right = Uint8Array.from({ length: size }, (_, i) => (expected + i) % 251)
+          const from = below(rng, size + 1)
+          assert.deepStrictEqual(buffer.copy(from, size), right.slice(from))
+          if (size > 1) {
+            const start = below(rng, size - 1)
+            const end = right.findIndex((byte, i) => i > start && byte === (right[start]! + 1) % 251) + 1
+            assert.strictEqual(buffer.endOf(right.slice(start, start + 2), start), end)
+          }
+          const way = below(rng, 3)
+          if (way === 0) assert.deepStrictEqual(buffer.take(size), right)
+          else if (way === 1) assert.deepStrictEqual(buffer.takeWith(size, ByteBuffer.keep), right)
+          else buffer.skip(size)
+          expected += size
         }
         assert.strictEqual(buffer.length, next - expected)
         if (buffer.length > 0) assert.strictEqual(buffer.at(0), expected % 251)
@@ -252,8 +263,28 @@ describe("the byte buffer", () => {
     assert.strictEqual(buffer.take(size)[999_999], 999_999 % 251)
   })
 
-  it("refuses to give more than there is", () => {
-    expect(() => new ByteQueue().take(1)).toThrow("cannot take 1 bytes of 0")
+  it("shows bytes where they are, and joins those of several chunks", () => {
+    const buffer = new ByteQueue()
+    const [first, second] = [new Uint8Array(2_000).fill(1), new Uint8Array(2_000).fill(2)]
+    buffer.push(first)
+    buffer.push(second)
+    const seen = (size: number) =>
+      buffer.takeWith(size, (chunk, start, end) => [chunk === first, chunk === second, start, end])
+    expect([seen(1_500), seen(500), seen(10)]).toEqual([
+      [true, false, 0, 1_500],
+      [true, false, 1_500, 2_000],
+      [false, true, 0, 10]
+    ])
+    buffer.push(first)
+    expect([seen(2_000), buffer.length]).toEqual([[false, false, 0, 2_000], 1_990])
+  })
+
+  it.each([1, -1, NaN])("refuses to give more than there is: %d", (size) => {
+    const buffer = new ByteQueue()
+    expect(() => buffer.take(size)).toThrow(`cannot take ${size} bytes of 0`)
+    expect(() => buffer.takeWith(size, ByteBuffer.keep)).toThrow(`cannot take ${size} bytes of 0`)
+    expect(() => buffer.skip(size)).toThrow(`cannot skip ${size} bytes of 0`)
+    assert.strictEqual(buffer.length, 0)
   })
 })
 

@@ -7,6 +7,8 @@ const blockBytes = 4_096
 /** Bytes in the order of arrival. Large chunks are kept as they came. */
 export class ByteQueue {
   private chunks: Array<Uint8Array> = []
+  /** The bytes of the first chunk that have been taken. A view of the rest would cost as much as a small frame. */
+  private head = 0
   /** The block that begins with the last chunk, if there is room behind it. */
   private block: Uint8Array | undefined = undefined
   private size = 0
@@ -19,9 +21,10 @@ export class ByteQueue {
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return
     this.size += chunk.length
-    const last = this.chunks[this.chunks.length - 1]
+    const { chunks } = this
+    const last = chunks.length === 1 ? this.first : chunks[chunks.length - 1]
     if (last === undefined || chunk.length >= smallBytes || last.length + chunk.length > blockBytes) {
-      this.chunks.push(chunk)
+      chunks.push(chunk)
       this.block = undefined
       return
     }
@@ -33,11 +36,20 @@ export class ByteQueue {
       start = 0
     }
     this.block.set(chunk, start + last.length)
-    this.chunks[this.chunks.length - 1] = this.block.subarray(start, start + last.length + chunk.length)
+    chunks[chunks.length - 1] = this.block.subarray(start, start + last.length + chunk.length)
+  }
+
+  /** The first chunk, without what has been taken of it. */
+  private get first(): Uint8Array {
+    if (this.head > 0) {
+      this.chunks[0] = this.chunks[0]!.subarray(this.head)
+      this.head = 0
+    }
+    return this.chunks[0]!
   }
 
   at(position: number): number | undefined {
-    let index = position
+    let index = position + this.head
     for (const chunk of this.chunks) {
       if (index < chunk.length) return chunk[index]
       index -= chunk.length
@@ -50,7 +62,7 @@ export class ByteQueue {
       throw new RangeError(`ByteBuffer: cannot copy bytes ${from} to ${to} of ${this.size}`)
     }
     const copied = new Uint8Array(to - from)
-    let start = 0
+    let start = -this.head
     for (const chunk of this.chunks) {
       if (start >= to) break
       const end = start + chunk.length
@@ -61,41 +73,45 @@ export class ByteQueue {
   }
 
   take(bytes: number): Uint8Array {
-    if (!(bytes <= this.size)) throw new RangeError(`ByteBuffer: cannot take ${bytes} bytes of ${this.size}`)
+    return bytes === 0 ? new Uint8Array(0) : this.takeWith(bytes, detached)
+  }
+
+  takeWith<A>(bytes: number, f: (chunk: Uint8Array, start: number, end: number) => A): A {
+    if (!(bytes >= 0 && bytes <= this.size)) {
+      throw new RangeError(`ByteBuffer: cannot take ${bytes} bytes of ${this.size}`)
+    }
+    const { head } = this
     const first = this.chunks[0]
-    if (first === undefined || bytes === 0) return new Uint8Array(0)
+    if (first === undefined) return f(new Uint8Array(0), 0, 0)
+    const end = head + bytes
+    if (end > first.length) return f(this.joined(bytes), 0, bytes)
     this.size -= bytes
-    if (first.length === bytes) {
+    if (end < first.length) {
+      this.head = end
+    } else {
       this.chunks.shift()
-      return detached(first, bytes)
+      this.head = 0
     }
-    if (first.length > bytes) {
-      this.chunks[0] = first.subarray(bytes)
-      return detached(first, bytes)
-    }
-    const whole = new Uint8Array(bytes)
-    let filled = 0
-    let spent = 0
-    while (filled < bytes) {
-      const chunk = this.chunks[spent]!
-      const part = Math.min(chunk.length, bytes - filled)
-      whole.set(part === chunk.length ? chunk : chunk.subarray(0, part), filled)
-      filled += part
-      if (part === chunk.length) spent++
-      else this.chunks[spent] = chunk.subarray(part)
-    }
-    this.chunks.splice(0, spent)
+    return f(first, head, end)
+  }
+
+  /** Takes bytes of several chunks. */
+  private joined(bytes: number): Uint8Array {
+    const whole = this.copy(0, bytes)
+    this.skip(bytes)
     return whole
   }
 
   skip(bytes: number): void {
-    if (!(bytes <= this.size)) throw new RangeError(`ByteBuffer: cannot skip ${bytes} bytes of ${this.size}`)
+    if (!(bytes >= 0 && bytes <= this.size)) {
+      throw new RangeError(`ByteBuffer: cannot skip ${bytes} bytes of ${this.size}`)
+    }
     this.size -= bytes
-    let rest = bytes
+    let rest = bytes + this.head
     let spent = 0
     while (rest > 0 && rest >= this.chunks[spent]!.length) rest -= this.chunks[spent++]!.length
-    this.chunks.splice(0, spent)
-    if (rest > 0) this.chunks[0] = this.chunks[0]!.subarray(rest)
+    if (spent > 0) this.chunks.splice(0, spent)
+    this.head = rest
   }
 
   endOf(delimiter: Uint8Array, from: number): number {
@@ -116,6 +132,7 @@ export class ByteQueue {
 
   clear(): void {
     this.chunks = []
+    this.head = 0
     this.block = undefined
     this.size = 0
   }
@@ -128,23 +145,24 @@ const leastPart = 1 / 4
 const fewBytes = 64
 
 /**
- * Returns the first bytes of a chunk as a plain `Uint8Array`: a `Buffer` differs in `slice` and in equality. A small
- * part of a chunk is copied, so that a program that keeps it does not keep the chunk. A large part is a view.
+ * Returns bytes of a chunk as a plain `Uint8Array`: a `Buffer` differs in `slice` and in equality. A small part of a
+ * chunk is copied, so that a program that keeps it does not keep the chunk. A large part is a view.
  */
-const detached = (chunk: Uint8Array, bytes: number): Uint8Array => {
+export const detached = (chunk: Uint8Array, start: number, end: number): Uint8Array => {
+  const bytes = end - start
   if (bytes <= fewBytes) {
     const copy = new Uint8Array(bytes)
-    for (let i = 0; i < bytes; i++) copy[i] = chunk[i]!
+    for (let i = 0; i < bytes; i++) copy[i] = chunk[start + i]!
     return copy
   }
   const { buffer, byteOffset } = chunk
   if (bytes >= buffer.byteLength * leastPart) {
     return chunk.length === bytes && chunk.constructor === Uint8Array ?
       chunk :
-      new Uint8Array(buffer, byteOffset, bytes)
+      new Uint8Array(buffer, byteOffset + start, bytes)
   }
   const copy = new Uint8Array(bytes)
-  copy.set(chunk.subarray(0, bytes))
+  copy.set(chunk.subarray(start, end))
   return copy
 }
 
