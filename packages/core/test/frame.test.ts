@@ -9,7 +9,8 @@ import {
   yieldNow
 } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
-import { Cause, Effect, Exit, FiberId, FiberRef, Request, RequestResolver } from "effect"
+import { Cause, Effect, Exit, Fiber, FiberId, FiberRef, Request, RequestResolver } from "effect"
+import { parkIn } from "../src/internal/effect/fiber.js"
 import { Continuation, type Guard, guarded, inMask, isAsGood } from "../src/internal/interruption.js"
 
 type Fibre = RunningFiber<any, any>
@@ -168,6 +169,52 @@ describe("a guarded effect", () => {
 
 /** The guard that a fiber of this version of Effect is given. */
 const frame: Guard = Effect.runSync(guardedPlainly<Guard, never, never>((_, guard) => Effect.succeed(guard)))
+
+describe("fibers that resume in one turn", () => {
+  const parked = () => {
+    const resumes: Array<() => void> = []
+    const wait = (name: string) =>
+      Effect.as(
+        withFiber((fiber) => parkIn<void>(fiber, (resume) => void resumes.push(() => resume(Effect.void)))),
+        name
+      )
+    return { resumes, wait }
+  }
+
+  it.effect("go on in the order in which they are resumed, before those that are resumed after that", () =>
+    Effect.gen(function*() {
+      const { resumes, wait } = parked()
+      const order: Array<string> = []
+      const note = (name: string) => Effect.map(wait(name), (name) => void order.push(name))
+      const last = Effect.sync(() => resumes[3]!())
+      const fibers = [note("a"), Effect.andThen(note("b"), last), note("c"), note("d")].map((one) =>
+        Effect.runFork(one)
+      )
+      yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
+      for (const at of [2, 1, 0]) resumes[at]!()
+      expect(order).toEqual([])
+      for (const fiber of fibers) yield* Fiber.join(fiber)
+      expect(order).toEqual(["c", "b", "a", "d"])
+    }))
+
+  it.effect("go on although an observer of one throws", () =>
+    Effect.gen(function*() {
+      const { resumes, wait } = parked()
+      const [first, second] = [Effect.runFork(wait("first")), Effect.runFork(wait("second"))]
+      first!.addObserver(() => {
+        throw new Error("an observer has thrown")
+      })
+      const listeners = process.listeners("unhandledRejection")
+      const unhandled = new Promise((heard) => {
+        process.removeAllListeners("unhandledRejection").once("unhandledRejection", heard)
+      })
+      yield* Effect.promise(() => new Promise((next) => setImmediate(next)))
+      for (const resume of resumes) resume()
+      expect(yield* Fiber.join(second!)).toBe("second")
+      expect(String(yield* Effect.promise(() => unhandled))).toBe("Error: an observer has thrown")
+      for (const listener of listeners) process.on("unhandledRejection", listener)
+    }))
+})
 
 describe("a guard that does not do what the mask does", () => {
   it("is found out", () => {

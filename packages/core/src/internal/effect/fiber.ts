@@ -52,8 +52,10 @@ type Register<A, E> = (resume: Resume<A, E>) => void | Effect.Effect<unknown>
  * and whatever else the scheduler runs in the same turn.
  */
 export const asyncIn = <A, E = never>(fiber: Holder, register: Register<A, E>): Effect.Effect<A, E> => {
-  const resumeAs = resumer<A, E>(fiber)
-  return Effect.async<A, E>(((resume: Resume<A, E>) => register(resumeAs(resume))) as any)
+  const taken = currentContext()
+  return Effect.async<A, E>(
+    ((resume: Resume<A, E>) => register((effect) => resumeIn(fiber, taken, resume, effect))) as any
+  )
 }
 
 /**
@@ -71,34 +73,64 @@ export const firstOf = <A, E, R, A2, E2, R2>(
 
 /** `asyncIn` for a wait that need not be told when it is interrupted. Costs less. */
 export const parkIn = <A, E = never>(fiber: Holder, park: Park<A, E>): Effect.Effect<A, E> => {
-  const resumeAs = resumer<A, E>(fiber)
-  return parked<A, E>((resume) => park(resumeAs(resume)))
-}
-
-/** Makes a fiber resume in the asynchronous context that it has now. */
-const resumer = <A, E>(fiber: Holder): (resume: Resume<A, E>) => Resume<A, E> => {
   const taken = currentContext()
-  return (resume) => (effect) => {
-    const context = taken ?? noContext()
-    if (context === undefined) resume(effect)
-    else resumeIn(context, fiber, resume, effect)
-  }
+  return parked<A, E>((resume) => park((effect) => resumeIn(fiber, taken, resume, effect)))
 }
 
 export const async = <A, E = never>(register: Register<A, E>): Effect.Effect<A, E> =>
   Effect.withFiberRuntime((fiber) => asyncIn(fiber as Holder, register))
 
 /**
- * Resumes a fiber that is parked. The fiber goes on in a task of its scheduler, and the scheduler runs the tasks of many
- * fibers in one turn. So the task itself enters the context.
+ * Resumes a fiber that is parked, in the asynchronous context in which it parked. The fiber goes on in a task of its
+ * scheduler, and the scheduler runs the tasks of many fibers in one turn. So the task itself enters the context.
  */
-const resumeIn = <E>(context: AsyncContext, fiber: Holder, resume: (effect: E) => void, effect: E): void => {
+const resumeIn = <E>(
+  fiber: Holder,
+  taken: AsyncContext | undefined,
+  resume: (effect: E) => void,
+  effect: E
+): void => {
   const scheduled = fiber as { currentScheduler: Scheduler }
   const scheduler = scheduled.currentScheduler
-  scheduled.currentScheduler = inContext(scheduler, context)
+  const context = taken ?? noContext()
+  if (context !== undefined) scheduled.currentScheduler = inContext(scheduler, context)
+  else if (scheduler === defaultScheduler) scheduled.currentScheduler = wakes
   resume(effect)
   scheduled.currentScheduler = scheduler
 }
+
+/**
+ * Runs all that is resumed in one turn in one microtask. The scheduler of effect 3.22 has a promise, two arrays and a
+ * look into a weak map for each task of a fiber, which together cost as much as the rest of a wake.
+ */
+class Wakes implements Scheduler {
+  private tasks: Array<() => void> = []
+
+  scheduleTask(task: () => void, priority: number, fiber?: Holder): void {
+    if (priority !== 0) return defaultScheduler.scheduleTask(task, priority, fiber)
+    // Another task of the scheduler that has begun would be a turn late.
+    if (this.tasks.push(task) === 1) void Promise.resolve().then(this.run)
+  }
+
+  private readonly run = (): void => {
+    const { tasks } = this
+    this.tasks = []
+    for (const task of tasks) {
+      try {
+        task()
+      } catch (error) {
+        // An observer of a fiber has thrown. That ends as it does in the scheduler, and the others go on.
+        void Promise.reject(error)
+      }
+    }
+  }
+
+  shouldYield(fiber: Holder): number | false {
+    return defaultScheduler.shouldYield(fiber)
+  }
+}
+
+const wakes = new Wakes()
 
 /** A scheduler whose tasks run in a context. */
 const inContext = (scheduler: Scheduler, context: AsyncContext): Scheduler => ({
