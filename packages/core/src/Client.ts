@@ -69,6 +69,17 @@ export interface Client<in Request, out Response, out Push = never, out E = neve
     options?: RequestOptions
   ): Effect.Effect<Response, E | BorrowError | ConnectionError | FramingError>
 
+  /**
+   * Sends a request as `request` does, and continues with what `read` makes of the response. It does the same as
+   * `Effect.flatMap` and spares a step of the fiber. Use it for a library that gives each request its own type, where a
+   * tenth of the time counts. `read` runs once the connection is free for others. If it throws, the effect dies.
+   */
+  requestWith<A, E2, R>(
+    request: Request,
+    read: (response: Response) => Effect.Effect<A, E2, R>,
+    options?: RequestOptions
+  ): Effect.Effect<A, E | E2 | BorrowError | ConnectionError | FramingError, R>
+
   /** Sends a request that nothing answers. Completes when a connection has accepted it. Fails as `request` does. */
   tell(request: Request): Effect.Effect<void, E | BorrowError | ConnectionError | FramingError>
 
@@ -430,6 +441,11 @@ export interface ServiceClass<Self, Id extends string, P extends Protocol<any, a
     request: Request<P>,
     options?: RequestOptions
   ) => Effect.Effect<Response<P>, E | BorrowError | ConnectionError | FramingError, Self>
+  readonly requestWith: <A, E2, R>(
+    request: Request<P>,
+    read: (response: Response<P>) => Effect.Effect<A, E2, R>,
+    options?: RequestOptions
+  ) => Effect.Effect<A, E | E2 | BorrowError | ConnectionError | FramingError, R | Self>
   readonly tell: (
     request: Request<P>
   ) => Effect.Effect<void, E | BorrowError | ConnectionError | FramingError, Self>
@@ -490,6 +506,8 @@ export const Service =
     const accessors = {
       request: (request: any, options?: RequestOptions) =>
         Effect.flatMap(tag, (client) => client.request(request, options)),
+      requestWith: (request: any, read: any, options?: RequestOptions) =>
+        Effect.flatMap(tag, (client) => client.requestWith(request, read, options)),
       tell: (request: any) => Effect.flatMap(tag, (client) => client.tell(request)),
       exclusive: Effect.flatMap(tag, (client) => client.exclusive),
       withExclusive: (f: any) => Effect.flatMap(tag, (client) => client.withExclusive(f)),

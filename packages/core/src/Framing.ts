@@ -63,14 +63,21 @@ export {
 /**
  * The rule by which frames begin and end.
  *
+ * `Sent` is what `encode` returns: bytes, or text, which is sent as UTF-8. Choose text for a protocol of texts that many
+ * requests share a connection for: the texts of one turn become bytes all together, which costs less.
+ *
  * @since 0.1.0
  * @category models
  */
-export interface Framing<in In = Uint8Array | string, out Out = Uint8Array> {
+export interface Framing<
+  in In = Uint8Array | string,
+  out Out = Uint8Array,
+  out Sent extends Uint8Array | string = Uint8Array
+> {
   /** Makes a decoder for the next frame. */
   readonly decoder: () => Decoder<Out>
-  /** Returns the bytes of a frame, or the reason why it cannot be one. */
-  readonly encode: (frame: In) => Uint8Array | FramingError
+  /** Returns the bytes or the text of a frame, or the reason why it cannot be one. */
+  readonly encode: (frame: In) => Sent | FramingError
 }
 
 /**
@@ -460,19 +467,19 @@ export const decoder = <Out>(
  * @category framings
  */
 export const transform: {
-  <In, Out, In2, Out2>(
+  <In, Out, Sent extends Uint8Array | string, In2, Out2>(
     f: { readonly encode: (frame: In2) => In | FramingError; readonly decode: (frame: Out) => Out2 | Malformed }
-  ): (self: Framing<In, Out>) => Framing<In2, Out2>
-  <In, Out, In2, Out2>(
-    self: Framing<In, Out>,
+  ): (self: Framing<In, Out, Sent>) => Framing<In2, Out2, Sent>
+  <In, Out, Sent extends Uint8Array | string, In2, Out2>(
+    self: Framing<In, Out, Sent>,
     f: { readonly encode: (frame: In2) => In | FramingError; readonly decode: (frame: Out) => Out2 | Malformed }
-  ): Framing<In2, Out2>
+  ): Framing<In2, Out2, Sent>
 } = dual(
   2,
-  <In, Out, In2, Out2>(
-    self: Framing<In, Out>,
+  <In, Out, Sent extends Uint8Array | string, In2, Out2>(
+    self: Framing<In, Out, Sent>,
     f: { readonly encode: (frame: In2) => In | FramingError; readonly decode: (frame: Out) => Out2 | Malformed }
-  ): Framing<In2, Out2> => ({
+  ): Framing<In2, Out2, Sent> => ({
     decoder: () => {
       const inner = self.decoder()
       return {
@@ -539,9 +546,9 @@ const framed = <In, Out, E>(members: Omit<Framed<In, Out, E>, "pipe">): Framed<I
  * @category constructors
  */
 export const over: {
-  <In, Out>(framing: Framing<In, Out>): (connection: Connection) => Framed<In, Out>
-  <In, Out>(connection: Connection, framing: Framing<In, Out>): Framed<In, Out>
-} = dual(2, <In, Out>(connection: Connection, framing: Framing<In, Out>): Framed<In, Out> => {
+  <In, Out>(framing: Framing<In, Out, Uint8Array | string>): (connection: Connection) => Framed<In, Out>
+  <In, Out>(connection: Connection, framing: Framing<In, Out, Uint8Array | string>): Framed<In, Out>
+} = dual(2, <In, Out>(connection: Connection, framing: Framing<In, Out, Uint8Array | string>): Framed<In, Out> => {
   argument("Framing.over", "connection", having<Connection>("a Connection", "recvFrame", "send"), connection)
   argument("Framing.over", "framing", having<Framing>("a Framing", "decoder", "encode"), framing)
   const recv = connection.recvFrame(() => framing.decoder())
@@ -554,7 +561,7 @@ export const over: {
     recv,
     pipeline: (frames, options) =>
       Effect.suspend((): Effect.Effect<Array<Out>, ConnectionError | FramingError> => {
-        const encoded: Array<Uint8Array> = []
+        const encoded: Array<Uint8Array | string> = []
         for (const frame of frames) {
           const bytes = framing.encode(frame)
           if (isFramingError(bytes)) return Effect.fail(bytes)

@@ -53,7 +53,7 @@ const framingRule = having<Framing<any, any>>("a Framing", "decoder", "encode")
  */
 export interface InOrder<in Request, in out Message, out Push = never> {
   /** Frames the requests, and the messages of the peer. */
-  readonly framing: Framing<Request, Message>
+  readonly framing: Framing<Request, Message, Uint8Array | string>
 
   /**
    * Recognizes a message that answers no request, such as a push of RESP3. Return `Option.none()` for a response.
@@ -115,7 +115,7 @@ export const inOrder: {
  */
 export interface Tagged<in out Request, in out Message, in out Frame, in out Tag> {
   /** Frames the tagged requests, and the messages of the peer. */
-  readonly framing: Framing<Frame, Message>
+  readonly framing: Framing<Frame, Message, Uint8Array | string>
 
   /** Puts a tag on a request. */
   readonly encode: (tag: Tag, request: Request) => Frame

@@ -34,4 +34,5 @@ describe("by the public interface", async () => {
   await import("./connection/pool.test.js")
   await import("./connection/handshake.test.js")
   await import("./deadlines.test.js")
+  await import("./protocol/client.test.js")
 })

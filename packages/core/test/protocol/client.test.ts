@@ -184,6 +184,36 @@ describe("requests", () => {
     }))
 })
 
+describe("requestWith", () => {
+  it.scoped("continues with what it makes of the response, and fails as that does", () =>
+    Effect.gen(function*() {
+      const { client } = yield* echoing()
+      expect(yield* client.requestWith("a", (response) => Exit.succeed(response.length))).toBe(1)
+      expect(yield* client.requestWith("ab", (response) => Effect.as(yieldNow, response.length))).toBe(2)
+      expect(yield* Effect.flip(client.requestWith("a", (response) => Exit.fail(`no ${response}`)))).toBe("no a")
+      expect(yield* Effect.flip(client.requestWith("a\nb", () => Exit.fail("never")))).toMatchObject({
+        _tag: "FramingError"
+      })
+    }))
+
+  it.scoped("reads once the connection is free, and costs none whatever that does", () =>
+    Effect.gen(function*() {
+      const { client } = yield* echoing({ maxConnections: 1, maxInFlight: 1 })
+      const within = client.requestWith("a", () => Effect.zip(client.request("b"), client.pool.stats))
+      expect(yield* within).toMatchObject(["b", { inUse: 0 }])
+      expect(yield* defectOf(client.requestWith("a", () => new Array(-1) as never))).toContain("Invalid array length")
+      const reading = yield* forkSettled(client.requestWith("a", () => Effect.never))
+      yield* Fiber.interrupt(reading)
+      expect(yield* settledStats(client)).toMatchObject({ opened: 1, inUse: 0, idle: 1, pending: 0 })
+    }))
+
+  it.scoped("refuses what is no function", () =>
+    Effect.gen(function*() {
+      const { client } = yield* echoing()
+      expect(() => client.requestWith("a", "b" as never)).toThrow("Client.requestWith: read must be a function")
+    }))
+})
+
 describe("a connection that fails", () => {
   // Promise 5
   it.scoped("costs no request that was not sent: it is tried again on another, once by default", () =>
@@ -399,6 +429,7 @@ describe("an interruption at any step", { timeout: 60_000 }, () => {
   > = [
     ["request", (client) => client.request("mine"), 6],
     ["request with a timeout", (client) => client.request("mine", { timeout: "1 hour" }), 6],
+    ["requestWith", (client) => client.requestWith("mine", () => yieldNow), 8],
     ["tell", (client) => client.tell("mine"), 5],
     ["withExclusive", (client) => client.withExclusive((session) => session.request("mine")), 8],
     ["exclusive", (client) => Effect.scoped(Effect.flatMap(client.exclusive, (session) => session.request("mine"))), 12]

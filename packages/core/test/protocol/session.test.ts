@@ -135,6 +135,27 @@ describe("requests in order", () => {
     }))
 })
 
+describe("texts and bytes that are sent at once", () => {
+  const either = Protocol.inOrder({
+    framing: { decoder: lines.decoder, encode: (request: Uint8Array | string) => request }
+  })
+  const utf8 = (text: string) => new TextEncoder().encode(text)
+  const cases: ReadonlyArray<readonly [string, ReadonlyArray<Uint8Array | string>]> = [
+    ["texts", ["a", "b\n", "ä€😀"]],
+    ["texts and bytes, in order", ["a", utf8("b"), "c", "ä", utf8("€"), utf8("d")]],
+    ["halves of a character that stand in two requests", ["a\ud83d", "\ude00b", "c"]],
+    ["half a character at the end", ["a", "b\ud83d"]]
+  ]
+  it.scoped.each(cases)("arrive each as it is: %s", ([_, requests]) =>
+    Effect.gen(function*() {
+      const { peer, session } = yield* connected(either)
+      for (const request of requests) yield* fork(session.tell(request))
+      yield* settled
+      const sent = requests.map((request) => typeof request === "string" ? utf8(request) : request)
+      expect([...(yield* peer.recv(1_000))]).toEqual(sent.flatMap((one) => [...one]))
+    }))
+})
+
 describe("tagged requests", () => {
   it.scoped("get their responses in any order", () =>
     Effect.gen(function*() {

@@ -5,24 +5,24 @@ import * as Exit from "effect/Exit"
 import type { ConnectionError } from "../../ConnectionError.js"
 import { type Holder, parkIn } from "../effect/fiber.js"
 import { Continuation, type Guard } from "../interruption.js"
+import type { List } from "../list.js"
 import { Timer } from "../transport/deadlines.js"
 import type { Encoded } from "./encoding.js"
-import { Entry } from "./entry.js"
+import type { Entry } from "./entry.js"
 import type { SessionCore } from "./session.js"
 
-/** The place of a fiber's request in its session. */
-class AskingEntry<A> extends Entry {
-  constructor({ bytes, replies, silence, tag }: Encoded, private readonly asking: Asking<A>) {
-    super(bytes, replies, tag, silence)
-  }
+export class Asking<A> extends Continuation<A, ConnectionError, A, ConnectionError, never> implements Entry {
+  prev: Entry | undefined = undefined
+  next: Entry | undefined = undefined
+  list: List<Entry> | undefined = undefined
 
-  done(exit: Exit.Exit<A, ConnectionError>): void {
-    this.asking.end(exit)
-  }
-}
+  bytes: Uint8Array | string | undefined
+  left: number
+  readonly tag: unknown
+  readonly silence: number
+  sentAt = 0
+  collected: Array<unknown> | undefined = undefined
 
-export class Asking<A> extends Continuation<A, ConnectionError, A, ConnectionError, never> {
-  private readonly entry: Entry
   private resume: ((exit: Exit.Exit<A, ConnectionError>) => void) | undefined = undefined
   protected exit: Exit.Exit<A, ConnectionError> | undefined = undefined
   private timer: Timer | undefined = undefined
@@ -37,7 +37,10 @@ export class Asking<A> extends Continuation<A, ConnectionError, A, ConnectionErr
     private readonly timeout: number
   ) {
     super(fiber)
-    this.entry = new AskingEntry(encoded, this)
+    this.bytes = encoded.bytes
+    this.left = encoded.replies
+    this.tag = encoded.tag
+    this.silence = encoded.silence
   }
 
   run(guard: Guard): Effect.Effect<A, ConnectionError> {
@@ -46,11 +49,11 @@ export class Asking<A> extends Continuation<A, ConnectionError, A, ConnectionErr
 
   wait(resume: (exit: Exit.Exit<A, ConnectionError>) => void): void {
     this.resume = resume
-    this.session.enqueue(this.entry)
+    this.session.enqueue(this)
     if (this.exit === undefined && this.timeout !== Infinity) this.timer = new Timer(this.fiber, this.timeout, this)
   }
 
-  end(exit: Exit.Exit<A, ConnectionError>): void {
+  done(exit: Exit.Exit<any, any>): void {
     this.exit = exit
     this.timer?.stop()
     this.resume!(exit)
@@ -59,14 +62,14 @@ export class Asking<A> extends Continuation<A, ConnectionError, A, ConnectionErr
   tooLate(): void {
     if (this.exit !== undefined) return
     this.wasLate = true
-    this.end(Exit.fail(this.session.timedOut(this.session.abandon(this.entry))))
+    this.done(Exit.fail(this.session.timedOut(this.session.abandon(this))))
   }
 
   onFailure(cause: Cause.Cause<ConnectionError>): Effect.Effect<A, ConnectionError> {
     // An interrupt, before the response has come.
     if (this.exit === undefined) {
       this.timer?.stop()
-      this.session.abandon(this.entry)
+      this.session.abandon(this)
     }
     return Exit.failCause(cause)
   }

@@ -1,4 +1,5 @@
 /** Bytes as they are sent, and as errors show them. */
+import * as Utf8 from "../utf8.js"
 
 /** The most bytes of a message that nobody understands that its error shows. */
 export const shownBytes = 64
@@ -18,13 +19,43 @@ export const shown = (message: unknown): string | undefined =>
     ? message.slice(0, shownBytes)
     : undefined
 
-/** The pieces as one array of this size. */
-export const concat = (pieces: ReadonlyArray<Uint8Array>, size: number): Uint8Array => {
-  const whole = new Uint8Array(size)
-  let at = 0
-  for (const piece of pieces) {
-    whole.set(piece, at)
-    at += piece.length
+/** The requests that are sent at once. Texts are joined, and become bytes all together. */
+export class Batch {
+  /** The bytes, and the characters of texts. */
+  size = 0
+  private text = ""
+  private readonly pieces: Array<Uint8Array> = []
+
+  add(piece: Uint8Array | string): void {
+    this.size += piece.length
+    if (typeof piece === "string") {
+      this.text += piece
+      // With the next text's first character it could become one that neither has.
+      if (isHighSurrogate(piece.charCodeAt(piece.length - 1))) this.endText()
+    } else {
+      this.endText()
+      this.pieces.push(piece)
+    }
   }
-  return whole
+
+  private endText(): void {
+    if (this.text !== "") this.pieces.push(Utf8.encode(this.text))
+    this.text = ""
+  }
+
+  get whole(): Uint8Array | string {
+    const { pieces } = this
+    if (pieces.length === 0) return this.text
+    this.endText()
+    if (pieces.length === 1) return pieces[0]!
+    const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const piece of pieces) {
+      whole.set(piece, at)
+      at += piece.length
+    }
+    return whole
+  }
 }
+
+const isHighSurrogate = (code: number): boolean => code >= 0xd800 && code <= 0xdbff

@@ -2,7 +2,10 @@
 import type * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
+import { identity } from "effect/Function"
 import type * as Scope from "effect/Scope"
+import { callback } from "../../checks/rules.js"
+import { argument } from "../../checks/table.js"
 import { type ConnectionError, isConnectionError } from "../../ConnectionError.js"
 import type { ConnectionPool } from "../../ConnectionPool.js"
 import type { EndpointPool, EndpointStatus } from "../../EndpointPoolModel.js"
@@ -15,7 +18,7 @@ import { leased } from "../endpointPool/routing.js"
 import type { Selection } from "../endpointPool/selection.js"
 import { EndpointView } from "../endpointPool/view.js"
 import type { Engine } from "../engine.js"
-import { type Guard, guarded } from "../interruption.js"
+import { Continuation, type Guard, guarded } from "../interruption.js"
 import type { Lease } from "../state.js"
 import { Asking } from "./asking.js"
 import type { Encoded } from "./encoding.js"
@@ -32,6 +35,8 @@ interface Call {
   /** In milliseconds. */
   readonly timeout: number
   readonly triesLeft: number
+  /** Makes the result of the response. */
+  readonly read: ((response: any) => Effect.Effect<any, any, any>) | undefined
 }
 
 /** A request that holds a lease of its session's connection until it has ended. */
@@ -55,7 +60,10 @@ class LeasedAsking<A> extends Asking<A> {
   override onSuccess(): Effect.Effect<A, ConnectionError> {
     const exit = this.exit!
     this.endLease(exit)
-    return exit
+    const { read } = this.call
+    if (read === undefined || exit._tag === "Failure") return exit
+    const result = read(exit.value) as Effect.Effect<A>
+    return Exit.isExit(result) ? result : this.guard.run(identity, result, new Passing<A>(this.fiber))
   }
 
   override onFailure(cause: Cause.Cause<ConnectionError>): Effect.Effect<A, ConnectionError> {
@@ -65,6 +73,17 @@ class LeasedAsking<A> extends Asking<A> {
     return call.triesLeft > 0 && !this.wasLate && wasUnsent(cause)
       ? asked(this.fiber, this.guard, { ...call, triesLeft: call.triesLeft - 1 }) as Effect.Effect<A, ConnectionError>
       : exit
+  }
+}
+
+/** Lets an effect run as interruptible as its caller, and ends as it does. */
+class Passing<A> extends Continuation<A, never, A, never, never> {
+  onFailure(cause: Cause.Cause<never>): Exit.Exit<never> {
+    return Exit.failCause(cause)
+  }
+
+  onSuccess(value: A): Exit.Exit<A> {
+    return Exit.succeed(value)
   }
 }
 
@@ -121,8 +140,8 @@ abstract class BaseClient<Request, Response, Push, E> {
   /** Leases a connection for a call, and asks on it. */
   abstract ask(fiber: Holder, guard: Guard, call: Call): Effect.Effect<any, any>
 
-  private call(request: Request, isTold: boolean, timeout: number): Effect.Effect<any, any> {
-    const call: Call = { client: this, request, isTold, timeout, triesLeft: this.retryUnsent }
+  private call(request: Request, isTold: boolean, timeout: number, read?: Call["read"]): Effect.Effect<any, any> {
+    const call: Call = { client: this, request, isTold, timeout, triesLeft: this.retryUnsent, read }
     return guarded(asked, call, undefined, undefined)
   }
 
@@ -131,6 +150,15 @@ abstract class BaseClient<Request, Response, Push, E> {
     options?: CallOptions
   ): Effect.Effect<Response, E | BorrowError | ConnectionError | FramingError> {
     return this.call(request, false, timeoutOf("Client.request", options))
+  }
+
+  requestWith<A, E2, R>(
+    request: Request,
+    read: (response: Response) => Effect.Effect<A, E2, R>,
+    options?: CallOptions
+  ): Effect.Effect<A, E | E2 | BorrowError | ConnectionError | FramingError, R> {
+    if (typeof read !== "function") argument("Client.requestWith", "read", callback, read)
+    return this.call(request, false, timeoutOf("Client.requestWith", options), read)
   }
 
   tell(request: Request): Effect.Effect<void, E | BorrowError | ConnectionError | FramingError> {

@@ -7,7 +7,7 @@ import type { Rules } from "./rules.js"
 
 /** A request, ready to be sent. */
 export interface Encoded {
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array | string
   readonly tag: unknown
   /** How long the peer may be silent while it works on it, in milliseconds. */
   readonly silence: number
@@ -27,7 +27,7 @@ export const encodeAsked = (rules: Rules, pending: Pending, request: unknown): E
   const replies = repliesTo(rules, request)
   const silence = rules.silence === undefined ? undefined : rules.silence(request)
   const tag = pending.tag()
-  let bytes: Uint8Array | FramingError | undefined
+  let bytes: Uint8Array | string | FramingError | undefined
   try {
     bytes = bytesOf(rules, pending.frameOf(tag, request))
   } finally {
@@ -37,8 +37,8 @@ export const encodeAsked = (rules: Rules, pending: Pending, request: unknown): E
   return { bytes, tag, silence: silence === undefined ? 0 : Duration.toMillis(silence), replies }
 }
 
-const bytesOf = (rules: Rules, frame: any): Uint8Array | FramingError =>
-  rules.framing.encode(frame) as Uint8Array | FramingError
+const bytesOf = (rules: Rules, frame: any): Uint8Array | string | FramingError =>
+  rules.framing.encode(frame) as Uint8Array | string | FramingError
 
 /** The number of messages that answer a request. */
 const repliesTo = (rules: Rules, request: unknown): number => {

@@ -3,8 +3,13 @@ import { List } from "../list.js"
 import type { Entry } from "./entry.js"
 import type { InOrderRules, Rules, TaggedRules, TagStore } from "./rules.js"
 
+/** A message that answers no request. */
+export class Pushed {
+  constructor(readonly push: unknown) {}
+}
+
 /** The place of a message. */
-export type Place = Entry | { readonly push: unknown } | undefined
+export type Place = Entry | Pushed | undefined
 
 export interface Pending {
   /** Chooses the tag of the next request. It is taken until `release`. */
@@ -53,7 +58,7 @@ class Line implements Pending {
 
   placeOf(message: unknown): Place {
     const push = this.rules.push?.(message)
-    return push === undefined || push._tag === "None" ? this.list.head : { push: push.value }
+    return push === undefined || push._tag === "None" ? this.list.head : new Pushed(push.value)
   }
 
   entries(): Iterable<Entry> {
@@ -106,7 +111,7 @@ class Table implements Pending {
 
   placeOf(message: unknown): Place {
     const tag = this.rules.tagOf(message)
-    return tag._tag === "None" ? { push: message } : this.byTag.get(tag.value)
+    return tag._tag === "None" ? new Pushed(message) : this.byTag.get(tag.value)
   }
 
   *entries(): Iterable<Entry> {

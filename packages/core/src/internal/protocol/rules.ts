@@ -9,7 +9,7 @@ export interface TagStore {
 
 export interface InOrderRules {
   readonly _tag: "InOrder"
-  readonly framing: Framing<any, any>
+  readonly framing: Framing<any, any, Uint8Array | string>
   readonly push: ((message: any) => Option<unknown>) | undefined
   readonly replies: ((request: any) => unknown) | undefined
   readonly silence: ((request: any) => DurationInput | undefined) | undefined
@@ -17,7 +17,7 @@ export interface InOrderRules {
 
 export interface TaggedRules {
   readonly _tag: "Tagged"
-  readonly framing: Framing<any, any>
+  readonly framing: Framing<any, any, Uint8Array | string>
   readonly encode: (tag: any, request: any) => unknown
   readonly untagged: ((request: any) => unknown) | undefined
   readonly tagOf: (message: any) => Option<unknown>

@@ -20,7 +20,7 @@ import { Hub } from "../hub.js"
 import { List } from "../list.js"
 import type { PoolRuntime } from "../runtime.js"
 import { addressOf } from "./address.js"
-import { concat, printable, shown, shownBytes } from "./bytes.js"
+import { Batch, printable, shown, shownBytes } from "./bytes.js"
 import { encodeAsked, type Encoded, encodeTold } from "./encoding.js"
 import { type Entry, Tombstone } from "./entry.js"
 import type { Figures } from "./figures.js"
@@ -44,7 +44,9 @@ interface End {
   readonly received?: string
 }
 
-/** The most bytes that the writer hands over at once. A peer that does not read holds back the others. */
+/**
+ * The most bytes, or characters, that the writer hands over at once. A peer that does not read holds back the others.
+ */
 const batchBytes = 65_536
 
 /** The pushes kept for a slow subscriber, which loses the oldest. */
@@ -193,17 +195,14 @@ export class SessionCore {
   }
 
   /** Takes the requests that may be sent now. From here on each has its place among those that await a response. */
-  private takeBatch(): Uint8Array | undefined {
+  private takeBatch(): Uint8Array | string | undefined {
     if (!this.canSend) return undefined
     const now = this.runtime.now()
     if (!this.awaits) this.heardAt = now
-    const first = this.unsent.head!.bytes!
-    let size = 0
-    const pieces: Array<Uint8Array> = []
+    const batch = new Batch()
     do {
       const entry = this.unsent.shift()!
-      pieces.push(entry.bytes!)
-      size += entry.bytes!.length
+      batch.add(entry.bytes!)
       entry.bytes = undefined
       if (entry.left === 0) {
         this.told.push(entry)
@@ -213,14 +212,14 @@ export class SessionCore {
         this.inFlight++
         this.pending.add(entry)
       }
-    } while (size < batchBytes && this.canSend)
+    } while (batch.size < batchBytes && this.canSend)
     if (this.isDeadlineSooner && this.awaits) {
       this.isDeadlineSooner = false
       this.stalls.refresh()
     } else if (this.awaits) {
       this.stalls.refreshSome()
     }
-    return pieces.length === 1 ? first : concat(pieces, size)
+    return batch.whole
   }
 
   // --- Reading ------------------------------------------------------------------------------------------------------
@@ -264,7 +263,7 @@ export class SessionCore {
   private receive(message: unknown, now: number): boolean {
     const place = this.pending.placeOf(message)
     if (place === undefined) return false
-    if ("push" in place) {
+    if (place instanceof Pending.Pushed) {
       this.onPush?.(place.push)
       this.pushes.publish(place.push)
       return true
