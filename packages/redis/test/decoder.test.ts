@@ -2,6 +2,7 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
 import { breathe, bySearch, seeds } from "../../core/test/search.js"
 import { ErrorReply, MapReply, SetReply } from "../src/internal/message.js"
+import { bytes as getBytes, bytesReply } from "../src/internal/replies.js"
 import { request } from "../src/internal/request.js"
 import { beside, nodeRedis, ours, redisParser, version2, version3, writtenByNodeRedis } from "./replies.js"
 
@@ -157,6 +158,27 @@ describe("the decoder of replies", () => {
     for (let at = 0; at < bytes.length; at += 100) pieces.push(Uint8Array.from(bytes.subarray(at, at + 100)))
     const [whole] = ours(pieces, 2_000_000) as [ReadonlyArray<unknown>]
     expect(whole).toHaveLength(200_000)
+  })
+})
+
+describe("bytes that a program keeps", () => {
+  it.each([1, 60, 400, 5_000, 20_000])("are a plain array, and pin at most four times their own size: %d", (size) => {
+    const one = Buffer.from(`$${size}\r\n${"a".repeat(size)}\r\n`)
+    const chunk = Buffer.alloc(65_536)
+    const count = Math.floor(chunk.length / one.length)
+    for (let i = 0; i < count; i++) chunk.set(one, i * one.length)
+    const replies = ours([chunk.subarray(0, count * one.length)], 100_000, (message) => [
+      getBytes(message, "GET"),
+      bytesReply([message], "MGET")
+    ]) as ReadonlyArray<readonly [Uint8Array, ReadonlyArray<Uint8Array>]>
+    expect(replies).toHaveLength(count)
+    // One in 60 is kept, as in a cache.
+    const kept = replies.flatMap(([alone, [listed]]) => [alone, listed!]).filter((_, i) => i % 60 === 0)
+    for (const bytes of kept) {
+      expect(bytes.constructor).toBe(Uint8Array)
+      expect(Buffer.from(bytes).toString()).toBe("a".repeat(size))
+      expect(bytes.buffer.byteLength).toBeLessThanOrEqual(4 * size)
+    }
   })
 })
 

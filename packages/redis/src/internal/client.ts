@@ -63,16 +63,18 @@ export class SharedCommander extends Commander implements RedisClient {
 
   protected override note(): void {}
 
-  protected override send(
+  protected override send<A, E>(
     request: Request,
     isBlocking: boolean,
+    read: (answer: Answer) => Effect.Effect<A, E>,
     options: CommandOptions | undefined
-  ): Effect.Effect<Answer, Failure> {
-    if (!isBlocking) return sending(this.client.request(request, options))
+  ): Effect.Effect<A, E | Failure> {
+    if (!isBlocking) return sending(this.client.requestWith(request, read, options))
     // A request that timed out leaves the server waiting: then nobody else must get the connection.
-    return sending(
-      this.client.withExclusive((session) => Effect.onError(session.request(request, options), () => session.discard))
+    const answered = this.client.withExclusive((session) =>
+      Effect.onError(session.request(request, options), () => session.discard)
     )
+    return sending(Effect.flatMap(answered, read))
   }
 
   /** The other connections lead to the same server. */

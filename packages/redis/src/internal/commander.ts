@@ -31,8 +31,8 @@ export type Answer = Message | ReadonlyArray<Message> | undefined
 /** What requests fail with. A request is made of bytes already, so that it always can be sent. */
 type Unsent = FramingError | ConnectionError | Failure
 
-export const sending = <A>(effect: Effect.Effect<A, Unsent>): Effect.Effect<A, Failure> =>
-  effect as Effect.Effect<A, Failure>
+export const sending = <A, E>(effect: Effect.Effect<A, E | Unsent>): Effect.Effect<A, E | Failure> =>
+  effect as Effect.Effect<A, E | Failure>
 
 /** The server cannot serve any more, as in a failover. */
 const cannotServe: ReadonlySet<string> = new Set(["READONLY", "LOADING"])
@@ -72,12 +72,13 @@ export abstract class Commander extends Commands implements RedisCommander {
 
   /** Whether others use the same connection. */
   protected abstract readonly isShared: boolean
-  /** Sends a request. A blocking one must have a whole connection. */
-  protected abstract send(
+  /** Sends a request, and continues with what is made of the answer. A blocking one must have a whole connection. */
+  protected abstract send<A, E>(
     request: Request,
     isBlocking: boolean,
+    read: (answer: Answer) => Effect.Effect<A, E>,
     options: CommandOptions | undefined
-  ): Effect.Effect<Answer, Failure>
+  ): Effect.Effect<A, E | Failure>
   /** Sees to it that the connection serves nobody any more. */
   protected abstract readonly condemn: Effect.Effect<void>
   /** A command is about to be sent. */
@@ -96,9 +97,11 @@ export abstract class Commander extends Commands implements RedisCommander {
       const silence = wait === undefined ? undefined : wait + this.server.stallTimeout
       const encoded = request(of, name, words, silence)
       this.note(name, words)
-      const answered = Effect.flatMap(
-        this.send(encoded, wait !== undefined, options),
-        (message) => this.shaped(message as Message, name, shape)
+      const answered = this.send(
+        encoded,
+        wait !== undefined,
+        (message) => this.shaped(message as Message, name, shape),
+        options
       )
       return isTraced(fiber) ? traced(answered, name, words.length, this.server.attributes) : answered
     })
@@ -153,9 +156,11 @@ export abstract class Commander extends Commands implements RedisCommander {
       })
       const all = requests(of, "MULTI", [["MULTI", []], ...named, ["EXEC", []]])
       this.note("EXEC", [])
-      const done = Effect.flatMap(
-        this.send(all, false, undefined),
-        (answer) => this.executed(answer as ReadonlyArray<Message>, named.map(([name]) => name))
+      const done = this.send(
+        all,
+        false,
+        (answer) => this.executed(answer as ReadonlyArray<Message>, named.map(([name]) => name)),
+        undefined
       )
       return isTraced(fiber) ? traced(done, "MULTI", 0, this.server.attributes) : done
     })

@@ -7,7 +7,7 @@
 import type { ByteBuffer } from "@socketpool/core/ByteBuffer"
 import { type Decoder, Malformed, TooLarge } from "@socketpool/core/Decoder"
 import { ErrorReply, MapReply, type Message, PushReply, SetReply } from "./message.js"
-import { decodeText } from "./text.js"
+import { decodeText, viewOf } from "./text.js"
 
 /** The deepest nesting of arrays, maps and the like. */
 export const maxDepth = 64
@@ -20,9 +20,6 @@ const maxNumberLine = 24
 
 /** The most characters of a line that is read byte by byte. */
 const briefText = 16
-
-/** The most bytes of a value that is taken together with its header and its end, which it keeps alive. */
-const briefBody = 256
 
 const crlf = Uint8Array.of(13, 10)
 
@@ -161,7 +158,7 @@ export class ReplyDecoder implements Decoder<Message> {
     const size = at + 2
     if (this.taken + size > this.maxBytes) return TooLarge
     if (first === type.integer) {
-      const exact = Number.isSafeInteger(value) ? undefined : BigInt(decodeText(bytes.copy(start, at)))
+      const exact = Number.isSafeInteger(value) ? undefined : BigInt(decodeText(bytes.copy(start, at), 0, at - start))
       this.take(bytes, size)
       if (exact !== undefined) return isNegative ? -exact : exact
       return isNegative && value !== 0 ? -value : value
@@ -178,11 +175,6 @@ export class ReplyDecoder implements Decoder<Message> {
 
   private beginBody(bytes: ByteBuffer, first: number, header: number, length: number): Token {
     if (this.taken + header + length + 2 > this.maxBytes) return TooLarge
-    if (first === type.bulk && bytes.length >= header + length + 2 && length <= briefBody) {
-      if (bytes.at(header + length) !== 13 || bytes.at(header + length + 1) !== 10) return Malformed
-      this.taken += header + length + 2
-      return bytes.take(header + length + 2).subarray(header, header + length)
-    }
     this.take(bytes, header)
     this.bodyType = first
     this.bodyLength = length
@@ -192,15 +184,10 @@ export class ReplyDecoder implements Decoder<Message> {
   private body(bytes: ByteBuffer): Token {
     const { bodyLength, bodyType } = this
     if (bytes.length < bodyLength + 2) return undefined
-    const value = bytes.take(bodyLength)
-    if (bytes.at(0) !== 13 || bytes.at(1) !== 10) return Malformed
-    bytes.skip(2)
     this.taken += bodyLength + 2
     this.bodyType = 0
-    if (bodyType === type.bulk) return value
-    if (bodyType === type.blobError) return new ErrorReply(decodeText(value))
-    // Three letters say how a text is to be shown.
-    return value.length >= 4 && value[3] === 58 ? value.subarray(4) : Malformed
+    const read = bodyType === type.bulk ? bulkIn : bodyType === type.blobError ? errorIn : textIn
+    return bytes.takeWith<Token>(bodyLength + 2, read)
   }
 
   private open(bytes: ByteBuffer, first: number, header: number, count: number): Token {
@@ -252,7 +239,7 @@ export class ReplyDecoder implements Decoder<Message> {
     }
     this.looked = 0
     this.taken += end
-    return valueOf(first, decodeText(bytes.take(end).subarray(1, end - 2)))
+    return valueOf(first, bytes.takeWith(end, lineIn))
   }
 
   private take(bytes: ByteBuffer, size: number): void {
@@ -260,6 +247,24 @@ export class ReplyDecoder implements Decoder<Message> {
     this.taken += size
   }
 }
+
+// The readers of bytes where they are.
+
+/** The text of a line, without its type and its end. */
+const lineIn = (chunk: Uint8Array, start: number, end: number): string => decodeText(chunk, start + 1, end - 2)
+
+const isEnded = (chunk: Uint8Array, end: number): boolean => chunk[end - 2] === 13 && chunk[end - 1] === 10
+
+/** The shape of a reply decides whether these become a text, or bytes that can be kept. */
+const bulkIn = (chunk: Uint8Array, start: number, end: number): Uint8Array | Malformed =>
+  isEnded(chunk, end) ? viewOf(chunk, start, end - 2) : Malformed
+
+const errorIn = (chunk: Uint8Array, start: number, end: number): ErrorReply | Malformed =>
+  isEnded(chunk, end) ? new ErrorReply(decodeText(chunk, start, end - 2)) : Malformed
+
+/** Three letters and a colon say how the text is to be shown. */
+const textIn = (chunk: Uint8Array, start: number, end: number): Uint8Array | Malformed =>
+  isEnded(chunk, end) && end - start >= 6 && chunk[start + 3] === 58 ? viewOf(chunk, start + 4, end - 2) : Malformed
 
 /** The value of a line without its type and its end. */
 const valueOf = (first: number, text: string): Message | Malformed => {

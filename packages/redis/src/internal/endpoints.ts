@@ -15,7 +15,7 @@ import { subscriptions } from "./subscription.js"
 
 export type RawEndpoints = EndpointClient<Request, Answer, ReadonlyArray<Message>, ConnectError | RedisError>
 
-type RawPart = Pick<RawEndpoints, "request" | "tell" | "exclusive" | "withExclusive" | "pool" | "stats">
+type RawPart = Pick<RawEndpoints, "request" | "requestWith" | "tell" | "exclusive" | "withExclusive" | "pool" | "stats">
 
 /** Makes the lack of an endpoint a `ConnectError`, which every user of a client knows. */
 const connecting = (part: RawPart): RawClient => {
@@ -29,12 +29,13 @@ const connecting = (part: RawPart): RawClient => {
     Effect.mapError(effect, (error) => isOwn(error) ? unconnected(pool.name, error) : error as E)
   return {
     request: (request, options) => known(part.request(request, options)),
+    requestWith: (request, read, options) => known(part.requestWith(request, read, options)),
     tell: (request) => known(part.tell(request)),
     exclusive: known(part.exclusive),
     withExclusive: (f) => known(part.withExclusive(f)),
     pool: pool as RawClient["pool"],
     stats: part.stats
-  } as RawClient
+  }
 }
 
 const unconnected = (address: string, cause: unknown): ConnectError =>

@@ -25,6 +25,7 @@ export type Message =
   | bigint
   | boolean
   | null
+  /** A view of the chunk in which it came. */
   | Uint8Array
   | ErrorReply
   | PushReply

@@ -79,18 +79,18 @@ export const checkAllowed = (of: string, name: string, args: ReadonlyArray<unkno
 }
 
 /** Where a command says how long it waits, and in which unit. */
-const waits: Readonly<Record<string, { readonly at: "first" | "last"; readonly unit: number }>> = {
-  BLPOP: { at: "last", unit: 1_000 },
-  BRPOP: { at: "last", unit: 1_000 },
-  BRPOPLPUSH: { at: "last", unit: 1_000 },
-  BLMOVE: { at: "last", unit: 1_000 },
-  BLMPOP: { at: "first", unit: 1_000 },
-  BZPOPMIN: { at: "last", unit: 1_000 },
-  BZPOPMAX: { at: "last", unit: 1_000 },
-  BZMPOP: { at: "first", unit: 1_000 },
-  WAIT: { at: "last", unit: 1 },
-  WAITAOF: { at: "last", unit: 1 }
-}
+const waits: ReadonlyMap<string, { readonly at: "first" | "last"; readonly unit: number }> = new Map([
+  ["BLPOP", { at: "last", unit: 1_000 }],
+  ["BRPOP", { at: "last", unit: 1_000 }],
+  ["BRPOPLPUSH", { at: "last", unit: 1_000 }],
+  ["BLMOVE", { at: "last", unit: 1_000 }],
+  ["BLMPOP", { at: "first", unit: 1_000 }],
+  ["BZPOPMIN", { at: "last", unit: 1_000 }],
+  ["BZPOPMAX", { at: "last", unit: 1_000 }],
+  ["BZMPOP", { at: "first", unit: 1_000 }],
+  ["WAIT", { at: "last", unit: 1 }],
+  ["WAITAOF", { at: "last", unit: 1 }]
+])
 
 const textOf = (arg: Argument | undefined): string =>
   arg instanceof Uint8Array ? Buffer.from(arg).toString("latin1") : String(arg)
@@ -111,9 +111,8 @@ const blockOf = (args: ReadonlyArray<Argument>): Argument | undefined => {
  */
 export const waitOf = (name: string, args: ReadonlyArray<Argument>): number | undefined => {
   if (name === "XREAD" || name === "XREADGROUP") return millis(blockOf(args), 1)
-  if (!Object.hasOwn(waits, name)) return undefined
-  const { at, unit } = waits[name]!
-  return millis(at === "first" ? args[0] : args[args.length - 1], unit)
+  const wait = waits.get(name)
+  return wait && millis(wait.at === "first" ? args[0] : args[args.length - 1], wait.unit)
 }
 
 /** In milliseconds. */

@@ -1,5 +1,4 @@
 /** RESP as a protocol of requests and responses. */
-import type { FramingError } from "@socketpool/core/Framing"
 import type * as Framing from "@socketpool/core/Framing"
 import * as Protocol from "@socketpool/core/Protocol"
 import * as Option from "effect/Option"
@@ -7,9 +6,9 @@ import { ReplyDecoder } from "./decoder.js"
 import { type Message, PushReply } from "./message.js"
 import type { Request } from "./request.js"
 
-export const framing = (maxBytes: number): Framing.Framing<Request, Message> => ({
+export const framing = (maxBytes: number): Framing.Framing<Request, Message, Uint8Array | string> => ({
   decoder: () => new ReplyDecoder(maxBytes),
-  encode: (request): Uint8Array | FramingError => request.bytes
+  encode: (request) => request.bytes
 })
 
 export type RedisProtocol = Protocol.Protocol<

@@ -1,4 +1,5 @@
 /** Replies as callers get them. */
+import { keep } from "@socketpool/core/ByteBuffer"
 import { Buffer } from "node:buffer"
 import type { BytesReply, Reply } from "../RedisClient.js"
 import { RedisError } from "../RedisError.js"
@@ -20,12 +21,15 @@ export const errorOf = (reply: ErrorReply, command: string): RedisError => {
 }
 
 /** A reply whose texts are texts. */
-export const textReply = (message: Message, command: string): Reply => replyOf(message, command, decodeText) as Reply
+export const textReply = (message: Message, command: string): Reply => replyOf(message, command, asText) as Reply
 
 /** A reply whose texts are bytes, except those that can only be status texts. */
-export const bytesReply = (message: Message, command: string): BytesReply => replyOf(message, command, asIs)
+export const bytesReply = (message: Message, command: string): BytesReply => replyOf(message, command, kept)
 
-const asIs = (bytes: Uint8Array): Uint8Array => bytes
+const asText = (bytes: Uint8Array): string => decodeText(bytes, 0, bytes.length)
+
+/** The decoder's views keep their chunks. */
+const kept = (bytes: Uint8Array): Uint8Array => keep(bytes, 0, bytes.length)
 
 const replyOf = (message: Message, command: string, bulk: (bytes: Uint8Array) => BytesReply): BytesReply => {
   if (message instanceof Uint8Array) return bulk(message)
@@ -37,7 +41,7 @@ const replyOf = (message: Message, command: string, bulk: (bytes: Uint8Array) =>
     const map = new Map<BytesReply, BytesReply>()
     // A key is a text also where values are bytes: two arrays of the same bytes are two keys.
     const { items } = message
-    for (let at = 0; at < items.length; at += 2) map.set(replyOf(items[at]!, command, decodeText), one(items[at + 1]!))
+    for (let at = 0; at < items.length; at += 2) map.set(replyOf(items[at]!, command, asText), one(items[at + 1]!))
     return map
   }
   return (message instanceof PushReply ? message.items : message).map(one)
@@ -57,12 +61,12 @@ const unexpected = (message: Message, command: string, wanted: string): never =>
 }
 
 export const text: Shape<string> = (message, command) =>
-  message instanceof Uint8Array ? decodeText(message) : typeof message === "string" ?
+  message instanceof Uint8Array ? asText(message) : typeof message === "string" ?
     message :
     unexpected(message, command, "a text")
 
 export const bytes: Shape<Uint8Array> = (message, command) =>
-  message instanceof Uint8Array ? message : typeof message === "string" ?
+  message instanceof Uint8Array ? kept(message) : typeof message === "string" ?
     Buffer.from(message) :
     unexpected(message, command, "bytes")
 

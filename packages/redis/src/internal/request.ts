@@ -9,7 +9,7 @@ export type Argument = string | Uint8Array | number | bigint
 export interface Request {
   /** The command, as spans and errors name it. */
   readonly name: string
-  readonly bytes: Uint8Array
+  readonly bytes: Uint8Array | string
   readonly replies: number
   /** How long the server may be silent while it works on it, in milliseconds. */
   readonly silence: number | undefined
@@ -68,8 +68,8 @@ export const commandName = (of: string, name: unknown): string => {
 }
 
 /**
- * Collects commands. Texts are joined and become bytes all at once; only bytes that a caller has given stand on their
- * own between them.
+ * Collects commands. They stay a text, which becomes bytes together with those of other requests, unless a caller has
+ * given bytes.
  */
 class Writer {
   private text = ""
@@ -103,9 +103,8 @@ class Writer {
     this.text = ""
   }
 
-  get whole(): Uint8Array {
-    const last = Buffer.from(this.text)
-    return this.pieces === undefined ? last : Buffer.concat([...this.pieces, last])
+  get whole(): Uint8Array | string {
+    return this.pieces === undefined ? this.text : Buffer.concat([...this.pieces, Buffer.from(this.text)])
   }
 }
 

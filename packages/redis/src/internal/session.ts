@@ -29,12 +29,13 @@ export class SessionCommander extends Commander implements RedisSession {
     return false
   }
 
-  protected override send(
+  protected override send<A, E>(
     request: Request,
     _isBlocking: boolean,
+    read: (answer: Answer) => Effect.Effect<A, E>,
     options: CommandOptions | undefined
-  ): Effect.Effect<Answer, Failure> {
-    return sending(this.session.request(request, options))
+  ): Effect.Effect<A, E | Failure> {
+    return sending(Effect.flatMap(this.session.request(request, options), read))
   }
 
   protected override get condemn(): Effect.Effect<void> {

@@ -4,20 +4,24 @@ import { Buffer } from "node:buffer"
 /** So few characters are decoded one by one in less time than a call into the runtime takes. */
 const fewBytes = 24
 
-export const decodeText = (bytes: Uint8Array): string => {
-  const { length } = bytes
-  if (length <= fewBytes) {
+/** The text of bytes of a chunk. Replaces invalid UTF-8 by U+FFFD. */
+export const decodeText = (chunk: Uint8Array, start: number, end: number): string => {
+  if (end - start <= fewBytes) {
     let text = ""
-    let at = 0
-    for (; at < length; at++) {
-      const byte = bytes[at]!
+    let at = start
+    for (; at < end; at++) {
+      const byte = chunk[at]!
       if (byte > 127) break
       text += String.fromCharCode(byte)
     }
-    if (at === length) return text
+    if (at === end) return text
   }
-  return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString("utf8")
+  return Buffer.isBuffer(chunk) ? chunk.toString("utf8", start, end) : viewOf(chunk, start, end).toString("utf8")
 }
+
+/** Bytes of a chunk where they are. Who keeps them keeps the chunk. */
+export const viewOf = (chunk: Uint8Array, start: number, end: number): Buffer =>
+  Buffer.from(chunk.buffer, chunk.byteOffset + start, end - start)
 
 /** The size of a text in UTF-8. */
 export const sizeOf = (text: string): number => {
