@@ -1665,7 +1665,7 @@ export const mutants = [
     file: "protocol/asking.ts",
     why: "an interrupted request stays in line",
     first: ["/protocol/"],
-    before: "      this.timer?.stop()\n      this.session.abandon(this.entry)\n",
+    before: "      this.timer?.stop()\n      this.session.abandon(this)\n",
     after: "      this.timer?.stop()\n"
   },
   {
@@ -3239,5 +3239,42 @@ export const mutants = [
     first: ["/alarm.test.ts"],
     before: "graces + 1 < mostGraces",
     after: "graces + 1 < 1"
+  },
+  {
+    file: "byteQueue.ts",
+    why: "bytes that have been taken are dropped again",
+    first: ["/framing.test.ts"],
+    before: "let rest = bytes + this.head",
+    after: "let rest = bytes"
+  },
+  {
+    file: "protocol/bytes.ts",
+    why: "the halves of a character in two requests become one character",
+    first: ["protocol/session.test.ts"],
+    before: "if (isHighSurrogate(piece.charCodeAt(piece.length - 1))) this.endText()",
+    after: ""
+  },
+  {
+    file: "effect/fiber.ts",
+    why: "an observer that throws stops the fibers that resume in the same turn",
+    first: ["/frame.test.ts"],
+    before: "void Promise.reject(error)",
+    after: "throw error"
+  },
+  {
+    file: "effect/fiber.ts",
+    why: "what is resumed in one turn goes on in the wrong order",
+    first: ["/frame.test.ts"],
+    before: "for (const task of tasks) {",
+    after: "for (const task of tasks.reverse()) {"
+  },
+  {
+    file: "protocol/clientImpl.ts",
+    why: "the reading of a response holds its connection",
+    first: ["protocol/client.test.ts"],
+    before:
+      "    this.endLease(exit)\n    const { read } = this.call\n    if (read === undefined || exit._tag === \"Failure\") return exit\n",
+    after:
+      "    const { read } = this.call\n    if (read === undefined || exit._tag === \"Failure\") {\n      this.endLease(exit)\n      return exit\n    }\n    queueMicrotask(() => this.endLease(exit))\n"
   }
 ]
