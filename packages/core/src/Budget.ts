@@ -71,7 +71,7 @@ export {
 /**
  * Makes a budget. Pools join it by their option `budget`, and leave it when they have closed.
  *
- * Use it where several pools of one process connect to one server that allows only so many connections. Once its scope
+ * Use it where several pools of one process connect to one server that limits its connections. Once its scope
  * has closed it grants nothing more, and its pools keep the places they have: make it in the scope of the pools, or in
  * one around it.
  *
@@ -141,7 +141,7 @@ export const Service = <Self>() => <const Id extends string>(id: Id): ServiceCla
  */
 export interface Supplied {
   readonly budget: Budget
-  /** What its pools have and want now. A connection has been idle for long enough after `enoughMillis`. */
+  /** The places that its pools have and want now. A connection has been idle for long enough after `enoughMillis`. */
   readonly demand: (enoughMillis: number) => Demand
   /** Sets the number of places that its pools may take up. What is too much closes, as with `resize`. */
   readonly grant: (places: number) => void
@@ -205,7 +205,7 @@ export const makeSupplied = (options: Options, source: Source): Effect.Effect<Su
 export interface Member extends BudgetShare {
   /** The pool or the keyed pool; none if it is a part of another, and so not among the running ones. */
   readonly member: ConnectionPool<any, unknown> | KeyedPool<any, any, unknown> | undefined
-  /** How long it has wanted a place without a break, in milliseconds; 0 if it wants none. */
+  /** The time for which it has wanted a place without a break, in milliseconds; 0 if it wants none. */
   readonly wantedMillis: number
 }
 

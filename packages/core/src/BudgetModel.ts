@@ -1,5 +1,5 @@
 /**
- * What a budget is, without the code that makes one.
+ * The types of a budget, without the code that makes one.
  *
  * @since 0.2.0
  */
@@ -40,7 +40,7 @@ export interface Budget {
    * nothing more is opened. A number that is not whole or less than 0 is a defect.
    */
   readonly resize: (maxConnections: number) => Effect.Effect<void>
-  /** What happens from the moment of subscription on. A slow subscriber loses the oldest of 1,024 events. */
+  /** The events from the moment of subscription on. A slow subscriber loses the oldest of 1,024 events. */
   readonly events: Stream.Stream<BudgetEvent>
 }
 
@@ -164,7 +164,7 @@ export interface Options {
 }
 
 /**
- * What the pools of a budget have and want at one moment.
+ * The places that the pools of a budget have and want at one moment.
  *
  * @since 0.2.0
  * @category advanced
@@ -183,7 +183,7 @@ export interface Demand {
 }
 
 /**
- * Where the places of a budget come from, if not from its own limit.
+ * The source of a budget's places, if that is not its own limit.
  *
  * @since 0.2.0
  * @category advanced

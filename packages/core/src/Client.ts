@@ -71,8 +71,8 @@ export interface Client<in Request, out Response, out Push = never, out E = neve
 
   /**
    * Sends a request as `request` does, and continues with what `read` makes of the response. It does the same as
-   * `Effect.flatMap` and spares a step of the fiber. Use it for a library that gives each request its own type, where a
-   * tenth of the time counts. `read` runs once the connection is free for others. If it throws, the effect dies.
+   * `Effect.flatMap` and spares a step of the fiber. Use it in a client of a protocol that reads every response, where a
+   * twentieth of the time counts. `read` runs once the connection is free for others. If it throws, the effect dies.
    */
   requestWith<A, E2, R>(
     request: Request,
@@ -335,7 +335,7 @@ export const make = <
     return Effect.map(made, (pool) => new ClientImpl<any, any, any, any>(pool, figures, retryUnsent))
   })
 
-/** What every pool of sessions has in common. */
+/** The options that every pool of sessions has in common. */
 const ofSessions = (
   figures: Figures,
   concurrency: number

@@ -1,5 +1,5 @@
 /**
- * What a pool of endpoints is, without the code that makes one.
+ * The types of a pool of endpoints, without the code that makes one.
  *
  * @since 0.2.0
  */
@@ -114,7 +114,7 @@ export interface Options<C, E, R, RProbe = never>
 }
 
 /**
- * What `make` of `PoolsOptions` passes on to the pool of an endpoint.
+ * The options that `make` of `PoolsOptions` passes on to the pool of an endpoint.
  *
  * @since 0.2.0
  * @category models

@@ -26,9 +26,9 @@ const advice = {
  */
 export class EndpointsError extends Data.TaggedError("EndpointsError")<{
   readonly reason: "Unreadable" | "Malformed" | "Invalid"
-  /** Where the set came from, such as `the file /etc/app/servers.json`. */
+  /** The source of the set, such as `the file /etc/app/servers.json`. */
   readonly source: string
-  /** What is wrong, and with which endpoint. */
+  /** The fault, and the endpoint that has it. */
   readonly detail: string
   /** The system's code, such as `ENOENT`, if there was one. */
   readonly code?: string

@@ -350,7 +350,7 @@ export const lengthPrefixed = (options: {
   const of = "Framing.lengthPrefixed"
   const { adjust, bytes: width, includesItself, offset, order, ...given } = prefixed.read(of, options)
   const highest = width === "varint" ? Lengths.maxVarint : 256 ** width - 1
-  // A frame has so many bytes more than its field says.
+  // A frame has this number of bytes more than its field says.
   const beyond = offset + adjust - (includesItself && width !== "varint" ? width : 0)
   const least = offset - highest - (beyond - adjust)
   argument(
@@ -406,7 +406,7 @@ export const lengthPrefixed = (options: {
  *
  * `make` starts a parser for one frame and returns the function that feeds it. The parser calls `emit` with the frame,
  * which must not be `undefined`, or `fail` if the bytes are no frame: the read then fails with reason `Desync`. It may
- * keep the bytes that it is given. A parser is started anew for each frame, and again where the end of a frame within
+ * keep the bytes that it is given. A new parser is started for each frame, and again where the end of a frame within
  * other bytes has to be found: bytes that belong to the next frame stay unread, so that a pool still sees them. It must
  * therefore give the same frames for the same bytes, however they are cut. A frame has at most `maxBytes` bytes.
  * Default: 65,536.

@@ -19,8 +19,8 @@ import type * as Types from "effect/Types"
 export interface TagClass<Self, Id extends string, Shape> extends Context.TagClass<Self, Id, Shape> {}
 
 /**
- * What a pool is to Effect: an `effect/Pool`, and an effect that lends. The types are covariant; those of `effect/Pool`
- * are invariant.
+ * The pool as a type of Effect: an `effect/Pool`, and an effect that lends. The types are covariant; those of
+ * `effect/Pool` are invariant.
  *
  * @since 0.2.0
  * @category models

@@ -1,5 +1,5 @@
 /**
- * What a keyed pool is, without the code that makes one.
+ * The types of a keyed pool, without the code that makes one.
  *
  * @since 0.2.0
  */
@@ -61,8 +61,8 @@ export interface KeyedOptions<K, C, E, R> {
   readonly options?: (key: K) => KeyOptions<C, E, R>
 
   /**
-   * What keys are compared by, in place of the keys themselves: for keys that are objects and not of `Data`. Default: the
-   * key.
+   * Returns the value that keys are compared by, in place of the keys themselves: for keys that are objects and not of
+   * `Data`. Default: the key.
    */
   readonly identify?: (key: K) => unknown
 
@@ -93,7 +93,7 @@ export type Options<K, C, E, R> =
   & Omit<PoolOptions<C, E, R>, "open" | "name" | "maxConnections" | "budget" | "budgetWeight">
 
 /**
- * What `make` of `PoolsOptions` passes on to the pool of a key: its name, and its part of the common limit.
+ * The options that `make` of `PoolsOptions` passes on to the pool of a key: its name, and its part of the common limit.
  *
  * @since 0.2.0
  * @category models
@@ -145,14 +145,14 @@ export interface KeyedStats extends PoolStats {
 export interface KeyUsage {
   /** The number of the key, which counts the keys as they come. A key that comes again has a new one. */
   readonly number: number
-  /** What the option `label` calls the key. Nothing else of a key is shown. */
+  /** The label of the key, by the option `label`. Nothing else of a key is shown. */
   readonly label?: string
   /** The connections that the key has or may open. */
   readonly held: number
   readonly inUse: number
   readonly idle: number
   readonly pending: number
-  /** How long the oldest waiter has been waiting, in milliseconds; 0 if nobody waits. */
+  /** The wait of the oldest waiter so far, in milliseconds; 0 if nobody waits. */
   readonly oldestWaitMillis: number
   /** The connections that the key could use beyond those, and may not open. */
   readonly wanted: number
@@ -188,7 +188,7 @@ export interface KeyedPool<K, C, E = never> {
   readonly invalidate: (connection: C) => Effect.Effect<void>
   /**
    * The pool of a key, for its statistics, or to clear or resize it. Makes it if there is none. It does not keep the key
-   * from being forgotten: ask anew each time.
+   * from being forgotten: ask again each time.
    */
   readonly lookup: (key: K) => Effect.Effect<ConnectionPool<C, E>, PoolExhaustedError | PoolClosedError>
   /** The keys that have a pool now, the one used last at the end. */

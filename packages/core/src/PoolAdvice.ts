@@ -194,7 +194,7 @@ export const advise = (measured: {
   }
 }
 
-/** What has happened since earlier statistics, or since the pool was made. */
+/** The difference to earlier statistics, or the counts since the pool was made. */
 const change = (stats: PoolStats, since: PoolStats | undefined) => {
   const from = (count: (stats: PoolStats) => number) => count(stats) - (since === undefined ? 0 : count(since))
   const failed = Object.fromEntries(
@@ -239,7 +239,7 @@ const troubles = (past: ReturnType<typeof change>, failed: number): ReadonlyArra
       `${percent(failed)} of the requests got no connection, most of them with ${most}.` +
       (lacks.some((reason) => reason === most) ? "" : " No pool size cures that.")
     ]),
-    // What a connection does for a caller that gives up meanwhile is done in vain.
+    // A connection works in vain for a caller that gives up meanwhile.
     ...(past.isFifo && 4 * past.gaveUp > past.served && 2 * past.waited > past.served
       ? [
         `${past.gaveUp} requests gave up while they waited, and ${past.served} were served, in the order of arrival: ` +

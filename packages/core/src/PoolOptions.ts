@@ -101,7 +101,7 @@ export interface PoolOptions<C, E, R> {
   /**
    * Recognizes failures of `open` that every further attempt would repeat, such as a wrong password. After one, no
    * connection is opened for `fatalPause`: opens in flight are aborted, and borrowers that only a new connection could
-   * serve fail with the error at once. So many callers do not lock an account out. A borrower still waits if a
+   * serve fail with the error at once. So a crowd of callers does not lock an account out. A borrower still waits if a
    * connection is open that can come back to it.
    *
    * After the pause one open at a time may try, until one succeeds. `clear` ends the pause, for example after a new

@@ -16,7 +16,7 @@ import {
 import * as Schema from "effect/Schema"
 
 /**
- * What a pool has counted and measured in the last minute, while `PoolStats` covers its whole life. It is a little more
+ * The counts and times of a pool in the last minute, while `PoolStats` covers its whole life. It is a little more
  * than a minute, and less while the pool is younger or the dashboard has not known it for that long.
  *
  * @since 0.2.0
@@ -158,7 +158,7 @@ export const ShareSnapshot = Schema.Struct({
   held: Schema.Number,
   wanted: Schema.Number,
   weight: Schema.Number,
-  /** How long it has wanted a place without a break, in milliseconds; 0 if it wants none. */
+  /** The time for which it has wanted a place without a break, in milliseconds; 0 if it wants none. */
   wantedMillis: Schema.Number
 })
 

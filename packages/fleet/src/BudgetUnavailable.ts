@@ -22,7 +22,7 @@ export class BudgetUnavailable extends Data.TaggedError("BudgetUnavailable")<{
   readonly reason: "Unreachable" | "Incompatible" | "Reserve" | "Pooled"
   /** The store, for messages: `Redis` or `PostgreSQL`. */
   readonly store: string
-  /** What the store says. */
+  /** The message of the store. */
   readonly detail?: string
   readonly cause?: unknown
 }> {

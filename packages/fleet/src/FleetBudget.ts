@@ -11,7 +11,7 @@ import type { BudgetUnavailable } from "./BudgetUnavailable.js"
 import { make as made } from "./internal/keeper.js"
 
 /**
- * What every budget of a fleet takes. A wrong option is a defect that names the option, the value and the rule.
+ * The options of every budget of a fleet. A wrong option is a defect that names the option, the value and the rule.
  *
  * @since 0.2.0
  * @category models
@@ -30,37 +30,37 @@ export interface Options {
   readonly holder?: string
 
   /**
-   * How long a silent process keeps its places in a store that does not notice a death by itself. Each process writes to
-   * the store three times in this time. It is also the time after which a process that cannot reach the store is `Lost`.
-   * More than 0. Default: 10 seconds.
+   * Keeps the places of a silent process for this time in a store that does not notice a death by itself. Each process
+   * writes to the store three times in this time. It is also the time after which a process that cannot reach the store
+   * is `Lost`. More than 0. Default: 10 seconds.
    */
   readonly ttl?: Duration.DurationInput
 
   /**
-   * How long the places of a process that has died are withheld. A server may still see the connections of a process that
-   * is gone, and a process whose connection to the store was cut may come back. 0 or more. Default: 1 second.
+   * Withholds the places of a process that has died for this time. A server may still see the connections of a process
+   * that is gone, and a process whose connection to the store was cut may come back. 0 or more. Default: 1 second.
    */
   readonly reclaimDelay?: Duration.DurationInput
 
   /**
-   * How long a place without use stays with its process: one that no connection takes up, or, while another process
-   * waits, one whose connection is idle. 0 or more. Default: 250 milliseconds.
+   * Leaves a place without use with its process for this time: one that no connection takes up, or, while another
+   * process waits, one whose connection is idle. 0 or more. Default: 250 milliseconds.
    */
   readonly linger?: Duration.DurationInput
 
-  /** What `Budget.make` calls so, among the pools of this process. Default: 1 second. */
+  /** Does the same as this option of `Budget.make`, among the pools of this process. Default: 1 second. */
   readonly reclaimAfter?: Duration.DurationInput
 
   /**
-   * What happens once the store has not been reached for `ttl`, or for three quarters of `reclaimDelay` where the store
-   * notices a lost connection by itself. `"keep"`: connections stay, and no other is opened. `"shed"`: idle connections close now, and
-   * leased ones when they come back, because others may get their places. Default: `"keep"`.
+   * Decides what happens once the store has not been reached for `ttl`, or for three quarters of `reclaimDelay` where
+   * the store notices a lost connection by itself. `"keep"`: connections stay, and no other is opened. `"shed"`: idle
+   * connections close now, and leased ones when they come back, because others may get their places. Default: `"keep"`.
    */
   readonly onLost?: "keep" | "shed"
 
   /**
-   * What a process may open that cannot reach the store. `"closed"`: nothing, and `make` fails. `{ open: 3 }`: up to
-   * three connections, above the limit if need be. Default: `"closed"`.
+   * Decides how many connections a process opens that cannot reach the store. `"closed"`: nothing, and `make` fails.
+   * `{ open: 3 }`: up to three connections, above the limit if need be. Default: `"closed"`.
    */
   readonly whenUnavailable?: "closed" | { readonly open: number }
 
@@ -72,7 +72,7 @@ export interface Options {
 }
 
 /**
- * What a process tells the store.
+ * The report of a process to the store.
  *
  * @since 0.2.0
  * @category advanced
@@ -92,7 +92,7 @@ export interface Report {
 }
 
 /**
- * What the store answers.
+ * The answer of the store.
  *
  * @since 0.2.0
  * @category advanced
@@ -100,7 +100,7 @@ export interface Report {
 export interface Answer {
   /** The places that the process may take up now: what it has told, and what it is granted. */
   readonly held: number
-  /** How many of them it must give back, as soon as it can. */
+  /** The number of them that it must give back, as soon as it can. */
   readonly shed: number
   /** The places that others want and have not got. */
   readonly othersWant: number
@@ -123,7 +123,7 @@ export interface Answer {
  * @category advanced
  */
 export interface Store {
-  /** What messages call it, such as `Redis`. */
+  /** The name in messages, such as `Redis`. */
   readonly name: string
   /**
    * Tells the store and asks it, in one atomic step: the places of the dead come free, what is free is granted, and the
@@ -134,7 +134,7 @@ export interface Store {
   readonly sync: (report: Report) => Effect.Effect<Answer, BudgetUnavailable>
   /** Takes the process out of the store, which has given back all its places. */
   readonly leave: Effect.Effect<void, BudgetUnavailable>
-  /** How long a call may take, in milliseconds. After it the call is interrupted. */
+  /** The longest time that a call may take, in milliseconds. After it the call is interrupted. */
   readonly timeoutMillis: number
   /** Whether others notice it when the connection of this process is cut. */
   readonly noticesCuts: boolean

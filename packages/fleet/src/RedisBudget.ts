@@ -53,7 +53,7 @@ export interface Options extends OwnOptions {
  * Makes this process's part of a budget: all processes that give the same `name` together have at most `maxConnections`
  * connections, whatever pools have them. Places go where they are wanted; each process is entitled to the same number.
  *
- * Use it where many processes connect to one server that allows only so many connections, and Redis is there anyway. A
+ * Use it where many processes connect to one server that limits its connections, and Redis is there anyway. A
  * lease asks Redis nothing. If Redis is away, pools go on with the connections that they have.
  *
  * The processes together may have more than `maxConnections` for a while if one of them lives on and Redis takes it for

@@ -157,7 +157,7 @@ type PoolOptions = Omit<
 export interface CommonOptions<out E = never, out R = never> extends PoolOptions {
   /**
    * Limits the size of a message, in both directions. A longer call fails with `FramingError`; a longer message of the
-   * server costs the connection. A connection may keep so many bytes in memory. Default: 16,777,216.
+   * server costs the connection. A connection may keep that number of bytes in memory. Default: 16,777,216.
    */
   readonly maxBytes?: number
 

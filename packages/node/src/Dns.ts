@@ -10,7 +10,7 @@ import * as internal from "./internal/dns.js"
 import { nodes } from "./internal/resolver.js"
 
 /**
- * How DNS servers are asked.
+ * The options of questions to DNS servers.
  *
  * @since 0.2.0
  * @category models

@@ -38,7 +38,7 @@ export class DnsError extends Data.TaggedError("DnsError")<{
    * `timeout`), `ESERVFAIL` or `ECONNREFUSED`. `EBADRESP`: the records cannot be endpoints; see `detail`.
    */
   readonly code: string
-  /** What is wrong with the records, if the code does not say it. */
+  /** The fault of the records, if the code does not say it. */
   readonly detail?: string
 }> {
   override get message(): string {

@@ -24,7 +24,7 @@ export interface SetOptions {
 }
 
 /**
- * What `scan` looks for.
+ * The options of `scan`.
  *
  * @since 0.2.0
  * @category models

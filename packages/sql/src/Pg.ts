@@ -215,7 +215,7 @@ export const makeCompiler = (
 
 const keep = Effect.succeed("keep" as const)
 
-/** What is in order stays, also after an interruption. What is in flight is cancelled, outside the borrower. */
+/** A connection in order stays, also after an interruption. A statement in flight is cancelled by another fiber. */
 const settle = (session: Session): Effect.Effect<"keep" | "discard"> =>
   session.isClean
     ? keep

@@ -80,12 +80,12 @@ export const layerScoped: <I, S, E, R>(
   effect: Effect.Effect<S, E, R>
 ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.scoped
 
-/** What a value shows of itself in JSON. */
+/** The JSON of a value. */
 export const toJson: (value: unknown) => unknown = Inspectable.toJSON
 
 // --- Effect's own pool ----------------------------------------------------------------------------------------------
 
-/** What the pool of this version of Effect does wrong, in the words of the simulation. */
+/** The faults of the pool of this version of Effect, in the words of the simulation. */
 export const effectPoolDefects: ReadonlyArray<string> = [
   "a borrow took n ms longer than its timeout of n ms",
   "use was interrupted and ended only n ms later",
@@ -96,7 +96,7 @@ export const effectPoolDefects: ReadonlyArray<string> = [
 
 // --- Effect's own client of PostgreSQL ------------------------------------------------------------------------------
 
-/** How it answers the cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
+/** Its answers to the cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
 export const sqlPgDiffers: Readonly<Record<string, "OtherResult" | "Failure">> = {}
 
 /** Whether the commit that fails is a defect, and no `SqlError`. */

@@ -85,7 +85,7 @@ export type Result<A, E> =
   | { readonly _tag: "Success"; readonly success: A }
   | { readonly _tag: "Failure"; readonly failure: E }
 
-/** How the effect ends, if it does not die. */
+/** The end of the effect, if it does not die. */
 export const result = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Result<A, E>, never, R> =>
   Effect.match(effect, {
     onSuccess: (success) => ({ _tag: "Success", success }),

@@ -1,4 +1,4 @@
-/** What a program shows of itself: logs, spans and metrics. */
+/** The logs, spans and metrics of a program. */
 import type { Exit } from "effect"
 import { Effect, FiberRef, HashMap, Layer, Logger, LogLevel, Metric, Tracer } from "effect"
 

@@ -11,7 +11,7 @@ interface Sleeper {
 export class Sleepers {
   private readonly sleepers: Array<Sleeper> = []
 
-  /** How many sleep. */
+  /** The number of sleepers. */
   get size(): number {
     return this.sleepers.length
   }

@@ -101,7 +101,7 @@ export const withScheduler: {
   <A, E, R>(effect: Effect.Effect<A, E, R>, scheduler: Scheduler.Scheduler): Effect.Effect<A, E, R>
 } = Effect.withScheduler
 
-/** A scheduler on which every task waits so many milliseconds. */
+/** A scheduler on which every task waits this number of milliseconds. */
 export const lateScheduler = (millis: number): Scheduler.Scheduler => Scheduler.timer(millis)
 
 /** Effect's own scheduler, which tells of each fiber that is to run. */

@@ -7,7 +7,7 @@ import { promisify } from "node:util"
 import { pnpm } from "./pnpm.mjs"
 import { bin, readJson, root } from "./workspace.mjs"
 
-/** What a newcomer writes: the first example of the README against a server, and a pool of something else. */
+/** A newcomer's program: the first example of the README against a server, and a pool of something else. */
 const program = `import { Effect, Layer } from "effect"
 import { Pool, PoolExhaustedError, type ConnectionPool } from "@socketpool/core"
 import { TcpPoolLive } from "@socketpool/node"
@@ -112,7 +112,7 @@ export const checkEdition = async ({ folder, node, packages, target }) => {
   const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
   const files = Object.fromEntries(Object.entries(tarballs).map(([name, tarball]) => [name, `file:${tarball}`]))
   const { devDependencies } = readJson(path.join(target, "package.json"))
-  // What packages leave to their users, such as a driver, with its types.
+  // Packages leave these to their users, such as a driver, with its types.
   const optional = Object.fromEntries(
     published.flatMap(({ manifest }) =>
       Object.keys(manifest.peerDependenciesMeta ?? {})

@@ -47,7 +47,7 @@ const app = path.join(out, "app")
 const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
 installIn(app, tarballs)
 
-// What is published is closed: no declaration that users can import names something internal.
+// The published surface is closed: no declaration that users can import names something internal.
 const isClosed = ({ dir, manifest: { name } }) => {
   const declarations = path.join(dir, "dist/esm")
   const open = fs.readdirSync(declarations).filter((file) => file.endsWith(".d.ts")).filter((file) =>

@@ -146,7 +146,7 @@ for (const file of filesBelow(source)) {
   if (file === "edition.json" || file.startsWith("shared/")) continue
   files.set(file, fs.readFileSync(path.join(source, file)))
 }
-// What several packages need and none of them should export.
+// Files that several packages need and none of them should export.
 for (const [file, owners] of Object.entries(shared)) {
   const content = fs.readFileSync(path.join(source, "shared", file))
   for (const owner of owners) files.set(`packages/${owner}/src/internal/${file}`, content)

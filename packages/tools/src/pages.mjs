@@ -1,6 +1,7 @@
 // Checks the Markdown pages: the README's size, the width of tables, sentences that open with a relative clause, the
-// versions of Effect that they install, the files that they name, and that every page of the manual is in its table of contents. Links and anchors are checked by
-// remark-validate-links.
+// versions of Effect that they install, the files that they name, and that every page of the manual is in its table of
+// contents. Links and anchors are checked by remark-validate-links. In the sources, no comment opens with a relative
+// clause.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
@@ -56,11 +57,23 @@ const faultsOf = (text) => {
   return faults
 }
 
+/** The sources of all packages and editions, without their tests. */
+const sources = [...packages.map(({ dir }) => path.join(dir, "src")), path.join(root, "editions-src")]
+  .filter((dir) => fs.existsSync(dir))
+  .flatMap((dir) => fs.readdirSync(dir, { recursive: true, encoding: "utf8" }).map((name) => path.join(dir, name)))
+  .filter((file) => /\.(?:ts|mjs)$/.test(file) && /[/\\]src[/\\]/.test(file) && !file.includes("node_modules"))
+
+const commentFaultsOf = (text) =>
+  [...text.matchAll(/^ *(?:\/\*\*|\*|\/\/) ((?:Who|Whose|Whoever|What|How|Why|Where) .*)$/gm)]
+    .map(([, comment]) => `a comment opens with a relative clause: ${comment.slice(0, 60)}`)
+
+const faultsIn = (files, faultsOf) =>
+  files.flatMap((file) =>
+    faultsOf(fs.readFileSync(file, "utf8")).map((fault) => `${path.relative(root, file)}: ${fault}`)
+  )
+
 const check = () => {
-  const faults = pages.flatMap((file) => {
-    const text = fs.readFileSync(file, "utf8")
-    return faultsOf(text).map((fault) => `${path.relative(root, file)}: ${fault}`)
-  })
+  const faults = [...faultsIn(pages, faultsOf), ...faultsIn(sources, commentFaultsOf)]
   const readme = fs.readFileSync(path.join(root, "README.md"), "utf8")
   const lines = readme.split("\n").length - 1
   const bytes = Buffer.byteLength(readme)

@@ -83,7 +83,7 @@ const runToEnd = ({ env = {}, limit, name, run: [command, args] }) =>
     })
   })
 
-/** What vitest writes below its heading "Failed Tests" or "Failed Suites", and what it writes last of all. */
+/** The part of vitest's output from its heading "Failed Tests" or "Failed Suites" on. */
 const report = (lines) => {
   const from = lines.findIndex((line) => /⎯ (Failed (Tests|Suites)|Unhandled Errors) /.test(line))
   return from === -1 ? [] : lines.slice(from)

@@ -17,7 +17,7 @@ export const endpointsUse: Subject = {
       maxPending: Infinity,
       acquireTimeout: timeout ?? Duration.infinity
     }))
-    // So many borrowers at once open all connections.
+    // This number of borrowers at once opens all connections.
     const all = Effect.all(Array.from({ length: size }, () => pool.get), { concurrency: "unbounded", discard: true })
     await Effect.runPromise(Effect.scoped(all))
     return lending((work) => pool.use(work), close)

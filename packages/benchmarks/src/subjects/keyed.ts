@@ -7,7 +7,7 @@ import { version } from "../versions.js"
 import { type Lease, lending, made, open } from "./effects.js"
 import { lending as promiseLending } from "./promises.js"
 
-/** Returns one of so many keys after the other, in an order that no cache foresees, and the same in every run. */
+/** Returns keys, of this number, in an order that no cache foresees, and that is the same in every run. */
 const keysOf = (count: number): () => string => {
   const names = Array.from({ length: count }, (_, i) => `tenant-${i}`)
   let seed = 1

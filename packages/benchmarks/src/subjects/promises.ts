@@ -248,7 +248,7 @@ const overPg = (client: string, Base: new() => object): Subject => ({
 /** A `pg.Client` is an EventEmitter: for each lease, pg-pool removes and adds a listener. */
 const pgPool = overPg("client is an EventEmitter", EventEmitter)
 
-/** What pg-pool costs without these listeners. No user has such a client. */
+/** The cost of pg-pool without these listeners. No user has such a client. */
 const deafPgPool = overPg("client without listeners", Deaf)
 
 // --- Limits ---------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ export const endpoints: Workload = {
 const host = "127.0.0.1"
 const portOf = (server: net.Server): number => (server.address() as net.AddressInfo).port
 
-/** Echoes after so many milliseconds. */
+/** Echoes after this number of milliseconds. */
 const echoing = (millis: number): Effect.Effect<number, never, Scope.Scope> =>
   Effect.map(
     Effect.acquireRelease(
@@ -137,7 +137,7 @@ interface Waits {
   readonly failed: number
 }
 
-/** The waits of so many calls, those that fail included, in milliseconds. */
+/** The waits of this number of calls, those that fail included, in milliseconds. */
 const waitsOf = (use: Use): Effect.Effect<Waits> =>
   Effect.gen(function*() {
     const waits: Array<number> = []

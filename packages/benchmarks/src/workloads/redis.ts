@@ -21,7 +21,7 @@ export const redis: Workload = {
   }
 }
 
-/** The commands of one borrower in a round: so many that the start of the borrowers does not count. */
+/** The commands of one borrower in a round: enough that the start of the borrowers does not count. */
 const commands = (borrowers: number, bytes: number): number =>
   Math.max(
     bytes > 1_024 ? 10 : 50,

@@ -40,7 +40,7 @@ export interface Parts {
   readonly answer?: (chunk: Buffer) => Buffer
   /** The same of the server whose connections are shared. */
   readonly sharedAnswer?: (chunk: Buffer) => Buffer
-  /** Lets so many milliseconds pass under the present fault. Default: sleeps. */
+  /** Lets this number of milliseconds pass under the present fault. Default: sleeps. */
   readonly pause?: (millis: number, fault: Fault, counts: Load.LoadCounts) => Effect.Effect<void>
 }
 

@@ -33,7 +33,7 @@ export interface Reading {
   readonly snapshot: Snapshot
 }
 
-/** The advice of a dashboard knows the pool's `concurrency`: load is spread over so many leases. */
+/** The advice of a dashboard knows the pool's `concurrency`: load is spread over that number of leases. */
 const concurrencyOf = ({ advice: { load, utilization }, stats }: PoolSnapshot): number =>
   utilization > 0 ? Math.max(1, Math.round(load / (utilization * stats.maxConnections))) : 1
 

@@ -11,7 +11,7 @@ export interface Endpoints extends EndpointsSnapshot {
 
 export const words = { Up: "up", SlowStart: "slow start", Ejected: "ejected", Draining: "draining" } as const
 
-/** What an endpoint says, in the words of the page. */
+/** The state of an endpoint, in the words of the page. */
 const verdictOf = ({ failures, state }: EndpointSnapshot): readonly [text: string, tone: Tone] => {
   const word = words[state]
   if (state === "Ejected") return [word, "bad"]
@@ -19,7 +19,7 @@ const verdictOf = ({ failures, state }: EndpointSnapshot): readonly [text: strin
   return failures > 0 ? [`${word}, failing`, "warn"] : [word, "plain"]
 }
 
-/** How long an endpoint is still ejected, and its last error. */
+/** The time until an ejected endpoint returns, and its last error. */
 const reasonOf = (
   { ejectedUntil = 0, lastError, state }: EndpointSnapshot,
   at: number,

@@ -1,4 +1,4 @@
-/** What `socketpool doctor` finds. */
+/** The findings of `socketpool doctor`. */
 export interface Finding {
   readonly level: "ok" | "warn" | "fail"
   readonly about: string

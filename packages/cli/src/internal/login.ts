@@ -49,7 +49,7 @@ export const readLine = (connection: Connection): Effect.Effect<string, Connecti
     (bytes) => new TextDecoder().decode(bytes).replace(/\r?\n$/, "")
   )
 
-/** Where the password goes in the text of `--handshake`. */
+/** The place of the password in the text of `--handshake`. */
 const placeholder = "{password}"
 
 const passwordOf = (

@@ -99,7 +99,7 @@ const pastOf = (
   readings: Readings,
   listOf: (reading: Snapshot) => ReadonlyArray<Known>
 ) => {
-  // A process that was restarted numbers its pools anew.
+  // A process that was restarted numbers its pools from the start again.
   const statsIn = (reading: Snapshot | undefined) =>
     reading &&
     listOf(reading).find((known) => known.id === id && known.name === name && known.stats.ageMillis <= stats.ageMillis)

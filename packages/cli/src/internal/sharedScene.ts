@@ -17,7 +17,7 @@ export const connections = 4
 
 /** The server takes this many milliseconds for each answer, so that interruptions meet requests in flight. */
 const answerMillis = 5
-/** One request in so many is interrupted, up to twice that time after it was begun. */
+/** One request in this number is interrupted, up to twice that time after it was begun. */
 const interruptedOneIn = 4
 /** Long enough that the first scene, in the same process, has its share of the processor. */
 const rest = [50, 250] as const

@@ -162,7 +162,7 @@ export class Table<A extends object> {
     )
   }
 
-  /** Leaves options out; somebody who sets one of them is told that there is no such option. */
+  /** Leaves options out; setting one of them is an error that says that there is no such option. */
   without<K extends keyof A & string>(...names: ReadonlyArray<K>): Table<Omit<A, K>> {
     const kept = Object.entries(this.rules).filter(([name]) => !(names as ReadonlyArray<string>).includes(name))
     return new Table<Omit<A, K>>(

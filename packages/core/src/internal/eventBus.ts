@@ -18,10 +18,10 @@ export type EventFields = PoolEvent extends infer Event ? Event extends PoolEven
 
 const isLast = ({ _tag }: PoolEvent): boolean => _tag === "PoolClosed"
 
-/** Where events go. */
+/** A receiver of events. */
 export type Listener = Pick<Hub<PoolEvent>, "isIdle" | "publish">
 
-/** Where events go: all of them, or those that are not of leases. */
+/** The receivers of events: of all, and of those that are not of leases. */
 export interface Listeners {
   readonly all: Listener
   readonly withoutLeases: Listener

@@ -1,4 +1,4 @@
-/** How a frame that cannot be sent is told from one that can. */
+/** Tells a frame that cannot be sent from one that can. */
 
 /** The result of an encoder may come from another realm, and an error from another copy of this package. */
 export const isFramingError = <E extends { readonly _tag: "FramingError" }>(encoded: unknown): encoded is E =>

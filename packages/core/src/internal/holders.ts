@@ -1,4 +1,4 @@
-/** What lending asks of a holder, whether it is a fiber or a promise borrower. */
+/** The questions of lending to a holder, be it a fiber or a promise borrower. */
 import { Caller } from "./caller.js"
 import * as Fibers from "./effect/ancestors.js"
 import { fiberNumber, type Holder as FiberHolder } from "./effect/fiber.js"

@@ -96,7 +96,7 @@ export const noContext = (): AsyncContext | undefined => usesStores ? rootContex
 /** Makes a store, if the host has any. It costs nothing until a value is put into it. */
 export const asyncStore = <A>(): AsyncStore<A> | undefined => hooks && new hooks.AsyncLocalStorage<A>()
 
-/** Makes a function run in a context, whoever calls it. */
+/** Makes a function run in a context, in whatever context it is called. */
 export const bind = <A extends ReadonlyArray<unknown>, B>(
   context: AsyncContext | undefined,
   f: (...args: A) => B

@@ -97,7 +97,7 @@ export interface Internal<C> {
   /** The counts and times of the sessions that are the pool's connections. */
   readonly [countsSessions]?: Figures
   /**
-   * What a connection still has to do for leases that have ended. With `order: "fewest"` it counts like leases, and a
+   * The work that a connection still has for leases that have ended. With `order: "fewest"` it counts like leases, and a
    * borrower that gets such a connection has the pool open another, if it may, for those that follow.
    */
   readonly [burden]?: (connection: C) => number

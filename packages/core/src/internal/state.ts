@@ -197,7 +197,7 @@ export interface Moved {
   readonly failure: OpenFailure | undefined
 }
 
-/** The pool is overloaded: for so many milliseconds, nobody in its queue has been served after a shorter wait. */
+/** The pool is overloaded: for these milliseconds, nobody in its queue has been served after a shorter wait. */
 export interface Shed {
   readonly _tag: "Shed"
   readonly leastWait: number
@@ -289,7 +289,7 @@ export interface Limits {
   readonly lifo: boolean
   /** Whether the connection with the fewest leases is lent first. */
   readonly fewest: boolean
-  /** What a connection still has to do for leases that have ended; counts like leases where the fewest decide. */
+  /** The work that a connection still has for leases that have ended; counts like leases where the fewest decide. */
   readonly burden?: ((connection: any) => number) | undefined
   readonly connectTimeout: number
   readonly idleTimeout: number

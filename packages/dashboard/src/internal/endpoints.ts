@@ -26,7 +26,7 @@ export class RecentShares {
     const { value: before } = this.lastMinute.before(age, now)
     const given = endpoints.map((endpoint) => {
       const earlier = before.get(keyOf(endpoint)) ?? 0
-      // An endpoint that has left the set and returned has begun anew.
+      // An endpoint that has left the set and returned starts from 0.
       return endpoint.acquired < earlier ? endpoint.acquired : endpoint.acquired - earlier
     })
     const all = given.reduce((sum, n) => sum + n, 0)

@@ -36,7 +36,7 @@ export class LastMinute<A> {
   }
 }
 
-/** What a pool had counted at one moment. */
+/** The counts of a pool at one moment. */
 interface Counted {
   readonly counts: Counts
   readonly times: PoolTimes

@@ -25,7 +25,7 @@ const word = (longest: number): Rule<string> => (value, at) => {
 const upToADay = (above: "more than 0" | "0 or more"): Rule<number> =>
   duration(above, `a duration of ${above}, at most 1 day`, 86_400_000)
 
-/** Every store can hold so many. */
+/** Every store can hold this number. */
 export const mostConnections = 1_000_000
 
 export const table = new Table(

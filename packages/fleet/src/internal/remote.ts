@@ -6,7 +6,7 @@ import { BudgetUnavailable } from "../BudgetUnavailable.js"
 import type { Answer, Report, Store } from "../FleetBudget.js"
 import { forkDetached, recover } from "./effect.js"
 
-/** What a process tells when it leaves. */
+/** The report of a process that leaves. */
 export const nothing: Report = { held: 0, busy: 0, wanted: 0, limit: 0, reserve: 0, isFirst: false }
 
 /** `S` is what is known of one session. Its failures of any kind become `BudgetUnavailable`. */

@@ -61,7 +61,7 @@ export const caller = <E>(sender: Sender<E>, address: Readonly<Record<string, st
   }
 }
 
-/** What a client or a server answers with. */
+/** The handlers that a client or a server answers with. */
 export const makeServed = (maxHandling: number): Effect.Effect<Served, never, Scope.Scope> =>
   Effect.gen(function*() {
     // Not at once: the caller is in the midst of a read.

@@ -1,4 +1,4 @@
-/** What comes from the peer unasked: notifications, and calls that handlers answer. */
+/** Messages that come from the peer unasked: notifications, and calls that handlers answer. */
 import { argument, rules } from "@socketpool/core/Checks"
 import type { ConnectionError } from "@socketpool/core/ConnectionError"
 import type { FramingError } from "@socketpool/core/Framing"

@@ -6,7 +6,7 @@ import * as net from "node:net"
 import { DnsError } from "../DnsError.js"
 import type { Family, Resolver, Resolvers, TimedAddress } from "./resolver.js"
 
-/** What a resolver needs to know. */
+/** The settings of a resolver. */
 export interface Asks {
   readonly servers: ReadonlyArray<string> | undefined
   /** In milliseconds, for each query. */

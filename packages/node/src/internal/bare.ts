@@ -4,8 +4,8 @@
 export const bare = <A extends object>(object: A): A => Object.assign(Object.create(null), object)
 
 /**
- * What Node's sockets and streams would otherwise look up on a polluted prototype: Node copies its options onto an
- * ordinary object, so that to have no prototype is not enough.
+ * Properties that Node's sockets and streams would otherwise look up on a polluted prototype: Node copies its options
+ * onto an ordinary object, so that to have no prototype is not enough.
  */
 export const unset = {
   construct: undefined,

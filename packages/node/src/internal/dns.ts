@@ -15,7 +15,7 @@ import { type Round, rounds } from "./rounds.js"
 
 type Pull = Effect.Effect<ReadonlyArray<Endpoint> | undefined, DnsError>
 
-/** What a round found, and after how many milliseconds the next one is due. */
+/** The result of a round, and the milliseconds until the next one is due. */
 interface Timed extends Round<DnsError> {
   readonly millis: number
 }

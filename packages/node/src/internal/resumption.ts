@@ -60,7 +60,7 @@ class Sessions {
   }
 }
 
-/** What one identity remembers of the server. */
+/** The memory that one identity has of the server. */
 export class Resumption {
   private sessions = new Sessions()
 

@@ -80,7 +80,7 @@ export const readWords = (
   ]
 }
 
-/** How long a command blocks, in seconds: 0 without limit. */
+/** The time for which a command blocks, in seconds: 0 without limit. */
 export const blockSeconds = (of: string, timeout: unknown): number => {
   const millis = argument(of, "timeout", blockRule, timeout)
   return millis === Infinity ? 0 : millis / 1_000

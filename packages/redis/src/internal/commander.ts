@@ -28,7 +28,7 @@ export interface Server {
 
 export type Answer = Message | ReadonlyArray<Message> | undefined
 
-/** What requests fail with. A request is made of bytes already, so that it always can be sent. */
+/** The errors of requests. A request is encoded already, so that it always can be sent. */
 type Unsent = FramingError | ConnectionError | Failure
 
 export const sending = <A, E>(effect: Effect.Effect<A, E | Unsent>): Effect.Effect<A, E | Failure> =>

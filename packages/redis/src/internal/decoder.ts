@@ -76,7 +76,7 @@ type Token = Message | Unfinished | typeof nothing | TooLarge | Malformed
 export class ReplyDecoder implements Decoder<Message> {
   /** The bytes of this frame that have been taken. */
   private taken = 0
-  /** Where the search for the end of a line goes on. */
+  /** The position at which the search for the end of a line goes on. */
   private looked = 0
   /** The type and the length of a body whose header has been taken. */
   private bodyType = 0

@@ -1,4 +1,4 @@
-/** How a connection gets ready: the version of the protocol, the user, and the database. */
+/** The handshake of a connection: the version of the protocol, the user, and the database. */
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
 import { isRedisError, type RedisError } from "../RedisError.js"

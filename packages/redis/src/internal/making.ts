@@ -1,4 +1,4 @@
-/** How a client is made from its settings. */
+/** Makes a client from its settings. */
 import * as Client from "@socketpool/core/Client"
 import type * as Endpoints from "@socketpool/core/Endpoints"
 import * as Effect from "effect/Effect"
@@ -22,7 +22,7 @@ const role = request("Redis", "ROLE", [])
 const asking = (session: RawSession) => (asked: Request) =>
   session.request(asked) as Effect.Effect<Message, Effect.Effect.Error<ReturnType<RawSession["request"]>>>
 
-/** What every client of Redis has in common. */
+/** The common part of every client of Redis. */
 const common = (
   { attributes, client: options, login, maxReplyBytes }: Omit<Settings, "address" | "name" | "open">
 ) => ({

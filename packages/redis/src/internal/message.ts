@@ -1,4 +1,4 @@
-/** What one frame of RESP decodes to, before a caller has said whether it wants text or bytes. */
+/** The values of frames of RESP, before a caller has said whether it wants text or bytes. */
 
 /** An error that the server answers with. */
 export class ErrorReply {

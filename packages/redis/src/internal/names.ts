@@ -42,7 +42,7 @@ const exclusive: Readonly<Record<string, string>> = {
   ASKING: "withExclusive"
 }
 
-/** What a command of a lease leaves behind on its connection. */
+/** The trace that a command of a lease leaves on its connection. */
 export type Trace = "Multi" | "NoMulti" | "Watch" | "NoWatch" | "Select" | "Other"
 
 const traces: Readonly<Record<string, Trace | undefined>> = {
@@ -78,7 +78,7 @@ export const checkAllowed = (of: string, name: string, args: ReadonlyArray<unkno
   throw new RangeError(`${of}: ${key} ${why}; use ${instead}`)
 }
 
-/** Where a command says how long it waits, and in which unit. */
+/** The argument in which a command says how long it waits, and its unit. */
 const waits: ReadonlyMap<string, { readonly at: "first" | "last"; readonly unit: number }> = new Map([
   ["BLPOP", { at: "last", unit: 1_000 }],
   ["BRPOP", { at: "last", unit: 1_000 }],

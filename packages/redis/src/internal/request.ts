@@ -5,13 +5,13 @@ import { sizeOf } from "./text.js"
 /** An argument of a command. */
 export type Argument = string | Uint8Array | number | bigint
 
-/** What is sent at once, and how many frames answer it. */
+/** Commands that are sent at once, and the number of frames that answer them. */
 export interface Request {
   /** The command, as spans and errors name it. */
   readonly name: string
   readonly bytes: Uint8Array | string
   readonly replies: number
-  /** How long the server may be silent while it works on it, in milliseconds. */
+  /** The longest silence of the server while it works on it, in milliseconds. */
   readonly silence: number | undefined
 }
 

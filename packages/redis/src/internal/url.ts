@@ -1,7 +1,7 @@
 /** Addresses of servers as URLs. */
 import * as Redacted from "effect/Redacted"
 
-/** What a URL sets. */
+/** The options that a URL sets. */
 export interface Target {
   readonly host?: string
   readonly port?: number

@@ -72,7 +72,7 @@ export const isSqlError = (error: unknown): error is SqlError =>
 /** The error behind one of `@effect/sql`. */
 export const causeOf = (error: SqlError): unknown => error.cause
 
-/** What a connection must have, besides what all versions ask of it. */
+/** The members of a connection, besides those that all versions ask of it. */
 export const connectionOf = (connection: Connection): Connection => connection
 
 /** Runs a statement that the server need not keep ready, with rows as arrays. */

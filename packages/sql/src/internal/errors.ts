@@ -1,4 +1,4 @@
-/** How errors become `SqlError`s. */
+/** Turns errors into `SqlError`s. */
 import type { SqlError } from "@effect/sql/SqlError"
 import { line } from "@socketpool/core/Checks"
 import { isSqlError, sqlErrorOf } from "./effect.js"

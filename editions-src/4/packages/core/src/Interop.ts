@@ -22,7 +22,7 @@ export interface TagClass<Self, Id extends string, Shape> extends Omit<Context.S
 }
 
 /**
- * What a pool is to Effect: an effect that lends.
+ * The pool as a type of Effect: an effect that lends.
  *
  * @since 0.2.0
  * @category models

@@ -86,7 +86,7 @@ export const toSocket = (connection: Connection): Socket.Socket => {
     return Effect.as(
       Effect.addFinalizer(() => close(1_000)),
       {
-        // What has closed stays closed, whatever has arrived meanwhile.
+        // A closed socket stays closed, whatever has arrived meanwhile.
         pull: firstOf(Deferred.await(closed), receive),
         upgrade: Socket.SocketUpgradeError.unsupported
       }

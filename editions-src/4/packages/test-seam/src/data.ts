@@ -80,12 +80,12 @@ export const layerScoped: <I, S, E, R>(
   effect: Effect.Effect<S, E, R>
 ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.effect
 
-/** What a value shows of itself in JSON. */
+/** The JSON of a value. */
 export const toJson: (value: unknown) => unknown = Inspectable.toJson
 
 // --- Effect's own pool ----------------------------------------------------------------------------------------------
 
-/** What the pool of this version of Effect does wrong, in the words of the simulation. */
+/** The faults of the pool of this version of Effect, in the words of the simulation. */
 export const effectPoolDefects: ReadonlyArray<string> = [
   "use was interrupted, though nobody had asked for that",
   "n connections were open at once, with a maximum of n",
@@ -94,7 +94,7 @@ export const effectPoolDefects: ReadonlyArray<string> = [
 
 // --- Effect's own client of PostgreSQL ------------------------------------------------------------------------------
 
-/** How it answers the cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
+/** Its answers to the cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
 export const sqlPgDiffers: Readonly<Record<string, "OtherResult" | "Failure">> = {
   "numbers, texts, booleans and dates": "OtherResult",
   "arrays": "Failure",

@@ -105,7 +105,7 @@ export const provideScope: {
   <A, E, R>(effect: Effect.Effect<A, E, R>, scope: Scope.Scope): Effect.Effect<A, E, Exclude<R, Scope.Scope>>
 } = Scope.provide
 
-/** Where those who wait for a promise go on: with the fiber that made it. */
+/** The waiters of a promise go on here: with the fiber that made it. */
 const homes = new WeakMap<Deferred.Deferred<any, any>, Scheduler.SchedulerDispatcher>()
 
 export const promise = <A, E = never>(): Deferred.Deferred<A, E> => {
@@ -152,7 +152,7 @@ export type Result<A, E> =
   | { readonly _tag: "Success"; readonly success: A }
   | { readonly _tag: "Failure"; readonly failure: E }
 
-/** How the effect ends, if it does not die. */
+/** The end of the effect, if it does not die. */
 export const result = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Result<A, E>, never, R> =>
   Effect.match(effect, {
     onSuccess: (success) => ({ _tag: "Success", success }),

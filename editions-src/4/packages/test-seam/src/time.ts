@@ -105,7 +105,7 @@ export const withScheduler: {
   <A, E, R>(effect: Effect.Effect<A, E, R>, scheduler: Scheduler.Scheduler): Effect.Effect<A, E, R>
 } = Effect.provideService(Scheduler.Scheduler)
 
-/** A scheduler on which every task waits so many milliseconds. */
+/** A scheduler on which every task waits this number of milliseconds. */
 export const lateScheduler = (millis: number): Scheduler.Scheduler =>
   new Scheduler.MixedScheduler("async", (run) => {
     const timer = setTimeout(run, millis)

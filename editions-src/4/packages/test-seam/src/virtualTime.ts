@@ -14,7 +14,7 @@ class CountingScheduler implements Scheduler.Scheduler {
   private readonly inner = new Scheduler.MixedScheduler()
   private readonly queue = this.inner.makeDispatcher()
   private waiting = 0
-  /** How many tasks have run. */
+  /** The number of tasks that have run. */
   run = 0
   /** Called whenever the last task has been done. */
   onRest: () => void = () => undefined

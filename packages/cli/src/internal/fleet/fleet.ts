@@ -5,7 +5,7 @@ import { type ChildProcess, fork } from "node:child_process"
 import { type Command, type Orders, type Report, variable } from "./member.js"
 import { Story } from "./story.js"
 
-/** How to start this program once more. */
+/** The command that starts this program once more. */
 export interface Program {
   readonly path: string
   readonly args: ReadonlyArray<string>
@@ -17,7 +17,7 @@ export const maxBorrowers = 40
 /** The span of the rate of leases, in milliseconds. */
 const rateMillis = 1_000
 
-/** What a process writes last on its standard error is kept, for the line that tells of its end. */
+/** Keeps the last output of a process on its standard error, for the line that tells of its end. */
 const keptErrors = 500
 
 export class Member {

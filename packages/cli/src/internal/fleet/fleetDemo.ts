@@ -66,7 +66,7 @@ const report = ({ options }: Running, checks: ReadonlyArray<Check>) =>
 
 // --- Without a terminal ---------------------------------------------------------------------------------------------
 
-/** How long the processes may take to start, on a slow machine. */
+/** The most time that the processes have to start, on a slow machine. */
 const startTimeout = "1 minute"
 /** The seconds for which the demo waits longer than asked for the places of the dead to get to others. */
 const patience = 30

@@ -19,7 +19,7 @@ import { type Failure, runFailed } from "../failure.js"
  */
 export const variable = "SOCKETPOOL_DEMO_MEMBER"
 
-/** What a process is told at its start. */
+/** The settings of a process, at its start. */
 export interface Orders {
   readonly number: number
   readonly serverPort: number
@@ -32,12 +32,12 @@ export interface Orders {
   readonly borrowers: number
 }
 
-/** What a process is told later: how many borrowers it shall have. */
+/** A later order to a process: its number of borrowers. */
 export interface Command {
   readonly borrowers: number
 }
 
-/** What a process tells about itself. */
+/** The report of a process. */
 export interface Report {
   readonly _tag: "Report"
   readonly holder: string
@@ -47,16 +47,16 @@ export interface Report {
   /** Leases since its start. */
   readonly acquired: number
   readonly failed: number
-  /** What the store has last told it of all processes. */
+  /** The last figures of all processes that it has from the store. */
   readonly holders: ReadonlyArray<FleetHolder>
   readonly isLost: boolean
 }
 
-/** How long a silent process keeps its places. */
+/** The time for which a silent process keeps its places. */
 const ttl = "3 seconds"
-/** How long the places of a process that has died are withheld, in milliseconds. */
+/** The time for which the places of a process that has died are withheld, in milliseconds. */
 export const withheldMillis = 1_000
-/** How often a process reports. */
+/** The interval of a process's reports. */
 const reportSchedule = Schedule.spaced("100 millis")
 
 /** The orders of this process, if it is one of the fleet. */

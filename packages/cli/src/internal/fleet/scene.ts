@@ -1,4 +1,4 @@
-/** What both views of the fleet know: one for a terminal, and one for lines. */
+/** The common part of both views of the fleet: one for a terminal, and one for lines. */
 import type { FaultyServer } from "../faultyServer.js"
 import { count } from "../text.js"
 import type { Member } from "./fleet.js"

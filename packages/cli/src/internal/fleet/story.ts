@@ -1,4 +1,4 @@
-/** What has happened in the fleet, told from what its processes report. */
+/** The events of the fleet, from the reports of its processes. */
 import { duration } from "../text.js"
 import { type Report, withheldMillis } from "./member.js"
 
@@ -17,7 +17,7 @@ interface Death {
   readonly holder: string
   readonly at: number
   readonly lost: number
-  /** What each living process held at that moment. */
+  /** The connections of each living process at that moment. */
   readonly before: Map<number, number>
   /** The time after which others saw that its places are withheld, in milliseconds. */
   withheldAfter: number | undefined

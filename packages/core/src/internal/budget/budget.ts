@@ -37,7 +37,7 @@ export type EventFields = BudgetEvent extends infer Event ?
   Event extends BudgetEvent ? Omit<Event, "budget" | "at"> : never
   : never
 
-/** What the connections of a member are at. */
+/** The state of a member's connections. */
 interface Rest {
   /** Its connections that have been idle for long enough. */
   rested: number
@@ -236,7 +236,7 @@ export class BudgetImpl implements Budget {
   onJoin: ((engine: any) => void) | undefined = undefined
   /** Gets each pool that has wanted a place for long. */
   onStarved: ((state: State<any>) => void) | undefined = undefined
-  /** What is known of the processes that share it. */
+  /** The knowledge of the processes that share it. */
   private fleet: FleetUsage | undefined = undefined
 
   constructor(
@@ -244,7 +244,7 @@ export class BudgetImpl implements Budget {
     limit: number,
     reclaimAfter: number,
     private readonly runtime: PoolRuntime.PoolRuntime,
-    /** Where its places come from, if it does not have them itself. */
+    /** The source of its places, if it does not have them itself. */
     private readonly source?: Source
   ) {
     this.most = limit
@@ -333,7 +333,7 @@ export class BudgetImpl implements Budget {
     })
   }
 
-  /** What its pools have and want. */
+  /** The places that its pools have and want. */
   demand(enoughMillis: number): BudgetDemand {
     const { held, lacks, places } = this.shares
     const rest = { rested: 0, nextMillis: Infinity }
@@ -379,7 +379,7 @@ export class BudgetImpl implements Budget {
   /** The figures that an error of one of its pools shows: its own, or those of the budget around it that is full. */
   figures(seat: Seat): NonNullable<PoolExhaustedError["budget"]> {
     const { fleet, outer, shares } = this
-    // What it has been granted by another is not its limit.
+    // The places that another has granted it are not its limit.
     const limit = outer !== undefined || this.source !== undefined ? this.most : shares.limit
     const held = fleet === undefined ? shares.held : fleet.held
     if (outer !== undefined && held < limit) return outer.figures(seat)

@@ -16,13 +16,13 @@ export interface Member {
   /** The places that nothing is taken from: its `minConnections`. */
   readonly floor: number
   readonly hasIdle: boolean
-  /** How long its longest idle connection has been idle, in milliseconds. */
+  /** The idle time of its longest idle connection, in milliseconds. */
   readonly idleMillis: number
   /** Sets the number of places that it may take up. It closes what is too much. */
   readonly allot: (places: number) => void
 }
 
-/** What is told of a budget. */
+/** The figures of a budget. */
 export interface Told {
   readonly granted: (share: Share) => void
   readonly reclaimed: (share: Share) => void
@@ -108,7 +108,7 @@ export class Share {
     return Math.max(0, this.granted - this.places - this.wanted)
   }
 
-  /** What it has been granted, for its weight. */
+  /** Its granted places, for its weight. */
   get load(): number {
     return this.granted / this.weight
   }
@@ -258,7 +258,7 @@ export class Shares {
   }
 
   /**
-   * Shares out anew. A grant makes a member open connections, and it tells of that in the middle of this; so a call
+   * Shares out again. A grant makes a member open connections, and it tells of that in the middle of this; so a call
    * within a call has the outer one begin again.
    */
   settle(): void {
@@ -380,7 +380,7 @@ export class Shares {
     }
   }
 
-  /** Shares out so many places that are on their way back. There are more needs than such places. */
+  /** Shares out this number of places that are on their way back. There are more needs than such places. */
   private promise(places: number): Promised {
     const promised = new Map<Share, number>()
     for (let left = places; left > 0; left--) {

@@ -33,7 +33,7 @@ import { Member } from "./member.js"
 import { type Draw, loadOf, pick } from "./pick.js"
 import { ProbeFailed, type RoleRules, Roles } from "./roles.js"
 
-/** What the group is told. Durations are in milliseconds. */
+/** The settings of a group. Durations are in milliseconds. */
 export interface Settings extends HealthRules {
   readonly name: string
   readonly endpoints: Stream.Stream<ReadonlyArray<Endpoint>, unknown>
@@ -51,7 +51,7 @@ export interface Settings extends HealthRules {
   readonly roles: RoleRules | undefined
 }
 
-/** What the pool of an endpoint gets of the whole. */
+/** The share of the whole that the pool of an endpoint gets. */
 export interface Share {
   readonly name: string
   readonly maxConnections: number
@@ -252,7 +252,7 @@ export class Group<C, E> {
     }
     this.members = next
     this.isFirstSet = false
-    // The new ones are there by now: whoever waits for one that goes can go to them.
+    // The new ones are there by now: borrowers that wait for one that goes can go to them.
     for (const member of before.values()) this.remove(member)
     if (this.members.length < 2) { for (const member of this.members) this.restore(member) }
     if (added.length + before.size > 0) {

@@ -10,7 +10,7 @@ export interface Candidate {
   readonly state: Pick<State<any>, "leased" | "pending" | "opening" | "idle" | "shareable" | "slots">
 }
 
-/** Up to here all endpoints are compared; above it, so many of them. */
+/** Up to this number all endpoints are compared; above it, this number of them. */
 const mostCompared = 32
 const sample = 5
 
@@ -38,7 +38,7 @@ const weightOf = ({ endpoint, health }: Candidate, now: Now): number =>
 const loadFor = ({ state }: Candidate, weight: number): number =>
   (state.leased + state.pending + state.opening.length) / weight
 
-/** What an endpoint has to do, for its weight. */
+/** The load of an endpoint, for its weight. */
 export const loadOf = (candidate: Candidate, now: Now): number => loadFor(candidate, weightOf(candidate, now))
 
 /** The lower, the sooner it is chosen: the tier, or the ejected ones of all tiers together. */

@@ -55,7 +55,7 @@ export class ProbeFailed {
   constructor(readonly error: unknown) {}
 }
 
-/** What is known of one endpoint. */
+/** The knowledge of one endpoint. */
 class Role {
   /** The time of the last question or answer. */
   askedAt = -Infinity
@@ -247,7 +247,7 @@ export class Roles<C, E> {
       group.publish({ _tag: "EndpointMoved", endpoint: endpoint.id, from: before.tier, to: tier })
       group.runtime.inform(`the endpoint ${endpoint.id} has moved from tier ${before.tier} to ${tier}`, Cause.empty)
       engine.run(Whole.clear(state, group.runtime.now(), fresh))
-      // Where one server has changed its role, another often has, too.
+      // If one server has changed its role, another often has, too.
       for (const other of this.roles.values()) if (other !== role) other.askedAt = -Infinity
     }
     // It works again in a new role, and what it has failed in the old one counts no more.

@@ -55,7 +55,7 @@ export class EndpointView<C, E> extends PoolBase<C, Failure<E>> implements Conne
     this.acquire = Routing.manual(selection)
   }
 
-  /** What a pool of endpoints, or a part of one, is made of. */
+  /** The parts that make up a pool of endpoints, or a part of one. */
   static selectionOf<C, E>(view: EndpointView<C, E>): Selection<C, E> {
     return view.#selection
   }

@@ -9,7 +9,7 @@ import type { Rules } from "./rules.js"
 export interface Encoded {
   readonly bytes: Uint8Array | string
   readonly tag: unknown
-  /** How long the peer may be silent while it works on it, in milliseconds. */
+  /** The longest silence of the peer while it works on it, in milliseconds. */
   readonly silence: number
   /** The number of messages that answer it. */
   readonly replies: number

@@ -9,7 +9,7 @@ export interface Entry extends Linked<Entry> {
   /** The messages that answer it and have not come. */
   left: number
   readonly tag: unknown
-  /** How long the peer may be silent while it works on the request, in milliseconds. */
+  /** The longest silence of the peer while it works on the request, in milliseconds. */
   readonly silence: number
   /** The moment at which it was sent. */
   sentAt: number

@@ -1,4 +1,4 @@
-/** What the sessions of one client have counted. */
+/** The counts of the sessions of one client. */
 import { Histogram } from "../histogram.js"
 
 /** A session, as far as its figures are concerned. */

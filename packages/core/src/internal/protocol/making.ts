@@ -1,4 +1,4 @@
-/** How sessions begin and end. */
+/** The beginning and the end of sessions. */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import type { Connection } from "../../Connection.js"

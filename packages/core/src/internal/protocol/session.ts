@@ -77,7 +77,7 @@ export class SessionCore {
   /** The moment at which the last bytes came, or the first request was sent after none was in flight. */
   private heardAt = 0
   private readonly stalls: Alarm
-  /** How long the peer may be silent now, in milliseconds: the most that a request in flight allows. */
+  /** The longest silence of the peer that is allowed now, in milliseconds: the most that a request in flight allows. */
   private silence: number
   /** Whether the alarm may sleep until a later moment than the next deadline. */
   private isDeadlineSooner = false

@@ -7,7 +7,7 @@ import { enter } from "./phases.js"
 /** The most connections that are asked at once, and never more than half of those at hand: borrowers find others. */
 const askedAtOnce = 4
 
-/** How many more may be asked now. */
+/** The number of connections that may still be asked now. */
 const room = <C>(state: State<C>): number => {
   let asked = 0
   for (const slot of state.validating) if (slot.inBackground) asked++

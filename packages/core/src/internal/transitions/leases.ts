@@ -37,7 +37,7 @@ import { failWaiter, leave } from "./waiters.js"
 /** The connections that a borrower can have: all that have room, those that others use too, or idle ones. */
 export type Choice = "Any" | "Shared" | "Whole"
 
-/** What a connection still has to do for leases that have ended. */
+/** The work that a connection still has for leases that have ended. */
 export const burdenOf = <C>({ limits: { burden } }: State<C>, slot: Slot<C>): number =>
   burden === undefined ? 0 : burden(slot.connection)
 
@@ -101,7 +101,7 @@ const attach = <C>(state: State<C>, slot: Slot<C>, lease: Lease<C>): void => {
 export const shareAgain = <C>(state: State<C>, slot: Slot<C>): void =>
   enter(state, slot, hasRoom(state, slot) ? "Shareable" : "Leased")
 
-/** The machine has slept for so many milliseconds, as far as the clocks tell: what was idle may be dead. */
+/** The machine has slept for this number of milliseconds, as far as the clocks tell: idle connections may be dead. */
 export const wokeUp = <C>(state: State<C>, millis: number): void => {
   for (const list of [state.idle, state.expiring]) {
     for (const slot of list) slot.asleep += millis

@@ -9,7 +9,7 @@ import { type Commands, nothing } from "./commands.js"
 import { nextOpenAt } from "./openLimiter.js"
 import { failWaiter } from "./waiters.js"
 
-/** How many times the target a borrower may have waited before it is shed. */
+/** The longest wait before a borrower is shed, in targets. */
 const patience = 2
 
 /** Whether the pool could serve more than it does: a connection is idle, or has room, or one can be opened. */
@@ -46,7 +46,7 @@ export const relieve = <C>(state: State<C>, slot: Slot<C>, first: Waiter<C>, now
     if (queue.length <= served || now - oldest.since <= patience * rule.target) break
     commands.push(failWaiter(state, oldest, why))
   }
-  // What is left may be short.
+  // The rest of the queue may be short.
   if (commands.length > sensed.length) commands.push(...sense(state, slot, rule, now))
   return commands
 }

@@ -50,7 +50,7 @@ export const reserve = <C>(state: State<C>, ancestry: Ancestry): void => {
   while (state.reserved.length > wanted) shareAgain(state, state.reserved.tail!)
   const first = state.exclusives.head
   if (wanted === 0 || first === undefined) return
-  // What was reserved for one that has left the queue may be this one's own.
+  // The slot that was reserved for one that has left the queue may be this one's own.
   if (first.ticket !== state.reservedFor) {
     state.reservedFor = first.ticket
     for (const slot of state.reserved) if (isOwn(slot, first, ancestry)) shareAgain(state, slot)

@@ -63,7 +63,7 @@ const shrink = <C>(state: State<C>, now: number): Commands<C> => {
   return commands
 }
 
-/** A budget grants so many places. What is too much closes: what nobody holds now, leased connections on return. */
+/** A budget grants this number of places. Connections above it close: idle ones now, leased ones on return. */
 export const allot = <C>(state: State<C>, places: number, now: number): Commands<C> => {
   const isLess = places < state.allotted
   state.allotted = places

@@ -6,7 +6,7 @@ import type { PgSession } from "../../PostgresBudget.js"
 import { async } from "../effect.js"
 import { inTime } from "../inTime.js"
 
-/** How long the server may take to take a session in, in milliseconds. */
+/** The most time that the server has to accept a session, in milliseconds. */
 const connectTimeout = 5_000
 
 /** A server that does not answer to a good-bye keeps nobody waiting for longer than this. */

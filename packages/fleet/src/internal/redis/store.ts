@@ -15,7 +15,7 @@ import { script } from "./script.js"
 /** The least time between two looks at the connections of all others, in milliseconds. */
 const lookPause = 500
 
-/** A subscription that has failed is made anew after this time. */
+/** A subscription that has failed is made again after this time. */
 const subscribeAgain = Schedule.spaced("1 second")
 
 /** The connection of this process, whose end tells the others that it has died. */
@@ -98,7 +98,7 @@ class RedisStore extends RemoteStore<Session> {
       const isLookDue = report.wanted > 0 && Math.abs(now - this.lookedAt) >= lookPause
       const looks = canLook && report.wanted > 0 && (isLookDue ? "all" : "expired")
       const first = yield* this.tell({ report, session, looks, seen: {} })
-      // What it was granted suffices, or nobody may be dead.
+      // Its granted places suffice, or nobody may be dead.
       if (first.suspects.length === 0 || first.answer.held >= report.held + report.wanted) return first.answer
       this.lookedAt = now
       const seen = yield* this.look(session, first.suspects)

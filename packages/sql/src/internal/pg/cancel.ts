@@ -4,7 +4,7 @@ import type { Duplex } from "node:stream"
 import { Client, type ClientConfig } from "pg"
 import { async } from "../effect.js"
 
-/** What the driver's connection has besides its public part. */
+/** The driver's connection, with more than its public part. */
 export interface Wire {
   readonly stream: Duplex
   connect(port: number | string, host?: string): void
@@ -15,7 +15,7 @@ export interface Wire {
   on(event: "readyForQuery", listener: (message: { readonly status: "I" | "T" | "E" }) => void): void
 }
 
-/** What the driver's client has besides its public part. */
+/** The driver's client, with more than its public part. */
 export interface Inner extends Client {
   readonly processID: number | null
   readonly secretKey: number | null

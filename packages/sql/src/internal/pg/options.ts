@@ -89,7 +89,7 @@ export const table = TransportPool.options
 
 export type Checked = ReturnType<typeof table.read>
 
-/** What only the client needs; the pool gets the rest. */
+/** The options that only the client needs; the pool gets the rest. */
 const own = [
   "url",
   "host",

@@ -13,12 +13,12 @@ import { rowStream } from "./rows.js"
 
 type Transform = Parameters<Connection["execute"]>[2]
 
-/** What a session needs to know to be opened and to cancel. */
+/** The settings by which a session is opened and cancels. */
 export interface Target {
   readonly config: ClientConfig
   /** The server in errors. */
   readonly address: string
-  /** How long an interrupted statement may take to end, in milliseconds. */
+  /** The most time that an interrupted statement has to end, in milliseconds. */
   readonly cancelTimeout: number
 }
 
@@ -47,7 +47,7 @@ export class Session implements PgConnection {
     executeStream: (sql, params, transformRows) => rowStream(this, sql, params, transformRows)
   })
 
-  /** Why the connection can no longer be used. */
+  /** The reason why the connection can no longer be used. */
   private end: { readonly cause: unknown } | undefined
   /** `I` is outside a transaction, `T` within one, `E` within one that has failed. */
   private transaction: "I" | "T" | "E" = "I"
@@ -85,7 +85,7 @@ export class Session implements PgConnection {
     return this.end === undefined
   }
 
-  /** Why it is no longer there. */
+  /** The reason why it is no longer there. */
   get endedBy(): unknown {
     return this.end?.cause
   }

@@ -19,7 +19,7 @@ const quickLingerMillis = 50
 
 type Outgoing = Uint8Array | string | Socket.CloseEvent
 
-/** What somebody waits for, until somebody else does it. */
+/** Something that one party waits for, until another does it. */
 class Signal {
   private wake: (() => void) | undefined = undefined
 

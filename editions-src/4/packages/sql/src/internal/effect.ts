@@ -99,7 +99,7 @@ export const isSqlError = SqlErrors.isSqlError
 /** The error behind one of Effect's SQL. */
 export const causeOf = (error: SqlErrors.SqlError): unknown => error.reason.cause
 
-/** What a connection must have, besides what all versions ask of it. */
+/** The members of a connection, besides those that all versions ask of it. */
 export const connectionOf = (connection: Omit<Connection, "executeValuesUnprepared">): Connection => ({
   ...connection,
   executeValuesUnprepared: connection.executeValues

@@ -47,7 +47,7 @@ export const clockOf = (fiber: Holder): Clock.Clock => fiber.getRef(Clock.Clock)
 type Register<A, E> = (resume: Resume<A, E>) => void | Effect.Effect<unknown>
 
 /**
- * Parks this fiber until it is resumed. It resumes in the asynchronous context that it parked in, whoever resumes it
+ * Parks this fiber until it is resumed. It resumes in the asynchronous context that it parked in, whatever resumes it
  * and whatever else the scheduler runs in the same turn: Effect 4 sees to that itself.
  */
 export const asyncIn = <A, E = never>(fiber: Holder, register: Register<A, E>): Effect.Effect<A, E> =>

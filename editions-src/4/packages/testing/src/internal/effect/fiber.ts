@@ -104,7 +104,7 @@ export const wallMillis = (clock: Clock.Clock): number => clock.currentTimeMilli
 
 // --- Deferreds and scopes -------------------------------------------------------------------------------------------
 
-/** Where those who wait for a promise go on: with the fiber that made it. */
+/** The waiters of a promise go on here: with the fiber that made it. */
 const homes = new WeakMap<Deferred.Deferred<any, any>, SchedulerDispatcher>()
 
 export const promise = <A, E = never>(): Deferred.Deferred<A, E> => {
