@@ -1,4 +1,4 @@
-/** The questions of lending to a holder, be it a fiber or a promise borrower. */
+/** The part of a holder that lending needs, for fibers and for promise borrowers. */
 import { Caller } from "./caller.js"
 import * as Fibers from "./effect/ancestors.js"
 import { fiberNumber, type Holder as FiberHolder } from "./effect/fiber.js"

@@ -9,7 +9,7 @@ export interface Round<E> {
 }
 
 export interface Rounds<A extends Round<E>, E> {
-  /** The thing that is discovered, for the log. */
+  /** The name of what is discovered, for the log. */
   readonly what: string
   readonly ask: Effect.Effect<A, E>
   /** Waits for the next round. Gets the answer of this one, if there is any, and how many in a row had trouble. */

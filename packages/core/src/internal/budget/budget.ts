@@ -236,7 +236,7 @@ export class BudgetImpl implements Budget {
   onJoin: ((engine: any) => void) | undefined = undefined
   /** Gets each pool that has wanted a place for long. */
   onStarved: ((state: State<any>) => void) | undefined = undefined
-  /** The knowledge of the processes that share it. */
+  /** The facts about the processes that share it. */
   private fleet: FleetUsage | undefined = undefined
 
   constructor(

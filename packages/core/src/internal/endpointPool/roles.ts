@@ -55,7 +55,7 @@ export class ProbeFailed {
   constructor(readonly error: unknown) {}
 }
 
-/** The knowledge of one endpoint. */
+/** The facts about one endpoint. */
 class Role {
   /** The time of the last question or answer. */
   askedAt = -Infinity

@@ -7,7 +7,7 @@ import { Totals } from "../totals.js"
 import type { Group } from "./group.js"
 import type { Member } from "./member.js"
 
-/** The wish of a borrower: an endpoint, a tier or any. */
+/** The choice of a borrower: an endpoint, a tier or any. */
 export interface Asked {
   readonly endpoint?: string
   readonly tier?: number

@@ -89,7 +89,7 @@ export const expireWaiters = <C>(state: State<C>, now: number): Commands<C> => {
 export const isUnserved = <C>(state: State<C>): boolean =>
   Math.ceil(state.waiters.length / state.places) + state.exclusives.length > state.validating.length
 
-/** The knowledge of the holders that others were started by. */
+/** The facts about the holders that others were started by. */
 export interface Ancestry {
   readonly isAncestor: (ancestor: Holder, holder: Holder) => boolean
   /** Whether none of these ancestors goes on before the holder ends or is interrupted. */
