@@ -22,11 +22,10 @@ export const redis: Workload = {
 }
 
 /** The commands of one borrower in a round: enough that the start of the borrowers does not count. */
-const commands = (borrowers: number, bytes: number): number =>
-  Math.max(
-    bytes > 1_024 ? 10 : 50,
-    Math.round((bytes > 1_024 ? 3_000 : 12_000) / borrowers / (borrowers === 1 ? 6 : 1))
-  )
+const commands = (borrowers: number, bytes: number): number => {
+  const [all, least] = bytes > 1_024 ? [3_000, 10] as const : [12_000, 50] as const
+  return Math.max(least, Math.round(all / borrowers / (borrowers === 1 ? 6 : 1)))
+}
 
 const measured = (
   port: number,

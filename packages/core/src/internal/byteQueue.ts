@@ -73,7 +73,7 @@ export class ByteQueue {
   }
 
   take(bytes: number): Uint8Array {
-    return bytes === 0 ? new Uint8Array(0) : this.takeWith(bytes, detached)
+    return this.takeWith(bytes, detached)
   }
 
   takeWith<A>(bytes: number, f: (chunk: Uint8Array, start: number, end: number) => A): A {

@@ -106,8 +106,8 @@ const resumeIn = <E>(
 class Wakes implements Scheduler {
   private tasks: Array<() => void> = []
 
-  scheduleTask(task: () => void, priority: number, fiber?: Holder): void {
-    if (priority !== 0) return defaultScheduler.scheduleTask(task, priority, fiber)
+  /** Priorities order the tasks of one fiber, and a fiber that is resumed has one. */
+  scheduleTask(task: () => void): void {
     // Another task of the scheduler that has begun would be a turn late.
     if (this.tasks.push(task) === 1) void Promise.resolve().then(this.run)
   }
