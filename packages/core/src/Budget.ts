@@ -143,7 +143,7 @@ export interface Supplied {
   readonly budget: Budget
   /** The places that its pools have and want now. A connection has been idle for long enough after `enoughMillis`. */
   readonly demand: (enoughMillis: number) => Demand
-  /** Sets the number of places that its pools may take up. What is too much closes, as with `resize`. */
+  /** Sets the number of places that its pools may take up. Connections above it close, as with `resize`. */
   readonly grant: (places: number) => void
   /** Sets what `usage` and errors show: the number of places of all processes, and what each of them has. */
   readonly share: (limit: number, fleet: FleetUsage) => void

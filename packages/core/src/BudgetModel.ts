@@ -36,8 +36,8 @@ export interface Budget {
   /** The figures of the budget and of its pools, all of one moment. */
   readonly usage: Effect.Effect<BudgetUsage>
   /**
-   * Sets the number of places. What is too much closes: idle connections now, leased ones when they come back. With 0
-   * nothing more is opened. A number that is not whole or less than 0 is a defect.
+   * Sets the number of places. Connections above it close: idle ones now, leased ones when they come back. With 0 no
+   * other is opened. A number that is not whole or less than 0 is a defect.
    */
   readonly resize: (maxConnections: number) => Effect.Effect<void>
   /** The events from the moment of subscription on. A slow subscriber loses the oldest of 1,024 events. */

@@ -60,7 +60,7 @@ export {
   Place,
   /**
    * The options of one constructor, with a rule for each. `read` refuses a name that has no rule, and takes the
-   * object's own properties and those of its class, each once. What `Object.prototype` passes on sets no option.
+   * object's own properties and those of its class, each once. `Object.prototype` sets no option.
    *
    * @example
    * ```ts

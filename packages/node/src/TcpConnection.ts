@@ -173,7 +173,7 @@ export const open = <R = never>(options: Options<R>): Effect.Effect<TcpConnectio
   )
 
 /**
- * The checks of `Options`, for a constructor of your own that takes them among its options. What they return is in the
+ * The checks of `Options`, for a constructor of your own that takes them among its options. Their results are in the
  * form that sockets need; give `open` the options as they came.
  *
  * @example

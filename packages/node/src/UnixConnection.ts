@@ -101,7 +101,7 @@ export const open = (options: Options): Effect.Effect<UnixConnection, ConnectErr
   )
 
 /**
- * The checks of `Options`, for a constructor of your own that takes them among its options. What they return is in the
+ * The checks of `Options`, for a constructor of your own that takes them among its options. Their results are in the
  * form that sockets need; give `open` the options as they came.
  *
  * @example

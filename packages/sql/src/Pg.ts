@@ -104,7 +104,7 @@ export const PgClient = Context.GenericTag<PgClient>("@socketpool/sql/PgClient")
 
 /**
  * The options of a client: where the server is, how to log in, how names and values are translated, and those of the
- * pool. What is left out comes from the driver: from its environment variables, such as `PGHOST`, or its defaults.
+ * pool. The driver sets the rest: by its environment variables, such as `PGHOST`, or its defaults.
  *
  * @since 0.1.0
  * @category models

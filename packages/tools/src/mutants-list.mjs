@@ -9,7 +9,7 @@ const sockets = ["/connection/", "/framing.test.ts"]
  * @type {ReadonlyArray<Mutant>}
  */
 export const mutants = [
-  // --- What is opened -----------------------------------------------------------------------------------------------
+  // --- Opens ---------------------------------------------------------------------------------------------------------
   {
     file: "transitions/demand.ts",
     why: "the cap is not kept",
@@ -71,7 +71,7 @@ export const mutants = [
     after: "    return nothing\n  }\n  state.backingOff = true"
   },
 
-  // --- What closes --------------------------------------------------------------------------------------------------
+  // --- Closes --------------------------------------------------------------------------------------------------------
   {
     file: "transitions/retiring.ts",
     why: "a lost connection is not replaced",
@@ -992,7 +992,7 @@ export const mutants = [
     before: "this.ring(awake, now)",
     after: "this.ring(now, now)"
   },
-  // --- What can be seen of it ---------------------------------------------------------------------------------------
+  // --- Figures, events and messages ----------------------------------------------------------------------------------
   {
     file: "histogram.ts",
     why: "a duration counts in the bucket above its bound",

@@ -1,4 +1,5 @@
 // Our own lint rules, loaded by .oxlintrc.json.
+import { lateSubjects } from "./sentences.mjs"
 
 /** Members of `it` or `test` that run the callback's Effect. */
 const RUNS_EFFECTS = new Set(["effect", "scoped", "live", "scopedLive", "layer", "flakyTest"])
@@ -239,7 +240,36 @@ const noLostRace = {
   })
 }
 
+/** A comment without its stars. */
+const textOf = ({ value }) => value.replace(/^ *\* ?/gm, "")
+
+/** A reader of a comment should meet its subject first. */
+const subjectFirst = {
+  meta: {
+    type: "suggestion",
+    docs: { description: "Disallow sentences in comments that open with a relative clause." },
+    schema: [],
+    messages: { late: "Begin this sentence with its subject: {{sentence}}" }
+  },
+  create: (context) => ({
+    Program() {
+      for (const comment of context.sourceCode.getAllComments()) {
+        const text = textOf(comment)
+        const late = /^\s*(How|Why|Where)\b/.test(text) ? [text.trim()] : lateSubjects(text)
+        for (const sentence of late) {
+          context.report({ node: comment, messageId: "late", data: { sentence: sentence.slice(0, 60) } })
+        }
+      }
+    }
+  })
+}
+
 export default {
   meta: { name: "socketpool" },
-  rules: { "no-effect-in-plain-test": noEffectInPlainTest, "no-lost-race": noLostRace, seam }
+  rules: {
+    "no-effect-in-plain-test": noEffectInPlainTest,
+    "no-lost-race": noLostRace,
+    seam,
+    "subject-first": subjectFirst
+  }
 }

@@ -1,10 +1,10 @@
 // Checks the Markdown pages: the README's size, the width of tables, sentences that open with a relative clause, the
 // versions of Effect that they install, the files that they name, and that every page of the manual is in its table of
-// contents. Links and anchors are checked by remark-validate-links. In the sources, no comment opens with a relative
-// clause.
+// contents. Links and anchors are checked by remark-validate-links.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
+import { lateSubjects } from "./sentences.mjs"
 import { packages, root } from "./workspace.mjs"
 
 const manual = path.join(root, "docs")
@@ -44,36 +44,17 @@ const faultsOf = (text) => {
   ) {
     if (!fs.existsSync(path.join(root, "packages", name))) faults.push(`there is no packages/${name}`)
   }
-  // Sentences, without code and headings.
-  const prose = text.replace(/^```[\s\S]*?^```/gm, "").replace(/^#.*/gm, "").replace(/`[^`\n]*`/g, "x")
-  for (const paragraph of prose.split(/\n\s*\n|\n(?=\s*(?:[-*|#]|\d+\.))/)) {
-    for (const sentence of paragraph.replace(/\s+/g, " ").split(/(?<=[.!?:]) /)) {
-      const plain = sentence.replace(/^[\s\-*|#>\d.]*/, "")
-      if (/^(Who|Whoever|Whose|What|Whatever)\b/.test(plain) && !plain.trimEnd().endsWith("?")) {
-        faults.push(`a sentence opens with a relative clause: ${plain.slice(0, 60)}`)
-      }
-    }
+  for (const sentence of lateSubjects(text.replace(/^#.*/gm, ""))) {
+    faults.push(`a sentence opens with a relative clause: ${sentence.slice(0, 60)}`)
   }
   return faults
 }
 
-/** The sources of all packages and editions, without their tests. */
-const sources = [...packages.map(({ dir }) => path.join(dir, "src")), path.join(root, "editions-src")]
-  .filter((dir) => fs.existsSync(dir))
-  .flatMap((dir) => fs.readdirSync(dir, { recursive: true, encoding: "utf8" }).map((name) => path.join(dir, name)))
-  .filter((file) => /\.(?:ts|mjs)$/.test(file) && /[/\\]src[/\\]/.test(file) && !file.includes("node_modules"))
-
-const commentFaultsOf = (text) =>
-  [...text.matchAll(/^ *(?:\/\*\*|\*|\/\/) ((?:Who|Whose|Whoever|What|How|Why|Where) .*)$/gm)]
-    .map(([, comment]) => `a comment opens with a relative clause: ${comment.slice(0, 60)}`)
-
-const faultsIn = (files, faultsOf) =>
-  files.flatMap((file) =>
-    faultsOf(fs.readFileSync(file, "utf8")).map((fault) => `${path.relative(root, file)}: ${fault}`)
-  )
-
 const check = () => {
-  const faults = [...faultsIn(pages, faultsOf), ...faultsIn(sources, commentFaultsOf)]
+  const faults = pages.flatMap((file) => {
+    const text = fs.readFileSync(file, "utf8")
+    return faultsOf(text).map((fault) => `${path.relative(root, file)}: ${fault}`)
+  })
   const readme = fs.readFileSync(path.join(root, "README.md"), "utf8")
   const lines = readme.split("\n").length - 1
   const bytes = Buffer.byteLength(readme)

@@ -128,7 +128,7 @@ const use = ours("use", (pool) => (work) => pool.use(work))
 
 type Observed = ConnectionPool<Thing>
 
-/** Makes a subject of a pool with observers. What they return is done around each run. */
+/** Makes a subject of a pool with observers. Their result wraps each run. */
 const observed = (
   name: string,
   options: Pick<Pool.Options<Thing, never, never>, "leakThreshold">,

@@ -46,7 +46,7 @@ const loginOf = (options: { readonly [K in keyof Login.Options]: Option.Option<s
     passwordEnv: Option.getOrUndefined(options.passwordEnv)
   }, process.env)
 
-/** The token in the environment. What a header cannot carry is refused here, where the message cannot repeat it. */
+/** The token in the environment. A text that no header can carry is refused here, where the message cannot repeat it. */
 const token = Effect.suspend((): Effect.Effect<Redacted.Redacted<string> | undefined, Failure> => {
   const given = process.env["SOCKETPOOL_TOKEN"]
   if (given === undefined || given === "") return Effect.succeed(undefined)

@@ -91,8 +91,8 @@ const isOfClass = (prototype: object): boolean => {
 }
 
 /**
- * Reads a property once: the object's own, or one of its class. What `Object.prototype` or another object passes on is
- * left out, so that a polluted prototype sets no option.
+ * Reads a property once: the object's own, or one of its class. Properties of `Object.prototype` or of
+ * another object are left out, so that a polluted prototype sets no option.
  */
 const property = (object: object, name: string): unknown => {
   for (let on: object | null = object; on !== null; on = Object.getPrototypeOf(on)) {

@@ -495,7 +495,7 @@ const ownOptions = {
 
 const keyOptions = poolOptions.without("open", "name", "maxConnections", "budget", "budgetWeight")
 
-/** Checks the options of all keys together. What belongs to a key's pool is checked when that is made, too. */
+/** Checks the options of all keys together. Those of a key's pool are checked when that is made, too. */
 const keyedOptions = new Table({ ...keyOptions.rules, ...ownOptions, name: optional(nameRule) })
 
 const poolsOptions = new Table({ ...ownOptions, make: callback, name: optional(nameRule) }).without("open", "options")

@@ -86,7 +86,7 @@ class Keeper {
     return this.budget.demand(this.options.linger)
   }
 
-  // --- What happens -------------------------------------------------------------------------------------------------
+  // --- Events --------------------------------------------------------------------------------------------------------
 
   /** The demand of the pools has changed. */
   changed(): void {

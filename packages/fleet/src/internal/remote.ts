@@ -21,7 +21,7 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
     protected readonly signal: (signal: "News" | "Cut") => void
   ) {}
 
-  // --- What a store is made of --------------------------------------------------------------------------------------
+  // --- The parts of a store ------------------------------------------------------------------------------------------
 
   /** Opens a session and makes it ready. It ends with the scope. */
   protected abstract open(scope: Scope.Scope): Effect.Effect<S, unknown>

@@ -19,7 +19,7 @@ export const decodeText = (chunk: Uint8Array, start: number, end: number): strin
   return Buffer.isBuffer(chunk) ? chunk.toString("utf8", start, end) : viewOf(chunk, start, end).toString("utf8")
 }
 
-/** Bytes of a chunk where they are. Who keeps them keeps the chunk. */
+/** Returns a view of bytes in a chunk. A program that keeps the view keeps the chunk. */
 export const viewOf = (chunk: Uint8Array, start: number, end: number): Buffer =>
   Buffer.from(chunk.buffer, chunk.byteOffset + start, end - start)
 

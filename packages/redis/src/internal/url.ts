@@ -15,7 +15,7 @@ export interface Target {
 const rule =
   "redis://user:password@host:port/database, rediss:// for TLS, or unix:///path?database=0, without other parts"
 
-/** The URL may hold a password, so the error shows only its scheme. What stands before another colon may be one, too. */
+/** The URL may hold a password, so the error shows only its scheme. Text before another colon may be one, too. */
 const reject = (of: string, text: string): never => {
   const scheme = /^([a-z][a-z0-9+.-]{0,15}:(?=\/\/)|rediss?:|unix:)/i.exec(text)?.[0]
   throw new RangeError(`${of}: url must be ${rule}, but ${scheme ? `begins with ${scheme}` : "has no scheme"}`)

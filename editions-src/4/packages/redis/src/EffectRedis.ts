@@ -1,6 +1,6 @@
 /**
- * Effect's own service of Redis, `effect/persistence/Redis`, on a client of this package. What is built on that service
- * works with it, such as `PersistedQueue` and `RateLimiter`.
+ * Effect's own service of Redis, `effect/persistence/Redis`, on a client of this package. Modules that use that
+ * service work with it, such as `PersistedQueue` and `RateLimiter`.
  *
  * @since 0.2.0
  */
@@ -82,7 +82,7 @@ const subscribe = (client: RedisClient) => (channel: string) =>
 /**
  * Makes Effect's service of a client. The service lives as long as the client.
  *
- * - Its replies have the shapes of the client's `respVersion`. What is written for other clients expects version 2.
+ * - Its replies have the shapes of the client's `respVersion`. Code for other clients expects version 2.
  * - `send` and `eval` share connections with all commands of the client. Each blocking command has one for itself.
  *   Commands that change a connection, such as `MULTI` and `SELECT`, are a defect there; `reserve` takes them.
  * - `reserve` leases a whole connection, as `exclusive` does. When all connections are reserved, further calls wait, and

@@ -317,8 +317,8 @@ export class Shares {
   }
 
   /**
-   * The member that needs a place and has the fewest for its weight, or as many as another and has waited longer. What
-   * members have been promised counts as granted.
+   * The member that needs a place and has the fewest for its weight, or as many as another and has waited longer. Places
+   * that members have been promised count as granted.
    */
   private neediest(promised?: Promised): Share | undefined {
     let neediest: Share | undefined

@@ -76,7 +76,7 @@ const longestPause = 20_000
 /** The delay after which a recheck that could not begin is tried again. */
 const recheckMillis = 1_000
 
-/** Opens an endpoint's events to those who listen to the whole pool. What happens to a part is not told as the pool's. */
+/** Opens an endpoint's events to those who listen to the whole pool. An event of a part is none of the pool's. */
 class Forwarding implements Listener {
   constructor(private readonly hub: Hub<PoolEvent>, private readonly endpoint: string) {}
 

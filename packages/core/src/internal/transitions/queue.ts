@@ -103,7 +103,8 @@ export const outlasts = <C>(lease: Lease<C>, holder: Holder, { allWaitFor, isAnc
 
 /**
  * Whether this holder would wait for itself: alone, or with ancestors that wait for it, it holds every lease there can
- * be, and nobody else can end them. Who wants a connection to itself waits for itself if it holds one lease of each.
+ * be, and nobody else can end them. A holder that wants a connection to itself waits for itself if it holds one
+ * lease of each.
  * Takes one step per lease.
  */
 export const waitsForItself = <C>(

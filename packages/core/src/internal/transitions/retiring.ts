@@ -77,7 +77,7 @@ export const gone = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C
   return openWanted(state, now)
 }
 
-/** Opens what is wanted now. What is opened may take the last place, while another holder reconnects. */
+/** Opens what is wanted now. An open may take the last place while another holder reconnects. */
 export const openWanted = <C>(state: State<C>, now: number): Commands<C> =>
   both(demand(state, now), makeRoom(state, now))
 

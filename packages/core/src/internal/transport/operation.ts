@@ -212,7 +212,7 @@ class Writing extends Operation<void> implements Writer {
   }
 }
 
-// --- What a connection calls ----------------------------------------------------------------------------------------
+// --- The calls of a connection ---------------------------------------------------------------------------------------
 
 const operation = new Table({ timeout: optional(duration("more than 0")) } satisfies Rows<OperationOptions>)
 
