@@ -1,7 +1,7 @@
 /**
  * The `socketpool` command: see a pool live, measure a server, check it.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { main as start } from "./internal/main.js"
 
@@ -18,7 +18,7 @@ import { main as start } from "./internal/main.js"
  * if (command === "pools") Cli.main([node, script, ...rest])
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category execution
  */
 export const main: (argv: ReadonlyArray<string>) => void = start

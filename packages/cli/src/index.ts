@@ -1,4 +1,4 @@
 /**
- * @since 0.1.0
+ * @since 3.0.0
  */
 export * as Cli from "./Cli.js"

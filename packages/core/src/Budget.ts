@@ -1,7 +1,7 @@
 /**
  * A budget: places for connections that several pools of a process share.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -17,52 +17,52 @@ import type { KeyedPool } from "./KeyedPoolModel.js"
 
 export {
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type Budget,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type BudgetEvent,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type BudgetShare,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type BudgetUsage,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category advanced
    */
   type Demand,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type FleetHolder,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type FleetUsage,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type Options,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category advanced
    */
   type Source,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category symbols
    */
   TypeId
@@ -91,7 +91,7 @@ export {
  * Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make: (options: Options) => Effect.Effect<Budget, never, Scope.Scope> = internal.make
@@ -99,7 +99,7 @@ export const make: (options: Options) => Effect.Effect<Budget, never, Scope.Scop
 /**
  * A tag whose service is a budget.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ServiceClass<Self, Id extends string> extends TagClass<Self, Id, Budget> {
@@ -123,7 +123,7 @@ export interface ServiceClass<Self, Id extends string> extends TagClass<Self, Id
  * ).pipe(Layer.provide(DatabaseBudget.layer({ name: "database", maxConnections: 20 })))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const Service = <Self>() => <const Id extends string>(id: Id): ServiceClass<Self, Id> => {
@@ -136,7 +136,7 @@ export const Service = <Self>() => <const Id extends string>(id: Id): ServiceCla
 /**
  * A budget whose places come from elsewhere.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export interface Supplied {
@@ -184,7 +184,7 @@ export interface Supplied {
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const makeSupplied = (options: Options, source: Source): Effect.Effect<Supplied, never, Scope.Scope> =>
@@ -199,7 +199,7 @@ export const makeSupplied = (options: Options, source: Source): Effect.Effect<Su
 /**
  * The share of a pool, and the pool itself: names need not be unique.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Member extends BudgetShare {
@@ -222,7 +222,7 @@ export interface Member extends BudgetShare {
  *   Effect.map(Budget.members(budget), (members) => members.filter(({ wantedMillis }) => wantedMillis > 1_000))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category monitoring
  */
 export const members = (budget: Budget): Effect.Effect<ReadonlyArray<Member>> =>
@@ -240,7 +240,7 @@ export const members = (budget: Budget): Effect.Effect<ReadonlyArray<Member>> =>
  * const allUsage = Effect.flatMap(Budget.running, (budgets) => Effect.forEach(budgets, (budget) => budget.usage))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category monitoring
  */
 export const running: Effect.Effect<ReadonlyArray<Budget>> = Effect.sync(Registry.allBudgets)

@@ -1,20 +1,20 @@
 /**
  * The types of a budget, without the code that makes one.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
 import type * as Stream from "effect/Stream"
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("@socketpool/core/Budget")
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -27,7 +27,7 @@ export type TypeId = typeof TypeId
  * none is free, a pool gives one back: one with an idle connection, or else, when a lease of it ends, the pool with the
  * most for its weight. Nothing is taken below a pool's `minConnections`, and no lease is cut short.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Budget {
@@ -48,7 +48,7 @@ export interface Budget {
  * The figures of a budget. With one that several processes share, `held`, `wanted` and `pools` are those of this
  * process.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface BudgetUsage {
@@ -66,7 +66,7 @@ export interface BudgetUsage {
 /**
  * The processes that share a budget, as of the last answer of the store that it stands on.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface FleetUsage {
@@ -84,7 +84,7 @@ export interface FleetUsage {
 /**
  * One process that shares a budget.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface FleetHolder {
@@ -98,7 +98,7 @@ export interface FleetHolder {
 /**
  * The part of one pool.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface BudgetShare {
@@ -119,7 +119,7 @@ export interface BudgetShare {
  * - `Regained`: the store of its places can be reached again.
  * - `LimitChanged`: the number of places of all processes has changed. It is the smallest that one of them has asked for.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type BudgetEvent =
@@ -146,7 +146,7 @@ export type BudgetEvent =
 /**
  * The options of a budget. A wrong one is a defect that names the option, the value and the rule.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -166,7 +166,7 @@ export interface Options {
 /**
  * The places that the pools of a budget have and want at one moment.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export interface Demand {
@@ -185,7 +185,7 @@ export interface Demand {
 /**
  * The source of a budget's places, if that is not its own limit.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export interface Source {

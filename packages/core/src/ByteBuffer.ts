@@ -1,7 +1,7 @@
 /**
  * The bytes that have arrived and were not read yet, as a decoder sees them.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { ByteQueue, detached } from "./internal/byteQueue.js"
 
@@ -9,7 +9,7 @@ import { ByteQueue, detached } from "./internal/byteQueue.js"
  * A queue of bytes that a decoder takes frames from. It keeps bytes in the chunks in which they came, as long as those
  * are large.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface ByteBuffer {
@@ -57,7 +57,7 @@ export interface ByteBuffer {
  * const frame = Framing.lengthPrefixed({ bytes: 1 }).decoder().decode(bytes) // the bytes of "hi"
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (...chunks: ReadonlyArray<Uint8Array>): ByteBuffer => {
@@ -86,7 +86,7 @@ export const make = (...chunks: ReadonlyArray<Uint8Array>): ByteBuffer => {
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const keep: (chunk: Uint8Array, start: number, end: number) => Uint8Array = detached

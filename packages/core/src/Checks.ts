@@ -4,7 +4,7 @@
  *
  * A wrong value throws a `RangeError` that names the option, the value and the rule. A secret is shown as `<redacted>`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import { line as lineOf } from "./internal/text.js"
 
@@ -31,7 +31,7 @@ export {
    *   Effect.flatMap(Checks.optionsOf<Options>("Cache.makeConfig", table, config), make)
    * ```
    *
-   * @since 0.2.0
+   * @since 3.0.0
    * @category advanced
    */
   optionsOf
@@ -47,14 +47,14 @@ export {
    * const select = (database: number) => `SELECT ${Checks.argument("Redis.select", "database", Checks.rules.count(0), database)}`
    * ```
    *
-   * @since 0.2.0
+   * @since 3.0.0
    * @category advanced
    */
   argument,
   /**
    * The place of a value: the constructor and the option. A rule refuses a value with it.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   Place,
@@ -76,7 +76,7 @@ export {
    * const { database } = options.read("Redis.make", { clientName: "orders" }) // 0
    * ```
    *
-   * @since 0.2.0
+   * @since 3.0.0
    * @category advanced
    */
   Table
@@ -85,14 +85,14 @@ export type {
   /**
    * One rule for each option of an interface. Use it with `satisfies`, so that the compiler misses no row.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   Rows,
   /**
    * Returns the checked value, or refuses it. An omitted option is `undefined`; `null` is a value like any other.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   Rule
@@ -114,7 +114,7 @@ export type {
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export * as rules from "./checks/rules.js"
@@ -131,7 +131,7 @@ export * as rules from "./checks/rules.js"
  * const messageOf = (answer: string) => `The server refused: ${Checks.line(answer)}`
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const line = (text: string, most?: number): string => lineOf(text, most)

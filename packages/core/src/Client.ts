@@ -1,7 +1,7 @@
 /**
  * Clients of protocols: a pool of connections that many requests share.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Config from "effect/Config"
 import type * as ConfigError from "effect/ConfigError"
@@ -47,7 +47,7 @@ import type { RequestOptions, Session, SessionOptions } from "./Session.js"
 /**
  * A pool of sessions: each connection serves many requests at once.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Client<in Request, out Response, out Push = never, out E = never> {
@@ -108,7 +108,7 @@ export interface Client<in Request, out Response, out Push = never, out E = neve
 /**
  * The counts and times of a client's sessions, as in the `stats` of its pool.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type ClientStats = SessionStats
@@ -117,7 +117,7 @@ export type ClientStats = SessionStats
  * A client of several servers that do the same. Each request goes to the server with the least to do, as
  * `EndpointPool` tells. One that was not sent, because its connection had failed before, is tried again at another.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface EndpointClient<in Request, out Response, out Push = never, out E = never>
@@ -145,7 +145,7 @@ type SessionOf<P> = P extends Protocol<infer Request, infer Response, infer Push
 /**
  * The client of a protocol.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type ClientOf<P, E = never> = P extends Protocol<infer Request, infer Response, infer Push>
@@ -160,7 +160,7 @@ type OwnPoolOptions<C, E, R> = Omit<
 /**
  * The options of a client: those of a pool, those of its sessions, and the protocol.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<
@@ -200,7 +200,7 @@ export interface Options<
 /**
  * The options of a client of several servers: those of a client, and those of the endpoints.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface EndpointsOptions<
@@ -238,7 +238,7 @@ export interface EndpointsOptions<
  * const { database } = redisOptions.read("Redis.make", { maxConnections: 4 }) // 0
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const options = poolOptions
@@ -267,7 +267,7 @@ const allOptions = options
  * const cacheOptions = Client.endpointsOptions.without("protocol", "open", "handshake", "probe")
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const endpointsOptions = options.with({ ...endpointOptions, open: callback })
@@ -300,7 +300,7 @@ type Services<R> = Exclude<R, Scope.Scope>
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <
@@ -379,7 +379,7 @@ const ofSessions = (
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const endpoints = <
@@ -431,7 +431,7 @@ const isDisconnect = (reason: ConnectionError["reason"]): boolean =>
 /**
  * A tag whose service is a client, with accessors.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, P extends Protocol<any, any, any>, E>
@@ -494,7 +494,7 @@ export interface ServiceClass<Self, Id extends string, P extends Protocol<any, a
  *   Effect.provide(Cache.request("PING"), Cache.layer({ protocol: lines, open }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const Service =

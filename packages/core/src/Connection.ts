@@ -1,7 +1,7 @@
 /**
  * Connections: byte streams to a peer. Every socket of this library is one.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -14,7 +14,7 @@ import type { Duplex } from "./Interop.js"
 /**
  * One end of a TCP connection. It has the shape of `TcpAddress` of `@effect/platform`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TcpAddress {
@@ -26,7 +26,7 @@ export interface TcpAddress {
 /**
  * One end of a connection over a Unix domain socket. It has the shape of `UnixAddress` of `@effect/platform`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface UnixAddress {
@@ -37,7 +37,7 @@ export interface UnixAddress {
 /**
  * One end of a connection.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Address = TcpAddress | UnixAddress
@@ -45,7 +45,7 @@ export type Address = TcpAddress | UnixAddress
 /**
  * The options of one operation, which override those of its connection.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface OperationOptions {
@@ -68,7 +68,7 @@ export interface OperationOptions {
  * A read that is interrupted or times out while it waits leaves its answer on the way. Such a connection keeps working,
  * but the pool does not lend it again.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Connection {

@@ -1,7 +1,7 @@
 /**
  * The errors of sockets, shared by every transport.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Data from "effect/Data"
 import { describeError } from "./internal/describe.js"
@@ -12,7 +12,7 @@ import { line, quoted } from "./internal/text.js"
 /**
  * One address that was tried, and the system's code for its failure.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface ConnectAttempt {
@@ -45,7 +45,7 @@ const connectAdvice = {
  * - `PathTooLong`: a Unix socket's path is longer than the system allows.
  * - `Other`: anything else, such as a handshake that failed; see `code` and `cause`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class ConnectError extends Data.TaggedError("ConnectError")<{
@@ -114,7 +114,7 @@ const linked: ReadonlySet<string> = new Set(["TooLarge", "Desync", "Released"])
  *
  * After any of them except `Released` the connection cannot be trusted, and the pool does not lend it again.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class ConnectionError extends Data.TaggedError("ConnectionError")<{
@@ -166,7 +166,7 @@ export class ConnectionError extends Data.TaggedError("ConnectionError")<{
  * const isDown = (error: unknown) => isConnectError(error) && error.reason === "Refused"
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category guards
  */
 export const isConnectError = (value: unknown): value is ConnectError => ErrorForms.isError(value, "ConnectError")
@@ -181,7 +181,7 @@ export const isConnectError = (value: unknown): value is ConnectError => ErrorFo
  * const hasEnded = (error: unknown) => isConnectionError(error) && error.reason === "EndOfStream"
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category guards
  */
 export const isConnectionError = (value: unknown): value is ConnectionError =>

@@ -1,7 +1,7 @@
 /**
  * The interface of a pool.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -18,13 +18,13 @@ import type { PoolTimes } from "./PoolTimes.js"
 /**
  * The brand of every pool that `Pool.make` makes.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("@socketpool/core/ConnectionPool")
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -41,7 +41,7 @@ export type TypeId = typeof TypeId
  * The pool serves borrowers in the order of their arrival. An interrupted waiter leaves the queue at once; the
  * connection being opened for it serves another borrower.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface ConnectionPool<out C, out E = never> extends AsEffectPool<C, E | BorrowError> {
@@ -240,7 +240,7 @@ export interface ConnectionPool<out C, out E = never> extends AsEffectPool<C, E 
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category guards
  */
 export const isConnectionPool = (value: unknown): value is ConnectionPool<unknown, unknown> =>

@@ -1,20 +1,20 @@
 /**
  * Decoders: how a read finds one frame in a stream of bytes.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type { ByteBuffer } from "./ByteBuffer.js"
 
 /**
  * The answer of a decoder that has found a frame larger than allowed.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category symbols
  */
 export const TooLarge: unique symbol = Symbol.for("@socketpool/core/Framing/TooLarge")
 
 /**
- * @since 0.1.0
+ * @since 3.0.0
  * @category symbols
  */
 export type TooLarge = typeof TooLarge
@@ -22,13 +22,13 @@ export type TooLarge = typeof TooLarge
 /**
  * The answer of a decoder that has found bytes that are no frame.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export const Malformed: unique symbol = Symbol.for("@socketpool/core/Framing/Malformed")
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export type Malformed = typeof Malformed
@@ -36,7 +36,7 @@ export type Malformed = typeof Malformed
 /**
  * Finds one frame. A read asks it again whenever more bytes have come, so it may remember how far it has looked.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Decoder<out A> {

@@ -1,13 +1,13 @@
 /**
  * One of several servers that do the same.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 
 /**
  * A server that a pool of endpoints may connect to.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Endpoint {
@@ -36,7 +36,7 @@ export interface Endpoint {
 /**
  * An endpoint whose fields are checked, with the defaults filled in. `host` has no brackets.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface CompleteEndpoint extends Endpoint {

@@ -1,7 +1,7 @@
 /**
  * One pool for several servers that do the same.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -20,32 +20,32 @@ import type { PoolOptions } from "./PoolOptions.js"
 
 export {
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type EndpointOptions,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type EndpointPool,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type EndpointShare,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type EndpointStatus,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type Options,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type PoolsOptions
@@ -74,7 +74,7 @@ export {
  * Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <C, E = never, R = never, RProbe = never>(
@@ -99,7 +99,7 @@ export const make = <C, E = never, R = never, RProbe = never>(
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const fromPools = <C, E = never, R = never, RProbe = never>(
@@ -119,7 +119,7 @@ export const fromPools = <C, E = never, R = never, RProbe = never>(
  * const allEndpoints = Effect.flatMap(EndpointPool.running, (pools) => Effect.forEach(pools, (pool) => pool.endpoints))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category monitoring
  */
 export const running: Effect.Effect<ReadonlyArray<EndpointPool<any, unknown>>> = Effect.sync(Registry.endpointPools)
@@ -127,7 +127,7 @@ export const running: Effect.Effect<ReadonlyArray<EndpointPool<any, unknown>>> =
 /**
  * The accessors of a pool of endpoints as a service. Each does what the member of that name does.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Accessors<Self, C, E> extends Omit<PoolAccessors<Self, C, E | NoEndpointError>, "layer"> {
@@ -144,7 +144,7 @@ export interface Accessors<Self, C, E> extends Omit<PoolAccessors<Self, C, E | N
 /**
  * A tag whose service is a pool of endpoints, with accessors.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, C, E>
@@ -171,7 +171,7 @@ export interface ServiceClass<Self, Id extends string, C, E>
  * Effect.runPromise(program.pipe(Effect.provide(ReplicasLive)))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): ServiceClass<Self, Id, C, E> => {

@@ -1,7 +1,7 @@
 /**
  * The types of a pool of endpoints, without the code that makes one.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import type { PoolOptions } from "./PoolOptions.js"
  * The options of a pool of endpoints that are about the endpoints. `C` is the type of the connections, and `R` are the
  * services that `probe` needs.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface EndpointOptions<in C, out R = never> {
@@ -103,7 +103,7 @@ export interface EndpointOptions<in C, out R = never> {
  * `minConnections` and `initialConnections` are for each endpoint, as far as `maxConnections` has room. `maxPending` and
  * `acquireTimeout` are for the whole pool.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<C, E, R, RProbe = never>
@@ -116,7 +116,7 @@ export interface Options<C, E, R, RProbe = never>
 /**
  * The options that `make` of `PoolsOptions` passes on to the pool of an endpoint.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface EndpointShare {
@@ -132,7 +132,7 @@ export interface EndpointShare {
 /**
  * The options of a pool of endpoints whose pools the caller makes, such as pools of sockets.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolsOptions<C, E, R, RProbe = never> extends
@@ -164,7 +164,7 @@ export interface PoolsOptions<C, E, R, RProbe = never> extends
 /**
  * The state and the figures of one endpoint.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface EndpointStatus {
@@ -214,7 +214,7 @@ export interface EndpointStatus {
  * - `reconnect` opens the next connection to the same endpoint.
  * - Events have an `endpoint`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface EndpointPool<out C, out E = never> extends ConnectionPool<C, E | NoEndpointError> {

@@ -1,7 +1,7 @@
 /**
  * The servers that a pool may connect to, as they are discovered.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
@@ -20,7 +20,7 @@ import * as internal from "./internal/endpoints.js"
  * `of` makes one of endpoints that the program knows. `@socketpool/node` finds endpoints in DNS (`Dns`) and in a file
  * (`EndpointsFile`).
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Endpoints<E = never> = Stream.Stream<ReadonlyArray<Endpoint>, E>
@@ -42,7 +42,7 @@ export type Endpoints<E = never> = Stream.Stream<ReadonlyArray<Endpoint>, E>
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const of = (...endpoints: ReadonlyArray<Endpoint>): Endpoints =>
@@ -75,7 +75,7 @@ export const of = (...endpoints: ReadonlyArray<Endpoint>): Endpoints =>
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const fromPull = <E, E2 = never>(
@@ -100,7 +100,7 @@ export const fromPull = <E, E2 = never>(
  * const endpointsOf = (json: string) => Endpoints.check("the registry", JSON.parse(json))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const check = (

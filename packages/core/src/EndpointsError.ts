@@ -1,7 +1,7 @@
 /**
  * The error of a discovery whose set of endpoints is of no use.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Data from "effect/Data"
 import * as ErrorForms from "./internal/errorForms.js"
@@ -21,7 +21,7 @@ const advice = {
  * - `Malformed`: it is no list of endpoints.
  * - `Invalid`: one of the endpoints breaks a rule, or two have the same `id`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class EndpointsError extends Data.TaggedError("EndpointsError")<{

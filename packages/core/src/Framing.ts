@@ -4,7 +4,7 @@
  * `Framing.over(connection, framing)` sends and receives whole frames. `Framing.text` and `Framing.schema` turn frames
  * into the values that a program works with.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
@@ -34,7 +34,7 @@ export type {
   /**
    * Finds one frame in a stream of bytes.
    *
-   * @since 0.1.0
+   * @since 3.0.0
    * @category models
    */
   Decoder
@@ -44,7 +44,7 @@ export {
   /**
    * The answer of a decoder that has found a frame larger than allowed.
    *
-   * @since 0.1.0
+   * @since 3.0.0
    * @category symbols
    */
   TooLarge
@@ -54,7 +54,7 @@ export {
   /**
    * The answer of a decoder that has found bytes that are no frame.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    * @category symbols
    */
   Malformed
@@ -66,7 +66,7 @@ export {
  * `Sent` is what `encode` returns: bytes, or text, which is sent as UTF-8. Choose text for a protocol of texts that many
  * requests share a connection for: the texts of one turn become bytes all together, which costs less.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Framing<
@@ -83,7 +83,7 @@ export interface Framing<
 /**
  * Sends and receives whole frames over a connection, while the connection is leased.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Framed<in In = Uint8Array | string, out Out = Uint8Array, out E = never> extends Pipeable {
@@ -119,7 +119,7 @@ export interface Framed<in In = Uint8Array | string, out Out = Uint8Array, out E
  * - `ContainsDelimiter`: the peer would read it as several frames.
  * - `WrongSize`: it does not have the framing's fixed size, or is too short for the framing's length.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class FramingError extends Data.TaggedError("FramingError")<{
@@ -187,7 +187,7 @@ const concat = (first: Uint8Array, second: Uint8Array): Uint8Array => {
  * const records = Framing.delimited("\u001e", { maxBytes: 1_048_576 })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category framings
  */
 export const delimited = (
@@ -242,7 +242,7 @@ const indexOf = (bytes: Uint8Array, part: Uint8Array): number => {
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category framings
  */
 export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n" | "\r\n" } = {}): Framing => {
@@ -275,7 +275,7 @@ export const lines = (options: { readonly maxBytes?: number; readonly end?: "\n"
  * const blocks = Framing.fixed(512)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category framings
  */
 export const fixed = (bytes: number): Framing => {
@@ -324,7 +324,7 @@ export const fixed = (bytes: number): Framing => {
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category framings
  */
 export const lengthPrefixed = (options: {
@@ -434,7 +434,7 @@ export const lengthPrefixed = (options: {
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category framings
  */
 export const decoder = <Out>(
@@ -463,7 +463,7 @@ export const decoder = <Out>(
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category framings
  */
 export const transform: {
@@ -508,7 +508,7 @@ export const transform: {
  * const lines = Framing.strings(Framing.lines())
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category framings
  */
 export const strings = (self: Framing): Framing<string, string> =>
@@ -542,7 +542,7 @@ const framed = <In, Out, E>(members: Omit<Framed<In, Out, E>, "pipe">): Framed<I
  * const answer = Pool.use(ask("PING"))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const over: {
@@ -599,7 +599,7 @@ const endsStream = (error: ConnectionError): boolean =>
  *   )
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category combinators
  */
 export const mapEffect: {
@@ -645,7 +645,7 @@ export const mapEffect: {
  * const lines = (connection: Connection) => Framing.text(Framing.over(connection, Framing.lines()))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category combinators
  */
 export const text = <E>(framed: Framed<string, Uint8Array, E>): Framed<string, string, E> =>
@@ -667,7 +667,7 @@ export const text = <E>(framed: Framed<string, Uint8Array, E>): Framed<string, s
  *   )
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category combinators
  */
 export const schema: {

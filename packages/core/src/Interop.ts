@@ -2,7 +2,7 @@
  * The types of Effect that its major versions name or shape differently. Import them from here in code that has to
  * compile against both editions of this package.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Channel from "effect/Channel"
 import type * as Chunk from "effect/Chunk"
@@ -13,7 +13,7 @@ import type * as Types from "effect/Types"
 /**
  * A class that is a tag: `Context.TagClass` of Effect 3.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TagClass<Self, Id extends string, Shape> extends Context.TagClass<Self, Id, Shape> {}
@@ -22,7 +22,7 @@ export interface TagClass<Self, Id extends string, Shape> extends Context.TagCla
  * The pool as a type of Effect: an `effect/Pool`, and an effect that lends. The types are covariant; those of
  * `effect/Pool` are invariant.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface AsEffectPool<out C, out E> extends EffectPool.Pool<C, E> {
@@ -35,7 +35,7 @@ export interface AsEffectPool<out C, out E> extends EffectPool.Pool<C, E> {
 /**
  * A connection as a channel: it sends its input and emits the bytes that arrive.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Duplex<E, IE> = Channel.Channel<

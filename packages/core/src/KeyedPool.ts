@@ -1,7 +1,7 @@
 /**
  * A pool for each key, all under one limit.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Effect from "effect/Effect"
 import type * as Layer from "effect/Layer"
@@ -23,42 +23,42 @@ import type { PoolOptions } from "./PoolOptions.js"
 
 export {
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type KeyedOptions,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type KeyedPool,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type KeyedStats,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type KeyOptions,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type KeyShare,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type KeyUsage,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type Options,
   /**
-   * @since 0.2.0
+   * @since 3.0.0
    * @category models
    */
   type PoolsOptions
@@ -87,7 +87,7 @@ export {
  * Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <K, C, E = never, R = never>(
@@ -112,7 +112,7 @@ export const make = <K, C, E = never, R = never>(
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const fromPools = <K, C, E = never, R = never>(
@@ -132,7 +132,7 @@ export const fromPools = <K, C, E = never, R = never>(
  * const busiestKeys = Effect.flatMap(KeyedPool.running, (pools) => Effect.forEach(pools, (pool) => pool.busiest(5)))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category monitoring
  */
 export const running: Effect.Effect<ReadonlyArray<KeyedPool<any, any, unknown>>> = Effect.sync(Registry.keyedPools)
@@ -140,7 +140,7 @@ export const running: Effect.Effect<ReadonlyArray<KeyedPool<any, any, unknown>>>
 /**
  * The accessors of a keyed pool as a service. Each does what the member of that name does.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Accessors<Self, K, C, E> {
@@ -171,7 +171,7 @@ export interface Accessors<Self, K, C, E> {
 /**
  * A tag whose service is a keyed pool, with accessors.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, K, C, E>
@@ -195,7 +195,7 @@ export interface ServiceClass<Self, Id extends string, K, C, E>
  * Effect.runPromise(program.pipe(Effect.provide(TenantsLive)))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const Service =

@@ -1,7 +1,7 @@
 /**
  * The types of a keyed pool, without the code that makes one.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -18,7 +18,7 @@ import type { PoolStats } from "./PoolStats.js"
 /**
  * The options that can differ from key to key.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type KeyOptions<C, E, R> = Partial<
@@ -28,7 +28,7 @@ export type KeyOptions<C, E, R> = Partial<
 /**
  * The options of a keyed pool, besides those that each key's pool takes.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface KeyedOptions<K, C, E, R> {
@@ -85,7 +85,7 @@ export interface KeyedOptions<K, C, E, R> {
 /**
  * The options of a keyed pool. A wrong value is a defect that names the option, the value and the rule.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Options<K, C, E, R> =
@@ -95,7 +95,7 @@ export type Options<K, C, E, R> =
 /**
  * The options that `make` of `PoolsOptions` passes on to the pool of a key: its name, and its part of the common limit.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface KeyShare {
@@ -108,7 +108,7 @@ export interface KeyShare {
 /**
  * The options of a keyed pool whose pools the caller makes.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolsOptions<K, C, E, R> extends Omit<KeyedOptions<K, C, E, R>, "open" | "options"> {
@@ -120,7 +120,7 @@ export interface PoolsOptions<K, C, E, R> extends Omit<KeyedOptions<K, C, E, R>,
  * The statistics of all keys together, those included that have been forgotten. `minConnections` is the sum over the
  * keys.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface KeyedStats extends PoolStats {
@@ -139,7 +139,7 @@ export interface KeyedStats extends PoolStats {
 /**
  * The figures of one key.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface KeyUsage {
@@ -166,7 +166,7 @@ export interface KeyUsage {
  * Keys are compared with `Equal`: strings and numbers by value, objects of `Data` by their fields, and other objects by
  * identity.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface KeyedPool<K, C, E = never> {

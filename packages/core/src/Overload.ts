@@ -1,19 +1,19 @@
 /**
  * The order in which borrowers are served while more come than the pool can serve.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import { rules, Table } from "./Checks.js"
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("@socketpool/core/Overload")
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -25,7 +25,7 @@ export type TypeId = typeof TypeId
  * waited for longer than `target` whenever one was served, no connection was idle, and none could be opened. It has
  * recovered once a borrower is served after a shorter wait, or a connection becomes idle.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Overload {
@@ -38,7 +38,7 @@ export interface Overload {
 }
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -77,7 +77,7 @@ const make = (policy: Overload["policy"], given: Options): Overload => {
  * const jobs = Pool.make({ open: Effect.succeed("a connection"), acquireTimeout: "1 hour", overload: Overload.fifo })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const fifo: Overload = make("fifo", {})
@@ -100,7 +100,7 @@ export const fifo: Overload = make("fifo", {})
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const adaptiveLifo = (options: Options = {}): Overload => make("adaptiveLifo", options)
@@ -130,7 +130,7 @@ export const adaptiveLifo = (options: Options = {}): Overload => make("adaptiveL
  * Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const codel = (options: Options = {}): Overload => make("codel", options)

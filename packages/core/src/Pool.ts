@@ -1,7 +1,7 @@
 /**
  * A bounded pool of connections, or of anything else that is opened and closed.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -41,14 +41,14 @@ import type { PromisePool } from "./PromisePool.js"
 
 export type {
   /**
-   * @since 0.1.0
+   * @since 3.0.0
    * @category models
    */
   ConnectionPool
 } from "./ConnectionPool.js"
 export type {
   /**
-   * @since 0.1.0
+   * @since 3.0.0
    * @category models
    */
   PoolOptions
@@ -85,7 +85,7 @@ const make = <C, E = never, R = never>(
 /**
  * The accessors of a pool as a service. Each does what the pool's own member of that name does.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Accessors<Self, C, E> {
@@ -132,7 +132,7 @@ export interface Accessors<Self, C, E> {
 /**
  * A tag whose service is a pool, with accessors.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, C, E>
@@ -163,7 +163,7 @@ export interface ServiceClass<Self, Id extends string, C, E>
  * Effect.runPromise(program.pipe(Effect.provide(PagesLive)))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): ServiceClass<Self, Id, C, E> => {
@@ -197,7 +197,7 @@ const Service = <Self, C, E = never>() => <const Id extends string>(id: Id): Ser
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category tags
  */
 export class Pool extends Service<Pool, Connection, ConnectError>()("@socketpool/core/Pool") {
@@ -294,11 +294,11 @@ export class Pool extends Service<Pool, Connection, ConnectError>()("@socketpool
 }
 
 /**
- * @since 0.1.0
+ * @since 3.0.0
  */
 export declare namespace Pool {
   /**
-   * @since 0.1.0
+   * @since 3.0.0
    * @category models
    */
   export type Options<C, E = never, R = never> = PoolOptions<C, E, R>

@@ -1,7 +1,7 @@
 /**
  * The errors of the pool itself. A connector's own error passes through the pool unchanged.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Data from "effect/Data"
 import { describeError, describeHolder } from "./internal/describe.js"
@@ -38,7 +38,7 @@ const describeOverload = (overload: PoolExhaustedError["overload"]): string =>
  * - `Shed`: the pool is overloaded, and this borrower had waited for more than twice the target of `Overload.codel`.
  * - `TooManyKeys`: a keyed pool has `maxKeys` keys, and each of them has a lease or a borrower that waits.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class PoolExhaustedError extends Data.TaggedError("PoolExhaustedError")<{
@@ -122,7 +122,7 @@ export class PoolExhaustedError extends Data.TaggedError("PoolExhaustedError")<{
  * `release`, `drop` or `reconnect` was called for a connection that this pool does not have or no longer leases.
  * Nothing has changed in the pool. `dropById` counts as `drop`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class ConnectionNotFoundError extends Data.TaggedError("ConnectionNotFoundError")<{
@@ -147,7 +147,7 @@ export class ConnectionNotFoundError extends Data.TaggedError("ConnectionNotFoun
  * An open took longer than `connectTimeout`, and the connector had no error of its own for that. The pool interrupts
  * the open, and the oldest waiter fails with this error.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class ConnectTimeoutError extends Data.TaggedError("ConnectTimeoutError")<{
@@ -172,7 +172,7 @@ export class ConnectTimeoutError extends Data.TaggedError("ConnectTimeoutError")
  * The pool is closing or closed. Every later borrow fails with this error, and so does every waiter at the moment of
  * closing. Held leases last until `drainTimeout`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class PoolClosedError extends Data.TaggedError("PoolClosedError")<{
@@ -197,7 +197,7 @@ export class PoolClosedError extends Data.TaggedError("PoolClosedError")<{
  *   for an endpoint of its tier first.
  * - `ProbeFailed`: a connection to `endpoint` was opened, and `probe` failed on it with `cause`. Nothing was lent.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class NoEndpointError extends Data.TaggedError("NoEndpointError")<{
@@ -245,7 +245,7 @@ export class NoEndpointError extends Data.TaggedError("NoEndpointError")<{
 /**
  * The errors that any borrow can fail with, in addition to the connector's own.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export type BorrowError = PoolExhaustedError | PoolClosedError | ConnectTimeoutError

@@ -1,7 +1,7 @@
 /**
  * The events of a pool, as they happen.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { LeaseHolder } from "./PoolLease.js"
 import type { CloseReason } from "./PoolStats.js"
@@ -34,7 +34,7 @@ interface Common {
  * - `EndpointMoved`: the probe of an endpoint has answered another tier than before.
  * - `Draining`, `PoolClosed`: the pool begins to close; it has closed. `PoolClosed` is the last event.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type PoolEvent =

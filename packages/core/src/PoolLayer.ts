@@ -1,7 +1,7 @@
 /**
  * Pools as layers.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
@@ -17,7 +17,7 @@ import type { ConnectTimeoutError } from "./PoolError.js"
 /**
  * A tag that a pool of type `P` can serve: its connections are of the same type or a wider one, such as `Connection`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type TagFor<I, S, P> =
@@ -27,7 +27,7 @@ export type TagFor<I, S, P> =
 /**
  * The options of a pool's layer, besides the pool's own.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<F extends boolean> {
@@ -43,7 +43,7 @@ export interface Options<F extends boolean> {
 /**
  * The error of a layer that is built with `failFast`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type FailFast<F extends boolean, E> = F extends true ? E : never
@@ -122,7 +122,7 @@ const started = <O extends Start, S, E, R>(
  * const PagesLive = PoolLayer.layerOf(Pages, makePages, { maxConnections: 4, failFast: true })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerOf = <I, S, O extends Start, C, E, R, F extends boolean = false>(
@@ -160,7 +160,7 @@ type OpenError<S> = S extends { readonly pool: ConnectionPool<any, infer E> } ? 
  * const CacheLive = PoolLayer.clientLayerOf(Cache, makeCache, { maxConnections: 4, failFast: true })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const clientLayerOf = <
@@ -214,7 +214,7 @@ const withFailFast = <O>(options: O, failFast: boolean | undefined): O =>
  * const CacheLive = PoolLayer.clientLayerConfigOf(Cache, makeCache, config, { failFast: true })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const clientLayerConfigOf = <

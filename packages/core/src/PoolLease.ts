@@ -1,7 +1,7 @@
 /**
  * The leases of a pool, as an operator sees them.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 
 /**
@@ -12,7 +12,7 @@
  * The span is its name, and what its request was for: the attribute `http.route`, `url.path` or `rpc.method` of the span
  * or of its nearest parent that has one, as in `http.server GET /orders/:id`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface LeaseHolder {
@@ -24,7 +24,7 @@ export interface LeaseHolder {
 /**
  * One held lease.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolLease {

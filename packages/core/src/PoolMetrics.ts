@@ -39,7 +39,7 @@
  * those of `PoolStats`. A lease without a wait has the outcome `Immediate`, one with a wait `Waited`, and an
  * interrupted waiter `Cancelled`; a borrow that a keyed pool refuses has `TooManyKeys`. A tag `unit` carries the unit, because `@effect/opentelemetry` looks for it there.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Effect from "effect/Effect"
 import { callback, list, orElse, that } from "./checks/rules.js"
@@ -66,7 +66,7 @@ import { allSources } from "./internal/registry.js"
  * Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category exporters
  */
 export const prometheus: Effect.Effect<string> = Effect.sync(() => exposition(allSources(), bounds))
@@ -74,7 +74,7 @@ export const prometheus: Effect.Effect<string> = Effect.sync(() => exposition(al
 /**
  * The options of `prometheusWith`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PrometheusOptions {
@@ -103,7 +103,7 @@ export interface PrometheusOptions {
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category exporters
  */
 export const prometheusWith = (options: PrometheusOptions): Effect.Effect<string> => {

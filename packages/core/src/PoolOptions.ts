@@ -1,7 +1,7 @@
 /**
  * The options of a pool.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import type { Overload } from "./Overload.js"
  * The options of a pool: how it opens, keeps and closes its connections. A wrong value is a defect of `make` that names
  * the option, the value and the rule; so is an unknown name. `undefined` stands for an option that is left out.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolOptions<C, E, R> {

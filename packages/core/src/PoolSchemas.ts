@@ -10,7 +10,7 @@
  * const statsAsJson = Effect.flatMap(Pool.stats, Schema.encode(Schema.parseJson(PoolSchemas.PoolStats)))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Schema from "effect/Schema"
 import * as ConnectionErrors from "./ConnectionError.js"
@@ -31,7 +31,7 @@ import type * as Stats from "./PoolStats.js"
 /**
  * The schema of `CloseReason`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const CloseReason = literals(...closeReasons) satisfies Schema.Schema<Stats.CloseReason>
@@ -39,7 +39,7 @@ export const CloseReason = literals(...closeReasons) satisfies Schema.Schema<Sta
 /**
  * The schema of `BorrowFailure`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const BorrowFailure = literals(...borrowFailures) satisfies Schema.Schema<Stats.BorrowFailure>
@@ -47,7 +47,7 @@ export const BorrowFailure = literals(...borrowFailures) satisfies Schema.Schema
 /**
  * The schema of `TimeSummary`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const TimeSummary = Schema.Struct({
@@ -62,7 +62,7 @@ export const TimeSummary = Schema.Struct({
 /**
  * The schema of `SessionStats`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const SessionStats = Schema.Struct({
@@ -77,7 +77,7 @@ export const SessionStats = Schema.Struct({
 /**
  * The schema of `PoolStats`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const PoolStats = Schema.Struct({
@@ -114,7 +114,7 @@ export const PoolStats = Schema.Struct({
 /**
  * The schema of `KeyedStats`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const KeyedStats = Schema.Struct({
@@ -129,7 +129,7 @@ export const KeyedStats = Schema.Struct({
 /**
  * The schema of `KeyUsage`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const KeyUsage = Schema.Struct({
@@ -146,7 +146,7 @@ export const KeyUsage = Schema.Struct({
 /**
  * The schema of `EndpointStatus`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const EndpointStatus = Schema.Struct({
@@ -171,7 +171,7 @@ export const EndpointStatus = Schema.Struct({
 /**
  * The schema of `LeaseHolder`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const LeaseHolder = Schema.Struct({
@@ -183,7 +183,7 @@ export const LeaseHolder = Schema.Struct({
 /**
  * The schema of `PoolLease`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const PoolLease = Schema.Struct({
@@ -196,7 +196,7 @@ export const PoolLease = Schema.Struct({
 /**
  * The schema of `PoolAdvice`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const PoolAdvice = Schema.Struct({
@@ -230,7 +230,7 @@ const connectionId = Schema.Number
 /**
  * The schema of `PoolEvent`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const PoolEvent = union(
@@ -282,7 +282,7 @@ export const PoolEvent = union(
 /**
  * The schema of `ConnectAttempt`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const ConnectAttempt = Schema.Struct({
@@ -293,7 +293,7 @@ export const ConnectAttempt = Schema.Struct({
 /**
  * The schema of `PoolExhaustedError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export const PoolExhaustedError = errorSchema("PoolExhaustedError", PoolErrors.PoolExhaustedError, isError, {
@@ -325,7 +325,7 @@ export const PoolExhaustedError = errorSchema("PoolExhaustedError", PoolErrors.P
 /**
  * The schema of `ConnectionNotFoundError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export const ConnectionNotFoundError = errorSchema(
@@ -341,7 +341,7 @@ export const ConnectionNotFoundError = errorSchema(
 /**
  * The schema of `ConnectTimeoutError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export const ConnectTimeoutError = errorSchema("ConnectTimeoutError", PoolErrors.ConnectTimeoutError, isError, {
@@ -352,7 +352,7 @@ export const ConnectTimeoutError = errorSchema("ConnectTimeoutError", PoolErrors
 /**
  * The schema of `PoolClosedError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export const PoolClosedError = errorSchema("PoolClosedError", PoolErrors.PoolClosedError, isError, {
@@ -362,7 +362,7 @@ export const PoolClosedError = errorSchema("PoolClosedError", PoolErrors.PoolClo
 /**
  * The schema of `NoEndpointError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export const NoEndpointError = errorSchema("NoEndpointError", PoolErrors.NoEndpointError, isError, {
@@ -378,7 +378,7 @@ export const NoEndpointError = errorSchema("NoEndpointError", PoolErrors.NoEndpo
 /**
  * The schema of `ConnectError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export const ConnectError = errorSchema("ConnectError", ConnectionErrors.ConnectError, isError, {
@@ -402,7 +402,7 @@ export const ConnectError = errorSchema("ConnectError", ConnectionErrors.Connect
 /**
  * The schema of `ConnectionError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export const ConnectionError = errorSchema("ConnectionError", ConnectionErrors.ConnectionError, isError, {

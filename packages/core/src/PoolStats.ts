@@ -1,7 +1,7 @@
 /**
  * The statistics of a pool: its state now and its counts so far, as plain numbers.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 
 /**
@@ -24,7 +24,7 @@
  * - `Reclaimed`: its budget took its place back.
  * - `PoolClosed`: the pool closed.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type CloseReason =
@@ -45,7 +45,7 @@ export type CloseReason =
  * The reason why a borrower got no connection: a reason of `PoolExhaustedError`, `OpenFailed` if an open failed or
  * timed out, or `PoolClosed` if the pool was closing or closed.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type BorrowFailure =
@@ -61,7 +61,7 @@ export type BorrowFailure =
  * Durations of one kind, in milliseconds. The percentiles are upper bounds, at most 18 % too high. They and the maximum
  * are 0 before the first measurement.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface TimeSummary {
@@ -78,7 +78,7 @@ export interface TimeSummary {
 /**
  * Durations of one kind, counted in buckets. Use two of them to summarize the time in between, with `summaryBetween`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TimeBuckets {
@@ -94,7 +94,7 @@ export interface TimeBuckets {
 /**
  * The counts and times of the sessions of a client: its connections, each with many requests at once.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface SessionStats {
@@ -117,7 +117,7 @@ export interface SessionStats {
  * `opening` + `idle` + `inUse` + `closing` ≤ `maxConnections` (after a `resize` to less, once the surplus leases have
  * come back and their connections have closed).
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolStats {

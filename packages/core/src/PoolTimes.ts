@@ -1,7 +1,7 @@
 /**
  * The times that a pool has measured, to summarize any part of its life.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Histogram from "./internal/histogram.js"
 import type { TimeBuckets, TimeSummary } from "./PoolStats.js"
@@ -9,7 +9,7 @@ import type { TimeBuckets, TimeSummary } from "./PoolStats.js"
 /**
  * The times of a pool, counted in buckets.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolTimes {
@@ -43,7 +43,7 @@ export interface PoolTimes {
  * Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category summaries
  */
 export const summaryBetween: (earlier: TimeBuckets, later: TimeBuckets) => TimeSummary = Histogram.summaryBetween

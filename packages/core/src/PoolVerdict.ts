@@ -1,7 +1,7 @@
 /**
  * The verdict: the state of a pool in a word.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 
 /**
@@ -17,7 +17,7 @@
  * - `leak suspected`: a lease is held for longer than `leakThreshold`.
  * - `healthy`: none of these.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolVerdict {
@@ -28,7 +28,7 @@ export interface PoolVerdict {
 /**
  * The facts behind a verdict: the state now, and what has happened in a recent period, such as the last ten seconds.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Facts {
@@ -78,7 +78,7 @@ const mayBeStuck = 2_000
  *   }).tone === "bad"
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const judge = (facts: Facts): PoolVerdict => {

@@ -9,7 +9,7 @@
  * - A call within the `use` of another is told by its asynchronous context (Node.js, Bun, Deno; no browser). If such
  *   calls hold all there is, the next one fails at once with reason `SelfDeadlock`, as it does in fibers.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { DurationInput } from "effect/Duration"
@@ -18,7 +18,7 @@ import type { PoolStats } from "./PoolStats.js"
 /**
  * The part of an `AbortSignal` that a borrow uses.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Signal {
@@ -29,7 +29,7 @@ export interface Signal {
 }
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -54,7 +54,7 @@ export interface Options {
  * block, also after an exception. The pool cannot see that exception; if it may have left the connection in disorder,
  * call `drop`, or use `PromisePool.use`, which sees it.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PromiseLease<out C> extends Disposable, AsyncDisposable {
@@ -81,7 +81,7 @@ export interface PromiseLease<out C> extends Disposable, AsyncDisposable {
 /**
  * A pool, for code that is not Effect.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PromisePool<out C> extends AsyncDisposable {

@@ -4,7 +4,7 @@
  * A protocol says how messages are framed, and which request a message answers. `Session` and `Client` speak it over
  * connections, with many requests on one connection at once.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Option from "effect/Option"
@@ -18,7 +18,7 @@ import { ProtocolImpl, type TagStore } from "./internal/protocol/rules.js"
  *
  * Make it with `inOrder` or `tagged`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Protocol<in Request, out Response, out Push = never> {
@@ -32,13 +32,13 @@ export interface Protocol<in Request, out Response, out Push = never> {
 /**
  * The brand of every protocol.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export const TypeId: unique symbol = Symbol.for("@socketpool/core/Protocol")
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category symbols
  */
 export type TypeId = typeof TypeId
@@ -48,7 +48,7 @@ const framingRule = having<Framing<any, any>>("a Framing", "decoder", "encode")
 /**
  * The options of `inOrder`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface InOrder<in Request, in out Message, out Push = never> {
@@ -92,7 +92,7 @@ const inOrderOptions = new Table(
  * const lines = Protocol.inOrder({ framing: Framing.strings(Framing.lines()) })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const inOrder: {
@@ -110,7 +110,7 @@ export const inOrder: {
 /**
  * The options of `tagged`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Tagged<in out Request, in out Message, in out Frame, in out Tag> {
@@ -146,7 +146,7 @@ export interface Tagged<in out Request, in out Message, in out Frame, in out Tag
 /**
  * The source of the tags of one connection.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Tags<out Tag> {
@@ -176,7 +176,7 @@ const taggedOptions = new Table(
  * const first = tags().next() // 0
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const numbers = (highest: number): () => Tags<number> => () => {
@@ -208,7 +208,7 @@ export const numbers = (highest: number): () => Tags<number> => () => {
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const tagged = <Request, Message, Frame, Tag = number>(

@@ -1,7 +1,7 @@
 /**
  * Sessions: one connection that speaks a protocol, for many requests at once.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -19,7 +19,7 @@ import type { Protocol } from "./Protocol.js"
 /**
  * The options of one request.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RequestOptions {
@@ -41,7 +41,7 @@ export interface RequestOptions {
  * message that nobody had asked for, and as `maxAbandoned` and `stallTimeout` say. Then all requests fail, and so do new
  * ones, at once.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Session<in Request, out Response, out Push = never> {
@@ -89,7 +89,7 @@ export interface Session<in Request, out Response, out Push = never> {
 /**
  * The options of a session.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface SessionOptions<Request = never, Response = unknown, Push = unknown> {
@@ -137,7 +137,7 @@ const connectionRule = having<Connection>("a Connection", "send", "recvFrame")
  *   }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <Request, Response, Push>(

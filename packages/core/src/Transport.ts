@@ -5,14 +5,14 @@
  * left between two leases. The sockets of `@socketpool/node` and the in-memory connections of `@socketpool/testing` are
  * made this way.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { Address } from "./Connection.js"
 
 /**
  * The reason why a transport carries nothing any more.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Failure {
@@ -24,7 +24,7 @@ export interface Failure {
 /**
  * The reason why a read fails.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Unreadable = Failure | { readonly reason: "TooLarge" | "Released" }
@@ -32,7 +32,7 @@ export type Unreadable = Failure | { readonly reason: "TooLarge" | "Released" }
 /**
  * The reason why a write fails.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Unwritable = Failure | { readonly reason: "Released" }
@@ -79,7 +79,7 @@ export type Unwritable = Failure | { readonly reason: "Released" }
  * const connection = TransportSession.connection({ transport: loopback() })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Transport {
@@ -146,7 +146,7 @@ export interface Transport {
 /**
  * The session's side of a transport: it takes reports.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Receiver {

@@ -1,7 +1,7 @@
 /**
  * Pools of connections over transports. Every pool of sockets is one.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -49,7 +49,7 @@ import { TransportConnection, type TransportSession } from "./TransportSession.j
  * `isReply` and `onRelease` can say more about a lease; neither can keep a connection with unread input, or one whose
  * lease ended in an interruption or a defect.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<C, E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R> extends
@@ -124,7 +124,7 @@ export interface Options<C, E = ConnectionError, R = never, RValidate = R, RRele
 /**
  * The failures of a handshake that are errors of the pool. A `ConnectionError` is the cause of a `ConnectError` instead.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type HandshakeFailure<E> = Exclude<E, ConnectionError>
@@ -151,7 +151,7 @@ export type HandshakeFailure<E> = Exclude<E, ConnectionError>
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category advanced
  */
 export const openInTime = <L, A, E, R, E2, R2>(
@@ -197,7 +197,7 @@ const opening = new Table({ address: text, connectTimeout: duration("more than 0
  *     Effect.andThen(connection.send("STARTTLS\r\n"), connection.recvUntil("\r\n")))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category advanced
  */
 export const handshake = <C, E, R>(
@@ -266,7 +266,7 @@ const leftBehind = (session: Session<any, any>, unread: number): ConnectionError
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <
@@ -355,7 +355,7 @@ export const make = <
  * const options = TransportPool.withCauses({ handshake: login, maxConnections: 4 }, "db:5432")
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const withCauses = <C, R = never, RValidate = R, RRelease = R, RFarewell = R>(
@@ -396,7 +396,7 @@ export const withCauses = <C, R = never, RValidate = R, RRelease = R, RFarewell 
  *   TransportPool.exchange(pool, "PING\r\n", Framing.lines({ end: "\r\n" }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category combinators
  */
 export const exchange: {
@@ -443,7 +443,7 @@ const plainExchange: Connection["exchange"] = TransportConnection.prototype.exch
  * const { device, maxConnections } = serialOptions.read("SerialPool.make", { device: "/dev/ttyS0", maxConnections: 1 })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const options = poolOptions

@@ -1,7 +1,7 @@
 /**
  * Sessions: a transport with one holder at a time, and the connection in the holder's hand.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
@@ -30,7 +30,7 @@ import type { Transport } from "./Transport.js"
 /**
  * A transport with one holder at a time. Make it with `make`. `C` is the type of connection it lends.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TransportSession<out T extends Transport = Transport, out C = Connection> {
@@ -46,7 +46,7 @@ export interface TransportSession<out T extends Transport = Transport, out C = C
 /**
  * The options of a session.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<T extends Transport, C> {
@@ -99,7 +99,7 @@ const streamBytes = 65_536
  *   TransportSession.connection({ transport, holder: (session) => new Labelled(session) })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export abstract class TransportConnection<T extends Transport = Transport>
@@ -177,7 +177,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Sends all of the data, as `Connection.send` does.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   send(data: Uint8Array | string, options?: OperationOptions): Effect.Effect<void, ConnectionError> {
     return guarded(TransportConnection.#write, this, data, options)
@@ -194,7 +194,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Reads the bytes that have arrived, as `Connection.recv` does.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   recv(maxBytes: number = defaultMaxBytes, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
     return this.recvFrame(() => atMost(whole("recv", "maxBytes", maxBytes, 1)), options)
@@ -203,7 +203,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Reads exactly `bytes` bytes, as `Connection.recvExactly` does.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   recvExactly(bytes: number, options?: OperationOptions): Effect.Effect<Uint8Array, ConnectionError> {
     return this.recvFrame(() => exactly(whole("recvExactly", "bytes", bytes, 0)), options)
@@ -212,7 +212,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Reads up to and including the delimiter, as `Connection.recvUntil` does.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   recvUntil(
     delimiter: Uint8Array | string,
@@ -224,7 +224,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Reads one frame with a new decoder, as `Connection.recvFrame` does.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   recvFrame<A>(decoder: () => Decoder<A>, options?: OperationOptions): Effect.Effect<A, ConnectionError> {
     return guarded(TransportConnection.#read<A>, this, decoder, options)
@@ -233,7 +233,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Sends a request and reads the frame that answers it, as `Connection.exchange` does.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   exchange<A>(
     data: Uint8Array | string,
@@ -250,7 +250,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Combines `sink` and `stream`, as `Connection.channel` does.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   channel<IE = never>(): Duplex<ConnectionError, IE> {
     return duplex<ConnectionError, IE>(this.recv(streamBytes), Operations.endsStream, (data) => this.send(data))
@@ -275,7 +275,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Returns the address and whether the connection is connected, for logs.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   toJSON(): unknown {
     const { address } = this.#session.transport
@@ -285,7 +285,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Returns the text of `toJSON`.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   toString(): string {
     return format(this.toJSON())
@@ -294,7 +294,7 @@ export abstract class TransportConnection<T extends Transport = Transport>
   /**
    * Returns the same as `toJSON`, for Node's `inspect`.
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   [Inspectable.NodeInspectSymbol](): unknown {
     return this.toJSON()
@@ -322,7 +322,7 @@ class PlainConnection<T extends Transport> extends TransportConnection<T> {}
  *   )
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <T extends Transport, C = TransportConnection<T>>(
@@ -363,7 +363,7 @@ const sessionOptions = new Table(
  *   }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const connection = <T extends Transport, C = TransportConnection<T>>(
@@ -390,7 +390,7 @@ export const connection = <T extends Transport, C = TransportConnection<T>>(
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const ownSession = <T extends Transport>(
@@ -417,7 +417,7 @@ export const ownSession = <T extends Transport>(
  * }
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const takeTransport = <T extends Transport>(session: TransportSession<T, any>): T | "Ended" | "Unclean" => {

@@ -1,5 +1,5 @@
 /**
- * @since 0.1.0
+ * @since 3.0.0
  */
 export * as Budget from "./Budget.js"
 export * as ByteBuffer from "./ByteBuffer.js"

@@ -1,7 +1,7 @@
 /**
  * A live page of all pools of the process, and its HTTP interface.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import type { ServeError } from "@effect/platform/HttpServerError"
@@ -23,7 +23,7 @@ import type * as Prometheus from "./Prometheus.js"
  * The options of `serve`, `router` and `layer`. A wrong value is a defect (`RangeError`) that names the option, the
  * value and the rule. The message never contains a token.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -89,7 +89,7 @@ const routes = (options: Resolved) =>
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const router = (options: Options = {}): Effect.Effect<HttpRouter.HttpRouter, never, Scope.Scope> =>
@@ -115,7 +115,7 @@ const notFound = errorResponse(404, "RouteNotFound", "Nothing is at this path; t
  * Effect.runPromise(program)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const serve = (options: Options = {}): Effect.Effect<{ readonly url: string }, ServeError, Scope.Scope> =>
@@ -141,7 +141,7 @@ export const serve = (options: Options = {}): Effect.Effect<{ readonly url: stri
  * export const main = program.pipe(Effect.provide(Dashboard.layer())) // http://127.0.0.1:8686/
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = (options: Options = {}): Layer.Layer<never, ServeError> =>

@@ -1,7 +1,7 @@
 /**
  * The past of all pools, as `GET /api/history` returns it.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { PoolEvent } from "@socketpool/core/PoolSchemas"
 import * as Schema from "effect/Schema"
@@ -13,7 +13,7 @@ import { columns } from "./internal/row.js"
  * before, and 0 if nothing was measured in it. `failed` is the sum over all reasons. The others are as in
  * `PoolStats`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export const historyColumns: ReadonlyArray<string> = columns
@@ -22,7 +22,7 @@ export const historyColumns: ReadonlyArray<string> = columns
  * The failures of one kind: the last of them, their number, and the time of the first in milliseconds since 1970. Failed
  * opens are of one kind if their errors differ in numbers alone, exhausted requests if they have one reason.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const FailureGroup = Schema.extend(
@@ -31,7 +31,7 @@ export const FailureGroup = Schema.extend(
 )
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type FailureGroup = typeof FailureGroup.Type
@@ -39,7 +39,7 @@ export type FailureGroup = typeof FailureGroup.Type
 /**
  * The past of one pool.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export const PoolHistory = Schema.Struct({
@@ -55,7 +55,7 @@ export const PoolHistory = Schema.Struct({
 })
 
 /**
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type PoolHistory = typeof PoolHistory.Type
@@ -63,7 +63,7 @@ export type PoolHistory = typeof PoolHistory.Type
 /**
  * The past of all running pools, and of pools that closed within the history.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export const History = Schema.Struct({
@@ -81,7 +81,7 @@ export const History = Schema.Struct({
 })
 
 /**
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type History = typeof History.Type

@@ -1,7 +1,7 @@
 /**
  * The metrics of all pools for Prometheus, as a route of your own server.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -16,7 +16,7 @@ const contentType = "text/plain; version=0.0.4; charset=utf-8"
  * The options of `responseWith` and `route`: `pools`, a function that chooses pools by name, and `buckets`, the bounds of
  * histograms in seconds. Use them when the text of many pools is too long: a pool has about 95 lines, 60 of them buckets.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Options = PoolMetrics.PrometheusOptions
@@ -34,7 +34,7 @@ const respond = (body: string): HttpServerResponse.HttpServerResponse => HttpSer
  * export const app = HttpRouter.get(HttpRouter.empty, "/internal/metrics", Prometheus.response)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category responses
  */
 export const response: Effect.Effect<HttpServerResponse.HttpServerResponse> = Effect.map(
@@ -54,7 +54,7 @@ export const response: Effect.Effect<HttpServerResponse.HttpServerResponse> = Ef
  * export const app = HttpRouter.get(HttpRouter.empty, "/metrics", Prometheus.responseWith({ buckets: [0.01, 0.1, 1] }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category responses
  */
 export const responseWith = (options: Options): Effect.Effect<HttpServerResponse.HttpServerResponse> =>
@@ -75,7 +75,7 @@ export const responseWith = (options: Options): Effect.Effect<HttpServerResponse
  * )
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category routes
  */
 export const route = (path: HttpRouter.PathInput = "/metrics", options: Options = {}) => {

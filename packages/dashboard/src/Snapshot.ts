@@ -1,7 +1,7 @@
 /**
  * The state of all pools, as `GET /api/pools` returns it; the live page and `socketpool top` show it.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import {
   BorrowFailure,
@@ -19,7 +19,7 @@ import * as Schema from "effect/Schema"
  * The counts and times of a pool in the last minute, while `PoolStats` covers its whole life. It is a little more
  * than a minute, and less while the pool is younger or the dashboard has not known it for that long.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const Recent = Schema.Struct({
@@ -44,7 +44,7 @@ export const Recent = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Recent = typeof Recent.Type
@@ -52,7 +52,7 @@ export type Recent = typeof Recent.Type
 /**
  * A lease in a snapshot.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const LeaseSnapshot = Schema.extend(
@@ -64,7 +64,7 @@ export const LeaseSnapshot = Schema.extend(
 )
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type LeaseSnapshot = typeof LeaseSnapshot.Type
@@ -72,7 +72,7 @@ export type LeaseSnapshot = typeof LeaseSnapshot.Type
 /**
  * One endpoint of a pool of endpoints.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const EndpointSnapshot = Schema.extend(
@@ -84,7 +84,7 @@ export const EndpointSnapshot = Schema.extend(
 )
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type EndpointSnapshot = typeof EndpointSnapshot.Type
@@ -92,7 +92,7 @@ export type EndpointSnapshot = typeof EndpointSnapshot.Type
 /**
  * The endpoints of a pool.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const EndpointsSnapshot = Schema.Struct({
@@ -106,7 +106,7 @@ export const EndpointsSnapshot = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type EndpointsSnapshot = typeof EndpointsSnapshot.Type
@@ -114,7 +114,7 @@ export type EndpointsSnapshot = typeof EndpointsSnapshot.Type
 /**
  * One pool at one moment.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export const PoolSnapshot = Schema.Struct({
@@ -137,7 +137,7 @@ export const PoolSnapshot = Schema.Struct({
 })
 
 /**
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type PoolSnapshot = typeof PoolSnapshot.Type
@@ -145,7 +145,7 @@ export type PoolSnapshot = typeof PoolSnapshot.Type
 /**
  * The share of a pool in a budget.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const ShareSnapshot = Schema.Struct({
@@ -163,7 +163,7 @@ export const ShareSnapshot = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type ShareSnapshot = typeof ShareSnapshot.Type
@@ -171,7 +171,7 @@ export type ShareSnapshot = typeof ShareSnapshot.Type
 /**
  * One of the processes that share a budget.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const HolderSnapshot = Schema.Struct({
@@ -183,7 +183,7 @@ export const HolderSnapshot = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type HolderSnapshot = typeof HolderSnapshot.Type
@@ -191,7 +191,7 @@ export type HolderSnapshot = typeof HolderSnapshot.Type
 /**
  * The processes that share a budget, as of the last answer of the store that it stands on.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const FleetSnapshot = Schema.Struct({
@@ -212,7 +212,7 @@ export const FleetSnapshot = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type FleetSnapshot = typeof FleetSnapshot.Type
@@ -220,7 +220,7 @@ export type FleetSnapshot = typeof FleetSnapshot.Type
 /**
  * One budget at one moment. `held`, `wanted` and `pools` are those of this process.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const BudgetSnapshot = Schema.Struct({
@@ -242,7 +242,7 @@ export const BudgetSnapshot = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type BudgetSnapshot = typeof BudgetSnapshot.Type
@@ -250,7 +250,7 @@ export type BudgetSnapshot = typeof BudgetSnapshot.Type
 /**
  * One keyed pool at one moment.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export const KeyedPoolSnapshot = Schema.Struct({
@@ -263,7 +263,7 @@ export const KeyedPoolSnapshot = Schema.Struct({
 })
 
 /**
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type KeyedPoolSnapshot = typeof KeyedPoolSnapshot.Type
@@ -271,7 +271,7 @@ export type KeyedPoolSnapshot = typeof KeyedPoolSnapshot.Type
 /**
  * All pools of the process at one moment.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export const Snapshot = Schema.Struct({
@@ -285,7 +285,7 @@ export const Snapshot = Schema.Struct({
 })
 
 /**
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Snapshot = typeof Snapshot.Type

@@ -1,7 +1,7 @@
 /**
  * The error of a budget that a process cannot join.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Data from "effect/Data"
 
@@ -14,7 +14,7 @@ import * as Data from "effect/Data"
  * - `Reserve`: the reserves of all processes together are more than the budget has.
  * - `Pooled`: a pooler gives each statement to another session of the server. The budget needs one of its own.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class BudgetUnavailable extends Data.TaggedError("BudgetUnavailable")<{

@@ -1,7 +1,7 @@
 /**
  * A budget that several processes share, on a store of your own.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type { Budget } from "@socketpool/core/Budget"
 import type * as Duration from "effect/Duration"
@@ -13,7 +13,7 @@ import { make as made } from "./internal/keeper.js"
 /**
  * The options of every budget of a fleet. A wrong option is a defect that names the option, the value and the rule.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -74,7 +74,7 @@ export interface Options {
 /**
  * The report of a process to the store.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export interface Report {
@@ -94,7 +94,7 @@ export interface Report {
 /**
  * The answer of the store.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export interface Answer {
@@ -119,7 +119,7 @@ export interface Answer {
 /**
  * One process's connection to the store of a budget.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export interface Store {
@@ -144,7 +144,7 @@ export interface Store {
  * Opens the store for one process. `signal` may be called at any time: with `"News"` when others want places or have
  * given some back, and with `"Cut"` when the connection of this process has gone.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export type Connect = (
@@ -180,7 +180,7 @@ export type Connect = (
  *   }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (

@@ -1,7 +1,7 @@
 /**
  * Places for connections that several processes share, counted in PostgreSQL.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type { Budget } from "@socketpool/core/Budget"
 import { optionsOf } from "@socketpool/core/Checks"
@@ -22,7 +22,7 @@ import { connectTo } from "./internal/postgres/store.js"
 /**
  * A session of PostgreSQL that the budget has for itself.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface PgSession {
@@ -40,7 +40,7 @@ export interface PgSession {
 /**
  * The options of a budget in PostgreSQL. `url` or `connect` is required.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options extends FleetOptions {
@@ -89,7 +89,7 @@ export interface Options extends FleetOptions {
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (options: Options): Effect.Effect<Budget, BudgetUnavailable, Scope.Scope> =>
@@ -118,7 +118,7 @@ const makeAs = (of: string, options: Options): Effect.Effect<Budget, BudgetUnava
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <I>(tag: Context.Tag<I, Budget>, options: Options): Layer.Layer<I, BudgetUnavailable> =>
@@ -142,7 +142,7 @@ export const layer = <I>(tag: Context.Tag<I, Budget>, options: Options): Layer.L
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfig = <I>(

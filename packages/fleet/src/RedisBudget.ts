@@ -1,7 +1,7 @@
 /**
  * Places for connections that several processes share, counted in Redis.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type { Budget } from "@socketpool/core/Budget"
 import { optionsOf } from "@socketpool/core/Checks"
@@ -23,7 +23,7 @@ import { connectTo } from "./internal/redis/store.js"
 /**
  * The options of a budget in Redis, without the client.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface OwnOptions extends FleetOptions {
@@ -38,7 +38,7 @@ export interface OwnOptions extends FleetOptions {
 /**
  * The options of a budget in Redis.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options extends OwnOptions {
@@ -79,7 +79,7 @@ export interface Options extends OwnOptions {
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (options: Options): Effect.Effect<Budget, BudgetUnavailable, Scope.Scope> =>
@@ -111,7 +111,7 @@ const ofService = (options: OwnOptions): Effect.Effect<Budget, BudgetUnavailable
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <I>(
@@ -136,7 +136,7 @@ export const layer = <I>(
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfig = <I>(

@@ -1,5 +1,5 @@
 /**
- * @since 0.2.0
+ * @since 3.0.0
  */
 export * from "./BudgetUnavailable.js"
 export * as FleetBudget from "./FleetBudget.js"

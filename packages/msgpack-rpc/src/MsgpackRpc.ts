@@ -2,7 +2,7 @@
  * Clients of MessagePack-RPC: calls over pooled connections that many fibers share, notifications, and handlers for
  * calls from the server.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import { argument, optionsOf, rules } from "@socketpool/core/Checks"
 import type { ClientStats, Options as ClientOptions } from "@socketpool/core/Client"
@@ -37,7 +37,7 @@ import type { DecodingError, RpcError } from "./RpcError.js"
 /**
  * The options of a call.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface CallOptions<A = unknown, R = never> extends RequestOptions {
@@ -48,7 +48,7 @@ export interface CallOptions<A = unknown, R = never> extends RequestOptions {
 /**
  * A message of the server that expects no answer.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Notification {
@@ -59,7 +59,7 @@ export interface Notification {
 /**
  * Calls and notifies the server.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Caller<out E> {
@@ -98,7 +98,7 @@ export interface Caller<out E> {
  * The failures of a client besides the server's own: those of its pool and of its connections. `E` are those of
  * `handshake`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type TransportError<E = never> = E | ConnectError | BorrowError | ConnectionError | FramingError
@@ -106,7 +106,7 @@ export type TransportError<E = never> = E | ConnectError | BorrowError | Connect
 /**
  * A client of one server.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RpcClient<out E = never> extends Caller<TransportError<E>> {
@@ -151,7 +151,7 @@ type PoolOptions = Omit<
  * The options of a client that do not say where the server is. `E` are the failures of `handshake`, and `R` the services
  * of the hooks. All options of a pool hold, except those that a shared connection has no use for.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface CommonOptions<out E = never, out R = never> extends PoolOptions {
@@ -183,7 +183,7 @@ export interface CommonOptions<out E = never, out R = never> extends PoolOptions
 /**
  * The place of a server that is reached over TCP or TLS: `host`, `port` and the other options of `TcpConnection`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TcpAddress extends Omit<TcpConnection.Options, "timeout" | "allowHalfOpen"> {
@@ -194,7 +194,7 @@ export interface TcpAddress extends Omit<TcpConnection.Options, "timeout" | "all
 /**
  * The place of a server that is reached over a Unix socket.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface UnixAddress extends Omit<UnixConnection.Options, "timeout" | "allowHalfOpen"> {}
@@ -202,7 +202,7 @@ export interface UnixAddress extends Omit<UnixConnection.Options, "timeout" | "a
 /**
  * A way of one's own to reach a server, such as `server.connect()` of a `MemoryServer`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Connector<in out R = never> {
@@ -213,7 +213,7 @@ export interface Connector<in out R = never> {
 /**
  * The options of a client: where the server is, and everything else.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Options<E = never, R = never> = CommonOptions<E, R> & (TcpAddress | UnixAddress | Connector<R>)
@@ -236,7 +236,7 @@ export type Options<E = never, R = never> = CommonOptions<E, R> & (TcpAddress | 
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <E = never, R = never>(
@@ -246,7 +246,7 @@ export const make = <E = never, R = never>(
 /**
  * The part of a `TestRpc` that is the server.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TestServer {
@@ -265,7 +265,7 @@ export interface TestServer {
 /**
  * A client together with its server in memory.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TestRpc extends RpcClient {
@@ -290,7 +290,7 @@ export interface TestRpc extends RpcClient {
  * const three = Effect.provide(program, Layer.scoped(MsgpackRpc.Rpc, server))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const test = <R = never>(
@@ -305,7 +305,7 @@ export const test = <R = never>(
 /**
  * A tag whose service is a client, with accessors.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ServiceClass<Self, Id extends string, E> extends TagClass<Self, Id, RpcClient<E>> {
@@ -346,7 +346,7 @@ export interface ServiceClass<Self, Id extends string, E> extends TagClass<Self,
 /**
  * The error of a layer that is built with `failFast`. `E` are the failures of `handshake`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type FailFast<F extends boolean, E = never> = PoolLayer.FailFast<F, E | ConnectError | ConnectTimeoutError>
@@ -364,7 +364,7 @@ export type FailFast<F extends boolean, E = never> = PoolLayer.FailFast<F, E | C
  * const program = Effect.provide(Editor.call("nvim_get_mode"), Editor.layer({ path: "/run/nvim.sock" }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const Service = <Self, E = never>() => <const Id extends string>(id: Id): ServiceClass<Self, Id, E> => {
@@ -399,7 +399,7 @@ export const Service = <Self, E = never>() => <const Id extends string>(id: Id):
  * const main = Effect.provide(program, MsgpackRpc.layer({ host: "localhost", port: 6666 }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category services
  */
 export class Rpc extends Service<Rpc>()("@socketpool/msgpack-rpc/Rpc") {}
@@ -415,7 +415,7 @@ export class Rpc extends Service<Rpc>()("@socketpool/msgpack-rpc/Rpc") {}
  * const RpcLive = MsgpackRpc.layer({ host: "localhost", port: 6666, tls: true })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer: typeof Rpc.layer = Rpc.layer
@@ -431,7 +431,7 @@ export const layer: typeof Rpc.layer = Rpc.layer
  * const RpcLive = MsgpackRpc.layerConfig({ host: Config.string("RPC_HOST"), port: Config.port("RPC_PORT") })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfig: typeof Rpc.layerConfig = Rpc.layerConfig

@@ -1,7 +1,7 @@
 /**
  * The failures of calls.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import * as Data from "effect/Data"
 import { inOneLine } from "./internal/text.js"
@@ -9,7 +9,7 @@ import { inOneLine } from "./internal/text.js"
 /**
  * The server has answered a call with an error. The connection is in order.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class RpcError extends Data.TaggedError("RpcError")<{
@@ -26,7 +26,7 @@ export class RpcError extends Data.TaggedError("RpcError")<{
  * An answer has come whole, but one of its values cannot be decoded, such as one of an extension type that nobody has
  * registered with `addExtension` of msgpackr. The call may have had its effect. The connection is in order.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class DecodingError extends Data.TaggedError("DecodingError")<{

@@ -1,8 +1,8 @@
 /**
- * @since 0.2.0
+ * @since 3.0.0
  */
 export * as MsgpackRpc from "./MsgpackRpc.js"
 /**
- * @since 0.2.0
+ * @since 3.0.0
  */
 export * from "./RpcError.js"

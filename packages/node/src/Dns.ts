@@ -1,7 +1,7 @@
 /**
  * Endpoints from DNS: all addresses of a name, or the servers of a service.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Endpoints from "@socketpool/core/Endpoints"
 import type * as Duration from "effect/Duration"
@@ -12,7 +12,7 @@ import { nodes } from "./internal/resolver.js"
 /**
  * The options of questions to DNS servers.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -42,7 +42,7 @@ export interface Options {
 /**
  * The options of `addresses`. A wrong value is a defect that names the option, the value and the rule.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface AddressesOptions extends Options {
@@ -82,7 +82,7 @@ export interface AddressesOptions extends Options {
  * const caches = Dns.addresses({ host: "cache.default.svc.cluster.local", port: 6379 })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const addresses = (options: AddressesOptions): Endpoints.Endpoints<DnsError> =>
@@ -91,7 +91,7 @@ export const addresses = (options: AddressesOptions): Endpoints.Endpoints<DnsErr
 /**
  * The options of `srv`. A wrong value is a defect that names the option, the value and the rule.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface SrvOptions extends Options {
@@ -120,7 +120,7 @@ export interface SrvOptions extends Options {
  * const caches = Dns.srv({ name: "_redis._tcp.cache.service.consul", servers: ["127.0.0.1:8600"] })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const srv = (options: SrvOptions): Endpoints.Endpoints<DnsError> => internal.srv(nodes, options)

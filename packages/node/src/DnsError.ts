@@ -1,7 +1,7 @@
 /**
  * The error of a discovery by DNS.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import { line } from "@socketpool/core/Checks"
 import * as Data from "effect/Data"
@@ -26,7 +26,7 @@ const advice: Readonly<Record<string, string>> = {
  * A name could not be resolved. Before there is a first set, the stream of a discovery fails with it; afterwards the last
  * set stays, and the message is in the log.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class DnsError extends Data.TaggedError("DnsError")<{

@@ -1,7 +1,7 @@
 /**
  * Endpoints from a file that others write.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Endpoints from "@socketpool/core/Endpoints"
 import type { EndpointsError } from "@socketpool/core/EndpointsError"
@@ -11,7 +11,7 @@ import * as internal from "./internal/endpointsFile.js"
 /**
  * The options of `watch`, besides the path.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -46,7 +46,7 @@ export interface Options {
  * const replicas = EndpointsFile.watch("/etc/app/replicas.json")
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const watch = (path: string, options: Options = {}): Endpoints.Endpoints<EndpointsError> =>

@@ -1,13 +1,13 @@
 /**
  * A server, as the key of a keyed pool.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 
 /**
  * A host name or an IP address, and a port. Two are the same if both are.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Peer {

@@ -2,7 +2,7 @@
  * Conversions between `Connection` and the `Socket` of `@effect/platform`, so that code written for one can use the
  * other.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Socket from "@effect/platform/Socket"
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
@@ -51,7 +51,7 @@ import { poolOf } from "./internal/socketPool.js"
  * )
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category conversions
  */
 export const toSocket = (connection: Connection): Socket.Socket => {
@@ -114,7 +114,7 @@ const defaultAddress = "socket"
  * The options of a connection over a `Socket`. An invalid value is a defect (`RangeError`) that names the option, the
  * value and the rule.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -237,7 +237,7 @@ const isOpenTimeout = (cause: unknown): boolean => {
  * })).pipe(Effect.provide(NodeSocket.layerWebSocketConstructor))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category conversions
  */
 export const fromSocket = (
@@ -269,7 +269,7 @@ export const fromSocket = (
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const makePool = <

@@ -1,7 +1,7 @@
 /**
  * TCP connections with pulled reads.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { Connection, TcpAddress } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
@@ -18,7 +18,7 @@ import { tcpRoute } from "./internal/route.js"
  * A TCP connection whose reads are pulled: a holder that does not read holds the peer back. At most one socket
  * high-water mark waits for that holder, plus the chunk that has just arrived.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface TcpConnection extends Connection {
@@ -40,7 +40,7 @@ export interface TcpConnection extends Connection {
  * The options of a TCP connection. An invalid value is a defect (`RangeError`) that names the option, the value and the
  * rule.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<R = never> {
@@ -158,7 +158,7 @@ export interface Options<R = never> {
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const open = <R = never>(options: Options<R>): Effect.Effect<TcpConnection, ConnectError, R | Scope.Scope> =>
@@ -186,7 +186,7 @@ export const open = <R = never>(options: Options<R>): Effect.Effect<TcpConnectio
  * const { prefix } = options.read("Metrics.make", { host: "localhost", port: 8_125, prefix: "app" })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const options = tcpConnection

@@ -1,7 +1,7 @@
 /**
  * Pools of TCP connections.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
@@ -32,7 +32,7 @@ import * as UnixPool from "./UnixPool.js"
  * The options of a TCP connection and of a pool in one. Only `host` and `port` are required. `name` defaults to
  * `tcp://host:port`, and spans carry `server.address`, `server.port` and `network.transport`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R, RLookup = R>
@@ -67,7 +67,7 @@ export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <
@@ -88,7 +88,7 @@ export const make = <
 /**
  * The options of a keyed pool: those of a pool, and those of the keys.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type KeyedOptions<
@@ -124,7 +124,7 @@ export type KeyedOptions<
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const keyed = <
@@ -145,7 +145,7 @@ export const keyed = <
 /**
  * The options of a pool of endpoints: those of a pool, and those of the endpoints.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type EndpointsOptions<
@@ -182,7 +182,7 @@ export type EndpointsOptions<
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const endpoints = <
@@ -204,7 +204,7 @@ export const endpoints = <
 /**
  * The options of `fromUrl`: those that every kind of socket has.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface UrlOptions<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R>
@@ -233,7 +233,7 @@ export interface UrlOptions<E = ConnectionError, R = never, RValidate = R, RRele
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const fromUrl = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
@@ -274,7 +274,7 @@ export const fromUrl = <E = ConnectionError, R = never, RValidate = never, RRele
  * const program = Effect.provide(ping, CacheLive)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <
@@ -307,7 +307,7 @@ export const layer = <
  * const CacheLive = TcpPool.layerOf(Cache, { host: "cache.internal", port: 6379, maxConnections: 8 })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerOf = <
@@ -349,7 +349,7 @@ export const layerOf = <
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfig = <F extends boolean = false>(
@@ -375,7 +375,7 @@ export const layerConfig = <F extends boolean = false>(
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
@@ -410,7 +410,7 @@ export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionErr
  * const main = Effect.provide(program, TcpPoolLive("localhost", 2000))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const TcpPoolLive = <

@@ -1,7 +1,7 @@
 /**
  * TLS connections.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { Connection, TcpAddress } from "@socketpool/core/Connection"
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
@@ -21,7 +21,7 @@ import type * as TcpConnection from "./TcpConnection.js"
  * An end of the stream is not authenticated: frame what you read. Node does not tell the peer's orderly end from a
  * connection that somebody in between has cut.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface TlsConnection extends Connection {
@@ -50,7 +50,7 @@ export interface TlsConnection extends Connection {
 /**
  * The options of TLS itself: identity, trust and versions.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface SecurityOptions {
@@ -118,7 +118,7 @@ export interface SecurityOptions {
  * The options of a TLS connection. An invalid value is a defect (`RangeError`) that names the option, the value and the
  * rule. No message contains a key or a passphrase.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<E = ConnectionError, R = never, RLookup = R>
@@ -157,7 +157,7 @@ export interface Options<E = ConnectionError, R = never, RLookup = R>
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const open = <E = ConnectionError, R = never, RLookup = never>(
@@ -198,7 +198,7 @@ export const open = <E = ConnectionError, R = never, RLookup = never>(
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const upgrade = (
@@ -219,7 +219,7 @@ export const upgrade = (
  * const { tls } = options.read("Metrics.make", { tls: { servername: "metrics.internal" } })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const securityOptions = security

@@ -1,7 +1,7 @@
 /**
  * Pools of TLS connections.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import type * as EndpointPool from "@socketpool/core/EndpointPool"
@@ -30,7 +30,7 @@ import type * as TlsConnection from "./TlsConnection.js"
  * A pool has one identity. It reads keys and certificates once, and its connections resume each other's TLS sessions.
  * No other pool shares them.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<
@@ -74,7 +74,7 @@ export interface Options<
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <
@@ -97,7 +97,7 @@ export const make = <
 /**
  * The options of a keyed pool: those of a pool, and those of the keys.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type KeyedOptions<
@@ -140,7 +140,7 @@ export type KeyedOptions<
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const keyed = <
@@ -163,7 +163,7 @@ export const keyed = <
 /**
  * The options of a pool of endpoints: those of a pool, and those of the endpoints.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type EndpointsOptions<
@@ -203,7 +203,7 @@ export type EndpointsOptions<
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const endpoints = <
@@ -249,7 +249,7 @@ export const endpoints = <
  * const program = Effect.provide(ping, CacheLive)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <
@@ -284,7 +284,7 @@ export const layer = <
  * const CacheLive = TlsPool.layerOf(Cache, { host: "cache.internal", port: 6380, maxConnections: 8 })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerOf = <
@@ -333,7 +333,7 @@ export const layerOf = <
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfig = <F extends boolean = false>(
@@ -359,7 +359,7 @@ export const layerConfig = <F extends boolean = false>(
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
@@ -389,7 +389,7 @@ export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionErr
  * const program = Effect.provide(ping, TlsPoolLive("cache.internal", 6380, { maxConnections: 8 }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const TlsPoolLive = <

@@ -1,7 +1,7 @@
 /**
  * Connections to Unix sockets.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { Connection, UnixAddress } from "@socketpool/core/Connection"
 import type { ConnectError } from "@socketpool/core/ConnectionError"
@@ -17,7 +17,7 @@ import { unixRoute } from "./internal/route.js"
 /**
  * A connection to a Unix socket.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface UnixConnection extends Connection {
@@ -35,7 +35,7 @@ export interface UnixConnection extends Connection {
  * The options of a connection to a Unix socket. An invalid value is a defect (`RangeError`) that names the option, the
  * value and the rule.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -88,7 +88,7 @@ export interface Options {
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const open = (options: Options): Effect.Effect<UnixConnection, ConnectError, Scope.Scope> =>
@@ -114,7 +114,7 @@ export const open = (options: Options): Effect.Effect<UnixConnection, ConnectErr
  * const { prefix } = options.read("Metrics.make", { path: "/run/app.sock", prefix: "app" })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category advanced
  */
 export const options = unixConnection

@@ -1,7 +1,7 @@
 /**
  * Pools of connections to Unix sockets.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
 import { type ConnectionPool, Pool } from "@socketpool/core/Pool"
@@ -23,7 +23,7 @@ import type * as UnixConnection from "./UnixConnection.js"
  * The options of a connection to a Unix socket and of a pool in one. Only `path` is required. `name` defaults to
  * `unix:` and the path, and spans carry `server.address` and `network.transport`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease = R, RFarewell = R>
@@ -49,7 +49,7 @@ export interface Options<E = ConnectionError, R = never, RValidate = R, RRelease
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <E = ConnectionError, R = never, RValidate = never, RRelease = never, RFarewell = never>(
@@ -78,7 +78,7 @@ export const make = <E = ConnectionError, R = never, RValidate = never, RRelease
  * const program = Effect.provide(ping, CacheLive)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <
@@ -107,7 +107,7 @@ export const layer = <
  * const CacheLive = UnixPool.layerOf(Cache, { path: "/run/cache.sock", maxConnections: 8 })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerOf = <
@@ -147,7 +147,7 @@ export const layerOf = <
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfig = <F extends boolean = false>(
@@ -172,7 +172,7 @@ export const layerConfig = <F extends boolean = false>(
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionError>(
@@ -202,7 +202,7 @@ export const layerConfigOf = <I, S, F extends boolean = false, E = ConnectionErr
  * const program = Effect.provide(ping, UnixPoolLive("/run/redis/redis.sock"))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const UnixPoolLive = <

@@ -1,7 +1,7 @@
 /**
  * A Redis client that shares few connections among all fibers.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import { argument, optionsOf, rules } from "@socketpool/core/Checks"
 import type * as CoreClient from "@socketpool/core/Client"
@@ -33,7 +33,7 @@ type OfClient = Omit<
 /**
  * The options of a client: where the server is, how to log in, and those of `Client.make` in `@socketpool/core`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options extends OfClient {
@@ -97,7 +97,7 @@ export interface Options extends OfClient {
  * The options of a client of several servers: those of a client without the place of the server, and those of the
  * endpoints.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface EndpointsOptions
@@ -128,7 +128,7 @@ const make = (options: Options = {}): Effect.Effect<RedisClient, never, Scope.Sc
 /**
  * The error of a layer that is built with `failFast`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type FailFast<F extends boolean> = PoolLayer.FailFast<F, ConnectError | ConnectTimeoutError | RedisError>
@@ -136,7 +136,7 @@ export type FailFast<F extends boolean> = PoolLayer.FailFast<F, ConnectError | C
 /**
  * A tag whose service is a client, with its layers.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ServiceClass<Self, Id extends string> extends TagClass<Self, Id, RedisClient> {
@@ -185,7 +185,7 @@ const Service = <Self>() => <const Id extends string>(id: Id): ServiceClass<Self
  * const program = Effect.provide(visits, Redis.layer({ host: "localhost" }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category services
  */
 export class Redis extends Service<Redis>()("@socketpool/redis/Redis") {
@@ -204,7 +204,7 @@ export class Redis extends Service<Redis>()("@socketpool/redis/Redis") {
    * }))
    * ```
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   static readonly make = make
 
@@ -231,7 +231,7 @@ export class Redis extends Service<Redis>()("@socketpool/redis/Redis") {
    * }))
    * ```
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   static readonly endpoints = endpoints
 
@@ -250,7 +250,7 @@ export class Redis extends Service<Redis>()("@socketpool/redis/Redis") {
    * const session = (id: string) => Effect.flatMap(Sessions, (redis) => redis.hgetall(`session:${id}`))
    * ```
    *
-   * @since 0.2.0
+   * @since 3.0.0
    */
   static override readonly Service = Service as typeof Service & RedisClient
 }

@@ -1,7 +1,7 @@
 /**
  * Redis as programs see it: a client that all fibers share, and sessions that one of them has for itself.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type { ClientStats } from "@socketpool/core/Client"
 import type { ConnectError, ConnectionError } from "@socketpool/core/ConnectionError"
@@ -22,7 +22,7 @@ import type { RedisConflictError, RedisError } from "./RedisError.js"
  * An argument of a command: a text in UTF-8, bytes, or a number. A number that is not finite, `null`, `undefined` and
  * objects are a defect (`RangeError`), and nothing is sent.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Argument = string | Uint8Array | number | bigint
@@ -30,7 +30,7 @@ export type Argument = string | Uint8Array | number | bigint
 /**
  * A command with its arguments.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Command = readonly [name: string, ...args: ReadonlyArray<Argument>]
@@ -40,7 +40,7 @@ export type Command = readonly [name: string, ...args: ReadonlyArray<Argument>]
  *
  * A server that speaks version 2 of the protocol sends maps and sets as arrays, and doubles as texts.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Reply =
@@ -57,7 +57,7 @@ export type Reply =
 /**
  * A reply whose texts are bytes. Status texts, such as `OK`, and the keys of maps are texts.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type BytesReply =
@@ -80,7 +80,7 @@ export type BytesReply =
  * - `ConnectionError`: the connection failed. `sent` says whether the command may have reached the server.
  * - `PoolExhaustedError`, `PoolClosedError`: no connection became free in time, or the client has closed.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export type Failure = RedisError | ConnectError | ConnectionError | BorrowError
@@ -88,7 +88,7 @@ export type Failure = RedisError | ConnectError | ConnectionError | BorrowError
 /**
  * The options of one command.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface CommandOptions {
@@ -102,7 +102,7 @@ export interface CommandOptions {
 /**
  * Sends commands: on connections that all share, or on one session.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RedisCommander extends RedisCommands {
@@ -162,7 +162,7 @@ export interface RedisCommander extends RedisCommands {
  * After `MULTI` the server answers every command with `QUEUED` until `EXEC`: use `command`, or `transaction`, which does
  * all of it.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RedisSession extends RedisCommander {
@@ -175,7 +175,7 @@ export interface RedisSession extends RedisCommander {
 /**
  * A message of a channel.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RedisMessage {
@@ -188,7 +188,7 @@ export interface RedisMessage {
 /**
  * The errors of a subscription.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export type SubscriptionFailure = RedisError | ConnectError | ConnectionError
@@ -196,7 +196,7 @@ export type SubscriptionFailure = RedisError | ConnectError | ConnectionError
 /**
  * A client of one server. Any number of fibers may use it at once: their commands share few connections.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RedisClient extends RedisCommander {
@@ -263,7 +263,7 @@ export interface RedisClient extends RedisCommander {
  *
  * A command that finds no endpoint fails with `ConnectError` reason `Other`, whose `cause` is `NoEndpointError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RedisEndpoints extends RedisClient {

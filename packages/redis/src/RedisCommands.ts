@@ -1,7 +1,7 @@
 /**
  * The commands that have functions of their own.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type * as Duration from "effect/Duration"
 import type * as Effect from "effect/Effect"
@@ -11,7 +11,7 @@ import type { Argument, Failure } from "./RedisClient.js"
 /**
  * When a `set` takes place, and how long the key lives.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface SetOptions {
@@ -26,7 +26,7 @@ export interface SetOptions {
 /**
  * The options of `scan`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ScanOptions {
@@ -41,7 +41,7 @@ export interface ScanOptions {
 /**
  * Limits of a read from streams.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface ReadOptions {
@@ -57,7 +57,7 @@ export interface ReadOptions {
 /**
  * An entry of a stream.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface StreamEntry {
@@ -68,7 +68,7 @@ export interface StreamEntry {
 /**
  * A member of a sorted set.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Scored {
@@ -85,7 +85,7 @@ type Fields = Readonly<Record<string, Argument>> | Iterable<readonly [Argument, 
  * A number above 2 ** 53, which such a function could only return inexactly, is a defect: use `command`, which returns a
  * `bigint`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface RedisCommands {
@@ -213,7 +213,7 @@ export interface RedisCommands {
 /**
  * A value that was taken from one of several lists.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Popped {

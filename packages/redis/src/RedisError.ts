@@ -1,7 +1,7 @@
 /**
  * The errors of Redis.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import { line } from "@socketpool/core/Checks"
 import * as Data from "effect/Data"
@@ -20,7 +20,7 @@ const advice: Readonly<Record<string, string>> = {
  *
  * Neither the error nor its message has arguments of the command. A text of the server may name keys.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class RedisError extends Data.TaggedError("RedisError")<{
@@ -41,7 +41,7 @@ export class RedisError extends Data.TaggedError("RedisError")<{
  * A key that `watch` had watched was changed by somebody else before the transaction, each time that it was tried.
  * Nothing of the transaction was done.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category errors
  */
 export class RedisConflictError extends Data.TaggedError("RedisConflictError")<{}> {
@@ -66,7 +66,7 @@ export class RedisConflictError extends Data.TaggedError("RedisConflictError")<{
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category guards
  */
 export const isRedisError = (value: unknown, ...codes: ReadonlyArray<string>): value is RedisError =>

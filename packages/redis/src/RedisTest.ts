@@ -3,7 +3,7 @@
  *
  * The client is the real one. Only the server differs: a function answers each command.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import { argument, rules } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
@@ -28,7 +28,7 @@ import type { RedisError } from "./RedisError.js"
 /**
  * A command, as the server gets it.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TestCommand {
@@ -40,7 +40,7 @@ export interface TestCommand {
 /**
  * Answers a command. To answer with an error, fail with a `RedisError`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Handler<R = never> = (command: TestCommand) => Effect.Effect<BytesReply, RedisError, R>
@@ -153,7 +153,7 @@ class Peer {
  * }))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <R = never>(
@@ -186,7 +186,7 @@ export const make = <R = never>(
  * const test = Effect.provide(greeting, RedisTest.layer(() => Effect.succeed("hello")))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <R = never>(
@@ -208,7 +208,7 @@ export const layer = <R = never>(
  * const SessionsTest = RedisTest.layerOf(Sessions, () => Effect.succeed(null))
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerOf = <I, R = never>(

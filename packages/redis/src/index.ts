@@ -1,5 +1,5 @@
 /**
- * @since 0.2.0
+ * @since 3.0.0
  */
 export { type EndpointsOptions, type FailFast, type Options, Redis, type ServiceClass } from "./Redis.js"
 export type * from "./RedisClient.js"

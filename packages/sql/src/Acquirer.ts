@@ -1,7 +1,7 @@
 /**
  * A pool as the acquirer of `@effect/sql`, so that a `SqlClient` runs on it.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import type { Connection } from "@effect/sql/SqlConnection"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -51,7 +51,7 @@ const poolRule = rules.that<ConnectionPool<unknown, unknown>>(isConnectionPool, 
  *   })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <C, E>(

@@ -1,7 +1,7 @@
 /**
  * A client of PostgreSQL for `@effect/sql`, over the driver `pg` and a pool of this library.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -49,7 +49,7 @@ type OfPool = Omit<
 /**
  * One connection of the pool, for what a `SqlClient` does not have.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PgConnection {
@@ -62,7 +62,7 @@ export interface PgConnection {
 /**
  * A `SqlClient` of PostgreSQL, with its pool.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PgClient extends SqlClient.SqlClient {
@@ -97,7 +97,7 @@ export interface PgClient extends SqlClient.SqlClient {
  * const openConnections = Effect.flatMap(Pg.PgClient, (sql) => sql.pool.size)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category services
  */
 export const PgClient = Context.GenericTag<PgClient>("@socketpool/sql/PgClient")
@@ -106,7 +106,7 @@ export const PgClient = Context.GenericTag<PgClient>("@socketpool/sql/PgClient")
  * The options of a client: where the server is, how to log in, how names and values are translated, and those of the
  * pool. The driver sets the rest: by its environment variables, such as `PGHOST`, or its defaults.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options extends OfPool {
@@ -168,7 +168,7 @@ export interface Options extends OfPool {
 /**
  * Settings of the driver's `Client` that this package passes on. Times are in milliseconds.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface DriverOptions {
@@ -205,7 +205,7 @@ export interface DriverOptions {
  * const compiler = Pg.makeCompiler(String.camelToSnake)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const makeCompiler = (
@@ -258,7 +258,7 @@ const makePool = ({ attributes, name, pool, target }: Settings) =>
  * const orders = program.pipe(Effect.scoped, Effect.provide(Reactivity.layer))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (
@@ -292,7 +292,7 @@ export const make = (
 /**
  * The error of a layer that is built with `failFast`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type FailFast<F extends boolean> = PoolLayer.FailFast<F, SqlError | ConnectTimeoutError>
@@ -321,7 +321,7 @@ const withSqlClient = <E>(layer: Layer.Layer<PgClient, E>): Layer.Layer<Provided
  * const provided = Effect.provide(program, DatabaseLive)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <F extends boolean = false>(
@@ -341,7 +341,7 @@ export const layer = <F extends boolean = false>(
  * const DatabaseLive = Pg.layerConfig({ url: Config.redacted("DATABASE_URL") })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerConfig = <F extends boolean = false>(

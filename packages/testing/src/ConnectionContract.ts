@@ -2,7 +2,7 @@
  * The rules that every `Connection` must follow, as checks that run in any test framework. Use them to test a transport
  * of your own.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
@@ -18,7 +18,7 @@ import { fork, liveClock, provideScope, repeat, withClock } from "./internal/eff
 /**
  * The failure of a check: the connection breaks a rule of the contract.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class ContractBreach extends Data.TaggedError("ContractBreach")<{
@@ -33,7 +33,7 @@ export class ContractBreach extends Data.TaggedError("ContractBreach")<{
 /**
  * One rule of the contract.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Check<E, R> {
@@ -49,7 +49,7 @@ export interface Check<E, R> {
 /**
  * An ability that a transport may lack. `"BackPressure"` holds the peer back while nobody reads.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Ability = "BackPressure"
@@ -57,7 +57,7 @@ export type Ability = "BackPressure"
 /**
  * The options of the contract.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options<E, R> {
@@ -92,7 +92,7 @@ export interface Options<E, R> {
  * const all = Effect.forEach(checks, ({ name, run }) => Effect.annotateLogs(run, { name }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const checks = <E, R>(options: Options<E, R>): ReadonlyArray<Check<E, Exclude<R, Scope.Scope>>> => {

@@ -4,7 +4,7 @@
  *
  * Its sockets and its time are real: a `TestClock` does not move it.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type * as Duration from "effect/Duration"
@@ -18,7 +18,7 @@ import { treatment } from "./internal/treatment.js"
  * The faults for the bytes of one direction, in real time. Every field is optional; without it the bytes pass
  * unchanged.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Faults {
@@ -84,7 +84,7 @@ export interface Faults {
 /**
  * The direction of the bytes: from client to server, from server to client, or both.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Direction = "toServer" | "toClient" | "both"
@@ -97,7 +97,7 @@ export type Direction = "toServer" | "toClient" | "both"
  * - `"Reset"` accepts the client and resets it at once.
  * - `"Ignore"` accepts the client and reads its bytes, but never answers and never connects to the server.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Welcome = "Accept" | "Refuse" | "Reset" | "Ignore"
@@ -105,7 +105,7 @@ export type Welcome = "Accept" | "Refuse" | "Reset" | "Ignore"
 /**
  * A running proxy and its controls.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface FaultProxy {
@@ -157,7 +157,7 @@ export interface FaultProxy {
 /**
  * The options of a proxy.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -196,7 +196,7 @@ export interface Options {
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (options: Options): Effect.Effect<FaultProxy, never, Scope.Scope> =>

@@ -2,7 +2,7 @@
  * Finds the runtime steps at which an interruption breaks a program. It runs the program again and again, and
  * interrupts it one step later each time.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import * as Effect from "effect/Effect"
@@ -15,7 +15,7 @@ import { Run } from "./internal/run.js"
  * The moment of the interrupt, relative to the forced yield. Either the fiber has not yielded yet, so nothing else has
  * run, or everything else that could run has run.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Moment = "before others run" | "after others ran"
@@ -23,7 +23,7 @@ export type Moment = "before others run" | "after others ran"
 /**
  * A step at which an interruption did harm.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Violation {
@@ -39,7 +39,7 @@ export interface Violation {
 /**
  * The result of `explore`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Report {
@@ -54,7 +54,7 @@ export interface Report {
 /**
  * Two steps at which interruptions did harm together.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PairViolation {
@@ -70,7 +70,7 @@ export interface PairViolation {
 /**
  * The result of `explorePairs`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PairReport {
@@ -87,7 +87,7 @@ export interface PairReport {
 /**
  * Forks the effect that will be interrupted. Call it exactly once in each run.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type ForkSubject = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R>
@@ -95,7 +95,7 @@ export type ForkSubject = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Ef
 /**
  * The options of `explore`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -124,7 +124,7 @@ export interface Options {
 /**
  * The options of `explorePairs`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PairOptions extends Options {
@@ -185,7 +185,7 @@ const endless = (maxSteps: number) => dieMessage(`the program has not ended afte
  * )
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category testing
  */
 export const explore = <R>(
@@ -241,7 +241,7 @@ export const explore = <R>(
  * )
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category testing
  */
 export const explorePairs = <R>(

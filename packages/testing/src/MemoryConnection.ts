@@ -1,7 +1,7 @@
 /**
  * Pairs of connections in memory that are each other's peer. Use them to test code that takes a `Connection`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
@@ -14,7 +14,7 @@ import { connected, highWaterMark as usual, type TcpAddress } from "./internal/m
 /**
  * The options of both ends.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -52,7 +52,7 @@ export interface Options {
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const pair = (

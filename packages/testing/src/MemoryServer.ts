@@ -4,7 +4,7 @@
  * Only the transport differs from a real server. Leases end, reads are pulled, and the pool closes connections that are
  * not clean. Deadlines run on the test's clock.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
@@ -25,7 +25,7 @@ import { connected, highWaterMark, type MemoryTransport, type TcpAddress } from 
  * The server's reaction to a new client. `"Accept"` accepts it. `"Refuse"` makes it fail with `ConnectError` reason
  * `Refused`. `"Ignore"` never answers, so that it waits for its `connectTimeout`.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Welcome = "Accept" | "Refuse" | "Ignore"
@@ -33,7 +33,7 @@ export type Welcome = "Accept" | "Refuse" | "Ignore"
 /**
  * The options of a connection to the server.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface ConnectOptions {
@@ -73,7 +73,7 @@ export interface ConnectOptions {
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface MemoryServer {
@@ -177,7 +177,7 @@ type ClientSession = TransportSession.TransportSession<MemoryTransport, ClientCo
  * }))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = <R = never>(

@@ -1,14 +1,14 @@
 /**
  * Random numbers that a seed determines, for tests that draw outside of effects.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { argument, rules } from "@socketpool/core/Checks"
 
 /**
  * A generator of random numbers.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Rng {
@@ -41,7 +41,7 @@ export interface Rng {
  * const behaviour = rng.weighted([[8, "ok"], [1, "fail"], [1, "die"]])
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (seed: number): Rng => {

@@ -1,7 +1,7 @@
 /**
  * A connector that follows a script and records what the pool does with it.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { argument, type Rule, rules, Table } from "@socketpool/core/Checks"
 import type { PoolStats } from "@socketpool/core/PoolStats"
@@ -22,7 +22,7 @@ import { async, promise, settle, wallMillis } from "./internal/effect/fiber.js"
  * - `"die"` dies with a defect.
  * - `"never"` never ends, but can be interrupted. `"stuck"` never ends and cannot be interrupted.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type Behaviour = "ok" | "fail" | "die" | "never" | "stuck" | { readonly slow: Duration.DurationInput }
@@ -30,7 +30,7 @@ export type Behaviour = "ok" | "fail" | "die" | "never" | "stuck" | { readonly s
 /**
  * The failure of an open that the script lets fail. `attempt` counts from 1.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category errors
  */
 export class ScriptedOpenError extends Data.TaggedError("ScriptedOpenError")<{ readonly attempt: number }> {
@@ -42,7 +42,7 @@ export class ScriptedOpenError extends Data.TaggedError("ScriptedOpenError")<{ r
 /**
  * A connection without a peer.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface ScriptedConnection {
@@ -63,7 +63,7 @@ export interface ScriptedConnection {
 /**
  * A connector and its records.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface ScriptedConnector {
@@ -142,7 +142,7 @@ const behave = (given: unknown, fail: Effect.Effect<never, ScriptedOpenError>) =
  * Effect.runPromise(Effect.scoped(program))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (script: {

@@ -1,7 +1,7 @@
 /**
  * Runs an effect synchronously, on a clock of its own. A seed determines the interleaving of its fibers.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type * as Effect from "effect/Effect"
@@ -21,7 +21,7 @@ import * as Rng from "./Rng.js"
  * - `Endless`: the program has not ended after `maxSteps`.
  * - `Violated`: `observe` has returned a problem.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export type End = "Done" | "Stuck" | "Endless" | "Violated"
@@ -29,7 +29,7 @@ export type End = "Done" | "Stuck" | "Endless" | "Violated"
 /**
  * The result of a simulation.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Report<A, E> {
@@ -53,7 +53,7 @@ export interface Report<A, E> {
 /**
  * The options of a simulation.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -118,7 +118,7 @@ const none: ReadonlyArray<string> = []
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category testing
  */
 export const simulate = <A, E>(seed: number, program: Effect.Effect<A, E>, options: Options = {}): Report<A, E> => {

@@ -1,7 +1,7 @@
 /**
  * A tracer that keeps its spans, so that a test can check them.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import * as Effect from "effect/Effect"
 import type * as Tracer from "effect/Tracer"
@@ -10,7 +10,7 @@ import { recorderOf } from "./internal/effect/tracer.js"
 /**
  * A tracer and its spans so far, in the order in which they began.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Recorder {
@@ -39,7 +39,7 @@ export interface Recorder {
  * Effect.runPromise(Effect.withTracer(borrow, tracer))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const recorder = (): Recorder => {
@@ -66,7 +66,7 @@ export const recorder = (): Recorder => {
  * Effect.runPromise(program)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const during = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<ReadonlyArray<Tracer.Span>, E, R> =>

@@ -2,7 +2,7 @@
  * A scheduler that stops a fiber before a given runtime step. It can also make all fibers yield more often than Effect
  * does.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { rules, Table } from "@socketpool/core/Checks"
 import type * as Fiber from "effect/Fiber"
@@ -14,7 +14,7 @@ type AnyFiber = Fiber.RuntimeFiber<any, any>
 /**
  * A stop of a fiber, and the actions there.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Stop {
@@ -31,7 +31,7 @@ export interface Stop {
 /**
  * The progress of a watched fiber.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Watch {
@@ -44,7 +44,7 @@ export interface Watch {
 /**
  * A scheduler that can watch fibers.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface SteppingScheduler extends Scheduler.Scheduler {
@@ -147,7 +147,7 @@ class SteppingSchedulerImpl extends ForcingScheduler implements SteppingSchedule
  * Effect.runPromise(program)
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const make = (options: { readonly budget?: number } = {}): SteppingScheduler =>

@@ -2,7 +2,7 @@
  * The types of Effect that its major versions name or shape differently. Import them from here in code that has to
  * compile against both editions of this package.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import type { NonEmptyReadonlyArray } from "effect/Array"
 import type * as Channel from "effect/Channel"
@@ -14,7 +14,7 @@ import type * as Scope from "effect/Scope"
  * A class that is a tag: `Context.ServiceClass` of Effect 4, without its static `use`, as tags of this package have an
  * accessor of that name.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface TagClass<Self, Id extends string, Shape> extends Omit<Context.ServiceClass<Self, Id, Shape>, "use"> {
@@ -24,7 +24,7 @@ export interface TagClass<Self, Id extends string, Shape> extends Omit<Context.S
 /**
  * The pool as a type of Effect: an effect that lends.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface AsEffectPool<out C, out E> extends Effect.Effect<C, E, Scope.Scope> {}
@@ -32,7 +32,7 @@ export interface AsEffectPool<out C, out E> extends Effect.Effect<C, E, Scope.Sc
 /**
  * A connection as a channel: it sends its input and emits the bytes that arrive.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export type Duplex<E, IE> = Channel.Channel<

@@ -2,7 +2,7 @@
  * Conversions between `Connection` and Effect's `Socket`, so that code written for one can use the
  * other.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
 import { argument, type Rows, rules, Table } from "@socketpool/core/Checks"
 import type { Connection } from "@socketpool/core/Connection"
@@ -52,7 +52,7 @@ import { poolOf } from "./internal/socketPool.js"
  * )
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category conversions
  */
 export const toSocket = (connection: Connection): Socket.Socket => {
@@ -115,7 +115,7 @@ const defaultAddress = "socket"
  * The options of a connection over a `Socket`. An invalid value is a defect (`RangeError`) that names the option, the
  * value and the rule.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options {
@@ -233,7 +233,7 @@ const isOpenTimeout = (cause: unknown): boolean => {
  * })).pipe(Effect.provide(NodeWS.layerWebSocketConstructor))
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category conversions
  */
 export const fromSocket = (
@@ -265,7 +265,7 @@ export const fromSocket = (
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const makePool = <

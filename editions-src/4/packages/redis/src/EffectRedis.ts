@@ -2,7 +2,7 @@
  * Effect's own service of Redis, `effect/persistence/Redis`, on a client of this package. Modules that use that
  * service work with it, such as `PersistedQueue` and `RateLimiter`.
  *
- * @since 0.2.0
+ * @since 3.0.0
  */
 import { argument, rules } from "@socketpool/core/Checks"
 import type * as PoolLayer from "@socketpool/core/PoolLayer"
@@ -104,7 +104,7 @@ const subscribe = (client: RedisClient) => (channel: string) =>
  * })
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category constructors
  */
 export const of = (client: RedisClient, reserved: RedisClient = client): Service.Redis["Service"] => ({
@@ -132,7 +132,7 @@ export const of = (client: RedisClient, reserved: RedisClient = client): Service
  * const ServicesLive = Layer.provideMerge(EffectRedis.layerOf(Redis), RedisLive)
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layerOf = <I>(tag: Context.Key<I, RedisClient>): Layer.Layer<Service.Redis, never, I> =>
@@ -144,7 +144,7 @@ class Reserved extends Redis.Service<Reserved>()("@socketpool/redis/EffectRedis/
 /**
  * The options of `layer`: those of `Redis.make`, and the number of connections that can be reserved.
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category models
  */
 export interface Options extends ClientOptions {
@@ -176,7 +176,7 @@ export interface Options extends ClientOptions {
  * )
  * ```
  *
- * @since 0.2.0
+ * @since 3.0.0
  * @category layers
  */
 export const layer = <F extends boolean = false>(
