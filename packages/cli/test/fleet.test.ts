@@ -15,7 +15,7 @@ const isInstalled = spawnSync("redis-server", ["--version"]).status === 0
 const isSkipped = !isInstalled && process.env["SOCKETPOOL_REQUIRE_SERVERS"] !== "1"
 if (isSkipped) process.stderr.write("redis-server is not installed: the tests of the fleet demo are SKIPPED\n")
 
-/** What the demo prints each second with `--json`. */
+/** The line that the demo prints each second with `--json`. */
 interface Document {
   readonly limit: number
   readonly server: { readonly connections: number; readonly peak: number }

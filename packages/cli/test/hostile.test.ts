@@ -18,7 +18,7 @@ import { serve, serveTls } from "./fixtures/servers.js"
 const hostile = "A\x1b]52;c;b3duZWQ=\x07\x1b]0;owned\x1b\\\x1b[2J\x1b[8m\x9b31m\x7f\x00\b\r\u202e\u2066\u200f\u061c" +
   "\u2028\u2029\u0085" + String.fromCharCode(0xd800) + "\u{e0041}\u200b\ufeffZ"
 
-/** What the command itself writes to steer the terminal. */
+/** The sequences with which the command itself steers the terminal. */
 // oxlint-disable-next-line no-control-regex -- it looks for them
 const own = /\x1b\[(?:(?:[012]|7|3[123])m|H|K|J|\?(?:7|25|1049)[hl])|\r\n|\r(?=\x1b\[K|[#.]{40})|\n/g
 

@@ -30,7 +30,7 @@ describe("idle connections", { timeout: 20_000 }, () => {
       yield* warmUp(pool, 2)
       yield* TestClock.adjust("10 minutes")
       assert.deepStrictEqual(connector.log, ["open 1", "open 2"])
-      // What the floor keeps it also lends.
+      // The pool also lends the connections that its floor keeps.
       yield* warmUp(pool, 2)
       assert.strictEqual(connector.attempts, 2)
     }))

@@ -28,7 +28,7 @@ describe("a budget", () => {
     const budgeted = new Budgeted(seed)
     await march(budgeted, steps)
     process.stdout.write(`budget: ${steps} steps, seed ${seed}; ${JSON.stringify(budgeted.met)}\n`)
-    // What never happened was not tested.
+    // A step that never happened was not tested.
     expect(Object.entries(budgeted.met).filter(([, times]) => times === 0)).toEqual([])
   })
 })

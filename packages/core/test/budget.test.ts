@@ -478,7 +478,7 @@ describe("the shares of a budget", () => {
           hasIdle: false,
           idleMillis: 0,
           granted: 0,
-          // What was wanted is taken up at once.
+          // A place that was wanted is taken up at once.
           allot: (granted: number) => {
             const more = Math.min(member.wanted, Math.max(0, granted - member.places))
             member.places += more

@@ -3,7 +3,7 @@ import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Fiber, Schedule } from "effect"
 import { type Connection, type Options, setup, type TestPool } from "./setup.js"
 
-/** What may happen to a connection under its holder. */
+/** Events that may befall a connection under its holder. */
 const accidents: ReadonlyArray<(pool: TestPool, connection: Connection) => Effect.Effect<unknown, unknown>> = [
   (pool, connection) => pool.invalidate(connection),
   (pool, connection) => pool.drop(connection),

@@ -14,7 +14,7 @@ const rejected = (turns: number): Effect.Effect<never> =>
 
 const turn = Effect.promise(() => new Promise((next) => setImmediate(next)))
 
-/** What the process would die of while an effect runs. */
+/** The errors that the process would die of while an effect runs. */
 const unhandled = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {

@@ -9,7 +9,7 @@ class Tenant extends tag<Tenant, string>()("test/Tenant") {}
 
 const request = inherited("none")
 
-/** What a fiber of the pool's sees of its surroundings. */
+/** The surroundings that a fiber of the pool sees. */
 const surroundings = Effect.gen(function*() {
   const span = yield* Effect.option(Effect.currentSpan)
   return {

@@ -36,7 +36,7 @@ describe("the synchronous core", () => {
     const seconds = ((performance.now() - start) / 1e3).toFixed(0)
     process.stdout.write(`core: ${steps} steps, ${driver.pools} pools, seed ${seed}, ${seconds} s; `)
     process.stdout.write(`${JSON.stringify(driver.met)}\n`)
-    // What never happened was not tested.
+    // A step that never happened was not tested.
     expect(Object.entries(driver.met).filter(([, times]) => times === 0)).toEqual([])
   })
 

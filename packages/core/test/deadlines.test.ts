@@ -1,4 +1,4 @@
-// How operations on connections end in time, and what that costs when they do: nearly nothing.
+// Deadlines of operations on connections, and their price if none passes: nearly nothing.
 import { ConnectionError } from "@socketpool/core"
 import type * as Transport from "@socketpool/core/Transport"
 import * as TransportSession from "@socketpool/core/TransportSession"

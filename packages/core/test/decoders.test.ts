@@ -26,7 +26,7 @@ const feed = (decoder: Decoder<Uint8Array>, chunks: ReadonlyArray<string>) => {
     buffer.push(bytes(chunk))
     const answer = decoder.decode(buffer)
     if (answer !== undefined) {
-      // What has not come yet stays to come.
+      // Bytes that have not come yet are still expected.
       for (const rest of chunks.slice(chunks.indexOf(chunk) + 1)) buffer.push(bytes(rest))
       return { answer: text(answer), left: text(buffer.take(buffer.length)) }
     }

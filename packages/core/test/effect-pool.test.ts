@@ -17,12 +17,12 @@ import { type Connection, forkSettled, id, settled, setup } from "./setup.js"
 
 type Item = EffectPool.Pool<Connection, unknown>
 
-/** What effect's own pools take, in the words of its `makeWithTTL`. */
+/** The options of effect's own pools, in the words of its `makeWithTTL`. */
 interface Settings {
   readonly min: number
   readonly max: number
   readonly concurrency?: number
-  /** How long an item may be idle, or how old it may become. */
+  /** The time that an item may be idle, or the age that it may reach. */
   readonly timeToLive?: DurationInput
   readonly timeToLiveStrategy?: "creation" | "usage"
 }
@@ -61,7 +61,7 @@ const size = (max: number): Settings => ({ min: max, max })
 
 const get10 = (pool: Item) => Effect.all(Array.from({ length: 10 }, () => EffectPool.get(pool)))
 
-// Whoever knows effect's own pools must find the same here, so the same tests are run on both.
+// A user of effect's own pools must find the same here, so the same tests run on both.
 describe.each<[string, Make]>([
   ["effect's own pool", makeEffects],
   ["a pool of ours", makeOurs]
@@ -74,7 +74,7 @@ describe.each<[string, Make]>([
       const pool = yield* provideScope(make(connector.open, settings), scope)
       const close = Scope.close(scope, Exit.void)
       yield* Effect.addFinalizer(() => close)
-      // What a test leaves lent when it fails must not keep the close waiting for a clock that stands still.
+      // A lease that a failed test leaves must not keep the close waiting for a clock that stands still.
       yield* Effect.addFinalizer(() => forkDaemon(TestClock.adjust("1 minute")))
       yield* settled
       return { close, connector, pool }

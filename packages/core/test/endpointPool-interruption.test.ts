@@ -81,7 +81,7 @@ const explored = (how: "use" | "get" | "acquire", trouble: Trouble, budgets: Rea
       const ended = acquired + cancelled + Object.values(failed).reduce((a, b) => a + b)
       // With roles, the pool asks on leases of its own.
       if (!hasRoles && ended > 2) world.problems.push(`two borrowers are counted ${ended} times`)
-      // Whatever happened, it lends again.
+      // In any case it lends again.
       const again = yield* fork(result(part.use(work)))
       if (!(yield* settle(() => exitOf(again) !== undefined))) world.problems.push("it does not lend again")
       const closing = yield* fork(pool.close)

@@ -1,4 +1,4 @@
-// What borrowers hear of servers that hang, are slow, flap or die, on virtual time.
+// Servers that hang, are slow, flap or die, as borrowers see them, on virtual time.
 import { Pool } from "@socketpool/core"
 import { fork, provideScope, TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
@@ -7,7 +7,7 @@ import { Effect, Exit, Fiber, Scope } from "effect"
 import { load } from "./endpointPool/load.js"
 import { endpointOf, type Line, makePool, type Refused, World } from "./endpointPool/world.js"
 
-/** Plays load on a pool of four servers and closes it. Whatever happened, nothing must be left. */
+/** Plays load on a pool of four servers and closes it. In any case nothing must be left. */
 const played = (
   prepare: (world: World) => void,
   options: {

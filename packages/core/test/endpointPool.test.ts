@@ -267,7 +267,7 @@ describe("ejection", () => {
         return yield* Fiber.join(fiber)
       })
       const outcomes = yield* Effect.forEach(Array.from({ length: 60 }), () => run)
-      // What was lent is not repeated: three borrowers see the error.
+      // A use is not repeated: three borrowers see the error.
       expect(outcomes.filter(({ _tag }) => _tag === "Failure")).toHaveLength(3)
       expect(yield* statusOf(pool)).toEqual({ a: "Ejected", b: "Up" })
       yield* TestClock.adjust("13 seconds")

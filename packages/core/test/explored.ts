@@ -12,7 +12,7 @@ type TestPool = ConnectionPool<Connection, ScriptedConnector.ScriptedOpenError>
 export interface World {
   readonly connector: Connector
   readonly pool: TestPool
-  /** What is wrong in one run. Each scenario adds to it. */
+  /** The faults of one run. Each scenario adds to them. */
   readonly problems: Array<string>
   /** Holds a connection for a few steps, or while it works, and notices if too many others hold it too. */
   readonly hold: (connection: Connection, work?: Effect.Effect<void>) => Effect.Effect<number>

@@ -256,7 +256,7 @@ describe("the byte buffer", () => {
     const buffer = new ByteQueue()
     const size = 1_000_000
     for (let i = 0; i < size; i++) buffer.push(Uint8Array.of(i % 251))
-    // What it holds on to: chunks over blocks that they share with nobody.
+    // It holds on to chunks over blocks that they share with nobody.
     const { chunks } = buffer as unknown as { readonly chunks: ReadonlyArray<Uint8Array> }
     const held = chunks.reduce((sum, chunk) => sum + chunk.buffer.byteLength + 100, 0)
     assert.isAtMost(held, 2 * size)

@@ -11,7 +11,7 @@ const { SOCKETPOOL_COMBINATION } = process.env
 const [seed] = seeds("gates", 1)
 
 /**
- * Where the outside world comes in. `onRelease` and a close have no typed failure: in place of failing, `onRelease` says
+ * The places where the outside world comes in. `onRelease` and a close have no typed failure: in place of failing, `onRelease` says
  * that the connection is no good, and a close dies of something that is no `Error`.
  */
 const hooks = ["open", "validate", "onRelease", "close"] as const
@@ -90,7 +90,7 @@ const story = (random: (below: number) => number): Array<Command> => {
 
 const tell = (gates: Gates) => hooks.map((hook) => `${hook} ${gates[hook]}`).join(", ")
 
-/** What goes wrong in one combination; nothing if all is well. */
+/** The faults of one combination; none if all is well. */
 const play = (
   n: number,
   among: ReadonlyArray<number>,

@@ -6,7 +6,7 @@ import { seeds } from "./search.js"
 
 const [seed] = seeds("histogram", 1)
 
-/** What a percentile may be too high by. */
+/** The most by which a percentile may be too high. */
 const error = 0.18
 
 const recorded = (durations: ReadonlyArray<number>) => {

@@ -27,7 +27,7 @@ import {
 } from "./explored.js"
 
 type Subject = (world: World) => Effect.Effect<unknown, unknown>
-/** Where the interruption strikes, and the fewest steps that this takes. */
+/** The place of the interruption, and the fewest steps that this takes. */
 type Case = readonly [where: string, subject: Subject, atLeast: number]
 
 // F26, H1: double hand-out

@@ -1,4 +1,4 @@
-// Where a frame of the pool's own cannot be trusted, `use` has Effect's public interface alone: the same proofs for that.
+// `use` has Effect's public interface alone where a frame of its own cannot be trusted: the same proofs for that.
 import { isInterruptible } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Effect } from "effect"

@@ -36,7 +36,7 @@ const collected = (name: string) => {
   return found
 }
 
-/** What the metrics must say by the statistics. */
+/** The metrics that follow from the statistics. */
 const expected = (stats: PoolStats): Record<string, number> => ({
   "db.client.connection.count idle": stats.idle,
   "db.client.connection.count used": stats.inUse,

@@ -30,14 +30,14 @@ const check = (
   counts?: Map<string, number>
 ) => {
   const property = fc.asyncProperty(setting, steps, async (setting, steps) => {
-    // What fails may take long to shrink.
+    // A failure may take long to shrink.
     await breathe()
     live(setting, steps, plant, counts)
   })
   return fc.check(property, options)
 }
 
-/** What was done, and how to see it again. */
+/** The steps, and how to see them again. */
 const story = (
   result: fc.RunDetails<[Setting, ReadonlyArray<Step>]>
 ): string => {

@@ -10,7 +10,7 @@ type Way = (inner: Effect.Effect<unknown, unknown>) => Effect.Effect<unknown, un
 
 const both: { readonly concurrency: number } = { concurrency: 2 }
 
-/** How a holder can run an effect and wait for it. */
+/** The ways in which a holder can run an effect and wait for it. */
 const waiting: ReadonlyArray<readonly [string, Way]> = [
   ["itself", (inner) => inner],
   ["timeout", Effect.timeout("1 hour")],

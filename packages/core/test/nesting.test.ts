@@ -4,7 +4,7 @@ import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Deferred, Effect, Fiber } from "effect"
 import { forkSettled, id, settled, setup, type TestPool } from "./setup.js"
 
-/** Whatever a borrow comes to, it must be that the pool was exhausted. */
+/** A borrow must fail here, and only because the pool is exhausted. */
 const exhaustion = <A, R>(borrow: Effect.Effect<A, unknown, R>) =>
   Effect.map(Effect.flip(borrow), (error) => {
     assert.instanceOf(error, PoolExhaustedError)

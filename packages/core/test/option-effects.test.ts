@@ -10,10 +10,10 @@ interface World {
   readonly pool: TestPool
 }
 
-/** What is different about a pool for which an option is set. */
+/** The difference that an option makes to a pool. */
 interface Difference {
   readonly set: Options
-  /** What else the pool needs for the difference to show, with and without the option. */
+  /** Other options that the pool needs for the difference to show, with and without the option. */
   readonly given?: Options
   readonly script?: Script
   readonly see: (world: World) => Effect.Effect<unknown, unknown>
@@ -28,7 +28,7 @@ const lentTwice = ({ pool }: World) => Effect.all([pool.use(id), pool.use(id)])
 const lentLater = (millis: number) => ({ pool }: World) =>
   Effect.andThen(Effect.andThen(pool.use(id), TestClock.adjust(millis)), pool.use(id))
 
-/** How many connections are open, so much time after so many were. */
+/** The number of open connections, so much time after so many were. */
 const liveLater = (connections: number, millis: number) => ({ connector, pool }: World) =>
   Effect.gen(function*() {
     yield* warmUp(pool, connections)
@@ -63,7 +63,7 @@ const budgetOf = (maxConnections: number): Budget.Budget =>
 
 const contested = budgetOf(4)
 
-// Whoever adds an option gets a type error here until there is something to see of it.
+// A new option is a type error here until its difference can be seen.
 const differences: { readonly [option in keyof Omit<Required<Options>, "open">]: Difference } = {
   name: {
     set: { name: "orders" },

@@ -91,7 +91,7 @@ const examined = (
     return problems
   })
 
-/** How one borrower borrows. */
+/** The way in which one borrower borrows. */
 const borrows: Record<string, (world: World) => Effect.Effect<unknown, unknown>> = {
   use: ({ hold, pool }) => pool.use(hold),
   get: ({ hold, pool }) => Effect.scoped(Effect.flatMap(pool.get, hold)),
@@ -103,7 +103,7 @@ const borrows: Record<string, (world: World) => Effect.Effect<unknown, unknown>>
   drop: ({ hold, pool }) => Effect.acquireUseRelease(pool.acquire, hold, (one) => Effect.ignore(pool.drop(one)))
 }
 
-/** What else can be asked of a pool. */
+/** Other questions to a pool. */
 const verbs: Record<string, (world: World) => Effect.Effect<unknown, unknown>> = {
   clear: ({ pool }) => pool.clear,
   resize: ({ pool }) => Effect.andThen(pool.resize({ max: 3 }), pool.resize({ max: 1 })),

@@ -199,7 +199,7 @@ describe("while it reconnects", () => {
       })
       const old = yield* pool.acquire
       const waiter = yield* forkSettled(pool.use(id))
-      // What is being opened for the waiter is the next to be opened: it serves the one who reconnects.
+      // The connection that opens for the waiter is the next to be open: it serves the one who reconnects.
       const moving = yield* forkSettled(pool.reconnect(old))
       yield* TestClock.adjust("1 second")
       yield* pool.release(yield* Fiber.join(moving))
@@ -264,7 +264,7 @@ describe("a lease whose scope closes while it reconnects", () => {
       yield* Scope.close(scope, Exit.void)
       assert.deepInclude(yield* Fiber.join(moving), { _tag: "ConnectionNotFoundError", operation: "reconnect" })
       assert.strictEqual((yield* pool.stats).reconnecting, 0)
-      // What was being opened for it serves others.
+      // The connection that was opening for it serves others.
       yield* TestClock.adjust("1 second")
       assert.deepStrictEqual([(yield* pool.stats).idle, connector.attempts, yield* pool.use(id)], [1, 2, 2])
     }))

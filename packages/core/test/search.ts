@@ -1,5 +1,5 @@
 /**
- * How long the tests that search go on: `SOCKETPOOL_SEARCH` decides.
+ * The length of the tests that search: `SOCKETPOOL_SEARCH` decides.
  *
  * - `short`, the default, plays fixed seeds and those that ever failed, so that it fails for a change of the code alone.
  * - `full`, which `npm run verify` sets, goes on for minutes with a random seed.

@@ -62,7 +62,7 @@ export const audited = <C, E, R>(
   Effect.gen(function*() {
     yield* Effect.addFinalizer(() => Effect.sync(() => assertNothingLeft(connector)))
     const pool = yield* make
-    // What a test leaves under way must not keep the close of its pool waiting for a clock that stands still.
+    // Work that a test leaves under way must not keep the close of its pool waiting for a clock that stands still.
     yield* Effect.addFinalizer(() => forkDaemon(TestClock.adjust("1 minute")))
     yield* Effect.addFinalizer(() => Effect.map(pool.stats, (stats) => assertConserved(connector, stats)))
     return pool
@@ -77,7 +77,7 @@ export const setup = (options: Options = {}, script: Script = {}) => {
   )
 }
 
-/** What a borrower does that only wants to know which connection it was lent. */
+/** The use of a borrower that only wants to know which connection it was lent. */
 export const id = (connection: Connection): Effect.Effect<number> => Effect.succeed(connection.id)
 
 /** Leases and gives back so many connections at once: as many are idle afterwards, if the pool may hold them. */

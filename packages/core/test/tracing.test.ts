@@ -13,7 +13,7 @@ const parentName = (span: Tracer.Span) =>
 
 const linked = (span: Tracer.Span) => span.links.map(({ span }) => span._tag === "Span" ? span.name : "external")
 
-/** How a span has ended. */
+/** The end of a span. */
 const ending = (span: Tracer.Span): Exit.Exit<unknown, unknown> => {
   assert(span.status._tag === "Ended", `${span.name} has not ended`)
   return span.status.exit

@@ -103,7 +103,7 @@ describe("a borrower whose connection is being asked", () => {
     }))
 })
 
-/** What can end a connection while it is being asked. */
+/** The events that can end a connection while it is being asked. */
 const ends: ReadonlyArray<readonly [what: string, reason: CloseReason, end: End]> = [
   ["the peer goes", "Disconnected", ({ connector }) => Effect.sync(() => connector.connection(1).kill())],
   ["somebody drops it", "Dropped", ({ connector, pool }) => pool.drop(connector.connection(1))],

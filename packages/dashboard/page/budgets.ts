@@ -20,7 +20,7 @@ const targetOf = ({ keyedPoolId, poolId }: ShareSnapshot): Target | undefined =>
 /** The places that are taken, by all processes if several share the budget. */
 const takenOf = ({ fleet, held }: BudgetSnapshot): number => fleet === undefined ? held : fleet.held
 
-/** What a budget says in words. */
+/** The words for the state of a budget. */
 const stateOf = (budget: BudgetSnapshot): Pick<Folded, "state" | "isBad"> => {
   const { fleet, held, limit, pools, wanted } = budget
   if (fleet?.isLost === true) return { state: "store lost, no place is granted", isBad: true }

@@ -16,7 +16,7 @@ interface Row extends EndpointSnapshot {
 
 const words = { Up: "up", SlowStart: "slow start", Ejected: "ejected", Draining: "draining" } as const
 
-/** What an endpoint says in words, which do not rest on the colour. */
+/** The state of an endpoint in words, which do not rest on the colour. */
 const stateOf = ({ at, ejectedUntil = at, failures, state }: Row): readonly [text: string, tone: Tone] => {
   const word = words[state]
   switch (state) {

@@ -1,4 +1,4 @@
-/** What unfolds below the overview: a row for each item, which opens into tables. */
+/** The parts that unfold below the overview: a row for each item, which opens into tables. */
 import { el, KeyedList, setHidden, setText, setValue, table } from "./dom.js"
 import { count } from "./format.js"
 import { symbol } from "./verdict.js"
@@ -9,7 +9,7 @@ type Part = readonly [value: number, color: string]
 /** The texts of one row. */
 export interface Folded {
   readonly name: string
-  /** What the row says in words, and whether that is a trouble. There is always something, so that no row jumps. */
+  /** The words of the row, and whether they are a trouble. There is always something, so that no row jumps. */
   readonly state: string
   readonly isBad: boolean
   /** The figures, each with a key by which it is found. */
@@ -105,7 +105,7 @@ class Fold<Item> {
   }
 }
 
-/** What a section lists. */
+/** The items of a section. */
 export interface Folds<Item> {
   readonly heading: string
   /** The attribute with the item's number. */

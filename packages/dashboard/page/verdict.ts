@@ -25,7 +25,7 @@ const severity = { bad: 0, warn: 1, good: 2, off: 3 } as const
 
 export const bySeverity = (a: Verdict, b: Verdict): number => severity[a.tone] - severity[b.tone]
 
-/** What happened to the requests of the last ten seconds. */
+/** The outcomes of the requests of the last ten seconds. */
 const requestsOf = (pool: PoolModel) => ({
   acquired: pool.recentCount(({ acquired }) => acquired) ?? 0,
   refused: pool.recentCount(({ failed }) => total(failed) - failed.PoolClosed) ?? 0,

@@ -1,4 +1,4 @@
-// What an operator can see, in a real browser.
+// The page as an operator sees it, in a real browser.
 import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
 import { Effect, Exit, Redacted, Scope } from "effect"

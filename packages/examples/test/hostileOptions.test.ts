@@ -23,7 +23,7 @@ const defectOf = ({ run }: Argument, given: unknown) =>
     (exit) => Exit.isFailure(exit) && Cause.isDie(exit.cause) ? Cause.squash(exit.cause) : undefined
   )
 
-/** What is wrong with a refusal; nothing if it is a `RangeError` that names the option, the value and the rule. */
+/** The fault of a refusal; nothing if it is a `RangeError` that names the option, the value and the rule. */
 const flaws = (option: string, defect: unknown): ReadonlyArray<string> => {
   if (!(defect instanceof RangeError)) return [`no RangeError: ${Object.prototype.toString.call(defect)} ${defect}`]
   const { message } = defect

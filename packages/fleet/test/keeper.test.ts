@@ -1,4 +1,4 @@
-// What a process tells the store of its budget, when, and what it does without it. The store is in memory.
+// The messages of a process to the store of its budget, and its life without the store. The store is in memory.
 import { type Budget, type ConnectionPool, Pool } from "@socketpool/core"
 import { BudgetUnavailable, FleetBudget } from "@socketpool/fleet"
 import { exitOf, fork, provideScope, TestClock } from "@socketpool/test-seam"

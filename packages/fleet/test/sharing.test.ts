@@ -1,4 +1,4 @@
-// What the stores themselves grant and take back, for processes that a test plays, one call at a time.
+// The places that the stores grant and take back, for processes that a test plays, one call at a time.
 import type { Answer, Options, Store } from "@socketpool/fleet/FleetBudget"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"

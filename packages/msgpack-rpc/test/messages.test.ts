@@ -1,4 +1,4 @@
-// What a server says reaches a log or a terminal in the message of an error.
+// A server's text reaches a log or a terminal in the message of an error.
 import { DecodingError, RpcError } from "@socketpool/msgpack-rpc"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 

@@ -81,7 +81,7 @@ describe("over TLS", () => {
         let broken = 0
         const cut = new WeakSet<Peer>()
         const server = yield* serve((message, peer) => {
-          // What came after half a reply would become its other half.
+          // Bytes after half a reply would become its other half.
           const answer = () => cut.has(peer) || peer.write(reply(message))
           if (++answered % 101 === 0 && broken < resets && !cut.has(peer)) {
             broken++

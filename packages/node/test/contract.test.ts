@@ -1,4 +1,4 @@
-// What every connection must do, over each transport, on loopback.
+// The contract of every connection, over each transport, on loopback.
 import type { Connection } from "@socketpool/core"
 import { PlatformSocket, TcpConnection, TlsConnection, UnixConnection } from "@socketpool/node"
 import { describe, it } from "@socketpool/test-seam/vitest"
@@ -35,7 +35,7 @@ const transports: Record<string, readonly [Open, ReadonlyArray<ConnectionContrac
   "a TCP connection": [Effect.map(server, ({ port }) => TcpConnection.open({ host, port })), []],
   "a TLS connection": [Effect.map(secureServer, ({ port }) => TlsConnection.open({ host, port, ca })), []],
   "a connection over a Unix socket": [Effect.map(unixServer, ({ path }) => UnixConnection.open({ path })), []],
-  // Where it cannot hold its peer back, it fails when too much comes.
+  // It fails when too much comes if it cannot hold its peer back.
   "a connection over a platform socket": [
     Effect.map(
       server,

@@ -24,7 +24,7 @@ interface Member {
 /** One `use`. */
 interface Call {
   readonly request: string
-  /** How often its effect ran. */
+  /** The number of times that its effect ran. */
   readonly runs: number
   /** The port of the connection that it was lent, if any. */
   readonly lentTo: number | undefined
@@ -95,7 +95,7 @@ const three = Effect.flatMap(beats, (after) => Effect.replicateEffect(ours(after
 
 // --- The load -------------------------------------------------------------------------------------------------------
 
-/** Plays load on a pool of these servers, of which only `bad` may fail a call. Whatever happens, nothing is left. */
+/** Plays load on a pool of these servers, of which only `bad` may fail a call. In any case nothing is left. */
 const withPool = <A, E>(
   good: ReadonlyArray<Member>,
   bad: Member,

@@ -13,7 +13,7 @@ const scripted = (first: string | undefined) => {
   const disk = {
     text: first,
     reads: 0,
-    /** What happens while the file is read, after its text has been taken. */
+    /** A step while the file is read, after its text has been taken. */
     meanwhile: () => {},
     canWatch: true,
     /** Watchers that are open, and folders that have been watched. */

@@ -47,7 +47,7 @@ describe("a server that is killed again and again under load", { timeout: rounds
               else count.foreign++
               return answer._tag
             }),
-            // Whoever is refused does not come back at once.
+            // A worker that is refused does not come back at once.
             Effect.tap((tag) => tag === "Failure" ? Effect.sleep("5 millis") : Effect.void)
           )
         })

@@ -5,7 +5,7 @@ import { once } from "node:events"
 import { Worker } from "node:worker_threads"
 import { ca, client, localhost, otherHost } from "./fixtures/tlsServer.js"
 
-/** What an attacker may put on `Object.prototype`, under the names of options of ours and of Node. */
+/** The properties that an attacker may put on `Object.prototype`, under the names of options of ours and of Node. */
 const polluted: Record<string, unknown> = {
   ALPNProtocols: ["polluted"],
   allowHalfOpen: true,

@@ -1,4 +1,4 @@
-// What the pools of all kinds of sockets do, over real ones.
+// The behaviour of the pools of all kinds of sockets, over real ones.
 import { fork, forkDaemon, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Fiber, Schedule } from "effect"

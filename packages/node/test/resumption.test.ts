@@ -1,4 +1,4 @@
-// Which session a handshake offers, for servers that this machine has none of.
+// The session that a handshake offers, for servers that this machine has none of.
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Resumption } from "../src/internal/resumption.js"
 

@@ -148,7 +148,7 @@ describe("reading and writing", () => {
         before = written
         yield* Effect.sleep("150 millis")
       }
-      // What is buffered: the kernel's two buffers, one high-water mark, and the chunk that came last.
+      // The buffers: the kernel's two, one high-water mark, and the chunk that came last.
       expect(connection.socket.readableLength).toBeLessThanOrEqual(connection.socket.readableHighWaterMark + 65_536)
       expect(written).toBeLessThan(50_000_000)
     }))

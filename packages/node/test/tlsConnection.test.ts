@@ -108,7 +108,7 @@ describe("a TLS connection", () => {
 
   it.live("tells a reader of the peer's end and of its reset", () =>
     Effect.scoped(Effect.gen(function*() {
-      // Whatever the server has to send by itself has been sent when the first byte comes.
+      // All that the server has to send by itself has been sent when the first byte comes.
       const server = yield* serveTls((socket) => socket.write("!"))
       for (const how of ["EndOfStream", "Reset"]) {
         const connection = yield* open(server.port)

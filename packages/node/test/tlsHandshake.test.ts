@@ -64,9 +64,9 @@ describe("what a handshake tells the server", () => {
 
 interface Bad {
   readonly serve: (port?: number) => Effect.Effect<TestServer, never, Scope.Scope>
-  /** What the client wants, which this server cannot give. */
+  /** The client's wish, which this server cannot fulfil. */
   readonly options?: Partial<TlsConnection.Options>
-  /** Who could. */
+  /** The version that could. */
   readonly good?: tls.TlsOptions
   /** The code, or a matcher of it, if it is always the same. */
   readonly code?: unknown

@@ -151,7 +151,7 @@ describe("opening", () => {
         const home = yield* directory
         const long = pathOf(bytes, home)
         expect(Buffer.byteLength(long)).toBe(bytes)
-        // Where a path that is cut would lead.
+        // The place to which a path that is cut would lead.
         const others = yield* Effect.forEach([106, 107], (length) => listenAt(long.slice(0, length), echo))
         const calls = yield* attempts
         const expected = { _tag: "ConnectError", reason: "PathTooLong", address: long }

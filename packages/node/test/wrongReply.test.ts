@@ -13,7 +13,7 @@ import { nothingIsLeft } from "./fixtures/witnesses.js"
 const [seed] = seeds("wrong replies", 1)
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
-/** What is put through: an answer at once, mostly, or after a while. */
+/** A question of the load: answered at once, mostly, or after a while. */
 const lateAtTimes = (rng: Rng.Rng): Answer => (tag) => [{ tag, after: rng.chance(0.2) ? rng.between(1, 8) : 0 }]
 
 const setUp = (answer: (rng: Rng.Rng) => Answer) =>
@@ -81,7 +81,8 @@ describe(
             proxy.set("toServer", { duplicate: 0.1 })
           ] as const
           yield* trouble(faults, rng)
-          // What comes twice or unasked within a lease no pool can tell from an answer: a client that looks at the tag can.
+          // No pool can tell bytes that come twice or unasked within a lease from an answer. A client that looks at the
+          // tag can.
           const call = (tag: number, within: Within) =>
             pool.use((connection) =>
               within(

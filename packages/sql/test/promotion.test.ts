@@ -66,7 +66,7 @@ const query = <Row extends object>(client: Client, sql: string, values: Readonly
 
 const readOnly = "cannot execute INSERT in a read-only transaction"
 
-/** What the driver, or the pool, says of a failure. */
+/** The driver's or the pool's word for a failure. */
 const reasonOf = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)
   return error instanceof Refused ? error.error.message : String(error)

@@ -14,7 +14,7 @@ type Client = SqlClient.SqlClient & Pick<Pg.PgClient, "json">
 
 class Refused extends Data.TaggedError("Refused")<{}> {}
 
-/** What a statement fails with: the SQLSTATE of the server's error. */
+/** The failure of a statement: the SQLSTATE of the server's error. */
 const codeOf = <A, R>(effect: Effect.Effect<A, SqlError, R>) =>
   Effect.map(
     Effect.flip(effect),

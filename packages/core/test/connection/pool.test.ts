@@ -1,4 +1,4 @@
-// What every transport's connections do, over one in memory and on the test's clock.
+// The behaviour of every transport's connections, over one in memory and on the test's clock.
 import type { Connection, Framing } from "@socketpool/core"
 import { fork, TestClock, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"

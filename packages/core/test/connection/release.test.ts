@@ -115,7 +115,7 @@ describe("a connection returns to the pool after a lease that", () => {
       const first = yield* fork(Effect.exit(pool.use(leases[lease])))
       yield* TestClock.adjust(1)
       yield* Fiber.join(first)
-      // Whatever happens, the next borrower gets its own answer.
+      // In any case the next borrower gets its own answer.
       const next = yield* fork(pool.use((connection) => ask(connection, "mine")))
       for (let i = 0; i < 5; i++) yield* TestClock.adjust(1)
       expect(yield* Fiber.join(next)).toBe("mine")

@@ -1,4 +1,4 @@
-// What every transport's connections do, over one in memory and on the test's clock.
+// The behaviour of every transport's connections, over one in memory and on the test's clock.
 import { collect, exitOf, fork, forkDaemon, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { MemoryServer } from "@socketpool/testing"

@@ -183,7 +183,7 @@ export class Budgeted {
     if (inNeed.length === 0) return
     this.met.refused++
     if (taken < this.limit) fail("a place is free, and a pool wants it")
-    // What is on its way may be enough.
+    // The places on their way may be enough.
     if (leaving > 0) return
     const [, poor] = inNeed.reduce((one, other) => load(other[1]) < load(one[1]) ? other : one)
     for (const [pool, share] of this.shareOf) {

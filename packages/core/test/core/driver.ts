@@ -381,7 +381,7 @@ const isOpen = (slot: Slot<number>): boolean => isUnheld(slot) || isLeased(slot)
 
 const isOverdue = (list: List<any>, now: number): boolean => list.head !== undefined && list.head.deadline <= now
 
-/** What a step can be, and how often it is that, compared with the others. */
+/** The kinds of steps, and how often each is drawn, compared with the others. */
 const weights: { readonly [Operation in keyof Driver]?: number } = {
   borrow: 6,
   look: 5,

@@ -49,13 +49,13 @@ export class ScriptedEngine {
   private validates = false
   protected maxPending = 0
   protected readonly dead = new Set<Slot<number>>()
-  /** What the holders of leases have said of their connections. */
+  /** The verdicts of the holders of leases on their connections. */
   protected readonly testimonies = new Map<Lease<number>, Testimony>()
   /** Whether the wait of a backoff goes on. */
   protected refillWaits = false
-  /** How many pools have lived and died. */
+  /** The number of pools that have lived and died. */
   pools = 0
-  /** How often what is rare has happened. */
+  /** Counts of rare events. */
   readonly met = {
     borrowed: 0,
     waited: 0,

@@ -1,5 +1,5 @@
 /**
- * What a pool must look like, as simply as it can be said: it shares no code with the pool and looks only at what the
+ * The looks of a right pool, as simply as they can be said: it shares no code with the pool and looks only at what the
  * core says it does. It is told of every operation and of every command, and compares itself with the state.
  */
 import type { CloseReason } from "@socketpool/core"
@@ -32,7 +32,7 @@ interface Connection {
   since: number
 }
 
-/** What the end of a lease says of its connection. */
+/** The verdict of a lease's end on its connection. */
 export type Testimony = "served" | "failed" | "nothing"
 
 const trial = 1_000
@@ -54,11 +54,11 @@ export class Reference {
   private opened = 0
   private closed = 0
   private running = true
-  /** What has happened so far, counted. */
+  /** Counts of all that has happened so far. */
   private events = 0
   /** When each of the movers joined. */
   private readonly joined = new Map<Waiter<number>, number>()
-  /** How many of `initialConnections` have not been opened yet. */
+  /** The number of `initialConnections` that have not been opened yet. */
   private warm: number
   /** Somebody was turned away, for whom one connection may be opened. */
   turnedAway = false
@@ -446,7 +446,7 @@ export class Reference {
     if (refusal?._tag === "AcquireTimeout") {
       if (waiter.deadline > now) this.fail("a waiter times out too early")
     } else if (refusal?._tag === "OpenFailed") {
-      // Whose time is over without an attempt, because others have failed, hears of the last of them.
+      // A waiter whose time is over without an attempt, because others failed, hears of the last failure.
       if (waiter.deadline <= now && this.isFailing) return
       const isStranded = waiter.forLease !== undefined || this.count(({ phase }) => phase === "open") === 0
       if (this.owed === 0 && this.isPaused && isStranded) return
@@ -573,7 +573,7 @@ export class Reference {
       if (list.tail !== queue[queue.length - 1]) this.fail("the wrong waiter is last")
     }
 
-    // What resize or the budget left too much of must go down, and nothing else may be above the cap.
+    // A surplus that resize or the budget has left must go down, and nothing else may be above the cap.
     this.allowed = Math.max(this.cap, Math.min(this.allowed, this.connections.size))
     if (this.connections.size > this.allowed) this.fail("more connections than allowed")
 
@@ -612,7 +612,7 @@ export class Reference {
     if (!state.backingOff && healthy < this.min) this.fail("the floor is not kept")
   }
 
-  /** What the pool asks its budget for: `coming` connections serve borrowers that wait. */
+  /** The pool's request to its budget: `coming` connections serve borrowers that wait. */
   private compareWanted(state: State<number>, mayOpen: boolean, coming: number): void {
     const wanted = Demand.wanted(state, () => this.now)
     if (!mayOpen || this.connections.size >= this.max) {

@@ -3,7 +3,7 @@ import { ConnectionError, type Endpoint, EndpointPool, Endpoints } from "@socket
 import { async, forkDaemon, TestClock, yieldNow } from "@socketpool/test-seam"
 import { Effect } from "effect"
 
-/** How a server is: it works, it refuses connections, it is silent, or it resets what it has accepted. */
+/** The state of a server: it works, it refuses connections, it is silent, or it resets what it has accepted. */
 export type Mode = "up" | "refuses" | "hangs" | "resets"
 
 export class Refused {

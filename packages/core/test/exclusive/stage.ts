@@ -5,7 +5,7 @@ import { Deferred, Effect, Fiber } from "effect"
 import { type Connection, type Options, type Script, settled, setup } from "../setup.js"
 
 /**
- * What is done, one word after the other, and who then has which connection, in the order of arrival.
+ * The steps, one word after the other, and then the holders of each connection, in the order of arrival.
  *
  * - `+a` comes and shares a connection, `+X` wants one alone; `-a` ends its lease, `!a` is interrupted.
  * - `drop:1`, `invalidate:1`, `kill:1`, `clear`, `resize:1`, `close`, `wait:1000`

@@ -57,7 +57,7 @@ describe("onRelease", () => {
       yield* end(pool)
       yield* settled
       assert.deepStrictEqual(exits.map(isRight), [true])
-      // What it keeps is kept, however the lease ended.
+      // A connection that it keeps is kept, however the lease ended.
       assert.deepStrictEqual(connector.log, ["open 1"])
     }))
 

@@ -6,7 +6,7 @@ import { validateTimeout } from "./setting.js"
 
 /**
  * The reference model: what was asked of the pool, and what its connector and its borrowers have seen of it. It shares
- * no code with the pool. What must follow from these facts is in `promises.ts`.
+ * no code with the pool. The conclusions from these facts are in `promises.ts`.
  */
 export class Books extends Ledger implements Witness {
   readonly openBegun = (id: number, stubborn: boolean): void => {
@@ -28,8 +28,8 @@ export class Books extends Ledger implements Witness {
   }
 
   /**
-   * What takes too long is given up when its time is over, whether that shows or not, and what has lived for long enough
-   * works. At that very moment the pool need not know of it yet, unless everything rests.
+   * An act that takes too long is given up when its time is over, whether that shows or not, and one that has lived for
+   * long enough works. At that very moment the pool need not know of it yet, unless everything rests.
    */
   overdue(rests = false): void {
     for (const attempt of this.attempts) {
@@ -120,7 +120,7 @@ export class Books extends Ledger implements Witness {
     this.overdue()
     line.validating = false
     line.answered = answer === "good"
-    // What came first is not known, if one was found broken at the very moment of the answer.
+    // The order is not known, if one was found broken at the very moment of the answer.
     const isSure = !line.suspect || line.suspectIn < this.round
     line.suspect = answer === "interrupted"
     line.doubted = line.suspect || !isSure

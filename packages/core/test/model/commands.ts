@@ -39,7 +39,7 @@ const script = (hook: Hook) => (a: number): Command => ({
   behaviour: choose(behaviours[hook], a)
 })
 
-/** How often each command is given, relative to the others. The first is where a counterexample shrinks to. */
+/** The weight of each command, relative to the others. The first is where a counterexample shrinks to. */
 const table: ReadonlyArray<readonly [number, (a: number, b: number) => Command]> = [
   [150, (a) => ({ _tag: "Pass", millis: choose(millis, a) })],
   [100, () => ({ _tag: "Use" })],

@@ -2,7 +2,7 @@ import { async, hasInterrupts, promise, reasonOf, yieldNow } from "@socketpool/t
 import { Data, Deferred, Effect, type Exit, Scope } from "effect"
 
 /**
- * What the next call of a hook does. `ok` also stands for the good answer, `no` for the other one (`false`, `discard`);
+ * The next answer of a hook. `ok` also stands for the good answer, `no` for the other one (`false`, `discard`);
  * a number is a good end after so many milliseconds. `throws` dies before there is an effect, `stuck` never ends and
  * cannot be interrupted, `late` cannot be interrupted and ends well after 900 ms. `fatal` is a failure that `isFatal`
  * knows; for other hooks it is a failure like any other.
@@ -18,7 +18,7 @@ export class OpenFailure extends Data.TaggedError("OpenFailure")<{
   readonly fatal: boolean
 }> {}
 
-/** What an open dies of. */
+/** The defect of an open that dies. */
 export class OpenDefect extends Error {
   constructor(readonly attempt: number) {
     super(`attempt ${attempt} dies`)
@@ -28,11 +28,11 @@ export class OpenDefect extends Error {
 /** A connection; the numbers count from 1. */
 export interface Link {
   readonly id: number
-  /** What `isConnected` says. */
+  /** The answer of `isConnected`. */
   alive: boolean
-  /** What `isExpired` says. */
+  /** The answer of `isExpired`. */
   outdated: boolean
-  /** What `closed` waits for. */
+  /** The end that `closed` waits for. */
   readonly gone: Deferred.Deferred<void>
 }
 
@@ -41,7 +41,7 @@ export interface Witness {
   /** `stubborn`: an interrupt will not end it. */
   readonly openBegun: (attempt: number, stubborn: boolean) => void
   readonly openEnded: (attempt: number, how: "failed" | "failed fatally" | "died" | "interrupted") => void
-  /** What a failed open left behind has been cleaned up. */
+  /** True once the remains of a failed open have been cleaned up. */
   readonly swept: (attempt: number) => void
   readonly connected: (attempt: number, link: Link) => void
   readonly validateBegun: (link: Link) => void
@@ -55,7 +55,7 @@ export interface Witness {
 
 const lateness = 900
 
-/** What hangs can be let go once nobody looks any more; a fiber that waits for ever is kept by the runtime for ever. */
+/** A hook that hangs can be let go once nobody looks any more; the runtime keeps a fiber that waits for ever. */
 class Hanging {
   private readonly waiting = new Set<() => void>()
 

@@ -20,10 +20,10 @@ export type Fault = "Disconnected" | "Outdated" | "Invalid" | "Rejected" | "Disc
 /** Whether a new connection has yet to show that it works. */
 export type Trial = "on" | "perhaps" | "over"
 
-/** What is known of one connection. */
+/** All that is known of one connection. */
 export class Line {
   trial: Trial = "on"
-  /** The round in which it has shown that it works. What else happens in that round may come first. */
+  /** The round in which it has shown that it works. Other events of that round may come first. */
   provedIn = -1
   /** Whether somebody who used it has failed. */
   accused = false
@@ -32,7 +32,7 @@ export class Line {
   endedIn = -1
   /** Whether the lease that it has is an exclusive one. */
   alone = false
-  /** How many of them were taken by hand. */
+  /** The number of them that were taken by hand. */
   manual = 0
   uses = 0
   validating = false
@@ -64,7 +64,7 @@ export class Line {
   suspectIn = -1
   /** Whether there may be something wrong with it that does not show. */
   doubted = false
-  /** What is wrong with it, and since which round. */
+  /** Its fault, and the round since which it has it. */
   readonly faults = new Map<Fault, number>()
   closingAt: number | undefined = undefined
   closingIn = -1
@@ -103,7 +103,7 @@ export interface Borrower {
   beside: boolean
   /** The round in which he came. */
   readonly round: number
-  /** How many waited when he came. */
+  /** The number that waited when he came. */
   readonly ahead: number
   /** Whether there was a connection when he came that could have been lent at once. */
   readonly choice: boolean
@@ -115,7 +115,7 @@ export interface Borrower {
   line: Line | undefined
   /** Whether he ever moved, and so came before the queue. */
   moved: boolean
-  /** Whose fiber he borrows in. */
+  /** The guest in whose fiber it borrows. */
   outer: Borrower | undefined
   /** Whether his lease is still on. */
   lease: boolean
@@ -124,7 +124,7 @@ export interface Borrower {
   interrupted: boolean
 }
 
-/** How an open has failed that was wanted. */
+/** The failure of an open that was wanted. */
 export interface Failure {
   readonly attempt: number
   readonly how: "failed" | "failed fatally" | "died" | "timed out"

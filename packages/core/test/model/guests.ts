@@ -5,7 +5,7 @@ import type { Borrower, Kind } from "./facts.js"
 import { refused } from "./outcomes.js"
 import { isTagged, Stage } from "./stage.js"
 
-/** What a holder does next. */
+/** The next step of a holder. */
 type Order =
   | { readonly _tag: "End"; readonly exit: Exit.Exit<void, string> }
   | { readonly _tag: "Do"; readonly effect: Effect.Effect<void> }
@@ -13,7 +13,7 @@ type Order =
 /** A borrower and his fiber. */
 class Guest {
   fiber: RunningFiber<unknown, unknown> | undefined = undefined
-  /** Who borrows in the same fiber meanwhile. */
+  /** The guest that borrows in the same fiber meanwhile. */
   nested: Guest | undefined = undefined
   order: ((order: Order) => void) | undefined = undefined
 
@@ -120,7 +120,7 @@ export class Guests extends Stage {
   protected interruptible(): ReadonlyArray<Guest> {
     return this.guests.filter(({ fiber, isManual, isWaiting, order }) => {
       if (fiber === undefined) return false
-      // Who takes a connection by hand must not be interrupted in the step in which it is handed to him; and of two
+      // A guest that takes a connection by hand must not be interrupted in the step that hands it over; and of two
       // ends at once it is not promised which one counts.
       return !this.books.crowded || (isWaiting && !isManual) || order !== undefined
     })

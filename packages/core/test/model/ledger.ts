@@ -3,7 +3,7 @@ import type { Attempt, Borrower, Failure, Fault, Kind, Line, Trial } from "./fac
 import { Pause } from "./pause.js"
 import { type Setting, usual } from "./setting.js"
 
-/** What is known of a pool from outside, as far as those who ask it and those who borrow from it know. */
+/** All that is known of a pool from outside, by those who ask it and those who borrow from it. */
 export abstract class Ledger {
   readonly problems: Array<string> = []
   /** One command, or a few at once, or one instant at which something woke, and all that comes of it. */
@@ -56,15 +56,15 @@ export abstract class Ledger {
    */
   private readonly strainedUntil = { atLeast: -Infinity, atMost: -Infinity }
   readonly pause: Pause
-  /** Who was told in this round why opens pause, although none of their own had failed. */
+  /** Guests that were told in this round why opens pause, although no open of their own had failed. */
   stranded: Array<Borrower> = []
-  /** Who was told in this round that the open failed for which opens pause. */
+  /** Guests that were told in this round that the open failed for which opens pause. */
   paused: Borrower | undefined = undefined
   /** The connections of which a lease has ended well in this round. */
   private readonly served = new Set<Line>()
-  /** How many leases ended in the round in which one ended last. */
+  /** The number of leases that ended in the round in which one ended last. */
   private ended = { round: -1, count: 0 }
-  /** Who was served, or told of a failed open, in this round. */
+  /** Guests that were served, or told of a failed open, in this round. */
   attended: Array<Borrower> = []
   /** Connections that may exist just now; more than `max` while a surplus comes back. */
   allowance: number
@@ -182,7 +182,7 @@ export abstract class Ledger {
     return [...this.lines].filter((line) => line.isOpen)
   }
 
-  // --- What the driver asks for -------------------------------------------------------------------------------------
+  // --- Questions of the driver -------------------------------------------------------------------------------------
 
   cleared(): void {
     this.generation++
@@ -228,7 +228,7 @@ export abstract class Ledger {
     line.manual = 0
   }
 
-  // --- What borrowers see -------------------------------------------------------------------------------------------
+  // --- The view of borrowers -------------------------------------------------------------------------------------------
 
   arrives(kind: Kind, timeout: number): Borrower {
     const borrower: Borrower = {
@@ -315,7 +315,7 @@ export abstract class Ledger {
     return this.waiting().length === 0 && freshest.length > 0 && freshest.every((line) => this.isSurelyFit(line))
   }
 
-  /** Which idle connection is lent first is told by `order`; what is validated first comes when it has answered. */
+  /** `order` says which idle connection is lent first; what is validated first comes when it has answered. */
   private inOrder(line: Line): void {
     const { concurrency, order, validateAfterIdle } = this.setting
     if (this.crowded || concurrency > 1 || validateAfterIdle !== Infinity) return
@@ -363,17 +363,17 @@ export abstract class Ledger {
       [...this.borrowers].every((other) => !other.lease || other === outer)
   }
 
-  /** How long it may have been idle. */
+  /** The time that it may have been idle. */
   idleFor(line: Line): number {
     return line.idleSince === undefined ? -1 : this.now - (line.vagueSince ?? line.idleSince)
   }
 
-  /** How long it has been idle and unasked. */
+  /** The time that it has been idle and unasked. */
   silentFor(line: Line): number {
     return line.heardSince === undefined || line.idleSince === undefined ? -1 : this.now - line.heardSince
   }
 
-  /** How long it may be idle without being asked whether it works: longer, if it has answered and nobody was there. */
+  /** The time that it may be idle without being asked whether it works: longer, if it has answered and nobody was there. */
   private goodFor(line: Line): number {
     return Math.max(this.setting.validateAfterIdle, line.answered ? 1_000 : 0)
   }
@@ -413,7 +413,7 @@ export abstract class Ledger {
   }
 
   /**
-   * Why a connection must not be lent now. Leniently seen, what came up in the same round as the loan came after it:
+   * The reason why a connection must not be lent now. Leniently seen, what came up in the same round as the loan came after it:
    * who is served learns of it a turn later when several commands come at once, or when fibers step aside in between.
    */
   unfit(line: Line, leniently = this.isBlurred): string | undefined {

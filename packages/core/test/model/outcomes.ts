@@ -4,7 +4,7 @@ import type { Books } from "./books.js"
 import { OpenDefect } from "./connector.js"
 import type { Borrower, Failure } from "./facts.js"
 
-/** What a borrower was told who got no connection. */
+/** The reason that a borrower without a connection was told. */
 export const refused = (books: Books, borrower: Borrower, exit: Exit.Exit<unknown, unknown>): void => {
   books.overdue()
   if (exit._tag === "Success") return books.problem(`borrower ${borrower.id} ended without a connection`)

@@ -9,7 +9,7 @@ export class Pause {
   lastRound = -1
 
   constructor(
-    /** How long it lasts; 0: no failure is fatal. */
+    /** Its length; 0: no failure is fatal. */
     private readonly millis: number
   ) {}
 
@@ -40,7 +40,7 @@ export class Pause {
       (this.forbids(now) || this.endedIn === round)
   }
 
-  /** How long it still lasts. */
+  /** The time that it still lasts. */
   left(now: number): number {
     return this.current === undefined ? 0 : Math.max(0, this.current.until - now)
   }

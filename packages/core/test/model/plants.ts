@@ -20,7 +20,7 @@ const losesReleases = (pool: TestPool): TestPool => {
   })
 }
 
-/** Whatever becomes available goes to whoever came last. */
+/** A free connection goes to the guest that came last. */
 const servesTheYoungest = (pool: TestPool): TestPool => {
   type Failures = Effect.Effect.Error<TestPool["acquire"]>
   type Place = Deferred.Deferred<Link, Failures>
@@ -47,14 +47,14 @@ const servesTheYoungest = (pool: TestPool): TestPool => {
   return altered(pool, { acquire })
 }
 
-/** What a release gives back can be released once more. */
+/** A connection can be released twice. */
 const forgivesDoubleReleases = (pool: TestPool): TestPool =>
   altered(pool, { release: (link) => Effect.ignore(pool.release(link)) as Effect.Effect<void> })
 
 /** A close that does not wait for anything. */
 const closesAtOnce = (pool: TestPool): TestPool => altered(pool, { close: Effect.asVoid(forkDaemon(pool.close)) })
 
-/** Who wants a connection alone gets one like all others. */
+/** A borrower that wants a connection alone gets one like all others. */
 const sharesAll = (pool: TestPool): TestPool => altered(pool, { exclusive: pool.get, useExclusive: (f) => pool.use(f) })
 
 /** Asks, and does not listen. */

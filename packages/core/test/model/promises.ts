@@ -196,7 +196,7 @@ export class Examiner {
       const overtaken = waiting.find((other) => other.round < borrower.round && !(borrower.beside && other.alone))
       if (overtaken !== undefined) books.problem(`borrower ${borrower.id} has overtaken borrower ${overtaken.id}`)
     }
-    // What would time out at the moment at which opens begin to pause may have been given up instead.
+    // A wait that would time out at the moment at which opens begin to pause may have been given up instead.
     const pauses = books.pause.lastRound === books.round
     const untold = books.failures.filter(({ how }) => how !== "timed out" || !pauses).length
     if (untold > 0 && !books.crowded && !books.vague && waiting.some((borrower) => borrower.round < books.round)) {

@@ -1,7 +1,7 @@
 import type { Command, Step } from "./commands.js"
 import type { Setting } from "./setting.js"
 
-/** What once went wrong: under which options, and what was done. */
+/** Cases that once went wrong: their options, and what was done. */
 export interface Regression {
   readonly name: string
   readonly setting: Partial<Setting>

@@ -250,7 +250,7 @@ export class Run extends Guests {
     // Until nothing is left of what hung.
     this.timeline.pass(connectTimeout + closeTimeout, () => this.examine())
     if (!this.comesToRest(() => true)) throw new Violation("connections are still in use, which nobody holds")
-    // Where nobody may wait, only what is idle can be lent.
+    // Only idle connections can be lent if nobody may wait.
     if (maxPending === 0) return
     const all = this.books.max * (maxUses === Infinity ? concurrency : 1)
     const before = this.guests.at(-1)?.borrower.id ?? 0

@@ -18,9 +18,9 @@ export interface Setting {
   readonly maxUses: number
   readonly concurrency: number
   readonly order: "lifo" | "fifo"
-  /** How idle a connection must be to be validated; `Infinity`: there is no `validate`. */
+  /** The idle time after which a connection is validated; `Infinity`: there is no `validate`. */
   readonly validateAfterIdle: number
-  /** How long an idle connection may be silent before it is asked; `Infinity` without `validate`. */
+  /** The time that an idle connection may be silent before it is asked; `Infinity` without `validate`. */
   readonly keepaliveTime: number
   readonly leakThreshold: number
   readonly reaps: boolean
@@ -32,9 +32,9 @@ export interface Setting {
   readonly hasOnRelease: boolean
   /** Whether there is something to clean up from the beginning of an open. */
   readonly opensEarly: boolean
-  /** How long opens pause after a fatal failure; 0: no failure is fatal. */
+  /** The time that opens pause after a fatal failure; 0: no failure is fatal. */
   readonly fatalPause: number
-  /** How many steps a fiber takes at a stretch: with few, fibers move against each other in other ways. */
+  /** The number of steps that a fiber takes at a stretch: with few, fibers move against each other in other ways. */
   readonly stepsBeforeYield: number
 }
 

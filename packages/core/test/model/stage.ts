@@ -38,7 +38,7 @@ export class Stage {
     close: []
   }
 
-  /** What hooks do when nothing else is said. */
+  /** The answers of hooks for which nothing else is said. */
   protected readonly usual: { [_ in Hook]: Behaviour }
 
   constructor(
@@ -70,7 +70,7 @@ export class Stage {
     }
   }
 
-  /** What the pool has logged. */
+  /** The lines that the pool has logged. */
   get log(): ReadonlyArray<string> {
     return this.timeline.log
   }

@@ -13,7 +13,7 @@ const restless = 100_000
 export class Timeline {
   /** Milliseconds. */
   now = 0
-  /** What was logged. */
+  /** The lines that were logged. */
   readonly log: Array<string> = []
   private readonly runner: TurnRunner
   private readonly sleepers = new Sleepers()
@@ -31,7 +31,7 @@ export class Timeline {
     })
   }
 
-  /** How many sleep. */
+  /** The number of fibers that sleep. */
   get asleep(): number {
     return this.sleepers.size
   }

@@ -41,7 +41,7 @@ export class World {
   readonly acquireTimeout: number
   /** Milliseconds for which the event loop has stood still. */
   stalled = 0
-  /** How many borrow beside these, in fibers, and have not ended. */
+  /** The number of borrowers beside these, in fibers, that have not ended. */
   others = 0
   isClosing = false
   isCalm = false
@@ -163,9 +163,9 @@ export class World {
     this.expect(isFair, () => `${number}, due at ${deadline}, failed at ${now}: ${String(reason)}`)
   }
 
-  // --- What must hold -----------------------------------------------------------------------------------------------
+  // --- Invariants --------------------------------------------------------------------------------------------------
 
-  /** What must be true after every step. */
+  /** The facts that must hold after every step. */
   readonly look = (): void => {
     const stats = this.door.stats()
     this.problems.push(...this.connector.audit({ ...stats, maxConnections: this.most }))

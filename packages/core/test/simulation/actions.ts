@@ -1,4 +1,4 @@
-/** What can happen to a simulated pool. A new verb of the pool gets its action here. */
+/** The actions of a simulated pool's users. A new verb of the pool gets its action here. */
 import { reasonOf, wasInterrupted, yieldNow } from "@socketpool/test-seam"
 import type { Rng } from "@socketpool/testing"
 import { Effect, Exit } from "effect"
@@ -16,7 +16,7 @@ export interface Action {
 
 type Draw = (world: World, rng: Rng.Rng) => Action
 
-/** What a holder does: it takes its time, or lets others run, and ends well or not. */
+/** The use of a holder: it takes its time, or lets others run, and ends well or not. */
 const drawWork = (rng: Rng.Rng): Effect.Effect<void, string> => {
   const while_ = rng.weighted<Effect.Effect<void>>([
     [1, Effect.void],
@@ -214,7 +214,7 @@ export const drawPlan = (world: World, rng: Rng.Rng): ReadonlyArray<Planned> => 
   ]
 }
 
-/** What is wrong with the end of an action: a defect that nobody scripted, or an interruption that nobody asked for. */
+/** The fault in the end of an action: a defect that nobody scripted, or an interruption that nobody asked for. */
 export const misbehaviour = (planned: Planned, exit: Exit.Exit<unknown, unknown>): string | undefined => {
   if (Exit.isSuccess(exit)) return undefined
   const text = String(exit.cause)

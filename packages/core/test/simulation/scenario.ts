@@ -36,8 +36,8 @@ const perform = (world: World, planned: Planned) =>
 const lendAll = (world: World, maxConnections: number) =>
   Effect.gen(function*() {
     const own = world.target.own!
-    // What was under way before may still fail or die, and where nobody may wait one has to ask again. New connections
-    // that do not answer `validate` count as failed opens, so that one may have to ask for long.
+    // An act that was under way before may still fail or die, and where nobody may wait one has to ask again. New
+    // connections that do not answer `validate` count as failed opens, so that one may have to ask for long.
     const acquire = Effect.retry(Effect.sandbox(own.acquireWith({ timeout: "10 seconds" })), {
       schedule: Schedule.spaced("1 milli"),
       times: 3_000
@@ -89,7 +89,7 @@ const story = (seed: number, target: keyof typeof targets) => {
   }
 }
 
-/** What came of one seed. */
+/** The outcome of one seed. */
 export interface Outcome {
   readonly seed: number
   readonly hash: number

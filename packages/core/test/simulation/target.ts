@@ -1,4 +1,4 @@
-/** What the simulated borrowers use: our pool, effect's, or one with a defect planted in it. */
+/** The pool that the simulated borrowers use: our pool, effect's, or one with a defect planted in it. */
 import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
 import { type DurationInput, provideScope, toJson } from "@socketpool/test-seam"
 import type { ScriptedConnector } from "@socketpool/testing"
@@ -9,7 +9,7 @@ export type Connection = ScriptedConnector.ScriptedConnection
 type OpenError = ScriptedConnector.ScriptedOpenError
 export type Open = Effect.Effect<Connection, OpenError, Scope.Scope>
 
-/** What every pool can do, and what ours can. An action whose verb a target lacks is not drawn for it. */
+/** The verbs of every pool, and those of ours. An action whose verb a target lacks is not drawn for it. */
 export interface Target {
   readonly use: <A, E>(f: (connection: Connection) => Effect.Effect<A, E>) => Effect.Effect<A, unknown>
   readonly get: Effect.Effect<Connection, unknown, Scope.Scope>

@@ -19,7 +19,7 @@ export class World {
   private most: number
   private readonly holders = new Map<Connection, number>()
   private closeBegan = false
-  /** How many opens have failed, and connections closed that may have been lost, and since when. */
+  /** The number of opens that have failed, and of connections closed that may have been lost, and since when. */
   private readonly losses = [{ at: -Infinity, count: 0 }]
   readonly acquireTimeout: number
 
@@ -57,7 +57,7 @@ export class World {
         for (const { at, opened } of this.clearings) {
           this.expect(connection.id > opened || at === now, `connection ${connection.id} outlived a clear`)
         }
-        // What happens at the very moment of the loan, the pool need not know yet.
+        // The pool need not know yet of an event at the very moment of the loan.
         const expired = now - this.born.get(connection)! - pool.connectionTTL
         this.expect(expired <= 0, `connection ${connection.id} was lent ${expired} ms after it had expired`)
         const gone = "isConnected" in pool ? now - (this.killed.get(connection) ?? now) : 0
@@ -122,7 +122,7 @@ export class World {
     if (!ok) this.problems.push(problem)
   }
 
-  /** What must be true between any two steps of any fibers. */
+  /** The facts that must hold between any two steps of any fibers. */
   readonly observe = (): ReadonlyArray<string> => {
     const { connector, problems, target } = this
     const max = this.options.pool.maxConnections
@@ -162,7 +162,7 @@ export class World {
     return recent > 0 && recent + stats.idle + stats.inUse + stats.opening + stats.closing + 1 > 10
   }
 
-  /** What must be true once all borrowers have gone. */
+  /** The facts that must hold once all borrowers have gone. */
   readonly atRest = (): void => {
     const stats = this.target.own?.stats()
     if (stats === undefined) return
@@ -170,7 +170,7 @@ export class World {
     this.expect(inUse === validating && pending === 0, `borrowers left something behind: ${JSON.stringify(stats)}`)
   }
 
-  /** What must be true once the pool has closed. */
+  /** The facts that must hold once the pool has closed. */
   readonly atEnd = (): void => {
     const { connector } = this
     const stats = this.target.own?.stats()
@@ -186,7 +186,7 @@ export class World {
   }
 }
 
-/** How long an effect took on the clock, whatever came of it. */
+/** The time that an effect took on the clock, in success or failure. */
 export const timed = <A, E, R>(
   effect: Effect.Effect<A, E, R>,
   then: (millis: number) => void

@@ -32,7 +32,7 @@ export const singles: ReadonlyArray<Argument> = [
     "Endpoints.fromPull",
     "open",
     "an effect",
-    // What an effect is to succeed with is another matter.
+    // The value that an effect is to succeed with is another matter.
     (open) =>
       Effect.catchAllDefect(
         Stream.runDrain(Endpoints.fromPull(open)),

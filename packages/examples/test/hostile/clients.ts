@@ -22,7 +22,7 @@ import {
   unix
 } from "./subjects.js"
 
-/** What both clients have of the options of `Client.make`. */
+/** The options of `Client.make` that both clients have. */
 const shared = {
   ...clientPool,
   ...omit(sessions, "onPush"),

@@ -1,7 +1,7 @@
 /** Values that no option expects, by name. Each is made anew, because some can be used only once. */
 import { Duration, Effect, Option, Redacted, Schedule } from "effect"
 
-/** What no message may show. */
+/** The secret that no message may show. */
 export const secret = "hunter2-correct-horse"
 
 export const pem = `-----BEGIN PRIVATE KEY-----\n${secret}\n-----END PRIVATE KEY-----\n`

@@ -8,7 +8,7 @@ import { describeEach } from "./stores.js"
 
 const ids = ["a", "b", "c", "d"]
 
-/** What each may open without the store. Together they exceed the limit. */
+/** The connections that each may open without the store. Together they exceed the limit. */
 const open = 3
 
 describeEach("a fleet that does not find its $name at the start", (kind) => {

@@ -26,7 +26,7 @@ describeEach("one process that is cut off from $name, whose server sees the end 
       const took = yield* fleet.until("the others have all", ({ byId, open }) => open - (byId.alone ?? 0) === limit)
       yield* fleet.untilWorker(alone, "it is lost", ({ usage }) => usage.fleet!.isLost)
       yield* fleet.untilServed(50, others)
-      // What a process has that does not know of its end.
+      // The places of a process that does not know of its end.
       yield* fleet.peakIs(limit + share)
       const heal = Effect.gen(function*() {
         yield* relay.heal

@@ -63,7 +63,7 @@ export class Worker {
 }
 
 type Given = Partial<Omit<WorkerConfig, "id" | "serverPort" | "store" | "budget" | "ttlMillis">> & {
-  /** Where it reaches the store, if not directly. */
+  /** The address at which it reaches the store, if not directly. */
   readonly store?: Partial<StoreAddress>
   readonly environment?: Readonly<Record<string, string>>
 }

@@ -1,4 +1,4 @@
-/** What the processes of a fleet and the test tell each other. */
+/** The messages between the processes of a fleet and the test. */
 import type { BudgetUsage } from "@socketpool/core/BudgetModel"
 
 /** A store as a worker reaches it. */
@@ -9,7 +9,7 @@ export interface StoreAddress {
   readonly user?: string
 }
 
-/** What a worker is told at its start. */
+/** The orders of a worker at its start. */
 export interface WorkerConfig {
   readonly id: string
   readonly serverPort: number
@@ -55,7 +55,7 @@ export interface WorkerReport {
   readonly events: Readonly<Record<string, number>>
 }
 
-/** What the counting server is told at its start. */
+/** The orders of the counting server at its start. */
 export interface CounterConfig {
   /** More connections than these are noted with their holders. */
   readonly limit: number
@@ -73,6 +73,6 @@ export interface CounterReport {
   readonly peak: number
   readonly opened: number
   readonly byId: Readonly<Record<string, number>>
-  /** Who had how many whenever there were more than the limit. */
+  /** The holders and their counts at each moment with more than the limit. */
   readonly over: ReadonlyArray<string>
 }

@@ -16,7 +16,7 @@ export class Process {
   /** Whether the test has ended it. */
   private isKilled = false
   private readonly waiting = new Map<number, { done(reply: unknown): void; failed(error: Error): void }>()
-  /** What it says once it is ready. */
+  /** Its first message, once it is ready. */
   readonly ready: Promise<unknown>
 
   constructor(readonly name: string, private readonly child: ChildProcess) {

@@ -46,7 +46,7 @@ describeEach("the reserve of a process with a budget in $name", (kind) => {
       expect(Exit.isFailure(exit) && String(exit.cause)).toContain(
         `the reserves of all processes are more than the budget has: ${limit - 2 + reserve} of ${limit}`
       )
-      // What was refused takes up nothing, and a reserve that fits is welcome.
+      // A refused reserve takes up nothing, and a reserve that fits is welcome.
       yield* fleet.start("third", { reserve: 2 })
       yield* fleet.until("each has its reserve", ({ byId, open }) =>
         open === limit && byId.first === limit - 2 && byId.third === 2)

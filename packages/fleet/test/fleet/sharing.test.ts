@@ -59,7 +59,7 @@ describeEach("processes that share a budget in $name", (kind) => {
       const fleet = yield* fleetOn(store())
       const workers = yield* fleet.startAll(ids, { fibers: 2 })
       yield* fleet.until("each has two", ({ byId }) => ids.every((id) => byId[id] === 2))
-      // What follows the last grant.
+      // The events after the last grant.
       yield* fleet.untilServed(100)
       const before = yield* Effect.forEach(workers, ({ report }) => report)
       yield* fleet.untilServed(400)

@@ -55,7 +55,7 @@ const counted = (client: RedisClient): RedisClient =>
             value: (source: string) =>
             (keys: ReadonlyArray<string>, args: ReadonlyArray<string> = []) =>
               Effect.suspend(() => {
-                // What follows a look at the connections of others is a part of the same call.
+                // The work after a look at the connections of others is a part of the same call.
                 if (Object.keys((JSON.parse(args[0]!) as { readonly seen: object }).seen).length === 0) calls.note()
                 if (!calls.losesNext) return session.script(source)(keys, args)
                 calls.losesNext = false

@@ -1,5 +1,5 @@
-// Where this pool and the one of Effect 4.1 differ, and what Effect 4.1 has mended of Effect 3's. The README of the
-// edition says no more than this.
+// The differences between this pool and the one of Effect 4.1, and the faults of Effect 3's that 4.1 has mended. The
+// README of the edition says no more than this.
 import { Pool } from "@socketpool/core"
 import { TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
@@ -10,7 +10,7 @@ interface Options<A, E> {
   readonly max: number
 }
 
-/** What both pools can do. */
+/** The verbs of both pools. */
 interface Subject<A> {
   readonly use: <B, E, R>(f: (item: A) => Effect.Effect<B, E, R>) => Effect.Effect<B, unknown, R>
   readonly invalidate: (item: A) => Effect.Effect<unknown>
@@ -29,7 +29,7 @@ const ours: Make = ({ max, open }) =>
     pool
   ) => ({ use: pool.use.bind(pool) as any, invalidate: (item) => pool.invalidate(item) }))
 
-/** How an effect ends within a minute. */
+/** The end of an effect within a minute. */
 const ending = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.gen(function*() {
     const fiber = yield* Effect.forkChild(Effect.exit(effect))

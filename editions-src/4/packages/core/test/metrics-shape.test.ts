@@ -1,4 +1,4 @@
-// What exporters find in a snapshot of Effect 4's metrics.
+// A snapshot of Effect 4's metrics as exporters find it.
 import { Pool } from "@socketpool/core"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Effect, Metric } from "effect"

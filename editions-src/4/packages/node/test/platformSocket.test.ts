@@ -17,7 +17,7 @@ const joined = (chunks: ReadonlyArray<Uint8Array | string>) =>
   chunks.map((chunk) => typeof chunk === "string" ? chunk : text(chunk)).join("")
 const turn = Effect.promise(() => new Promise((next) => setImmediate(next)))
 
-/** Why a read, a write or an open of a socket fails. */
+/** The reason why a read, a write or an open of a socket fails. */
 const reasonOf = <A, R>(
   effect: Effect.Effect<A, Socket.SocketError, R>
 ): Effect.Effect<Socket.SocketErrorReason, A, R> => Effect.map(Effect.flip(effect), ({ reason }) => reason)
@@ -325,7 +325,7 @@ describe("a platform socket as a connection", () => {
         return last
       })
       yield* eventually("the server sends", () => peer !== undefined)
-      // What the systems' own buffers hold.
+      // The content of the system's own buffers.
       const before = yield* stands
       expect(before).toBeLessThan(total / 2)
       let got = (yield* connection.recvExactly(1_000_000)).length
@@ -491,7 +491,7 @@ describe("a platform socket as a connection", () => {
 
 interface Client {
   readonly write: Socket.Writer["write"]
-  /** What has not left the server yet. */
+  /** The bytes that have not left the server yet. */
   readonly unsent: () => number
 }
 

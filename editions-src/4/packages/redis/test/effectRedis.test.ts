@@ -127,7 +127,7 @@ describe.skipIf(isSkipped)("a subscription of Effect's service", () => {
   it.scopedLive("misses nothing after it has begun, and begins again when its connection is lost", () =>
     Effect.gen(function*() {
       const { service } = yield* started()
-      // What publishes is connected already, and is not the slower one.
+      // The publisher is connected already, and is not the slower one.
       yield* service.send("PING")
       const scope = yield* Scope.make()
       const queue = yield* Scope.provide(service.subscribe("news"), scope)
