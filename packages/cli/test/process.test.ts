@@ -1,11 +1,13 @@
 // The command as a process.
 import { assert, describe, it } from "@effect/vitest"
 import { spawn } from "node:child_process"
+import * as fs from "node:fs"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
 import { bundled } from "../../tools/bundled/bundled.js"
 import { exitCodes } from "../src/internal/failure.js"
 
+const { version } = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../package.json"), "utf8"))
 const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
 
 interface Ended {
@@ -49,7 +51,7 @@ const expectEach = async (cases: ReadonlyArray<Case>) => {
 describe("the command", { timeout: 600_000 }, () => {
   it("sets the exit code, and names the option, the value and the rule in errors", async () => {
     await expectEach([
-      [["--version"], exitCodes.ok, /0\.1\.0/],
+      [["--version"], exitCodes.ok, new RegExp(`^${version.replaceAll(".", "\\.")}$`, "m")],
       [["demo", "--seconds", "0"], exitCodes.usage, /--seconds must be a whole number from 1 to 3600, but is "0"/],
       [["top", "http://127.0.0.1:1"], exitCodes.unreachable, /No dashboard answers/],
       [["doctor", "tcp://127.0.0.1:1"], exitCodes.failed, /ECONNREFUSED/],

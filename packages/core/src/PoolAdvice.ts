@@ -1,14 +1,18 @@
 /**
- * Advice: a size for a pool, computed from its statistics.
+ * Advice: a size for a pool, computed from its statistics or from a load that you expect.
  *
- * @since 0.1.0
+ * @since 3.0.0
  */
+import type * as Duration from "effect/Duration"
+import { count, duration, orElse, that } from "./checks/rules.js"
+import { type Rows, Table } from "./checks/table.js"
+import { leastServers, meanWait, waitAt, waitProbability } from "./internal/erlang.js"
 import type { BorrowFailure, PoolStats } from "./PoolStats.js"
 
 /**
  * A suggested size, the figures behind it, and the reasons.
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category models
  */
 export interface PoolAdvice {
@@ -44,23 +48,6 @@ const mayWait = 0.01
 
 /** The reasons of refusals that more connections could have prevented. */
 const lacks = ["Timeout", "QueueFull", "NoWait", "Shed"] as const
-
-/**
- * Returns the probability that a request has to wait for one of `servers`, if on average `load` of them would be busy
- * and arrivals are independent of each other: Erlang's C formula, by the usual recurrence over the B formula.
- */
-const waitProbability = (servers: number, load: number): number => {
-  if (load >= servers) return 1
-  let blocked = 1
-  for (let n = 1; n <= servers; n++) blocked = (load * blocked) / (n + load * blocked)
-  return blocked / (1 - (load / servers) * (1 - blocked))
-}
-
-const leastServers = (load: number): number => {
-  let servers = Math.max(1, Math.ceil(load))
-  while (waitProbability(servers, load) > mayWait) servers++
-  return servers
-}
 
 const total = (counts: Readonly<Record<string, number>>): number => Object.values(counts).reduce((a, b) => a + b, 0)
 
@@ -101,7 +88,7 @@ const percent = (fraction: number): string => `${round(fraction * 100)} %`
  * })
  * ```
  *
- * @since 0.1.0
+ * @since 3.0.0
  * @category constructors
  */
 export const advise = (measured: {
@@ -140,7 +127,7 @@ export const advise = (measured: {
     }
   }
 
-  const needed = Math.ceil(leastServers(load) / concurrency)
+  const needed = Math.ceil(leastServers(load, (_, waits) => waits <= mayWait) / concurrency)
   const lacking = lacks.reduce((sum, reason) => sum + past.failed[reason], 0)
   const isShort = past.waited > 5 * mayWait * requests || lacking > mayWait * requests
   const isLarge = stats.maxConnections >= needed
@@ -251,4 +238,157 @@ const troubles = (past: ReturnType<typeof change>, failed: number): ReadonlyArra
       "Some leases were held for longer than leakThreshold: look for those first. No pool size cures a leak."
     ])
   ]
+}
+
+// --- Advice without measurements ------------------------------------------------------------------------------------
+
+/**
+ * A load that you expect.
+ *
+ * @since 3.0.0
+ * @category models
+ */
+export interface Load {
+  /** The requests for a connection per second. More than 0, at most 1,000,000. */
+  readonly arrivalsPerSecond: number
+  /** The mean time that a lease is held. More than 0, at most one day. */
+  readonly hold: Duration.DurationInput
+  /** The pool's `concurrency`. Default: 1. */
+  readonly concurrency?: number
+  /** The percentile of `percentileMillis`. More than 0, less than 100. Default: 99. */
+  readonly percentile?: number
+}
+
+/**
+ * The waits for a connection that follow from a load and a size.
+ *
+ * @since 3.0.0
+ * @category models
+ */
+export interface Forecast {
+  /** The size of the pool. */
+  readonly maxConnections: number
+  /** The mean number of leases at once if nobody had to wait: arrivals × hold. */
+  readonly load: number
+  /** `load` as a fraction of all leases that `maxConnections` allows; from 1 on the queue grows without limit. */
+  readonly utilization: number
+  /** The fraction of the requests that has to wait. */
+  readonly waited: number
+  /** The mean wait of all requests, in milliseconds, also of those that need not wait. `Infinity` if the queue grows. */
+  readonly meanWaitMillis: number
+  /** The wait that `percentile` percent of the requests stay within, in milliseconds. `Infinity` if the queue grows. */
+  readonly percentileMillis: number
+}
+
+/** The most leases at once: beyond it nobody has measured anything, and the sums take long. */
+const mostLeases = 1_000_000
+
+const loadRows = {
+  arrivalsPerSecond: that<number>(
+    (value) => typeof value === "number" && value > 0 && value <= 1_000_000,
+    "a number of more than 0, at most 1000000"
+  ),
+  hold: duration("more than 0", "a duration of more than 0, at most one day", 86_400_000),
+  concurrency: orElse(count(1), 1),
+  percentile: orElse(
+    that<number>((value) => typeof value === "number" && value > 0 && value < 100, "more than 0 and less than 100"),
+    99
+  )
+}
+
+const loadOf = ({ arrivalsPerSecond, hold }: { readonly arrivalsPerSecond: number; readonly hold: number }) =>
+  arrivalsPerSecond * hold / 1_000
+
+const bounded = (
+  options: { readonly arrivalsPerSecond: number; readonly hold: number },
+  refuse: (option: "hold", value: unknown, rule: string) => never
+) => {
+  if (loadOf(options) <= mostLeases) return
+  refuse("hold", options.hold, `such that arrivalsPerSecond times hold is at most ${mostLeases} leases at once`)
+}
+
+const forecastOptions = new Table(
+  { ...loadRows, maxConnections: count(1) } satisfies Rows<Load & { readonly maxConnections: number }>,
+  [(options, refuse) => bounded(options, refuse)]
+)
+
+const sizeOptions = new Table(
+  {
+    ...loadRows,
+    maxWait: orElse(duration("0 or more", "a duration of 0 or more, at most one day", 86_400_000), 0)
+  } satisfies Rows<Load & { readonly maxWait?: Duration.DurationInput }>,
+  [(options, refuse) => bounded(options, refuse)]
+)
+
+interface Expected {
+  readonly load: number
+  readonly hold: number
+  readonly concurrency: number
+  readonly percentile: number
+}
+
+const forecastOf = ({ concurrency, hold, load, percentile }: Expected, maxConnections: number): Forecast => {
+  const servers = maxConnections * concurrency
+  const queue = { servers, load, holdMillis: hold }
+  const waited = waitProbability(servers, load)
+  return {
+    maxConnections,
+    load,
+    utilization: load / servers,
+    waited,
+    meanWaitMillis: meanWait(queue, waited),
+    percentileMillis: waitAt(queue, waited, percentile / 100)
+  }
+}
+
+/**
+ * Forecasts the waits for a connection from a load that you expect and a size. Use it to compare sizes before there is
+ * anything to measure. A wrong value throws a `RangeError` that names the option, the value and the rule.
+ *
+ * It is Erlang's C formula: arrivals are independent of each other, and holds are exponentially distributed. Bursts wait
+ * longer than this, and leases that all last equally long wait about half as long. It knows nothing of `maxPending`,
+ * `acquireTimeout` and the time that an open takes.
+ *
+ * @example
+ * ```ts
+ * import { PoolAdvice } from "@socketpool/core"
+ *
+ * const { percentileMillis } = PoolAdvice.forecast({ arrivalsPerSecond: 400, hold: "5 millis", maxConnections: 4 })
+ * ```
+ *
+ * @since 3.0.0
+ * @category constructors
+ */
+export const forecast = (options: Load & { readonly maxConnections: number }): Forecast => {
+  const checked = forecastOptions.read("PoolAdvice.forecast", options)
+  return forecastOf({ ...checked, load: loadOf(checked) }, checked.maxConnections)
+}
+
+/**
+ * Returns the smallest `maxConnections` with which `percentile` percent of the requests wait for `maxWait` at most, and
+ * its forecast. Use it for the first size of a pool, and `advise` once there is load to measure. A wrong value throws a
+ * `RangeError` that names the option, the value and the rule.
+ *
+ * With the default `maxWait` of 0 and the default `percentile` of 99, at most 1 % of the requests wait: the rule of
+ * `advise`. The assumptions are those of `forecast`, and the server's own limit is not known.
+ *
+ * @example
+ * ```ts
+ * import { PoolAdvice } from "@socketpool/core"
+ *
+ * const { maxConnections } = PoolAdvice.size({ arrivalsPerSecond: 400, hold: "5 millis", maxWait: "2 millis" })
+ * ```
+ *
+ * @since 3.0.0
+ * @category constructors
+ */
+export const size = (options: Load & { readonly maxWait?: Duration.DurationInput }): Forecast => {
+  const checked = sizeOptions.read("PoolAdvice.size", options)
+  const load = loadOf(checked)
+  const servers = leastServers(
+    load,
+    (servers, waits) =>
+      waitAt({ servers, load, holdMillis: checked.hold }, waits, checked.percentile / 100) <= checked.maxWait
+  )
+  return forecastOf({ ...checked, load }, Math.ceil(servers / checked.concurrency))
 }

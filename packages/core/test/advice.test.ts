@@ -27,7 +27,7 @@ const base = Effect.scoped(Effect.flatMap(Pool.make({ open: Effect.void, maxConn
 const advice = (figures: Parameters<typeof measured>[1], concurrency = 1) =>
   Effect.map(base, (base) => PoolAdvice.advise({ stats: measured(base, figures), concurrency }))
 
-/** Which fraction of those who come has to wait, when arrivals and holds are random: played, not computed. */
+/** The fraction of the requests that has to wait, when arrivals and holds are random: played, not computed. */
 const playedWaits = (rng: Rng.Rng, servers: number, load: number, arrivals: number) => {
   const free = Array.from({ length: servers }, () => 0)
   let now = 0
@@ -268,4 +268,87 @@ describe("advice", () => {
       const encoded = yield* encode(PoolSchemas.PoolAdvice, found)
       assert.deepStrictEqual(yield* decode(PoolSchemas.PoolAdvice, encoded), found)
     }))
+})
+
+describe("a size for an expected load", () => {
+  // A. K. Erlang's tables: C(4, 1) = 0.0204, C(5, 1) = 0.0038, C(2, 1) = 1/3.
+  it("follows Erlang's tables", () => {
+    const load = { arrivalsPerSecond: 100, hold: "10 millis" } as const
+    assert.strictEqual(PoolAdvice.size(load).maxConnections, 5)
+    const found = PoolAdvice.forecast({ ...load, maxConnections: 2 })
+    assert.closeTo(found.waited, 1 / 3, 1e-12)
+    assert.closeTo(found.meanWaitMillis, 10 / 3, 1e-9)
+    assert.closeTo(found.percentileMillis, 10 * Math.log(100 / 3), 1e-9)
+    assert.deepInclude(found, { load: 1, utilization: 0.5 })
+    assert.closeTo(PoolAdvice.forecast({ ...load, maxConnections: 4 }).waited, 0.0204, 5e-5)
+  })
+
+  it("is what a played queue bears out", () => {
+    const rng = Rng.make(11)
+    const free = [0, 0, 0]
+    const waits: Array<number> = []
+    let now = 0
+    for (let i = 0; i < 400_000; i++) {
+      now += -Math.log(1 - rng.next()) / 2
+      const next = free.indexOf(Math.min(...free))
+      waits.push(Math.max(0, free[next]! - now))
+      free[next] = Math.max(free[next]!, now) - Math.log(1 - rng.next())
+    }
+    waits.sort((a, b) => a - b)
+    const { meanWaitMillis, percentileMillis } = PoolAdvice.forecast({
+      arrivalsPerSecond: 2_000,
+      hold: "1 millis",
+      maxConnections: 3,
+      percentile: 95
+    })
+    assert.closeTo(waits.reduce((a, b) => a + b, 0) / waits.length / meanWaitMillis, 1, 0.03)
+    assert.closeTo(waits[Math.floor(0.95 * waits.length)]! / percentileMillis, 1, 0.03)
+  })
+
+  it("is the smallest that keeps the wanted wait, for every load", () => {
+    FastCheck.assert(FastCheck.property(
+      FastCheck.record({
+        arrivalsPerSecond: FastCheck.double({ min: 0.1, max: 5_000, noNaN: true }),
+        hold: FastCheck.double({ min: 0.01, max: 100, noNaN: true }),
+        maxWait: FastCheck.constantFrom(0, 0.5, 10),
+        percentile: FastCheck.constantFrom(50, 99, 99.9),
+        concurrency: FastCheck.integer({ min: 1, max: 5 })
+      }),
+      ({ maxWait, ...load }) => {
+        const found = PoolAdvice.size({ ...load, maxWait })
+        assert.isAtMost(found.percentileMillis, maxWait)
+        assert.deepStrictEqual(PoolAdvice.forecast({ ...load, maxConnections: found.maxConnections }), found)
+        if (found.maxConnections === 1) return
+        const fewer = PoolAdvice.forecast({ ...load, maxConnections: found.maxConnections - 1 })
+        assert.isAbove(fewer.percentileMillis, maxWait)
+      }
+    ))
+  })
+
+  it.effect("agrees with the advice from measurements", () =>
+    Effect.gen(function*() {
+      const measured = yield* advice({ perSecond: 120, holdMillis: 50, seconds: 100 })
+      assert.strictEqual(PoolAdvice.size({ arrivalsPerSecond: 120, hold: 50 }).maxConnections, measured.maxConnections)
+    }))
+
+  it("knows a queue that grows without limit, and very large pools", () => {
+    assert.deepInclude(PoolAdvice.forecast({ arrivalsPerSecond: 100, hold: "10 millis", maxConnections: 1 }), {
+      utilization: 1,
+      waited: 1,
+      meanWaitMillis: Infinity,
+      percentileMillis: Infinity
+    })
+    const vast = PoolAdvice.forecast({ arrivalsPerSecond: 1, hold: 1, maxConnections: Number.MAX_SAFE_INTEGER })
+    assert.deepInclude(vast, { waited: 0, meanWaitMillis: 0, percentileMillis: 0 })
+    // Halfin and Whitt: load + beta x sqrt(load), where beta = 2.375 makes 1 % wait.
+    const large = PoolAdvice.size({ arrivalsPerSecond: 1_000_000, hold: "1 second" })
+    assert.closeTo(large.maxConnections, 1_002_375, 5)
+  })
+
+  it("refuses more leases than anybody has, naming the option and the rule", () => {
+    assert.throws(
+      () => PoolAdvice.size({ arrivalsPerSecond: 1_000_000, hold: "1 minute" }),
+      "PoolAdvice.size: hold must be such that arrivalsPerSecond times hold is at most 1000000 leases at once"
+    )
+  })
 })

@@ -15,6 +15,7 @@ import { choice, duration, number, optionalDuration, optionalText, upToADay, who
 import * as FleetDemo from "./fleet/fleetDemo.js"
 import { protocols } from "./limits.js"
 import * as Login from "./login.js"
+import * as Size from "./size.js"
 import * as Top from "./top.js"
 
 const json = Options.withDescription(Options.boolean("json"), "Prints JSON, one document per line, instead of text.")
@@ -248,16 +249,41 @@ const doctor = Command.make(
     "the connection limit, and whether the server closes idle connections. The exit code is 1 if a check failed."
 ))
 
+const size = Command.make(
+  "size",
+  {
+    arrivals: Options.withDescription(
+      number("arrivals", 0.001, 1_000_000, "requests per second"),
+      "The requests for a connection per second, in one process. From 0.001 to 1000000."
+    ),
+    hold: optionalDuration("hold", ["0.001ms", "24h"], "The mean time that a request holds its connection."),
+    maxWait: duration("max-wait", ["0ms", "24h"], 0, "The wait for a connection that is acceptable."),
+    percentile: Options.withDefault(
+      Options.withDescription(
+        number("percentile", 0.001, 99.999_999, "percent"),
+        "The part of the requests that wait for --max-wait at most, in percent. Default: 99."
+      ),
+      99
+    ),
+    concurrency: whole("concurrency", 1, 1_000_000, 1, "Sets the concurrency of the pool: the leases per connection."),
+    json
+  },
+  (options) => Size.run(options)
+).pipe(Command.withDescription(
+  "Computes maxConnections from a load that you expect, by Erlang's C formula, and shows the waits with other sizes. It " +
+    "connects to nothing. For a pool that runs, see doctor --url."
+))
+
 const root = Command.make("socketpool").pipe(
   Command.withDescription(HelpDoc.blocks([
-    HelpDoc.p("Watch, try and check connection pools."),
+    HelpDoc.p("Watch, try, check and size connection pools."),
     HelpDoc.p(
       "Exit codes: 0 success; 1 a check or a call failed; 2 an invalid option or argument; 3 no answer from the " +
         "address, or a missing program; 130 interrupted."
     )
   ])),
-  Command.withSubcommands([demo, top, bench, doctor])
+  Command.withSubcommands([demo, top, bench, doctor, size])
 )
 
 /** Runs the command that the arguments name: those of `process.argv`, the first two included. */
-export const run = Command.run(root, { name: "socketpool", version: "0.1.0" })
+export const run = Command.run(root, { name: "socketpool", version: "3.0.0" })

@@ -1,4 +1,4 @@
-/** What each kind of option accepts of the hostile values, and why. Everything else must be refused. */
+/** The hostile values that each kind of option accepts, and why. Everything else must be refused. */
 import { type Label, values } from "./values.js"
 
 /** The labels of values that are texts with at least one character. */
@@ -68,6 +68,7 @@ export const kinds = {
   "whole": ["zero", "minus zero", "minus one", "one", "forty"],
   "a fraction": ["zero", "minus zero", "half", "one"],
   "a number above 0": ["half", "one", "forty", "Infinity", "an unsafe number"],
+  "a number within limits": ["half", "one", "forty"],
   "a number from 0": ["zero", "minus zero", "half", "one", "forty", "Infinity", "an unsafe number"],
   "a length": ["one", "forty"],
   // Durations: also in milliseconds, in nanoseconds (bigint) and as [seconds, nanoseconds].

@@ -8,6 +8,7 @@ import {
   KeyedPool,
   Overload,
   Pool,
+  PoolAdvice,
   Protocol,
   Session,
   TransportPool,
@@ -171,6 +172,18 @@ const core: ReadonlyArray<Subject> = [
     options: { target: "a duration above 0", interval: "a duration above 0" },
     base: {},
     run: (given) => Effect.sync(() => make(given))
+  } satisfies Subject)),
+  ...Object.entries({ forecast: PoolAdvice.forecast, size: PoolAdvice.size }).map(([name, of]) => ({
+    of: `PoolAdvice.${name}`,
+    options: {
+      arrivalsPerSecond: "a number within limits",
+      hold: "at most one day",
+      concurrency: "at least 1",
+      percentile: "a number within limits",
+      ...(name === "size" ? { maxWait: "at most one day, or 0" } : { maxConnections: "at least 1" })
+    },
+    base: { arrivalsPerSecond: 1, hold: 1, ...(name === "size" ? {} : { maxConnections: 1 }) },
+    run: (given) => Effect.sync(() => of(given))
   } satisfies Subject)),
   {
     of: "KeyedPool.make",
