@@ -1,11 +1,21 @@
-/** Draws bar charts as SVG that is legible on light and dark backgrounds. */
-import { isOurs, ranked, short } from "./report.js"
+/** Draws charts as SVG. They are light or dark as the reader's system is. */
+import { type Compared, isOurs, ranked, short } from "./report.js"
 import type { Table } from "./workload.js"
 
 const row = 26
 const labels = 300
 const bars = 420
 const margin = 12
+
+/** The colours, for both themes. */
+const style = [
+  "<style>",
+  "svg { --back: #ffffff; --text: #0f172a; --soft: #475569; --ours: #2563eb; --other: #94a3b8; --range: #475569;",
+  "  --good: #bbf7d0; --fair: #e2e8f0; --bad: #fed7aa }",
+  "@media (prefers-color-scheme: dark) { svg { --back: #0f172a; --text: #e2e8f0; --soft: #94a3b8; --ours: #60a5fa;",
+  "  --other: #475569; --range: #cbd5e1; --good: #166534; --fair: #334155; --bad: #9a3412 } }",
+  "</style>"
+]
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
@@ -31,11 +41,11 @@ export const chart = (table: Table): string => {
         escaped(name)
       }</text>`,
       `<rect x="${labels}" y="${y}" width="${scale(median).toFixed(1)}" height="18" rx="2" fill="${
-        ours ? "#2563eb" : "#94a3b8"
+        ours ? "var(--ours)" : "var(--other)"
       }"/>`,
       `<path d="M${(labels + scale(min)).toFixed(1)} ${middle}H${
         (labels + scale(max)).toFixed(1)
-      }" stroke="#64748b" stroke-width="2"/>`,
+      }" stroke="var(--range)" stroke-width="2"/>`,
       `<text x="${(labels + scale(max) + 8).toFixed(1)}" y="${y + 13}">${short(median)}</text>`
     ]
   })
@@ -43,10 +53,63 @@ export const chart = (table: Table): string => {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
     `font-family="system-ui, sans-serif" font-size="13">`,
-    `<rect width="100%" height="100%" fill="#ffffff"/>`,
-    `<g fill="#0f172a">`,
+    ...style,
+    `<rect width="100%" height="100%" fill="var(--back)"/>`,
+    `<g fill="var(--text)">`,
     `<text x="${margin}" y="${margin + 14}" font-size="16" font-weight="bold">${escaped(title)}</text>`,
-    `<text x="${margin}" y="${margin + 32}" fill="#475569">${escaped(subtitle)}</text>`,
+    `<text x="${margin}" y="${margin + 32}" fill="var(--soft)">${escaped(subtitle)}</text>`,
+    ...lines,
+    "</g>",
+    "</svg>",
+    ""
+  ].join("\n")
+}
+
+/** Formats a ratio with two digits: `0.36`, `1.4`, `24`, `490`. */
+const times = (ratio: number): string => ratio >= 1_000 ? short(ratio) : String(Number(ratio.toPrecision(2)))
+
+/** Draws a table of how many times better socketpool does: green where it does, orange where the other pool does. */
+export const glance = (
+  { pools, rows }: { readonly pools: ReadonlyArray<string>; readonly rows: ReadonlyArray<Compared> }
+): string => {
+  const cell = { width: 100, height: 30 }
+  const labels = 330
+  const top = 96
+  const width = labels + pools.length * cell.width + margin
+  const height = top + rows.length * cell.height + margin
+  const lines = rows.flatMap(({ label, ratios }, line) => {
+    const y = top + line * cell.height
+    return [
+      `<text x="${labels - 12}" y="${y + 19}" text-anchor="end">${escaped(label)}</text>`,
+      ...ratios.flatMap((ratio, column) => {
+        if (ratio === undefined) return []
+        const x = labels + column * cell.width
+        const color = ratio === "failed" || ratio >= 1.1 ? "good" : ratio <= 1 / 1.1 ? "bad" : "fair"
+        const text = ratio === "failed" ? "it failed" : `${times(ratio)} ×`
+        return [
+          `<rect x="${x + 2}" y="${y + 2}" width="${cell.width - 4}" height="${cell.height - 4}" rx="4" ` +
+          `fill="var(--${color})"/>`,
+          `<text x="${x + cell.width / 2}" y="${y + 19}" text-anchor="middle">${text}</text>`
+        ]
+      })
+    ]
+  })
+  return [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
+    `font-family="system-ui, sans-serif" font-size="13">`,
+    ...style,
+    `<rect width="100%" height="100%" fill="var(--back)"/>`,
+    `<g fill="var(--text)">`,
+    `<text x="${margin}" y="${
+      margin + 14
+    }" font-size="16" font-weight="bold">How many times better socketpool does</text>`,
+    `<text x="${margin}" y="${margin + 34}" fill="var(--soft)">Green: socketpool does better. Orange: the other pool ` +
+    `does. Grey: within 10 %.</text>`,
+    ...pools.map((name, column) =>
+      `<text x="${labels + (column + 0.5) * cell.width}" y="${top - 10}" text-anchor="middle" font-weight="bold">${
+        escaped(name)
+      }</text>`
+    ),
     ...lines,
     "</g>",
     "</svg>",

@@ -107,7 +107,8 @@ const link = (name: string): string => `[${name}](#${name})`
 /** Writes the page with all tables and charts. */
 export const document = (
   { machine, results, subjects }: Results,
-  chartOf: (workload: string, table: Table) => string
+  chartOf: (workload: string, table: Table) => string,
+  glance: string
 ): string => {
   const sources = new Map(subjects.map(({ from, name }) => [`${name}\n${from}`, [name, from]]))
   return [
@@ -128,6 +129,8 @@ export const document = (
         "shows the median round and the range of all rounds. A subject that could not complete a workload is listed " +
         "as failed. `npm run bench -- queue` measures one workload again."
     ),
+    "",
+    `![How many times better socketpool does than other pools](${glance})`,
     "",
     "## Workloads",
     "",
@@ -186,3 +189,46 @@ export const summary = ({ results }: Results): string => {
     "figures"
   ).join("\n")
 }
+
+// --- At one glance ----------------------------------------------------------------------------------------------------
+
+/** The ratio of socketpool to each other pool in one respect; undefined if there is no figure. */
+export interface Compared {
+  readonly label: string
+  readonly ratios: ReadonlyArray<number | "failed" | undefined>
+}
+
+/** The rows of the chart that compares all: those of the README and a few more. */
+const glanced = [
+  ...summarized,
+  ["leases/s, a timeout on each", "timeouts", "64 borrowers, 8 connections, a timeout on every borrow"],
+  ["time of 10,000 waiters at once", "queue", "10,000 waiters at once"],
+  ["longest wait / mean, 64 borrowers", "fairness", "64 borrowers, 8 connections: longest wait / mean"],
+  ["pause when 10,000 connections expire", "reaping", "10,000 connections expire"],
+  ["memory of an idle connection", "memory", "An idle connection"]
+] as const
+
+const glancedPools = [...summarizedPools.slice(2), ["pg-pool", ["pg-pool"]]] as const
+
+/** Compares socketpool with the other pools: above 1 it does better. */
+export const compared = ({ results }: Results): {
+  readonly pools: ReadonlyArray<string>
+  readonly rows: ReadonlyArray<Compared>
+} => ({
+  pools: glancedPools.map(([label]) => label),
+  rows: glanced.map(([label, workload, title]) => {
+    const table = results.find(({ name }) => name === workload)?.tables.find((one) => one.title === title)
+    if (table === undefined) throw new Error(`results.json has no table ${workload}: ${title}`)
+    const medianOf = (names: ReadonlyArray<string>) => table.rows.find(({ name }) => names.includes(name))?.median
+    const ours = medianOf(["socketpool use"])
+    if (ours === undefined) throw new Error(`socketpool is not in ${title}`)
+    return {
+      label,
+      ratios: glancedPools.map(([, names]) => {
+        const other = medianOf(names)
+        if (other === undefined) return undefined
+        return Number.isNaN(other) ? "failed" : table.better === "more" ? ours / other : other / ours
+      })
+    }
+  })
+})

@@ -1,8 +1,8 @@
 /** The results of the last full run, and the page and the charts that are made of them. */
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { chart } from "./charts.js"
-import { document, summary } from "./report.js"
+import { chart, glance } from "./charts.js"
+import { compared, document, summary } from "./report.js"
 import type { Table } from "./workload.js"
 
 /** The measurements of one workload. */
@@ -36,6 +36,9 @@ export const before = (): ReadonlyArray<Result> => fs.existsSync(raw) ? read().r
 const chartOf = (workload: string, { title }: Table): string =>
   path.join(folder, `${workload}-${title.toLowerCase().replaceAll(/[^a-z0-9]+/g, "-").replace(/-$/, "")}.svg`)
 
+/** The chart that compares all pools in a few respects. */
+const glanceChart = path.join(folder, "glance.svg")
+
 const readme = path.join(root, "README.md")
 const [opens, ends] = ["<!-- benchmarks -->", "<!-- /benchmarks -->"] as const
 
@@ -48,15 +51,20 @@ const readmeWith = (results: Results): string => {
   return `${text.slice(0, start + opens.length)}\n\n${summary(results)}\n\n${text.slice(end)}`
 }
 
+/** The link from the page to a file. */
+const linkTo = (file: string): string => path.relative(path.dirname(page), file).replaceAll(path.sep, "/")
+
 /** Returns the text of every generated file, by path. */
 const generated = (results: Results): ReadonlyMap<string, string> =>
   new Map([
     [readme, readmeWith(results)],
+    [glanceChart, glance(compared(results))],
     [
       page,
       document(
         results,
-        (workload, table) => path.relative(path.dirname(page), chartOf(workload, table)).replaceAll(path.sep, "/")
+        (workload, table) => linkTo(chartOf(workload, table)),
+        linkTo(glanceChart)
       )
     ],
     ...results.results.flatMap(({ name, tables }) =>
