@@ -32,12 +32,14 @@ const steps = [
   })),
   { name: "edition4 check", run: npm("run", "edition4", "--", "check"), limit: 5 * minute },
   { name: "edition4 test", run: npm("run", "edition4", "--", "test"), limit: 12 * minute },
-  { name: "edition4 pack", run: npm("run", "edition4", "--", "pack"), limit: 5 * minute },
+  // It builds and packs both editions, and uses the other one as a newcomer does.
+  { name: "release --dry-run", run: npm("run", "release", "--", "--dry-run"), limit: 8 * minute },
   ...["check", "lint", "build", "docs", "check-packages", "runtime-probe"].map((name) => ({
     name,
     run: script(name),
     limit: 10 * minute
   })),
+  { name: "site", run: npm("run", "site"), limit: 5 * minute },
   { name: "start", run: npm("start"), limit: minute },
   { name: "bench --check", run: npm("run", "bench", "--", "--check"), limit: 5 * minute }
 ]
