@@ -30,7 +30,10 @@ const bundle = async (program: string): Promise<string> => {
     keepNames: true,
     plugins: [keepsAddresses],
     // For dependencies in CommonJS, which require Node's own modules.
-    banner: { js: `import { createRequire } from "node:module"; const require = createRequire(import.meta.url);` }
+    banner: {
+      js:
+        `import { createRequire as requireOfBundle } from "node:module"; const require = requireOfBundle(import.meta.url);`
+    }
   })
   // Another worker may start the same bundle now, so that it must be whole at any moment.
   const draft = `${target}.${process.pid}`
