@@ -10,13 +10,10 @@ import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
-import { actionRoutes } from "./internal/actionRoutes.js"
-import { guards } from "./internal/auth.js"
 import * as Listen from "./internal/listen.js"
 import { resolve, type Resolved } from "./internal/options.js"
-import { readRoutes } from "./internal/readRoutes.js"
-import { errorResponse } from "./internal/responses.js"
-import { watch } from "./internal/watch.js"
+import { notFound } from "./internal/responses.js"
+import { routes } from "./internal/routes.js"
 import type * as Prometheus from "./Prometheus.js"
 
 /**
@@ -65,11 +62,12 @@ export interface Options {
   readonly metrics?: Prometheus.Options
 }
 
-const routes = (options: Resolved) =>
-  Effect.map(watch(options), (watch) => {
-    const access = guards(options)
-    return HttpRouter.concat(readRoutes(access, watch, options.metrics), actionRoutes(access, watch))
-  })
+const routerOf = (options: Resolved): Effect.Effect<HttpRouter.HttpRouter, never, Scope.Scope> =>
+  Effect.map(routes(options), (all) =>
+    all.reduce(
+      (router, { handler, method, path }) => HttpRouter.route(method)(router, path, handler),
+      HttpRouter.empty as HttpRouter.HttpRouter
+    ))
 
 /**
  * Makes the dashboard as a router, to mount in a server of your own under any prefix. It watches the pools until the
@@ -93,9 +91,7 @@ const routes = (options: Resolved) =>
  * @category constructors
  */
 export const router = (options: Options = {}): Effect.Effect<HttpRouter.HttpRouter, never, Scope.Scope> =>
-  Effect.flatMap(Effect.sync(() => resolve(options)), routes)
-
-const notFound = errorResponse(404, "RouteNotFound", "Nothing is at this path; the page is at /.")
+  Effect.flatMap(Effect.sync(() => resolve(options)), routerOf)
 
 /**
  * Serves the dashboard until the scope closes. It does not keep the process alive. It takes at most 128 connections,
@@ -123,7 +119,7 @@ export const serve = (options: Options = {}): Effect.Effect<{ readonly url: stri
     const resolved = yield* Effect.sync(() => resolve(options))
     // The server comes before the watch: finalizers run in reverse, and the server closes once the streams have ended.
     const server = yield* Listen.server(resolved)
-    const router = yield* routes(resolved)
+    const router = yield* routerOf(resolved)
     const app = Effect.catchTag(router, "RouteNotFound", () => Effect.succeed(notFound))
     return { url: yield* Listen.listen(server, resolved, app) }
   })

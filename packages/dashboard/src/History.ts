@@ -5,6 +5,7 @@
  */
 import { PoolEvent } from "@socketpool/core/PoolSchemas"
 import * as Schema from "effect/Schema"
+import { withFields } from "./internal/effect.js"
 import { columns } from "./internal/row.js"
 
 /**
@@ -25,10 +26,7 @@ export const historyColumns: ReadonlyArray<string> = columns
  * @since 3.0.0
  * @category models
  */
-export const FailureGroup = Schema.extend(
-  PoolEvent,
-  Schema.Struct({ count: Schema.Number, firstAt: Schema.Number })
-)
+export const FailureGroup = withFields(PoolEvent, { count: Schema.Number, firstAt: Schema.Number })
 
 /**
  * @since 3.0.0

@@ -14,6 +14,7 @@ import {
   TimeSummary
 } from "@socketpool/core/PoolSchemas"
 import * as Schema from "effect/Schema"
+import { optionalKey, record } from "./internal/effect.js"
 
 /**
  * The counts and times of a pool in the last minute, while `PoolStats` covers its whole life. It is a little more
@@ -34,13 +35,13 @@ export const Recent = Schema.Struct({
   opened: Schema.Number,
   openFailed: Schema.Number,
   /** Requests that got no connection, by reason. */
-  failed: Schema.Record({ key: BorrowFailure, value: Schema.Number }),
+  failed: record(BorrowFailure, Schema.Number),
   /** The maxima are upper bounds, like the percentiles. */
   waitTime: TimeSummary,
   useTime: TimeSummary,
   openTime: TimeSummary,
   /** The time from the sending of a request to its whole response, if the pool is that of a `Client`. */
-  roundTripTime: Schema.optionalWith(TimeSummary, { exact: true })
+  roundTripTime: optionalKey(TimeSummary)
 })
 
 /**
@@ -55,13 +56,11 @@ export type Recent = typeof Recent.Type
  * @since 3.0.0
  * @category models
  */
-export const LeaseSnapshot = Schema.extend(
-  PoolLease,
-  Schema.Struct({
-    /** The number of leases that its connection has, this one included. */
-    connectionLeases: Schema.Number
-  })
-)
+export const LeaseSnapshot = Schema.Struct({
+  ...PoolLease.fields,
+  /** The number of leases that its connection has, this one included. */
+  connectionLeases: Schema.Number
+})
 
 /**
  * @since 3.0.0
@@ -75,13 +74,11 @@ export type LeaseSnapshot = typeof LeaseSnapshot.Type
  * @since 3.0.0
  * @category models
  */
-export const EndpointSnapshot = Schema.extend(
-  EndpointStatus,
-  Schema.Struct({
-    /** Its part of the leases that all endpoints have given in the last minute, from 0 to 1; 0 if there were none. */
-    share: Schema.Number
-  })
-)
+export const EndpointSnapshot = Schema.Struct({
+  ...EndpointStatus.fields,
+  /** Its part of the leases that all endpoints have given in the last minute, from 0 to 1; 0 if there were none. */
+  share: Schema.Number
+})
 
 /**
  * @since 3.0.0
@@ -123,16 +120,16 @@ export const PoolSnapshot = Schema.Struct({
   name: Schema.String,
   stats: PoolStats,
   /** The last minute; absent in snapshots of version 0.1. */
-  recent: Schema.optionalWith(Recent, { exact: true }),
+  recent: optionalKey(Recent),
   /** The last failed open, unless one has succeeded since. The error is shortened, and shows no password of a URL. */
-  openFailure: Schema.optionalWith(Schema.Struct({ at: Schema.Number, error: Schema.String }), { exact: true }),
+  openFailure: optionalKey(Schema.Struct({ at: Schema.Number, error: Schema.String })),
   /**
    * The 200 longest leases, longest first, but at most 8 of one connection: a connection can have many.
    * `stats.leased` counts all of them.
    */
   leases: Schema.Array(LeaseSnapshot),
   /** The endpoints; absent if it is no pool of endpoints. */
-  endpoints: Schema.optionalWith(EndpointsSnapshot, { exact: true }),
+  endpoints: optionalKey(EndpointsSnapshot),
   advice: PoolAdvice
 })
 
@@ -152,9 +149,9 @@ export const ShareSnapshot = Schema.Struct({
   /** The name of the pool or the keyed pool. */
   name: Schema.String,
   /** The number of the pool in this snapshot, if it is one of `pools`. */
-  poolId: Schema.optionalWith(Schema.Number, { exact: true }),
+  poolId: optionalKey(Schema.Number),
   /** The number of the keyed pool in this snapshot, if it is one of `keyedPools`. */
-  keyedPoolId: Schema.optionalWith(Schema.Number, { exact: true }),
+  keyedPoolId: optionalKey(Schema.Number),
   held: Schema.Number,
   wanted: Schema.Number,
   weight: Schema.Number,
@@ -232,7 +229,7 @@ export const BudgetSnapshot = Schema.Struct({
   held: Schema.Number,
   wanted: Schema.Number,
   /** The processes that share it; absent in a budget of one process. */
-  fleet: Schema.optionalWith(FleetSnapshot, { exact: true }),
+  fleet: optionalKey(FleetSnapshot),
   /** The number of its pools. */
   members: Schema.Number,
   /** Up to 200 of its pools: those that have wanted a place for longest, and then those with the most places. */
@@ -279,9 +276,9 @@ export const Snapshot = Schema.Struct({
   at: Schema.Number,
   pools: Schema.Array(PoolSnapshot),
   /** The budgets; absent in snapshots of version 0.1. */
-  budgets: Schema.optionalWith(Schema.Array(BudgetSnapshot), { exact: true }),
+  budgets: optionalKey(Schema.Array(BudgetSnapshot)),
   /** The keyed pools; absent in snapshots of version 0.1. */
-  keyedPools: Schema.optionalWith(Schema.Array(KeyedPoolSnapshot), { exact: true })
+  keyedPools: optionalKey(Schema.Array(KeyedPoolSnapshot))
 })
 
 /**

@@ -1,12 +1,12 @@
 // Real servers on random loopback ports. Requests of other machines come through a connection that is made up.
-import { HttpMiddleware, HttpRouter, HttpServer } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
-import { Effect, Layer, Logger, Redacted } from "effect"
+import { onlyLogger } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Redacted } from "effect"
 import * as http from "node:http"
 import { Backend } from "./fixtures/backend.js"
 import { ask, askFrom, until } from "./fixtures/http.js"
+import { mount } from "./fixtures/mount.js"
 
 const text = "a-token-of-the-test"
 const token = Redacted.make(text)
@@ -14,12 +14,10 @@ const right = { authorization: `Bearer ${text}` }
 const reads = ["api/pools", "api/history", "api/stream", "metrics"]
 
 /** A dashboard in a server of the user's own, under a prefix. */
-const mounted = (options?: Dashboard.Options, middleware: typeof HttpMiddleware.xForwardedHeaders = (app) => app) =>
+const mounted = (options?: Dashboard.Options, believesClients = false) =>
   Effect.gen(function*() {
     const server = http.createServer()
-    const dashboard = yield* options === undefined ? Dashboard.router() : Dashboard.router(options)
-    const App = HttpRouter.empty.pipe(HttpRouter.mount("/ops", dashboard), HttpServer.serve(middleware))
-    yield* Layer.build(Layer.provide(App, NodeHttpServer.layerServer(() => server, { port: 0, host: "127.0.0.1" })))
+    yield* mount({ server, prefix: "/ops", options, believesClients })
     const from = (peer: string | undefined, path: string, headers: Record<string, string> = {}) =>
       askFrom(server, peer, { path: `/ops/${path}`, headers: { host: "localhost", ...headers } })
     return { from }
@@ -40,7 +38,7 @@ describe("a router with default options", () => {
 
   it.scopedLive("refuses it also below middleware that believes the client's headers", () =>
     Effect.gen(function*() {
-      const { from } = yield* mounted(undefined, HttpMiddleware.xForwardedHeaders)
+      const { from } = yield* mounted(undefined, true)
       const lie = { "x-forwarded-for": "127.0.0.1", "x-forwarded-host": "localhost" }
       expect((yield* from("192.0.2.2", "api/pools", lie)).status).toBe(403)
       const rebound = yield* from("127.0.0.1", "api/pools", { ...lie, host: "evil.example" })
@@ -110,10 +108,9 @@ describe("a token", () => {
   it.scopedLive("that is wrong is slowed down and logged once, while the right one is answered at once", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
-      const logger = Logger.make(({ logLevel, message }) => void logged.push(`${logLevel.label} ${String(message)}`))
       const { url } = yield* Effect.provide(
         Dashboard.serve({ port: 0, token }),
-        Logger.replace(Logger.defaultLogger, logger)
+        onlyLogger(({ level, message }) => void logged.push(`${level} ${String(message)}`))
       )
       const statuses: Array<number> = []
       for (let i = 0; i < 60; i++) {

@@ -1,7 +1,7 @@
 // A real server on a random loopback port.
-import { describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
-import { Effect, Redacted } from "effect"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Cause, Effect, Exit, Redacted } from "effect"
 import { Backend } from "./fixtures/backend.js"
 import { ask } from "./fixtures/http.js"
 
@@ -171,6 +171,17 @@ describe("refuses", () => {
         expect([body, answer.status, answer.json._tag]).toEqual([body, 400, "BadRequest"])
       }
       expect((yield* post("drop", { connectionId: "1".repeat(5_000) })).json._tag).toBe("TooLong")
+      // A body whose length is not declared is cut off, and with it the connection, if the server closes it.
+      const chunked = { ...right, "transfer-encoding": "chunked" }
+      const longest = `{"connectionId":77}${" ".repeat(1_000)}`
+      expect((yield* post("drop", longest, chunked)).json._tag).toBe("ConnectionNotFoundError")
+      const cut = yield* Effect.exit(post("drop", longest + " ".repeat(9_000), chunked))
+      expect(["socket hang up", "BadRequest"]).toContain(
+        Exit.isSuccess(cut) ? cut.value.json._tag : (Cause.squash(cut.cause) as Error).message
+      )
+      for (const max of ["\"Infinity\"", "\"NaN\"", "null"]) {
+        expect([max, (yield* post("resize", `{"max":${max}}`)).json._tag]).toEqual([max, "BadRequest"])
+      }
       expect((yield* post("resize", {})).status).toBe(400)
       expect((yield* post("resize", { max: "many" })).status).toBe(400)
     }))

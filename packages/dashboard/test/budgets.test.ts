@@ -1,7 +1,8 @@
 // Budgets and keyed pools, in the snapshot and on the page.
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Budget, KeyedPool } from "@socketpool/core"
 import { Dashboard, Snapshot } from "@socketpool/dashboard"
+import { provideScope } from "@socketpool/test-seam"
+import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Schema, Scope } from "effect"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
@@ -73,7 +74,7 @@ describe("the snapshot", () => {
         const budget = yield* Budget.make({ name: "twin", maxConnections: 1 })
         yield* KeyedPool.make({ name: "twin", open: (_: string) => Effect.void, budget })
       })
-      yield* Scope.extend(twin, scope)
+      yield* provideScope(twin, scope)
       yield* twin
       const ids = Effect.map(asked(url), ({ budgets = [], keyedPools = [] }) => [
         budgets.map(({ id, pools: [pool] }) => [id, pool?.keyedPoolId]),

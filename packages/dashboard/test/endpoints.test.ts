@@ -1,7 +1,7 @@
 // The endpoints of a pool, in the snapshot and on the page.
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import type { EndpointPool } from "@socketpool/core"
 import { Dashboard, Snapshot } from "@socketpool/dashboard"
+import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Schema } from "effect"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { RecentShares } from "../src/internal/endpoints.js"

@@ -1,13 +1,13 @@
 // A real server on a random loopback port.
-import { HttpRouter, HttpServer } from "@effect/platform"
-import { NodeHttpServer } from "@effect/platform-node"
-import { describe, expect, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
-import { Dashboard, History, Prometheus, Snapshot } from "@socketpool/dashboard"
-import { Effect, Exit, HashMap, Layer, Logger, Redacted, Schema, Scope, Tracer } from "effect"
+import { Dashboard, History, Snapshot } from "@socketpool/dashboard"
+import { decode, onlyLogger, provideScope, toldTracer } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import * as http from "node:http"
 import { Backend } from "./fixtures/backend.js"
 import { ask } from "./fixtures/http.js"
+import { mount } from "./fixtures/mount.js"
 
 const start = (options: Dashboard.Options = {}) => Dashboard.serve({ port: 0, interval: "50 millis", ...options })
 const portOf = (url: string) => new URL(url).port
@@ -20,7 +20,7 @@ describe("the read routes", () => {
       yield* Effect.withSpan(pool.get, "checkout")
       yield* pool.use(() => Effect.void)
       const answer = yield* ask(`${url}api/pools`)
-      const { pools } = yield* Schema.decodeUnknown(Snapshot.Snapshot)(answer.json)
+      const { pools } = yield* decode(Snapshot.Snapshot, answer.json)
       const stats = yield* pool.stats
       expect(pools).toHaveLength(1)
       expect(pools[0]).toMatchObject({ name: "orders", leases: [{ connectionId: 1, holder: { span: "checkout" } }] })
@@ -61,7 +61,7 @@ describe("the read routes", () => {
     Effect.gen(function*() {
       const { url } = yield* start()
       const scope = yield* Scope.make()
-      const pool = yield* Scope.extend(new Backend().pool({ name: "brief", maxConnections: 1 }), scope)
+      const pool = yield* provideScope(new Backend().pool({ name: "brief", maxConnections: 1 }), scope)
       yield* ask(`${url}api/pools`)
       const inUseRows = Effect.map(
         ask(`${url}api/history`),
@@ -71,7 +71,7 @@ describe("the read routes", () => {
       yield* pool.use(() => Effect.repeat(inUseRows, { until: (inUse) => inUse.includes(1) }))
       yield* Scope.close(scope, Exit.void)
       const { json } = yield* ask(`${url}api/history`)
-      const history = yield* Schema.decodeUnknown(History.History)(json)
+      const history = yield* decode(History.History, json)
       const brief = history.pools.find(({ name }) => name === "brief")!
       const inUse = history.columns.indexOf("inUse")
       expect(brief.rows.every((row) => row.length === history.columns.length)).toBe(true)
@@ -234,17 +234,12 @@ describe("access to the read routes", () => {
 describe("mounted in another server", () => {
   it.scopedLive("works under a prefix, with or without a trailing slash", () =>
     Effect.gen(function*() {
-      const dashboard = yield* Dashboard.router({ interval: "50 millis" })
-      const App = HttpRouter.empty.pipe(
-        Prometheus.route("/prom"),
-        Prometheus.route("/some", { pools: () => false }),
-        HttpRouter.mount("/ops/pools", dashboard),
-        HttpServer.serve()
-      )
-      const server = yield* Layer.build(
-        Layer.provideMerge(App, NodeHttpServer.layerServer(() => http.createServer(), { port: 0, host: "127.0.0.1" }))
-      )
-      const url = yield* Effect.provide(HttpServer.addressFormattedWith(Effect.succeed), server)
+      const url = yield* mount({
+        server: http.createServer(),
+        prefix: "/ops/pools",
+        options: { interval: "50 millis" },
+        metrics: { "/prom": undefined, "/some": { pools: () => false } }
+      })
       for (
         const path of ["/ops/pools", "/ops/pools/", "/ops/pools/api/pools", "/ops/pools/metrics", "/prom", "/some"]
       ) {
@@ -265,13 +260,12 @@ describe("starting", () => {
   it.scopedLive("the layer logs the URL and never the token", () =>
     Effect.gen(function*() {
       const logged: Array<string> = []
-      const logger = Logger.make(({ annotations, logLevel, message }) => {
-        logged.push(`${logLevel.label} ${String(message)} ${HashMap.size(annotations)}`)
-      })
       const token = Redacted.make("a-secret-of-ours")
       yield* Effect.provide(
         Layer.build(Dashboard.layer({ port: 0, token })),
-        Logger.replace(Logger.defaultLogger, logger)
+        onlyLogger(({ annotations, level, message }) => {
+          logged.push(`${level} ${String(message)} ${Object.keys(annotations).length}`)
+        })
       )
       expect(logged).toEqual([
         expect.stringMatching(/^INFO The socketpool dashboard is at http:\/\/127\.0\.0\.1:\d+\/ 0$/)
@@ -286,15 +280,8 @@ describe("starting", () => {
 describe("watching", () => {
   it.scopedLive("adds no spans to the program's", () =>
     Effect.gen(function*() {
-      const usual = yield* Effect.tracer
       const names: Array<string> = []
-      const tracer = Tracer.make({
-        context: (f, fiber) => usual.context(f, fiber),
-        span: (name, ...rest) => {
-          names.push(name)
-          return usual.span(name, ...rest)
-        }
-      })
+      const tracer = toldTracer({ begin: (name) => void names.push(name) })
       const { url } = yield* Effect.withTracer(start(), tracer)
       for (const path of ["", "api/pools", "metrics", "nothing"]) yield* ask(url + path)
       expect(names).toEqual([])
@@ -312,7 +299,7 @@ describe("closing", () => {
   it.scopedLive("forgets closed pools that are older than the history", () =>
     Effect.gen(function*() {
       const { url } = yield* start({ history: "100 millis" })
-      yield* Effect.scoped(Effect.zipRight(new Backend().pool({ name: "gone" }), ask(`${url}api/pools`)))
+      yield* Effect.scoped(Effect.andThen(new Backend().pool({ name: "gone" }), ask(`${url}api/pools`)))
       let names: ReadonlyArray<string> = ["gone"]
       yield* Effect.repeat(
         Effect.map(

@@ -1,7 +1,8 @@
 // Real sockets on a random loopback port, and the watcher by itself.
-import { describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
-import { Deferred, Effect, Stream, TestClock } from "effect"
+import { TestClock } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Deferred, Effect, Stream } from "effect"
 import * as net from "node:net"
 import * as Listen from "../src/internal/listen.js"
 import { resolve } from "../src/internal/options.js"
@@ -67,7 +68,7 @@ const reader = (watch: Watch, cut: () => void, isStuck = false) =>
     const hasRead = yield* Deferred.make<void>()
     yield* Effect.forkScoped(
       Stream.runForEach(frames, () =>
-        Effect.zipRight(Deferred.succeed(hasRead, undefined), isStuck ? Effect.never : Effect.void))
+        Effect.andThen(Deferred.succeed(hasRead, undefined), isStuck ? Effect.never : Effect.void))
     )
     yield* Deferred.await(hasRead)
     return true

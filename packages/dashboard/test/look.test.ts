@@ -1,6 +1,7 @@
 // The page as an operator sees it, in a real browser.
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
+import { provideScope } from "@socketpool/test-seam"
+import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Redacted, Scope } from "effect"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
@@ -43,9 +44,9 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       backend.isUp = false
       yield* Effect.exit(down.get)
       const closing = yield* Scope.make()
-      yield* Scope.extend(backend.pool({ name: "gone" }), closing)
+      yield* provideScope(backend.pool({ name: "gone" }), closing)
       const serving = yield* Scope.make()
-      const { url } = yield* Scope.extend(serve(), serving)
+      const { url } = yield* provideScope(serve(), serving)
       const { page } = yield* visit(browser, url)
       yield* shows(page, "[data-row]", "gone")
       yield* Effect.promise(() => page.locator("[data-choose]", { hasText: "orders" }).click())
@@ -149,7 +150,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
     Effect.gen(function*() {
       const { url } = yield* serve()
       const closing = yield* Scope.make()
-      yield* Scope.extend(new Backend().pool({ name: "gone" }), closing)
+      yield* provideScope(new Backend().pool({ name: "gone" }), closing)
       yield* Effect.flatMap(visit(browser, url), ({ page }) => shows(page, "[data-verdict]", "healthy"))
       yield* Scope.close(closing, Exit.void)
       const { page } = yield* visit(browser, url)

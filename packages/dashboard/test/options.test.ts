@@ -1,5 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Redacted } from "effect"
 
 const defectOf = (options: unknown) =>

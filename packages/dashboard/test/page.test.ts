@@ -1,8 +1,9 @@
 // A real browser and a real server on a random loopback port.
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
-import { Pool, type PoolStats } from "@socketpool/core"
+import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
-import { Deferred, Effect, Exit, Redacted, Runtime, Scope } from "effect"
+import { provideScope } from "@socketpool/test-seam"
+import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Deferred, Effect, Exit, Redacted, Scope } from "effect"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
 import { launch, shows, visit } from "./fixtures/browser.js"
@@ -18,6 +19,9 @@ const open = (options: Dashboard.Options = {}, context: BrowserContextOptions = 
     const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", ...options })
     return { url, ...(yield* visit(browser, url + hash, context)) }
   })
+
+const drop = (pool: ConnectionPool<any, unknown>, connectionId: number): Promise<void> =>
+  Effect.runPromise(Effect.ignore(pool.dropById(connectionId)))
 
 const waitFor = (page: Page, selector: string) => Effect.promise(() => page.locator(selector).first().waitFor())
 
@@ -152,10 +156,9 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       expect(yield* Effect.promise(() => page.locator("body").innerHTML())).not.toContain(token)
 
       // The connection goes before the request arrives, while the page still shows it.
-      const runPromise = Runtime.runPromise(yield* Effect.runtime())
       yield* Effect.promise(() =>
         page.route("**/drop", async (route) => {
-          await runPromise(Effect.ignore(pool.dropById(second!.connectionId)))
+          await drop(pool, second!.connectionId)
           await route.continue()
         })
       )
@@ -197,7 +200,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       const pool = yield* new Backend().pool({ name: "orders" })
       const { page } = yield* open()
       const lease = yield* Scope.make()
-      yield* Scope.extend(pool.get, lease)
+      yield* provideScope(pool.get, lease)
       yield* agrees(page, { "[data-line=inUse]": 1 })
       yield* Scope.close(lease, Exit.void)
       yield* agrees(page, { "[data-line=inUse]": 0 })
@@ -214,7 +217,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       const { errors, page } = yield* open()
       yield* shows(page, "#empty", "No pools yet")
       const scope = yield* Scope.make()
-      yield* Scope.extend(new Backend().pool({ name: "brief" }), scope)
+      yield* provideScope(new Backend().pool({ name: "brief" }), scope)
       yield* shows(page, "[data-name]", "brief")
       yield* Scope.close(scope, Exit.void)
       yield* shows(page, "[data-state=closed]", "closed")
@@ -233,7 +236,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
       const scope = yield* Scope.make()
-      const { url } = yield* Scope.extend(Dashboard.serve({ port: 0, interval: "50 millis" }), scope)
+      const { url } = yield* provideScope(Dashboard.serve({ port: 0, interval: "50 millis" }), scope)
       const { page } = yield* visit(browser, url)
       yield* shows(page, "#status", "Live")
       yield* Scope.close(scope, Exit.void)

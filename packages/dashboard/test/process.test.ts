@@ -1,5 +1,5 @@
 // Real processes.
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { execFile } from "node:child_process"
 import * as path from "node:path"
 import { promisify } from "node:util"

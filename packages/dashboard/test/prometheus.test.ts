@@ -1,5 +1,5 @@
-import { describe, expect, it } from "@effect/vitest"
 import { Client, Framing, PoolMetrics, Protocol } from "@socketpool/core"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
 import { Effect } from "effect"
 import { spawnSync } from "node:child_process"

@@ -1,9 +1,10 @@
 // The pool of a client: many requests on each connection.
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Client, type Connection, Framing, Protocol } from "@socketpool/core"
 import { Dashboard, Snapshot } from "@socketpool/dashboard"
+import { decode } from "@socketpool/test-seam"
+import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Effect, Fiber, Schema } from "effect"
+import { Effect, Fiber } from "effect"
 import type { Browser } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
 import { launch, shows, visit } from "./fixtures/browser.js"
@@ -51,7 +52,8 @@ describe("the snapshot of a client's pool", () => {
       const { url } = yield* serve
       yield* busy
       yield* new Backend().pool({ name: "plain" })
-      const { pools: [cache, plain] } = yield* Schema.decodeUnknown(Snapshot.Snapshot)(
+      const { pools: [cache, plain] } = yield* decode(
+        Snapshot.Snapshot,
         (yield* ask(`${url}api/pools`)).json
       )
       expect(cache!.stats.sessions).toMatchObject({

@@ -1,7 +1,8 @@
 // A real server on a random loopback port.
-import { describe, expect, it } from "@effect/vitest"
 import { Dashboard, Snapshot } from "@socketpool/dashboard"
-import { Effect, Exit, Schema, Scope, Stream } from "effect"
+import { async, decode, provideScope } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Exit, Scope, Stream } from "effect"
 import * as net from "node:net"
 import { Outbox } from "../src/internal/outbox.js"
 import { Backend } from "./fixtures/backend.js"
@@ -19,7 +20,7 @@ describe("the stream", () => {
       expect(headers["content-type"]).toBe("text/event-stream")
       const snapshots = yield* Effect.forEach(received, ({ data, event }) => {
         expect(event).toBe("pools")
-        return Schema.decodeUnknown(Snapshot.Snapshot)(data)
+        return decode(Snapshot.Snapshot, data)
       })
       expect(snapshots.every(({ pools }) => pools[0]!.name === "orders")).toBe(true)
       expect(snapshots[3]!.at).toBeGreaterThan(snapshots[1]!.at)
@@ -60,9 +61,9 @@ describe("the stream", () => {
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ name: "x".repeat(10_000), maxConnections: 1 })
       const scope = yield* Scope.make()
-      const { url } = yield* Scope.extend(start, scope)
+      const { url } = yield* provideScope(start, scope)
       const stuck = yield* Effect.acquireRelease(
-        Effect.async<net.Socket>((resume) => {
+        async<net.Socket>((resume) => {
           const socket = net.connect(Number(new URL(url).port), "127.0.0.1", () => resume(Effect.succeed(socket)))
           socket.on("error", () => {}).pause()
         }),
@@ -87,7 +88,7 @@ describe("the stream", () => {
   it.scopedLive("ends cleanly and quickly when the scope closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      const { url } = yield* Scope.extend(start, scope)
+      const { url } = yield* provideScope(start, scope)
       const streams = yield* Effect.all(Array.from({ length: 5 }, () => follow(`${url}api/stream`)))
       yield* until(() => streams.every(({ received }) => received.length > 0))
       const began = Date.now()
@@ -100,7 +101,7 @@ describe("the stream", () => {
     Effect.gen(function*() {
       const { url } = yield* start
       const scope = yield* Scope.make()
-      yield* Scope.extend(follow(`${url}api/stream`), scope)
+      yield* provideScope(follow(`${url}api/stream`), scope)
       const others = yield* Effect.all(Array.from({ length: 63 }, () => follow(`${url}api/stream`)))
       yield* until(() => others.every(({ received }) => received.length > 0))
       expect((yield* ask(`${url}api/stream`)).status).toBe(503)

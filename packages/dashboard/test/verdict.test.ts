@@ -1,6 +1,7 @@
 // A real browser and a real server on a random loopback port.
-import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import { Dashboard } from "@socketpool/dashboard"
+import { provideScope } from "@socketpool/test-seam"
+import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Scope } from "effect"
 import type { Browser, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
@@ -84,7 +85,7 @@ describe.skipIf(isMissing(chromium))("many pools", () => {
       yield* pools[7]!.get
       yield* Effect.forkScoped(pools[7]!.use(() => Effect.void))
       const closing = yield* Scope.make()
-      yield* Scope.extend(new Backend().pool({ name: "gone" }), closing)
+      yield* provideScope(new Backend().pool({ name: "gone" }), closing)
       const page = yield* open
       yield* shows(page, "[data-row]", "gone")
       yield* Scope.close(closing, Exit.void)

@@ -1,6 +1,7 @@
 // Figures of the last minute, and errors by kind: without a server.
-import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Schema, TestClock } from "effect"
+import { decode, fork, TestClock, yieldNow } from "@socketpool/test-seam"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { History } from "../src/History.js"
 import { Failures } from "../src/internal/failures.js"
 import { resolve } from "../src/internal/options.js"
@@ -11,8 +12,8 @@ import { Backend } from "./fixtures/backend.js"
 /** Holds a connection for some time of the test's clock. */
 const hold = (pool: Effect.Effect.Success<ReturnType<Backend["pool"]>>, millis: number) =>
   Effect.gen(function*() {
-    const fiber = yield* Effect.fork(pool.use(() => Effect.sleep(millis)))
-    yield* Effect.yieldNow()
+    const fiber = yield* fork(pool.use(() => Effect.sleep(millis)))
+    yield* yieldNow
     yield* TestClock.adjust(millis)
     yield* Fiber.join(fiber)
   })
@@ -118,16 +119,16 @@ it.scoped("the history of failures matches its schema, and the snapshot has the 
     const watching = yield* watch(resolve({ history: "1 hour" }))
     const pool = yield* backend.pool({ name: "orders" })
     yield* watching.snapshot
-    yield* Effect.yieldNow()
+    yield* yieldNow
     backend.isUp = false
     yield* Effect.exit(pool.use(() => Effect.void))
-    yield* Effect.yieldNow()
+    yield* yieldNow
     const error = "ConnectError: connect ECONNREFUSED 10.0.0.7:5432"
-    const history = yield* Schema.decodeUnknown(History)(yield* watching.history)
+    const history = yield* decode(History, yield* watching.history)
     expect(history.pools[0]!.failures).toMatchObject([{ _tag: "OpenFailed", count: 1, error }])
     expect((yield* watching.snapshot).pools[0]!.openFailure).toMatchObject({ error })
     backend.isUp = true
     yield* pool.use(() => Effect.void)
-    yield* Effect.yieldNow()
+    yield* yieldNow
     expect((yield* watching.snapshot).pools[0]!.openFailure).toBeUndefined()
   }))

@@ -1,23 +1,28 @@
 /** The routes that change a pool: drop, clear and resize. */
-import * as FileSystem from "@effect/platform/FileSystem"
-import * as HttpIncomingMessage from "@effect/platform/HttpIncomingMessage"
 import * as HttpRouter from "@effect/platform/HttpRouter"
-import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
+import type * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import type * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import { ConnectionNotFoundError } from "@socketpool/core/PoolSchemas"
+import * as Cause from "effect/Cause"
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
 import { type Guards, maxBodyBytes } from "./auth.js"
+import { optionalKey, union } from "./effect.js"
+import { jsonBody } from "./http.js"
 import { errorResponse, noContent } from "./responses.js"
+import { post, type Route } from "./route.js"
 import type { Watch } from "./watch.js"
 
 type Response = HttpServerResponse.HttpServerResponse
 type AnyPool = ConnectionPool<any, unknown>
 
 /** Runs an action on the pool whose number is in the path. */
-const onPool = <R>(guards: Guards, watch: Watch, act: (pool: AnyPool) => Effect.Effect<Response, never, R>) =>
+const onPool = (
+  guards: Guards,
+  watch: Watch,
+  act: (pool: AnyPool) => Effect.Effect<Response, never, HttpServerRequest.HttpServerRequest>
+) =>
   guards.operator(Effect.gen(function*() {
     const { id = "" } = yield* HttpRouter.params
     const pool = yield* watch.pool(id)
@@ -33,10 +38,7 @@ const withBody = <A, I>(
   run: (body: A) => Effect.Effect<Response>
 ) =>
   Effect.matchEffect(
-    HttpIncomingMessage.withMaxBodySize(
-      HttpServerRequest.schemaBodyJson(schema, { onExcessProperty: "error" }),
-      Option.some(FileSystem.Size(maxBodyBytes))
-    ),
+    jsonBody(schema, maxBodyBytes),
     {
       // The decoder's own message would send parts of the body back.
       onFailure: () => Effect.succeed(errorResponse(400, "BadRequest", `The body must be JSON: ${rule}.`)),
@@ -64,10 +66,10 @@ const clear = (pool: AnyPool) => Effect.as(pool.clear, noContent)
 /** The highest limit that `resize` takes from an operator. No process has more descriptors; more is a typing mistake. */
 const maxSize = 1_000_000
 
-const Resize = Schema.Struct({
-  min: Schema.optionalWith(Schema.Number, { exact: true }),
-  max: Schema.optionalWith(Schema.Number, { exact: true })
-}).pipe(Schema.filter(({ max, min }) => min !== undefined || max !== undefined))
+const Resize = union(
+  Schema.Struct({ min: Schema.Number, max: optionalKey(Schema.Number) }),
+  Schema.Struct({ max: Schema.Number })
+)
 
 const resize = (pool: AnyPool) =>
   withBody(Resize, "{\"min\": a number, \"max\": a number}, or one of them", (size) =>
@@ -77,17 +79,19 @@ const resize = (pool: AnyPool) =>
       }
       return pool.resize(size)
     }).pipe(
-      Effect.as(noContent),
-      Effect.catchSomeDefect((defect) =>
-        defect instanceof RangeError ?
-          Option.some(Effect.succeed(errorResponse(400, "RangeError", defect.message))) :
-          Option.none()
-      )
+      Effect.matchCauseEffect({
+        onFailure: (cause) => {
+          const defect = Cause.squash(cause)
+          return defect instanceof RangeError
+            ? Effect.succeed(errorResponse(400, "RangeError", defect.message))
+            : Effect.failCause(cause)
+        },
+        onSuccess: () => Effect.succeed(noContent)
+      })
     ))
 
-export const actionRoutes = (guards: Guards, watch: Watch) =>
-  HttpRouter.empty.pipe(
-    HttpRouter.post("/api/pools/:id/drop", onPool(guards, watch, drop)),
-    HttpRouter.post("/api/pools/:id/clear", onPool(guards, watch, clear)),
-    HttpRouter.post("/api/pools/:id/resize", onPool(guards, watch, resize))
-  )
+export const actionRoutes = (guards: Guards, watch: Watch): ReadonlyArray<Route> => [
+  post("/api/pools/:id/drop", onPool(guards, watch, drop)),
+  post("/api/pools/:id/clear", onPool(guards, watch, clear)),
+  post("/api/pools/:id/resize", onPool(guards, watch, resize))
+]

@@ -27,7 +27,8 @@ const isSameToken = (token: Redacted.Redacted<string>, sent: string): boolean =>
  * The request as Node received it; `undefined` parts on a server of another kind. The request of `@effect/platform` does
  * not do: middleware such as `xForwardedHeaders` replaces its address and Host by what the client wrote.
  */
-const received = (request: Request): Partial<Http.IncomingMessage> => NodeHttpServerRequest.toIncomingMessage(request)
+const received = (request: Request): Partial<Pick<Http.IncomingMessage, "headers" | "socket">> =>
+  NodeHttpServerRequest.toIncomingMessage(request)
 
 export const socketOf = (request: Request): Net.Socket | undefined => received(request).socket
 
@@ -108,7 +109,8 @@ const guardedBy = (check: (request: Request) => Response | Effect.Effect<Respons
     HttpServerRequest.HttpServerRequest,
     (request): typeof handler => {
       const refusal = check(request)
-      return refusal ?? handler
+      if (refusal === undefined) return handler
+      return Effect.isEffect(refusal) ? refusal : Effect.succeed(refusal)
     }
   )
 

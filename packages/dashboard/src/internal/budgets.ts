@@ -2,7 +2,7 @@
 import * as Budget from "@socketpool/core/Budget"
 import * as KeyedPool from "@socketpool/core/KeyedPool"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
+import * as FiberSet from "effect/FiberSet"
 import * as Stream from "effect/Stream"
 import type { BudgetSnapshot, FleetSnapshot, KeyedPoolSnapshot } from "../Snapshot.js"
 
@@ -63,7 +63,7 @@ export class Budgets {
   private readonly starved = new Map<Budget.Budget, Array<BudgetSnapshot["starved"][number]>>()
   private running: ReadonlyArray<Budget.Budget> = []
 
-  constructor(private readonly listeners: FiberMap.FiberMap<Budget.Budget>) {}
+  constructor(private readonly listeners: FiberSet.FiberSet) {}
 
   /** Finds new budgets, listens to their events, and forgets those that have closed. */
   readonly discover = Effect.gen(this, function*() {
@@ -74,9 +74,8 @@ export class Budgets {
       if (this.starved.has(budget)) continue
       const seen: Array<BudgetSnapshot["starved"][number]> = []
       this.starved.set(budget, seen)
-      yield* FiberMap.run(
+      yield* FiberSet.run(
         this.listeners,
-        budget,
         Stream.runForEach(budget.events, (event) =>
           Effect.sync(() => {
             if (event._tag !== "Starved") return

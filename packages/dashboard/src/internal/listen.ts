@@ -2,14 +2,13 @@
  * A Node server that does not keep the process alive, takes few of its descriptors, and does not wait for readers of
  * the stream when it closes.
  */
-import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
-import type * as HttpApp from "@effect/platform/HttpApp"
-import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
 import { ServeError } from "@effect/platform/HttpServerError"
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as Http from "node:http"
 import type * as Net from "node:net"
+import { async } from "./effect.js"
+import { type App, listener } from "./http.js"
 import type { Resolved } from "./options.js"
 import { maxTimerMillis } from "./timer.js"
 import { maxReaders } from "./watch.js"
@@ -27,7 +26,7 @@ const requestMillis = 10_000
 const silenceMillis = 30_000
 
 const close = (server: Http.Server): Effect.Effect<void> =>
-  Effect.async<void>((resume) => {
+  async<void>((resume) => {
     if (!server.listening) return resume(Effect.void)
     const timer = setTimeout(() => server.closeAllConnections(), graceMillis)
     server.close(() => {
@@ -87,17 +86,11 @@ const urlOf = (server: Http.Server): string => {
 export const listen = (
   server: Http.Server,
   at: { readonly host: string; readonly port: number },
-  app: HttpApp.Default
+  app: App
 ): Effect.Effect<string, ServeError> =>
   Effect.gen(function*() {
-    const handler = yield* Effect.locally(
-      NodeHttpServer.makeHandler(app),
-      // The page asks every second: its spans would drown those of the program.
-      HttpMiddleware.currentTracerDisabledWhen,
-      () => true
-    )
-    server.on("request", handler)
-    return yield* Effect.async<string, ServeError>((resume) => {
+    server.on("request", yield* listener(app))
+    return yield* async<string, ServeError>((resume) => {
       const fail = (cause: Error) => resume(Effect.fail(new ServeError({ cause })))
       server.once("error", fail)
       server.listen({ host: at.host, port: at.port }, () => {

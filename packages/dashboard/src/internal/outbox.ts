@@ -3,8 +3,8 @@
  * reader gets the newest snapshot and loses the oldest notices, so memory stays bounded however long it does not read.
  */
 import * as Effect from "effect/Effect"
-import * as Option from "effect/Option"
 import * as Stream from "effect/Stream"
+import { makeGate, streamOf } from "./effect.js"
 
 const maxNotices = 256
 
@@ -14,39 +14,39 @@ export class Outbox {
   private hasEnded = false
   /** The time of the oldest unread frame, in milliseconds since 1970; `undefined` if the reader has read all. */
   unreadSince: number | undefined = undefined
-  private readonly filled = Effect.unsafeMakeLatch(false)
+  private readonly filled = makeGate()
 
   /** Adds a snapshot, in place of one that has not been read. */
   putSnapshot(frame: string, at: number): void {
     this.unreadSince ??= at
     this.snapshot = frame
-    this.filled.unsafeOpen()
+    this.filled.open()
   }
 
   putNotice(frame: string, at: number): void {
     this.unreadSince ??= at
     if (this.notices.length === maxNotices) this.notices.shift()
     this.notices.push(frame)
-    this.filled.unsafeOpen()
+    this.filled.open()
   }
 
   end(): void {
     this.hasEnded = true
-    this.filled.unsafeOpen()
+    this.filled.open()
   }
 
-  /** Waits for at least one frame and returns all of them; fails with `None` after `end`. */
-  private readonly take = Effect.flatMap(this.filled.await, () => {
-    if (this.hasEnded) return Effect.fail(Option.none<never>())
+  /** Waits for at least one frame and returns all of them; `undefined` after `end`. */
+  private readonly take = Effect.map(this.filled.pass, () => {
+    if (this.hasEnded) return undefined
     const frames = (this.notices.join("")) + (this.snapshot ?? "")
     this.notices = []
     this.snapshot = undefined
     this.unreadSince = undefined
-    this.filled.unsafeClose()
-    return Effect.succeed(frames)
+    this.filled.close()
+    return frames
   })
 
   get frames(): Stream.Stream<Uint8Array> {
-    return Stream.encodeText(Stream.repeatEffectOption(this.take))
+    return Stream.encodeText(streamOf(this.take))
   }
 }

@@ -1,5 +1,4 @@
 /** The routes that read: the page, its data, and the metrics. */
-import * as HttpRouter from "@effect/platform/HttpRouter"
 import * as HttpServerRequest from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import * as Effect from "effect/Effect"
@@ -7,6 +6,7 @@ import * as Prometheus from "../Prometheus.js"
 import { type Guards, socketOf } from "./auth.js"
 import { html } from "./page.js"
 import { errorResponse, jsonResponse, withPageHeaders, withSecurityHeaders } from "./responses.js"
+import { get, type Route } from "./route.js"
 import { maxReaders, type Watch } from "./watch.js"
 
 const page = withPageHeaders(HttpServerResponse.text(html, { contentType: "text/html; charset=utf-8" }))
@@ -35,11 +35,14 @@ const stream = (watch: Watch) =>
           })))
   )
 
-export const readRoutes = ({ page: known, reader }: Guards, watch: Watch, metrics: Prometheus.Options) =>
-  HttpRouter.empty.pipe(
-    HttpRouter.get("/", known(Effect.succeed(page))),
-    HttpRouter.get("/api/pools", reader(Effect.map(watch.snapshot, (snapshot) => jsonResponse(snapshot)))),
-    HttpRouter.get("/api/history", reader(Effect.map(watch.history, (history) => jsonResponse(history)))),
-    HttpRouter.get("/api/stream", reader(stream(watch))),
-    HttpRouter.get("/metrics", reader(Effect.map(Prometheus.responseWith(metrics), withSecurityHeaders)))
-  )
+export const readRoutes = (
+  { page: known, reader }: Guards,
+  watch: Watch,
+  metrics: Prometheus.Options
+): ReadonlyArray<Route> => [
+  get("/", known(Effect.succeed(page))),
+  get("/api/pools", reader(Effect.map(watch.snapshot, (snapshot) => jsonResponse(snapshot)))),
+  get("/api/history", reader(Effect.map(watch.history, (history) => jsonResponse(history)))),
+  get("/api/stream", reader(stream(watch))),
+  get("/metrics", reader(Effect.map(Prometheus.responseWith(metrics), withSecurityHeaders)))
+]

@@ -34,10 +34,12 @@ export const withPageHeaders = (response: Response): Response =>
   HttpServerResponse.setHeader(withSecurityHeaders(response), "content-security-policy", contentSecurityPolicy)
 
 export const jsonResponse = (body: unknown, status = 200): Response =>
-  withSecurityHeaders(HttpServerResponse.unsafeJson(body, { status }))
+  withSecurityHeaders(HttpServerResponse.text(JSON.stringify(body), { status, contentType: "application/json" }))
 
 export const noContent: Response = withSecurityHeaders(HttpServerResponse.empty())
 
 /** An error as JSON: its tag, a message for people, and the error's other fields. */
 export const errorResponse = (status: number, _tag: string, message: string, fields: object = {}): Response =>
   jsonResponse({ ...fields, _tag, message }, status)
+
+export const notFound: Response = errorResponse(404, "RouteNotFound", "Nothing is at this path; the page is at /.")

@@ -1,7 +1,6 @@
 /**
  * The watcher of all pools: finds and numbers them, records their figures and notices, and feeds the stream's readers.
  */
-import type { Budget } from "@socketpool/core/Budget"
 import * as EndpointPool from "@socketpool/core/EndpointPool"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import { Pool } from "@socketpool/core/Pool"
@@ -9,12 +8,13 @@ import * as PoolAdvice from "@socketpool/core/PoolAdvice"
 import type { PoolLease } from "@socketpool/core/PoolLease"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import * as FiberMap from "effect/FiberMap"
+import * as FiberSet from "effect/FiberSet"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { History } from "../History.js"
 import type { LeaseSnapshot, PoolSnapshot, Snapshot } from "../Snapshot.js"
 import { Budgets } from "./budgets.js"
+import { scopedStream } from "./effect.js"
 import type { Resolved } from "./options.js"
 import { Outbox } from "./outbox.js"
 import { PoolRecord } from "./record.js"
@@ -91,7 +91,7 @@ export class Watch {
 
   constructor(
     private readonly options: Resolved,
-    private readonly listeners: FiberMap.FiberMap<AnyPool>,
+    private readonly listeners: FiberSet.FiberSet,
     private readonly budgets: Budgets
   ) {
     this.rowMillis = Math.max(options.interval, options.history / maxRows)
@@ -106,9 +106,8 @@ export class Watch {
       const rows = Math.ceil(this.options.history / this.rowMillis)
       const record = new PoolRecord(++this.lastId, pool, rows, ofEndpoints.find((one) => one === pool))
       this.records.set(pool, record)
-      yield* FiberMap.run(
+      yield* FiberSet.run(
         this.listeners,
-        pool,
         Stream.runForEach(
           pool.notices,
           (event) =>
@@ -154,7 +153,7 @@ export class Watch {
     this.startedAt = yield* Clock.currentTimeMillis
     yield* this.discover
     const every = (millis: number) => <A>(effect: Effect.Effect<A>) =>
-      Effect.forkScoped(Effect.forever(Effect.zipRight(effect, pause(millis))))
+      Effect.forkScoped(Effect.forever(Effect.andThen(effect, pause(millis))))
     yield* this.sample.pipe(every(this.options.interval))
     if (this.options.interval > discoveryMillis) yield* this.discover.pipe(every(discoveryMillis))
     yield* Effect.addFinalizer(() => Effect.sync(() => this.end()))
@@ -226,7 +225,7 @@ export class Watch {
         }),
         (reader) => Effect.sync(() => this.readers.delete(reader))
       )
-      return Stream.unwrapScoped(Effect.map(subscription, ({ outbox }) => outbox.frames))
+      return scopedStream(Effect.map(subscription, ({ outbox }) => outbox.frames))
     })
 
   /** Finds the running pool with a number. */
@@ -238,8 +237,8 @@ export class Watch {
 /** Watches all pools of the process until the scope closes. */
 export const watch = (options: Resolved): Effect.Effect<Watch, never, Scope.Scope> =>
   Effect.gen(function*() {
-    const budgets = new Budgets(yield* FiberMap.make<Budget>())
-    const watch = new Watch(options, yield* FiberMap.make<AnyPool>(), budgets)
+    const budgets = new Budgets(yield* FiberSet.make())
+    const watch = new Watch(options, yield* FiberSet.make(), budgets)
     yield* watch.start
     return watch
   })
