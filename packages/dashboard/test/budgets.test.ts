@@ -345,7 +345,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
         yield* KeyedPool.make({ name: "tenants", open: (_: string) => Effect.succeed({}) })
         const { page } = yield* open({ viewport: { width, height: 900 } })
         yield* shows(page, "[data-budget]", "none free")
-        yield* shows(page, "[data-verdict]", "waiting")
+        yield* shows(page, "[data-verdict]", /waiting|stuck/)
         const tops = run(() =>
           page.locator("[data-budget], [data-keyed], #main").evaluateAll((all) =>
             all.map((element) => element.getBoundingClientRect().top)
