@@ -1,7 +1,8 @@
 // Real servers on loopback.
-import { assert, describe, it } from "@effect/vitest"
+import { exitOf, fork, result, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
-import { Clock, Duration, Effect, Fiber, Layer, Option, TestClock } from "effect"
+import { Clock, Duration, Effect, Fiber, Layer } from "effect"
 import * as Bench from "../src/internal/bench.js"
 import { benchOptions } from "./fixtures/options.js"
 import { recorded } from "./fixtures/screen.js"
@@ -12,7 +13,7 @@ const options: Bench.Options = { ...benchOptions, json: true }
 const run = (target: string, more: Partial<Bench.Options> = {}) =>
   Effect.gen(function*() {
     const screen = recorded()
-    const exit = yield* Effect.either(Effect.provide(
+    const exit = yield* result(Effect.provide(
       Bench.run({ ...options, target, ...more }),
       screen.layer
     ))
@@ -24,7 +25,7 @@ describe("bench", () => {
     Effect.gen(function*() {
       const { accepted, port, received } = yield* echo
       const { exit, result } = yield* run(`tcp://127.0.0.1:${port}`)
-      assert.strictEqual(exit._tag, "Right")
+      assert.strictEqual(exit._tag, "Success")
       const { answered, callMillis, failed, perSecond, seconds, stats, useMillis, waitMillis } = result()
       assert.strictEqual(received(), answered * 64)
       assert.isAtMost(accepted(), 4)
@@ -55,9 +56,9 @@ describe("bench", () => {
           const { layer, text } = recorded()
           const running = yield* Bench.measured("memory", { ...options, connections: 1, ...more }).pipe(
             Effect.provide(Layer.merge(server.layer({ maxConnections: 1 }), layer)),
-            Effect.fork
+            fork
           )
-          while (Option.isNone(yield* running.poll)) yield* TestClock.adjust("100 millis")
+          while (exitOf(running) === undefined) yield* TestClock.adjust("100 millis")
           yield* Fiber.join(running)
           return JSON.parse(text())
         })
@@ -91,7 +92,7 @@ describe("bench", () => {
         ++n % 10 === 0 ? void socket.resetAndDestroy() : void socket.write(chunk)
       )
       const { exit, screen } = yield* run(`tcp://127.0.0.1:${port}`, { json: false })
-      assert.deepInclude(exit, { _tag: "Left" })
+      assert.deepInclude(exit, { _tag: "Failure" })
       const text = screen.text()
       const answered = Number(/^([\d,]+) answers$/m.exec(text)![1]!.replaceAll(",", ""))
       const bars = [...text.matchAll(/^ *<= .*?([\d,]+)$/gm)].map(([, n]) => Number(n!.replaceAll(",", "")))
@@ -129,7 +130,7 @@ describe("bench", () => {
         const { answered, failed } = result()
         assert.deepStrictEqual(Object.keys(failed), kind === undefined ? [] : [kind], text)
         assert.strictEqual(answered === 0, kind !== undefined, text)
-        assert.strictEqual(exit._tag, kind === undefined ? "Right" : "Left", text)
+        assert.strictEqual(exit._tag, kind === undefined ? "Success" : "Failure", text)
         assert.strictEqual(accepted() - before, 1)
       }
     }))
@@ -147,7 +148,7 @@ describe("bench", () => {
   it.effect("rejects options that do not fit each other", () =>
     Effect.gen(function*() {
       const message = (more: Partial<Bench.Options>) =>
-        Effect.map(run("tcp://127.0.0.1:1", more), ({ exit }) => exit._tag === "Left" ? exit.left : undefined)
+        Effect.map(run("tcp://127.0.0.1:1", more), ({ exit }) => exit._tag === "Failure" ? exit.failure : undefined)
       assert.deepInclude(yield* message({ answer: "x" }), {
         kind: "usage",
         message: "--answer requires --expect lines"
@@ -161,7 +162,7 @@ describe("bench", () => {
   it.scopedLive("rejects an invalid address, and reports an unreachable server", () =>
     Effect.gen(function*() {
       const kind = (target: string) =>
-        Effect.map(run(target), ({ exit }) => exit._tag === "Left" ? exit.left.kind : "none")
+        Effect.map(run(target), ({ exit }) => exit._tag === "Failure" ? exit.failure.kind : "none")
       for (const target of ["localhost:80", "http://x:80", "tcp://x", "tcp://x:0", "tcp://x:99999", "unix:", ""]) {
         assert.strictEqual(yield* kind(target), "usage", target)
       }

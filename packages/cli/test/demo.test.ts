@@ -1,9 +1,10 @@
 // The demo with its own server, pool and load.
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Logger, LogLevel, Queue, Stream } from "effect"
+import { fork, unlogged } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import * as Demo from "../src/internal/demo.js"
 import { faults } from "../src/internal/faultyServer.js"
-import { recorded } from "./fixtures/screen.js"
+import { keyboard, recorded } from "./fixtures/screen.js"
 
 const options: Demo.Options = {
   port: 0,
@@ -36,14 +37,14 @@ const felt: NonNullable<Demo.Parts["pause"]> = (_, fault, counts) =>
 const run = (more: Partial<Demo.Options>, screen: ReturnType<typeof recorded>, parts: Demo.Parts = { pause: felt }) =>
   Demo.run({ ...options, ...more }, parts).pipe(
     Effect.provide(screen.layer),
-    Logger.withMinimumLogLevel(LogLevel.None)
+    unlogged
   )
 
 describe("the demo", () => {
   it.live("goes through all faults, and passes every check", () =>
     Effect.gen(function*() {
       const screen = recorded()
-      yield* Effect.orDieWith(run({}, screen), ({ message }) => new Error(`${message}\n${screen.text()}`))
+      yield* Effect.mapError(run({}, screen), ({ message }) => new Error(`${message}\n${screen.text()}`))
       const text = screen.text()
       assert.match(text, /The live page is at http:\/\/127\.0\.0\.1:\d+\//)
       for (const said of ["answers at once", "after 200 ms", "resets the connection", "never answers", "is down"]) {
@@ -115,27 +116,27 @@ describe("the demo", () => {
 
   it.live("reacts to keys in a terminal, and restores the screen", () =>
     Effect.gen(function*() {
-      const keys = yield* Queue.unbounded<string>()
-      const screen = recorded({ isTerminal: true, hasBlocks: true, keys: Effect.succeed(Stream.fromQueue(keys)) })
-      const running = yield* Effect.fork(run({ page: false }, screen))
+      const { keys, press } = keyboard()
+      const screen = recorded({ isTerminal: true, hasBlocks: true, keys })
+      const running = yield* fork(run({ page: false }, screen))
       const shows = (text: string) => until(() => screen.text().split("\x1b[H").at(-1)!.includes(text))
       const said = ["answers at once", "after 200 ms", "resets the connection", "never answers", "is down"]
       for (const [i] of faults.entries()) {
-        yield* Queue.offer(keys, String(i + 1))
+        yield* press(String(i + 1))
         yield* shows(said[i]!)
       }
-      yield* Queue.offer(keys, "\x1b[C")
-      yield* shows("answers at once")
-      yield* Queue.offer(keys, "k")
-      yield* shows("connections killed")
-      yield* Queue.offer(keys, "e")
-      yield* shows("2 up, 1 ejected")
-      yield* shows("e: start one of 3")
-      yield* Queue.offer(keys, "e")
-      yield* shows("e: stop one of 3")
       // The error of the last fault is there, whatever came before it.
       yield* shows("x ConnectError Refused")
-      yield* Queue.offer(keys, "q")
+      yield* press("\x1b[C")
+      yield* shows("answers at once")
+      yield* press("k")
+      yield* shows("connections killed")
+      yield* press("e")
+      yield* shows("2 up, 1 ejected")
+      yield* shows("e: start one of 3")
+      yield* press("e")
+      yield* shows("e: stop one of 3")
+      yield* press("q")
       yield* Fiber.join(running)
       const [before, after] = screen.text().split("\x1b[?25h\x1b[?1049l")
       assert.isTrue(before!.startsWith("\x1b[?1049h\x1b[?25l"))

@@ -1,7 +1,8 @@
 // Real servers on loopback.
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
+import { result } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Duration, Effect } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
@@ -17,7 +18,7 @@ const certificates = path.resolve(import.meta.dirname, "../../node/test/fixtures
 const run = (target: string, more: Partial<Doctor.Options> = {}) =>
   Effect.gen(function*() {
     const screen = recorded()
-    const exit = yield* Effect.either(Effect.provide(
+    const exit = yield* result(Effect.provide(
       Doctor.run({ ...doctorOptions, target, json: true, ...more }),
       screen.layer
     ))
@@ -25,7 +26,7 @@ const run = (target: string, more: Partial<Doctor.Options> = {}) =>
       readonly findings: ReadonlyArray<Finding>
       readonly ok: boolean
     }
-    assert.strictEqual(ok, exit._tag === "Right")
+    assert.strictEqual(ok, exit._tag === "Success")
     return (about: string) => findings.find((finding) => finding.about === about)
   })
 

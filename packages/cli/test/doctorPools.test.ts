@@ -1,6 +1,7 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Pool, PoolAdvice, type PoolStats } from "@socketpool/core"
-import { Clock, Duration, Effect, Fiber, TestClock } from "effect"
+import { fork, TestClock } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Clock, Duration, Effect, Fiber } from "effect"
 import * as DoctorPools from "../src/internal/doctorPools.js"
 
 const base = Effect.scoped(Effect.flatMap(Pool.make({ open: Effect.void, maxConnections: 10 }), (pool) => pool.stats))
@@ -26,7 +27,7 @@ const found = (first: PoolStats, second: PoolStats, concurrency = 1) =>
       at,
       snapshot: snapshotOf([first, second][reads++]!, concurrency)
     }))
-    const checking = yield* Effect.fork(
+    const checking = yield* fork(
       Effect.flatMap(read, (reading) => DoctorPools.check(Duration.seconds(10), read, reading))
     )
     yield* TestClock.adjust("9 seconds")

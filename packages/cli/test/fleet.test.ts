@@ -1,13 +1,14 @@
 // The fleet of the demo: real processes, a Redis of its own, and what is left when it ends.
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Fiber, Logger, LogLevel, Queue, Stream } from "effect"
+import { fork, unlogged } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Fiber } from "effect"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as net from "node:net"
 import * as path from "node:path"
 import { bundled } from "../../tools/bundled/bundled.js"
 import { exitCodes } from "../src/internal/failure.js"
 import * as FleetDemo from "../src/internal/fleet/fleetDemo.js"
-import { recorded } from "./fixtures/screen.js"
+import { keyboard, recorded } from "./fixtures/screen.js"
 
 const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
 
@@ -147,32 +148,32 @@ describe.skipIf(isSkipped)("the fleet demo", () => {
   it.live("reacts to keys in a terminal", () =>
     Effect.gen(function*() {
       const program = { path: yield* Effect.promise(() => bundled(bin)), args: ["demo", "fleet"] }
-      const keys = yield* Queue.unbounded<string>()
-      const screen = recorded({ isTerminal: true, hasBlocks: true, keys: Effect.succeed(Stream.fromQueue(keys)) })
-      const running = yield* Effect.fork(
+      const { keys, press } = keyboard()
+      const screen = recorded({ isTerminal: true, hasBlocks: true, keys })
+      const running = yield* fork(
         FleetDemo.run({ seconds: 4, json: false }, program).pipe(
           Effect.provide(screen.layer),
-          Logger.withMinimumLogLevel(LogLevel.None)
+          unlogged
         )
       )
       const shows = (text: RegExp) =>
         Effect.repeat(Effect.sleep("10 millis"), { until: () => text.test(screen.text().split("\x1b[H").at(-1)!) })
       yield* shows(/^> 1 {2}pid \d+ {2,}alive {2,}[1-8] /m)
       yield* shows(/^ {2}2 {2}pid \d+ {2,}alive {2,}[1-8] /m)
-      yield* Queue.offer(keys, "2")
+      yield* press("2")
       yield* shows(/^ {2}2 {2,}withheld {2,}[1-8] /m)
       yield* shows(/^ {2}2 {2,}dead {2,}0 /m)
       yield* shows(/\+[\d,]+ ms {2}the \d places? of process 2 are given to others/)
-      yield* Queue.offer(keys, "2")
+      yield* press("2")
       yield* shows(/^ {2}2 {2}pid \d+ {2,}alive {2,}[1-8] /m)
-      yield* Queue.offer(keys, "\x1b[B")
-      yield* Queue.offer(keys, "i")
+      yield* press("\x1b[B")
+      yield* press("i")
       yield* shows(/^> 2 {2}pid \d+ {2,}alive {2,}0 +0 +0 +\d+ +idle/m)
-      yield* Queue.offerAll(keys, ["+", "+", "-", "+"])
+      yield* press("+", "+", "-", "+")
       yield* shows(/^> 2 {2}pid \d+ {2,}alive {2,}[1-4] .* 4 {2}[█░]+/m)
       const pids = [...screen.text().split("\x1b[H").at(-1)!.matchAll(/pid (\d+)/g)].map(([, pid]) => Number(pid))
       assert.deepStrictEqual(pids.map(isAlive), [true, true, true, true])
-      yield* Queue.offer(keys, "q")
+      yield* press("q")
       yield* Fiber.join(running)
       assert.deepStrictEqual(pids.filter(isAlive), [])
       assert.match(screen.text(), /ok {3}the server has seen 8 connections at once at most, and 8 are allowed\n$/)

@@ -1,5 +1,5 @@
 // The lines that tell what happens in the fleet of the demo.
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import type { Report } from "../src/internal/fleet/member.js"
 import { Story } from "../src/internal/fleet/story.js"
 

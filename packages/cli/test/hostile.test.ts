@@ -1,8 +1,9 @@
 // Foreign text that would steer a terminal: names, answers, certificates and addresses, over real sockets.
-import { assert, describe, it } from "@effect/vitest"
 import { Pool } from "@socketpool/core"
 import { Snapshot } from "@socketpool/dashboard/Snapshot"
-import { Duration, Effect, Fiber, Queue, Schema, Stream } from "effect"
+import { decode, encode, fork, fromJson, result } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Duration, Effect, Fiber } from "effect"
 import * as path from "node:path"
 import * as Bench from "../src/internal/bench.js"
 import * as Doctor from "../src/internal/doctor.js"
@@ -11,7 +12,7 @@ import type { Screen } from "../src/internal/screen.js"
 import { visible } from "../src/internal/text.js"
 import * as Top from "../src/internal/top.js"
 import { benchOptions, doctorOptions } from "./fixtures/options.js"
-import { recorded } from "./fixtures/screen.js"
+import { keyboard, recorded } from "./fixtures/screen.js"
 import { serve, serveTls } from "./fixtures/servers.js"
 
 /** Clipboard, title, erase, concealed text, 8-bit CSI, DEL, direction, line separators, half a pair, a tag. */
@@ -49,14 +50,14 @@ const written = (
 ) =>
   Effect.gen(function*() {
     const screen = recorded(device)
-    const exit = yield* Effect.either(Effect.provide(command, screen.layer))
-    return isClean(exit._tag === "Left" ? `${screen.text()}${exit.left.message}` : screen.text())
+    const exit = yield* result(Effect.provide(command, screen.layer))
+    return isClean(exit._tag === "Failure" ? `${screen.text()}${exit.failure.message}` : screen.text())
   })
 
 /** A dashboard whose pool and span have hostile names. */
 const dashboard = Effect.gen(function*() {
   const pool = yield* Effect.scoped(Pool.make({ open: Effect.void }))
-  const document = yield* Schema.encode(Schema.parseJson(Snapshot))({
+  const document = yield* encode(fromJson(Snapshot), {
     at: 0,
     pools: [{
       id: 1,
@@ -115,14 +116,14 @@ describe("foreign text", () => {
       assert.include(yield* written(top(url, { once: true })), named)
       assert.include(yield* written(top(url), {}), named)
       const document = yield* written(top(url, { once: true, json: true }))
-      const { pools } = yield* Schema.decode(Schema.parseJson(Snapshot))(document)
+      const { pools } = yield* decode(fromJson(Snapshot), document)
       assert.strictEqual(pools[0]!.name, hostile)
 
-      const keys = yield* Queue.unbounded<string>()
-      const screen = recorded({ isTerminal: true, hasColors: true, keys: Effect.succeed(Stream.fromQueue(keys)) })
-      const running = yield* Effect.fork(Effect.provide(top(url), screen.layer))
+      const { keys, press } = keyboard()
+      const screen = recorded({ isTerminal: true, hasColors: true, keys })
+      const running = yield* fork(Effect.provide(top(url), screen.layer))
       while (screen.text().split("\x1b[H").length < 3) yield* Effect.sleep("5 millis")
-      yield* Queue.offer(keys, "q")
+      yield* press("q")
       yield* Fiber.join(running)
       isClean(screen.text())
     }))
@@ -155,7 +156,7 @@ describe("foreign text", () => {
       ],
       (address) =>
         Effect.all([written(top(address)), written(doctor(address)), written(bench(address))].map((one) =>
-          Effect.tap(one, (text) => assert.match(text, /\\u001b|%1B/))
+          Effect.map(one, (text) => assert.match(text, /\\u001b|%1B/))
         ))
     ))
 })

@@ -1,8 +1,9 @@
 // Addresses with secrets, answers without an end, and the rules of options.
-import * as NodeContext from "@effect/platform-node/NodeContext"
-import { assert, describe, it } from "@effect/vitest"
-import { type Console, Effect, Layer } from "effect"
+import { result } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect, Layer } from "effect"
 import * as zlib from "node:zlib"
+import * as Cli from "../src/internal/cli.js"
 import * as Commands from "../src/internal/commands.js"
 import * as DashboardClient from "../src/internal/dashboardClient.js"
 import { recorded } from "./fixtures/screen.js"
@@ -14,19 +15,14 @@ const socketpool = (...args: ReadonlyArray<string>) =>
     const screen = recorded()
     const printed: Array<string> = []
     const write = (...parts: ReadonlyArray<unknown>) => void printed.push(parts.join(" "))
-    const quiet: Console.Console = {
-      ...(yield* Effect.console),
-      log: (...parts) => Effect.sync(() => write(...parts)),
-      error: (...parts) => Effect.sync(() => write(...parts))
-    }
-    const exit = yield* Effect.either(
+    const exit = yield* result(
       Commands.run(["node", "socketpool", ...args]).pipe(
-        Effect.provide(Layer.merge(screen.layer, NodeContext.layer)),
-        Effect.withConsole(quiet)
+        Effect.provide(Layer.merge(screen.layer, Cli.services)),
+        Cli.withConsole(write, write)
       )
     )
-    const message = exit._tag === "Left" && exit.left._tag === "Failure" ? exit.left.message : ""
-    return { hasFailed: exit._tag === "Left", text: [screen.text(), ...printed, message].join("\n") }
+    const message = exit._tag === "Failure" && exit.failure._tag === "Failure" ? exit.failure.message : ""
+    return { hasFailed: exit._tag === "Failure", text: [screen.text(), ...printed, message].join("\n") }
   })
 
 describe("a secret in an address", () => {

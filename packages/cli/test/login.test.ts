@@ -1,5 +1,6 @@
 // Logins to real servers on loopback.
-import { assert, describe, it } from "@effect/vitest"
+import { result } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Duration, Effect } from "effect"
 import * as Bench from "../src/internal/bench.js"
 import * as Doctor from "../src/internal/doctor.js"
@@ -42,11 +43,11 @@ const run = (
 ) =>
   Effect.gen(function*() {
     const screen = recorded()
-    const exit = yield* Effect.either(
+    const exit = yield* result(
       Effect.provide(Effect.flatMap(Login.make(options, env), command), screen.layer)
     )
-    return exit._tag === "Left"
-      ? { kind: exit.left.kind, text: screen.text() + exit.left.message }
+    return exit._tag === "Failure"
+      ? { kind: exit.failure.kind, text: screen.text() + exit.failure.message }
       : { kind: "ok", text: screen.text() }
   })
 

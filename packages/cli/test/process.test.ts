@@ -1,11 +1,12 @@
 // The command as a process.
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
 import { bundled } from "../../tools/bundled/bundled.js"
 import { exitCodes } from "../src/internal/failure.js"
+import { usages } from "./fixtures/usages.js"
 
 const { version } = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../package.json"), "utf8"))
 const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
@@ -71,7 +72,7 @@ describe("the command", { timeout: 600_000 }, () => {
       [["bench", "tcp://x:1", "--rate", "-1"], exitCodes.usage, /--rate must be a number of calls per second/],
       [["bench", "nonsense"], exitCodes.usage, /The server must be tcp:\/\/host:port/],
       [["demo", "--fault", "worse"], exitCodes.usage, /fault/],
-      [["nothing"], exitCodes.usage, /Invalid subcommand for socketpool/],
+      [["nothing"], exitCodes.usage, /subcommand.* for "?socketpool/],
       [["bench", "tcp://127.0.0.1:1"], exitCodes.unreachable, /ECONNREFUSED/]
     ])
   })
@@ -83,10 +84,10 @@ describe("the command", { timeout: 600_000 }, () => {
       socketpool(["demo", "fleet", "--help"]),
       socketpool(["--completions", "bash"])
     ])
-    assert.match(help.out, /^\$ socketpool$/m)
-    assert.match(demo.out, /^\$ socketpool demo \[--port n\]/m)
-    assert.match(demo.out, /fleet \[--seconds n\]/)
-    assert.match(fleet.out, /^\$ socketpool demo fleet \[--seconds n\] \[--json\]$/m)
+    assert.match(help.out, usages.root)
+    assert.match(demo.out, usages.demo)
+    assert.match(demo.out, usages.fleetInDemo)
+    assert.match(fleet.out, usages.fleet)
     assert.match(fleet.out, /1 to 4 kill a process or start it again/)
     for (const word of ["demo", "top", "bench", "doctor", "130 interrupted", "or a missing program"]) {
       assert.include(help.out, word)

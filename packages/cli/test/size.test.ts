@@ -1,4 +1,4 @@
-import { assert, describe, it } from "@effect/vitest"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Duration, Effect } from "effect"
 import * as Size from "../src/internal/size.js"
 import { recorded } from "./fixtures/screen.js"

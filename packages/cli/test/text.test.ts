@@ -1,5 +1,6 @@
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, FastCheck } from "effect"
+import { FastCheck } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Effect } from "effect"
 import { LastMinute } from "../src/internal/lastMinute.js"
 import { histogram, Samples } from "../src/internal/samples.js"
 import { Screen, sparkline } from "../src/internal/screen.js"

@@ -1,11 +1,12 @@
-import { assert, describe, it } from "@effect/vitest"
 import { Budget, EndpointPool, Endpoints, KeyedPool, Pool, type PoolStats } from "@socketpool/core"
 import { Dashboard } from "@socketpool/dashboard"
 import { Snapshot } from "@socketpool/dashboard/Snapshot"
-import { Duration, Effect, Fiber, Queue, Redacted, Schema, Stream } from "effect"
+import { decode, fork, fromJson } from "@socketpool/test-seam"
+import { assert, describe, it } from "@socketpool/test-seam/vitest"
+import { Duration, Effect, Fiber, Redacted, Stream } from "effect"
 import { poolTable, type Readings, rowsOf, withReading } from "../src/internal/pools.js"
 import * as Top from "../src/internal/top.js"
-import { recorded } from "./fixtures/screen.js"
+import { keyboard, recorded } from "./fixtures/screen.js"
 import { closedPort, serve } from "./fixtures/servers.js"
 
 const statsOf = (figures: Partial<PoolStats>) =>
@@ -563,7 +564,7 @@ describe("top", () => {
       ])
       const json = recorded()
       yield* Effect.provide(Top.run(options(url, { once: true, json: true })), json.layer)
-      const { budgets, keyedPools } = yield* Schema.decode(Schema.parseJson(Snapshot))(json.lines()[0]!)
+      const { budgets, keyedPools } = yield* decode(fromJson(Snapshot), json.lines()[0]!)
       assert.deepStrictEqual(budgets?.map(({ held, limit, name }) => [name, held, limit]), [["database", 1, 3]])
       assert.deepStrictEqual(keyedPools?.map(({ name, stats }) => [name, stats.keys]), [["tenants", 1]])
     }))
@@ -587,7 +588,7 @@ describe("top", () => {
       )
       const json = recorded()
       yield* Effect.provide(Top.run(options(url, { once: true, json: true })), json.layer)
-      const { pools: all } = yield* Schema.decode(Schema.parseJson(Snapshot))(json.lines()[0]!)
+      const { pools: all } = yield* decode(fromJson(Snapshot), json.lines()[0]!)
       const { endpoints } = all.find(({ name }) => name === "replicas")!
       assert.deepStrictEqual(endpoints!.listed.map(({ acquired, id }) => [id, acquired]), [["db-1:1", 1], [
         "two\u202e",
@@ -599,13 +600,13 @@ describe("top", () => {
     Effect.gen(function*() {
       const { url } = yield* pools
       const { layer, lines } = recorded()
-      const running = yield* Effect.fork(
+      const running = yield* fork(
         Effect.provide(Top.run(options(url.slice("http://".length), { json: true })), layer)
       )
       while (lines().length < 3) yield* Effect.sleep("20 millis")
       yield* Fiber.interrupt(running)
       for (const line of lines().slice(0, 3)) {
-        const { pools } = yield* Schema.decode(Schema.parseJson(Snapshot))(line)
+        const { pools } = yield* decode(fromJson(Snapshot), line)
         assert.include(pools.map(({ name }) => name), "top-of-the-tests")
       }
     }))
@@ -613,18 +614,18 @@ describe("top", () => {
   it.scopedLive("draws in a terminal until q is pressed, and restores the screen", () =>
     Effect.gen(function*() {
       const { url } = yield* pools
-      const keys = yield* Queue.unbounded<string>()
+      const { keys, press } = keyboard()
       const { layer, text } = recorded({
         isTerminal: true,
         columns: () => 60,
-        keys: Effect.succeed(Stream.fromQueue(keys))
+        keys
       })
-      const running = yield* Effect.fork(Effect.provide(Top.run(options(url)), layer))
+      const running = yield* fork(Effect.provide(Top.run(options(url)), layer))
       const pictures = () => text().split("\x1b[H").length - 1
       while (pictures() < 3) yield* Effect.sleep("20 millis")
-      yield* Queue.offer(keys, "s")
+      yield* press("s")
       while (!text().includes("sorted by name")) yield* Effect.sleep("20 millis")
-      yield* Queue.offer(keys, "q")
+      yield* press("q")
       yield* Fiber.join(running)
       assert.isTrue(text().startsWith("\x1b[?1049h\x1b[?25l\x1b[?7l"))
       assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))
@@ -634,7 +635,7 @@ describe("top", () => {
     Effect.gen(function*() {
       const { url } = yield* pools
       const { layer, text } = recorded({ isTerminal: true, keys: Effect.succeed(Stream.never) })
-      const running = yield* Effect.fork(Effect.provide(Top.run(options(url)), layer))
+      const running = yield* fork(Effect.provide(Top.run(options(url)), layer))
       while (!text().includes("top-of-the-tests")) yield* Effect.sleep("20 millis")
       yield* Fiber.interrupt(running)
       assert.isTrue(text().endsWith("\x1b[?25h\x1b[?1049l"))

@@ -49,7 +49,7 @@ const payloadOf = ({ payload, send }: Options): Uint8Array =>
 const exchangeOf = ({ answer, expect }: Options, payload: Uint8Array) => {
   const isSame = (bytes: Uint8Array) => Buffer.compare(bytes, payload) === 0
   return (connection: Connection): Effect.Effect<Login.WrongAnswer | undefined, ConnectionError> =>
-    Effect.zipRight(
+    Effect.andThen(
       connection.send(payload),
       expect === "echo"
         ? Effect.map(
@@ -73,7 +73,7 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
     pool.use((connection) =>
       Effect.flatMap(nowMillis, (served) => {
         run.waits.add(served - began)
-        return Effect.zipLeft(exchange(connection), Effect.map(nowMillis, (now) => run.uses.add(now - served)))
+        return Effect.tap(exchange(connection), () => Effect.map(nowMillis, (now) => run.uses.add(now - served)))
       })
     ).pipe(
       Effect.flatMap((wrong) => wrong ?? Effect.void),
@@ -91,7 +91,7 @@ const caller = (pool: ConnectionPool<Connection, any>, options: Options, run: Ru
 /** Each caller calls at least once, even if the time is over before its first turn. */
 const closedLoop = (call: (began: number) => Effect.Effect<void>, callers: number, until: number) => {
   const loop: Effect.Effect<void> = Effect.flatMap(
-    Effect.zipRight(Effect.flatMap(nowMillis, call), nowMillis),
+    Effect.andThen(Effect.flatMap(nowMillis, call), nowMillis),
     (now) => now >= until ? Effect.void : loop
   )
   return Effect.forEach(Array.from({ length: callers }), () => loop, { concurrency: "unbounded", discard: true })
@@ -166,7 +166,7 @@ export const measured = (target: string, options: Options): Effect.Effect<void, 
     const load = options.rate === undefined
       ? closedLoop(call, options.concurrency, until)
       : openLoop(call, options.rate, from, until)
-    yield* Effect.scoped(Effect.zipRight(Effect.forkScoped(progress(run, from, until)), load))
+    yield* Effect.scoped(Effect.andThen(Effect.forkScoped(progress(run, from, until)), load))
     const seconds = ((yield* nowMillis) - from) / 1_000
     const failed = [...run.failed.values()].reduce((a, b) => a + b, 0)
     const stats = yield* pool.stats

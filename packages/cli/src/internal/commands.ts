@@ -1,12 +1,9 @@
 /** The commands and their options. */
-import * as Args from "@effect/cli/Args"
-import * as Command from "@effect/cli/Command"
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as Options from "@effect/cli/Options"
 import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
 import * as Redacted from "effect/Redacted"
 import * as Bench from "./bench.js"
+import * as Cli from "./cli.js"
 import * as Demo from "./demo.js"
 import * as Doctor from "./doctor.js"
 import { type Failure, usageError } from "./failure.js"
@@ -18,7 +15,7 @@ import * as Login from "./login.js"
 import * as Size from "./size.js"
 import * as Top from "./top.js"
 
-const json = Options.withDescription(Options.boolean("json"), "Prints JSON, one document per line, instead of text.")
+const json = Cli.toggle("json", "Prints JSON, one document per line, instead of text.")
 
 /** The options of a login, for `Login.make`. */
 const login = {
@@ -56,7 +53,7 @@ const token = Effect.suspend((): Effect.Effect<Redacted.Redacted<string> | undef
     : usageError("The token in SOCKETPOOL_TOKEN must consist of printable ASCII characters without spaces")
 })
 
-const fleet = Command.make(
+const fleet = Cli.command(
   "fleet",
   {
     seconds: whole(
@@ -69,7 +66,7 @@ const fleet = Command.make(
     json
   },
   (options) => FleetDemo.run(options)
-).pipe(Command.withDescription(
+).pipe(Cli.withAbout(
   "Runs four processes whose pools share the connections to one server, and shows how places move when one dies. It " +
     "starts a Redis of its own, which counts the places: redis-server must be installed, or the exit code is 3. In a " +
     "terminal, 1 to 4 kill a process or start it again, up and down select one, + and - change its load, i makes it " +
@@ -77,22 +74,22 @@ const fleet = Command.make(
     "if the server has seen more connections than the limit, or if nobody got the places of the dead process."
 ))
 
-const demo = Command.make(
+const demo = Cli.command(
   "demo",
   {
-    port: Options.optional(Options.withDescription(
+    port: Cli.optional(Cli.withDescription(
       wholeNumber("port", 0, 65_535),
       "Serves the live page on this port, 0 for a free one. Default: 8686, or a free port if 8686 is taken."
     )),
-    page: Options.map(
-      Options.withDescription(Options.boolean("no-page"), "Runs without the live page."),
+    page: Cli.map(
+      Cli.toggle("no-page", "Runs without the live page."),
       (isOff) => !isOff
     ),
     seconds: whole("seconds", 1, 3_600, 10, "Sets how many seconds the demo runs without a terminal."),
     fibers: whole("fibers", 1, 10_000, 200, "Sets how many fibers of each pool send requests."),
     connections: whole("connections", 1, 1_000, 8, "Sets the maxConnections of the pool."),
-    fault: Options.optional(
-      Options.withDescription(
+    fault: Cli.optional(
+      Cli.withDescription(
         choice("fault", faults),
         "Starts with this fault. Without a terminal, the demo stays at it and does not go through the others."
       )
@@ -102,40 +99,34 @@ const demo = Command.make(
   (options) =>
     Demo.run({ ...options, fault: Option.getOrUndefined(options.fault), port: Option.getOrUndefined(options.port) })
 ).pipe(
-  Command.withDescription(
+  Cli.withAbout(
     "Runs a server, a pool under load, and the live page. In a terminal, keys switch the server between none (healthy), " +
       "slow, lossy, stuck and down. Without a terminal, the server goes through these faults by itself. Meanwhile as many " +
       "fibers share 4 connections to another server, and interrupt many of their requests. A few others use three servers " +
       "behind one pool, of which e stops one. The exit code is 0 if the pool survived every fault, and no interrupted " +
       "request cost a connection. The demo of a budget that several processes share is the subcommand fleet."
   ),
-  Command.withSubcommands([fleet])
+  Cli.withSubcommands([fleet])
 )
 
-const top = Command.make(
+const top = Cli.command(
   "top",
   {
-    url: Args.withDescription(
-      Args.text({ name: "url" }),
-      "The address of a dashboard, for example http://localhost:8686."
-    ),
+    url: Cli.argument("url", "The address of a dashboard, for example http://localhost:8686."),
     interval: duration("interval", ["50ms", "1h"], "1 second", "Sets how often the table is refreshed."),
-    once: Options.withDescription(Options.boolean("once"), "Prints the table once."),
+    once: Cli.toggle("once", "Prints the table once."),
     json
   },
   (options) => Effect.flatMap(token, (token) => Top.run({ ...options, token }))
-).pipe(Command.withDescription(
+).pipe(Cli.withAbout(
   "Shows a live table of the pools of a process that serves the dashboard. Press s to change the sort order, q to " +
     "quit. Rates cover the last interval; in the first table they cover the pool's lifetime. If the dashboard " +
     "requires a token, set SOCKETPOOL_TOKEN."
 ))
 
-const server = Args.withDescription(
-  Args.text({ name: "server" }),
-  "The address of the server: tcp://host:port, tls://host:port or unix:/path."
-)
+const server = Cli.argument("server", "The address of the server: tcp://host:port, tls://host:port or unix:/path.")
 
-const bench = Command.make(
+const bench = Cli.command(
   "bench",
   {
     target: server,
@@ -147,22 +138,20 @@ const bench = Command.make(
       50,
       "Sets how many callers run at once. Each calls again when it has its answer."
     ),
-    rate: Options.optional(Options.withDescription(
+    rate: Cli.optional(Cli.withDescription(
       number("rate", 0.01, 100_000, "calls per second"),
       "Starts this many calls per second, whether earlier calls have ended or not. From 0.01 to 100000. Replaces " +
         "--concurrency."
     )),
     duration: duration("duration", upToADay, "10 seconds", "Sets how long new calls start."),
     payload: whole("payload", 1, 10_000_000, 64, "Sets how many bytes each call sends."),
-    send: Options.optional(Options.withDescription(
-      Options.text("send"),
+    send: Cli.optional(Cli.withDescription(
+      Cli.text("send"),
       "Sends this text instead of --payload bytes. \\r, \\n and \\t become the characters they stand for."
     )),
-    expect: choice("expect", ["echo", "lines"] as const).pipe(
-      Options.withDefault("echo" as const),
-      Options.withDescription(
-        "Sets what an answer is: echo the bytes that were sent, lines one line. Default: echo."
-      )
+    expect: Cli.withDescription(
+      Cli.withDefault(choice("expect", ["echo", "lines"]), "echo"),
+      "Sets what an answer is: echo the bytes that were sent, lines one line. Default: echo."
     ),
     answer: optionalText(
       "answer",
@@ -182,42 +171,42 @@ const bench = Command.make(
         answer: Option.getOrUndefined(options.answer),
         login
       }))
-).pipe(Command.withDescription(
+).pipe(Cli.withAbout(
   "Calls a server through a pool, and reports the latency of whole calls, of waits for a connection, and of uses. " +
     "The loop is closed; with --rate it is open, and each call is timed from its scheduled start. A wrong answer is a " +
     "failed call. The exit code is 1 if a call failed."
 ))
 
-const doctor = Command.make(
+const doctor = Cli.command(
   "doctor",
   {
     target: server,
-    maxConnections: Options.optional(
-      Options.withDescription(
+    maxConnections: Cli.optional(
+      Cli.withDescription(
         wholeNumber("max-connections", 1, 1_000_000),
         "The maxConnections of each pool, to compare with the limit of the server. Requires --protocol."
       )
     ),
     processes: whole("processes", 1, 100_000, 1, "The number of processes that have such a pool."),
-    idleTimeout: Options.optional(
+    idleTimeout: Cli.optional(
       optionalDuration(
         "idle-timeout",
         ["1ms", "10000h"],
         "The idleTimeout of the pool, to compare with the time after which the server closes idle connections."
       )
     ),
-    watchIdle: Options.optional(
+    watchIdle: Cli.optional(
       optionalDuration(
         "watch-idle",
         upToADay,
         "Watches an idle connection for this long, to see whether the server closes it."
       )
     ),
-    protocol: Options.optional(
-      Options.withDescription(choice("protocol", protocols), "Asks the server for its limits in this protocol.")
+    protocol: Cli.optional(
+      Cli.withDescription(choice("protocol", protocols), "Asks the server for its limits in this protocol.")
     ),
-    url: Options.optional(Options.withDescription(
-      Options.text("url"),
+    url: Cli.optional(Cli.withDescription(
+      Cli.text("url"),
       "The address of a dashboard: adds the size advice for its running pools, and fails if one refuses requests."
     )),
     measure: duration(
@@ -244,22 +233,22 @@ const doctor = Command.make(
         url: Option.getOrUndefined(options.url),
         token
       }))
-).pipe(Command.withDescription(
+).pipe(Cli.withAbout(
   "Checks whether a pool's options fit its server: name resolution, connecting, a greeting, TLS and the certificate, " +
     "the connection limit, and whether the server closes idle connections. The exit code is 1 if a check failed."
 ))
 
-const size = Command.make(
+const size = Cli.command(
   "size",
   {
-    arrivals: Options.withDescription(
+    arrivals: Cli.withDescription(
       number("arrivals", 0.001, 1_000_000, "requests per second"),
       "The requests for a connection per second, in one process. From 0.001 to 1000000."
     ),
     hold: optionalDuration("hold", ["0.001ms", "24h"], "The mean time that a request holds its connection."),
     maxWait: duration("max-wait", ["0ms", "24h"], 0, "The wait for a connection that is acceptable."),
-    percentile: Options.withDefault(
-      Options.withDescription(
+    percentile: Cli.withDefault(
+      Cli.withDescription(
         number("percentile", 0.001, 99.999_999, "percent"),
         "The part of the requests that wait for --max-wait at most, in percent. Default: 99."
       ),
@@ -269,21 +258,17 @@ const size = Command.make(
     json
   },
   (options) => Size.run(options)
-).pipe(Command.withDescription(
+).pipe(Cli.withAbout(
   "Computes maxConnections from a load that you expect, by Erlang's C formula, and shows the waits with other sizes. It " +
     "connects to nothing. For a pool that runs, see doctor --url."
 ))
 
-const root = Command.make("socketpool").pipe(
-  Command.withDescription(HelpDoc.blocks([
-    HelpDoc.p("Watch, try, check and size connection pools."),
-    HelpDoc.p(
-      "Exit codes: 0 success; 1 a check or a call failed; 2 an invalid option or argument; 3 no answer from the " +
-        "address, or a missing program; 130 interrupted."
-    )
-  ])),
-  Command.withSubcommands([demo, top, bench, doctor, size])
-)
+const root = Cli.root(
+  "socketpool",
+  "Watch, try, check and size connection pools.",
+  "Exit codes: 0 success; 1 a check or a call failed; 2 an invalid option or argument; 3 no answer from the address, or a " +
+    "missing program; 130 interrupted."
+).pipe(Cli.withSubcommands([demo, top, bench, doctor, size]))
 
 /** Runs the command that the arguments name: those of `process.argv`, the first two included. */
-export const run = Command.run(root, { name: "socketpool", version: "3.0.0" })
+export const run = Cli.runnerOf(root, { version: "3.0.0" })

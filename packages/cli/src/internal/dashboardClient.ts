@@ -8,8 +8,8 @@ import * as Data from "effect/Data"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
 import * as Redacted from "effect/Redacted"
-import * as Schema from "effect/Schema"
 import * as Stream from "effect/Stream"
+import { decodeJson, durationOf, failAfter } from "./effect.js"
 import { type Failure, unreachable, usageError } from "./failure.js"
 import { quoted } from "./target.js"
 import { count } from "./text.js"
@@ -47,7 +47,7 @@ const textOf = (response: HttpClientResponse.HttpClientResponse, mostBytes: numb
     }).pipe(Effect.map(() => text + decoder.decode()))
   })
 
-const decode = Schema.decodeUnknown(Schema.parseJson(Snapshot))
+const decode = decodeJson(Snapshot)
 
 /** Asks a dashboard for its pools. The limits are for the whole answer, to the end of its body. */
 export const snapshot = (
@@ -55,36 +55,34 @@ export const snapshot = (
   token: Redacted.Redacted<string> | undefined,
   { bytes, time } = limits
 ): Effect.Effect<Snapshot, Failure> =>
-  HttpClientRequest.get(new URL("api/pools", url).href).pipe(
-    token === undefined ? (request) => request : HttpClientRequest.bearerToken(Redacted.value(token)),
-    HttpClient.execute,
-    Effect.flatMap((response) => {
-      if (response.status === 401) {
-        return unreachable(`The dashboard at ${url.href} requires a token: set SOCKETPOOL_TOKEN.`)
-      }
-      const other = `The server at ${url.href} is not a socketpool dashboard (status ${response.status}).`
-      return textOf(response, bytes).pipe(
-        Effect.flatMap(decode),
-        Effect.mapError((error) =>
-          error._tag === "TooLong"
-            ? unreachable(`The server at ${url.href} sends more than ${count(bytes)} bytes.`)
-            : unreachable(other)
+  failAfter(
+    HttpClientRequest.get(new URL("api/pools", url).href).pipe(
+      token === undefined ? (request) => request : HttpClientRequest.bearerToken(Redacted.value(token)),
+      HttpClient.execute,
+      Effect.mapError((error) =>
+        unreachable(`No dashboard answers at ${url.href} (${error.message.split("\n")[0]}). Is it running there?`)
+      ),
+      Effect.flatMap((response) => {
+        if (response.status === 401) {
+          return unreachable(`The dashboard at ${url.href} requires a token: set SOCKETPOOL_TOKEN.`)
+        }
+        const other = `The server at ${url.href} is not a socketpool dashboard (status ${response.status}).`
+        return textOf(response, bytes).pipe(
+          Effect.flatMap(decode),
+          Effect.mapError((error) =>
+            error._tag === "TooLong"
+              ? unreachable(`The server at ${url.href} sends more than ${count(bytes)} bytes.`)
+              : unreachable(other)
+          )
         )
-      )
-    }),
-    Effect.scoped,
-    Effect.timeoutFail({
+      }),
+      Effect.scoped
+    ),
+    {
       duration: time,
       onTimeout: () =>
         unreachable(
-          `The server at ${url.href} has not answered completely within ${Duration.format(Duration.decode(time))}.`
+          `The server at ${url.href} has not answered completely within ${Duration.format(durationOf(time))}.`
         )
-    }),
-    Effect.catchTags({
-      RequestError: (error) =>
-        unreachable(`No dashboard answers at ${url.href} (${error.message.split("\n")[0]}). Is it running there?`),
-      ResponseError: (error) =>
-        unreachable(`No dashboard answers at ${url.href} (${error.message.split("\n")[0]}). Is it running there?`)
-    }),
-    Effect.provide(FetchHttpClient.layer)
-  )
+    }
+  ).pipe(Effect.provide(FetchHttpClient.layer))

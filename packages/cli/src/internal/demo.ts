@@ -13,6 +13,7 @@ import * as Layer from "effect/Layer"
 import * as Schedule from "effect/Schedule"
 import * as Scope from "effect/Scope"
 import { interactive } from "./demoScreen.js"
+import { once, recover } from "./effect.js"
 import { type Failure, runFailed } from "./failure.js"
 import { type Fault, faultDescriptions, type FaultyServer, make as makeServer } from "./faultyServer.js"
 import * as Load from "./load.js"
@@ -103,7 +104,7 @@ export const run = (options: Options, parts: Parts = {}): Effect.Effect<void, Fa
       poolScope
     )
     const pool = Context.get(built, Pool)
-    const closed = yield* Effect.once(Scope.close(poolScope, Exit.void))
+    const closed = once(Scope.close(poolScope, Exit.void))
     yield* Effect.addFinalizer(() => closed)
     const url = options.page
       ? (yield* page(options.port)).url
@@ -130,7 +131,7 @@ export const run = (options: Options, parts: Parts = {}): Effect.Effect<void, Fa
 
 const page = (port: number | undefined) =>
   port === undefined
-    ? Effect.orDie(Effect.orElse(Dashboard.serve(), () => Dashboard.serve({ port: 0 })))
+    ? Effect.orDie(recover(Dashboard.serve(), () => Dashboard.serve({ port: 0 })))
     : Effect.mapError(
       Dashboard.serve({ port }),
       () => runFailed(`The live page cannot be served on port ${port}: it is taken. Choose another port with --port.`)
@@ -139,7 +140,8 @@ const page = (port: number | undefined) =>
 /** Waits up to a second until the server has no connections: it notices a close a moment after the pool. */
 const serverIdle = (server: FaultyServer) =>
   Effect.repeat(Effect.sync(server.connections), {
-    schedule: Schedule.intersect(Schedule.spaced("10 millis"), Schedule.recurs(100)),
+    schedule: Schedule.spaced("10 millis"),
+    times: 100,
     until: (connections) => connections === 0
   })
 

@@ -45,7 +45,7 @@ export const interactive = (running: Running): Effect.Effect<void, never, Screen
     yield* Effect.forkScoped(Effect.repeat(show, Schedule.spaced("200 millis")))
     yield* Stream.runForEach(
       Stream.takeUntil(keys, (key) => key === "q" || key === "\x03"),
-      (key) => Effect.zipRight(press(key), show)
+      (key) => Effect.andThen(press(key), show)
     )
   }))
 

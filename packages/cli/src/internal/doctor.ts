@@ -5,7 +5,7 @@ import * as TcpConnection from "@socketpool/node/TcpConnection"
 import * as Clock from "effect/Clock"
 import * as Duration from "effect/Duration"
 import * as Effect from "effect/Effect"
-import { identity } from "effect/Function"
+import * as Option from "effect/Option"
 import type * as Redacted from "effect/Redacted"
 import type * as Scope from "effect/Scope"
 import * as dns from "node:dns/promises"
@@ -13,6 +13,7 @@ import * as net from "node:net"
 import * as tls from "node:tls"
 import * as DashboardClient from "./dashboardClient.js"
 import * as DoctorPools from "./doctorPools.js"
+import { async, failAfter, recover } from "./effect.js"
 import { type Failure, runFailed } from "./failure.js"
 import { fail, type Finding, ok, warn } from "./finding.js"
 import { type Protocol, readLimits } from "./limits.js"
@@ -102,7 +103,7 @@ const checkGreeting = (target: Target.Target): Check =>
               "Read it in the pool's handshake: the pool closes an idle connection on which bytes arrive."
           )]
       ),
-      Effect.catchAll(() => Effect.succeed([]))
+      (heard) => recover(heard, () => Effect.succeed([]))
     )
 
 /** The time that TLS and a login may take, as for a pool with default options. */
@@ -113,10 +114,11 @@ const checkLogin = (target: Target.Target, options: Options): Check =>
     ? Effect.succeed([])
     : Effect.scoped(openReady(target, options)).pipe(
       timed,
-      Effect.timeoutFail({
-        duration: readyTimeout,
-        onTimeout: () => ({ message: `no answer within ${Duration.format(readyTimeout)}` })
-      }),
+      (ready) =>
+        failAfter(ready, {
+          duration: readyTimeout,
+          onTimeout: () => ({ message: `no answer within ${Duration.format(readyTimeout)}` })
+        }),
       Effect.match({
         onFailure: (error) => [fail("handshake", `The handshake failed: ${error.message.replace(/\.$/, "")}.`)],
         onSuccess: ([, took]) => [ok("handshake", `Connecting with the handshake took ${duration(took)}.`)]
@@ -129,7 +131,7 @@ const minDaysLeft = 30
 const checkCertificate = (target: Target.Target): Check => {
   if (target.kind !== "tls") return Effect.succeed([])
   const { host, port } = target
-  return Effect.async<ReadonlyArray<Finding>>((resume) => {
+  return async<ReadonlyArray<Finding>>((resume) => {
     const socket = tls.connect({
       host,
       port,
@@ -160,11 +162,10 @@ const checkCertificate = (target: Target.Target): Check => {
     return Effect.sync(() => socket.destroy())
   }).pipe(
     // Of the whole handshake, however many bytes arrive meanwhile.
-    Effect.timeoutTo({
-      duration: readyTimeout,
-      onSuccess: identity,
-      onTimeout: () => [fail("TLS", `The TLS handshake took longer than ${Duration.format(readyTimeout)}.`)]
-    })
+    Effect.timeoutOption(readyTimeout),
+    Effect.map(Option.getOrElse(() => [
+      fail("TLS", `The TLS handshake took longer than ${Duration.format(readyTimeout)}.`)
+    ]))
   )
 }
 

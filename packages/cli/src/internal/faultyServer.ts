@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import * as net from "node:net"
+import { async } from "./effect.js"
 
 /** The faults of the server, from none to the worst. */
 export const faults = ["none", "slow", "lossy", "stuck", "down"] as const
@@ -36,7 +37,7 @@ const lossyOneIn = 50
 const randomPort = (): number => 10_000 + Math.floor(Math.random() * 20_000)
 
 const listen = (server: net.Server, port: number): Effect.Effect<void, Error> =>
-  Effect.async((resume) => {
+  async((resume) => {
     const settle = (answer: Effect.Effect<void, Error>) => {
       server.off("error", onError).off("listening", onListening)
       resume(answer)
@@ -84,7 +85,7 @@ export const make = (
       for (const socket of sockets) socket.destroy()
       return lost
     })
-    const stop = Effect.async<void>((resume) => {
+    const stop = async<void>((resume) => {
       server.close(() => resume(Effect.void))
       for (const socket of sockets) socket.destroy()
     })

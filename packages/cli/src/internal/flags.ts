@@ -1,21 +1,17 @@
 /** Options of commands whose values have a rule. */
-import * as HelpDoc from "@effect/cli/HelpDoc"
-import * as Options from "@effect/cli/Options"
-import * as ValidationError from "@effect/cli/ValidationError"
 import * as Duration from "effect/Duration"
-import * as Effect from "effect/Effect"
 import * as Option from "effect/Option"
+import * as Cli from "./cli.js"
+import { durationFrom, durationOf } from "./effect.js"
 
 /** Parses an option, or fails with its name, its value and the rule. */
 const parsed =
-  <A>(name: string, rule: string, parse: (text: string) => A | undefined) => (option: Options.Options<string>) =>
-    Options.mapEffect(option, (text) => {
+  <A>(name: string, rule: string, parse: (text: string) => A | undefined) => (option: Cli.Flag<string>): Cli.Flag<A> =>
+    Cli.parse(option, (text) => {
       const value = parse(text)
       return value === undefined
-        ? Effect.fail(
-          ValidationError.invalidValue(HelpDoc.p(`--${name} must be ${rule}, but is ${JSON.stringify(text)}`))
-        )
-        : Effect.succeed(value)
+        ? { problem: `--${name} must be ${rule}, but is ${JSON.stringify(text)}` }
+        : { value }
     })
 
 export const wholeNumber = (name: string, least: number, most: number) =>
@@ -23,19 +19,19 @@ export const wholeNumber = (name: string, least: number, most: number) =>
     name,
     `a whole number from ${least} to ${most}`,
     (text) => /^\d+$/.test(text) && Number(text) >= least && Number(text) <= most ? Number(text) : undefined
-  )(Options.withPseudoName(Options.text(name), "n"))
+  )(Cli.text(name, "n"))
 
 export const choice = <const A extends string>(name: string, choices: ReadonlyArray<A>) =>
   parsed(
     name,
     `one of ${choices.join(", ")}`,
     (text) => choices.find((choice) => choice === text)
-  )(Options.withPseudoName(Options.text(name), choices.join(" | ")))
+  )(Cli.text(name, choices.join(" | ")))
 
 export const whole = (name: string, least: number, most: number, initial: number, about: string) =>
-  wholeNumber(name, least, most).pipe(
-    Options.withDefault(initial),
-    Options.withDescription(`${about} From ${least} to ${most}, default ${initial}.`)
+  Cli.withDescription(
+    Cli.withDefault(wholeNumber(name, least, most), initial),
+    `${about} From ${least} to ${most}, default ${initial}.`
   )
 
 /** Parses a number in plain digits, such as `0.5`; not as `1e3`, `0x10` or `Infinity`. */
@@ -45,14 +41,14 @@ export const number = (name: string, least: number, most: number, unit: string) 
   parsed(name, `a number of ${unit} from ${least} to ${most}`, (text) => {
     const found = parseNumber(text)
     return found !== undefined && found >= least && found <= most ? found : undefined
-  })(Options.withPseudoName(Options.text(name), "n"))
+  })(Cli.text(name, "n"))
 
 /** Parses a duration in the format of Effect, such as `500 millis` or `10 seconds`, or as `500ms`, `10s`, `2m`. */
 const parseDuration = (text: string): Duration.Duration | undefined => {
   const short = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h)$/.exec(text)
   const units = { ms: "millis", s: "seconds", m: "minutes", h: "hours" } as const
   const input = short === null ? text : `${short[1]} ${units[short[2] as keyof typeof units]}`
-  return Option.getOrUndefined(Duration.decodeUnknown(input))
+  return Option.getOrUndefined(durationFrom(input))
 }
 
 /** The limits of a duration, in words that `parseDuration` reads. */
@@ -62,22 +58,25 @@ type Range = readonly [least: string, most: string]
 export const upToADay: Range = ["1ms", "24h"]
 
 export const optionalDuration = (name: string, [least, most]: Range, about: string) =>
-  parsed(name, `a duration from ${least} to ${most}, such as 500ms, 10s or 2m`, (text) => {
-    const found = parseDuration(text)
-    const isWithin = found !== undefined && Duration.between(found, {
-      minimum: parseDuration(least)!,
-      maximum: parseDuration(most)!
-    })
-    return isWithin ? found : undefined
-  })(Options.withPseudoName(Options.text(name), "duration")).pipe(
-    Options.withDescription(`${about} From ${least} to ${most}.`)
+  Cli.withDescription(
+    parsed(name, `a duration from ${least} to ${most}, such as 500ms, 10s or 2m`, (text) => {
+      const found = parseDuration(text)
+      const isWithin = found !== undefined && Duration.between(found, {
+        minimum: parseDuration(least)!,
+        maximum: parseDuration(most)!
+      })
+      return isWithin ? found : undefined
+    })(Cli.text(name, "duration")),
+    `${about} From ${least} to ${most}.`
   )
 
-export const duration = (name: string, range: Range, initial: Duration.DurationInput, about: string) =>
-  Options.withDefault(
+export const duration = (name: string, range: Range, given: Duration.DurationInput, about: string) => {
+  const initial = durationOf(given)
+  return Cli.withDefault(
     optionalDuration(name, range, `${about} For example 500ms, 10s or 2m; default ${Duration.format(initial)}.`),
-    Duration.decode(initial)
+    initial
   )
+}
 
-export const optionalText = (name: string, pseudoName: string, about: string) =>
-  Options.optional(Options.withDescription(Options.withPseudoName(Options.text(name), pseudoName), about))
+export const optionalText = (name: string, metavar: string, about: string) =>
+  Cli.optional(Cli.withDescription(Cli.text(name, metavar), about))

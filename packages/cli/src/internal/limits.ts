@@ -3,6 +3,7 @@ import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionError } from "@socketpool/core/ConnectionError"
 import * as Data from "effect/Data"
 import * as Effect from "effect/Effect"
+import { failAfter } from "./effect.js"
 
 export const protocols = ["redis", "memcached"] as const
 export type Protocol = typeof protocols[number]
@@ -79,7 +80,7 @@ export const readLimits = (
   protocol: Protocol,
   connection: Connection
 ): Effect.Effect<Limits, ConnectionError | NoLimits> =>
-  Effect.timeoutFail(protocol === "redis" ? redis(connection) : memcached(connection), {
+  failAfter(protocol === "redis" ? redis(connection) : memcached(connection), {
     duration: "2 seconds",
     onTimeout: () => new NoLimits({ message: "no answer within 2 seconds." })
   })

@@ -3,6 +3,7 @@ import type { Connection } from "@socketpool/core/Connection"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
+import * as Fiber from "effect/Fiber"
 import type * as Scope from "effect/Scope"
 import { kindOf } from "./failure.js"
 import { LastMinute } from "./lastMinute.js"
@@ -34,7 +35,7 @@ export interface Load {
 export const echo = <E extends object>(pool: ConnectionPool<Connection, E>) => (request: string) =>
   Effect.map(
     pool.use((connection) =>
-      Effect.zipRight(connection.send(`${request}\n`), connection.recvUntil("\n", { maxBytes: 64 }))
+      Effect.andThen(connection.send(`${request}\n`), connection.recvUntil("\n", { maxBytes: 64 }))
     ),
     (answer) => new TextDecoder().decode(answer).trimEnd()
   )
@@ -59,17 +60,20 @@ export const start = (
     const call = (fiber: number, turn: number) => {
       const request = `${fiber}:${turn}`
       return ask(request).pipe(
-        Effect.either,
-        Effect.zipWith(Clock.currentTimeMillis, (answer, now) => {
-          if (answer._tag === "Left") {
-            const kind = kindOf(answer.left)
+        Effect.match({
+          onFailure: (error) => ({ error, answer: undefined }),
+          onSuccess: (answer) => ({ error: undefined, answer })
+        }),
+        Effect.zipWith(Clock.currentTimeMillis, ({ answer, error }, now) => {
+          if (error !== undefined) {
+            const kind = kindOf(error)
             counts.failed.set(kind, { count: (counts.failed.get(kind)?.count ?? 0) + 1, lastAt: now })
             return lastMinute.failed(now)
           }
-          if (answer.right === undefined) return void counts.interrupted++
+          if (answer === undefined) return void counts.interrupted++
           counts.answered++
           lastMinute.answered(now)
-          if (answer.right !== request) counts.wrong++
+          if (answer !== request) counts.wrong++
         }),
         Effect.withSpan(spans[fiber % spans.length]!)
       )
@@ -81,7 +85,7 @@ export const start = (
         body: () => {
           counts.asked++
           counts.inFlight++
-          return Effect.zipRight(call(fiber, turn++), Effect.sleep(least + Math.random() * (most - least)))
+          return Effect.andThen(call(fiber, turn++), Effect.sleep(least + Math.random() * (most - least)))
         },
         step: () => {
           counts.inFlight--
@@ -94,5 +98,5 @@ export const start = (
         discard: true
       })
     )
-    return { counts, done: Effect.asVoid(running.await) }
+    return { counts, done: Effect.asVoid(Fiber.await(running)) }
   })

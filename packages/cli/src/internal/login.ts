@@ -101,7 +101,7 @@ export const make = (
         (line) => wrongAnswer(secret === "" ? line : line.replaceAll(secret, "***"))
       )
     return (connection) =>
-      Effect.zipRight(
+      Effect.andThen(
         connection.send(request),
         Effect.replicateEffect(readAnswer(connection), lines, { discard: true })
       )

@@ -7,6 +7,7 @@ import * as TcpPool from "@socketpool/node/TcpPool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
+import { once, provideScope } from "./effect.js"
 import { words } from "./endpointLines.js"
 import { type FaultyServer, make as makeServer } from "./faultyServer.js"
 import * as Load from "./load.js"
@@ -37,9 +38,9 @@ export const start = (isOver: () => boolean): Effect.Effect<ReplicasScene, never
     )
     const last = all.at(-1)!
     const scope = yield* Scope.make()
-    const close = yield* Effect.once(Scope.close(scope, Exit.void))
+    const close = once(Scope.close(scope, Exit.void))
     yield* Effect.addFinalizer(() => close)
-    const pool = yield* Scope.extend(
+    const pool = yield* provideScope(
       TcpPool.endpoints({
         endpoints: Endpoints.of(...all.map(({ port }) => ({ host, port }))),
         name: "replicas",

@@ -1,10 +1,10 @@
 /** The terminal of a command: its output, its size, and key presses. */
-import * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import * as Layer from "effect/Layer"
 import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { ReadStream, WriteStream } from "node:tty"
+import { streamOfCallbacks, tag } from "./effect.js"
 import { visible } from "./text.js"
 
 export interface Device {
@@ -21,7 +21,7 @@ export interface Device {
   readonly keys: Effect.Effect<Stream.Stream<string>, never, Scope.Scope>
 }
 
-export class Screen extends Context.Tag("@socketpool/cli/Screen")<Screen, Device>() {}
+export class Screen extends tag<Screen, Device>()("@socketpool/cli/Screen") {}
 
 export type Tone = "plain" | "bold" | "dim" | "good" | "warn" | "bad" | "inverse"
 
@@ -114,10 +114,10 @@ const keysOf = (input: ReadStream): Device["keys"] =>
         })
     ),
     () =>
-      Stream.async<string>((emit) => {
-        const onData = (chunk: Buffer) => void emit.single(chunk.toString("utf8"))
+      streamOfCallbacks<string>((emit) => {
+        const onData = (chunk: Buffer) => emit(chunk.toString("utf8"))
         input.on("data", onData)
-        return Effect.sync(() => input.off("data", onData))
+        return () => void input.off("data", onData)
       })
   )
 

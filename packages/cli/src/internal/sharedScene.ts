@@ -9,6 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
+import { once, provideScope } from "./effect.js"
 import { make as makeServer } from "./faultyServer.js"
 import * as Load from "./load.js"
 import { count } from "./text.js"
@@ -38,9 +39,9 @@ export const start = (
   Effect.gen(function*() {
     const { port } = yield* Effect.orDie(makeServer(answer, answerMillis))
     const scope = yield* Scope.make()
-    const close = yield* Effect.once(Scope.close(scope, Exit.void))
+    const close = once(Scope.close(scope, Exit.void))
     yield* Effect.addFinalizer(() => close)
-    const client = yield* Scope.extend(
+    const client = yield* provideScope(
       makeClient({
         protocol: Protocol.inOrder({ framing: Framing.strings(Framing.lines({ end: "\n" })) }),
         open: TcpConnection.open({ host: "127.0.0.1", port }),

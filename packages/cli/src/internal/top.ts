@@ -33,7 +33,7 @@ export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
       return once
         ? undefined
         : yield* Effect.forever(
-          Effect.zipRight(Effect.sleep(interval), Effect.flatMap(fetchSnapshot, (next) => printJson(encode(next))))
+          Effect.andThen(Effect.sleep(interval), Effect.flatMap(fetchSnapshot, (next) => printJson(encode(next))))
         )
     }
     if (once || !screen.isTerminal) {
@@ -80,14 +80,14 @@ const live = (
     })
     yield* show
     yield* Effect.forkScoped(
-      Effect.forever(Effect.sleep(interval).pipe(Effect.zipRight(refresh), Effect.zipRight(show)))
+      Effect.forever(Effect.sleep(interval).pipe(Effect.andThen(refresh), Effect.andThen(show)))
     )
     const keys = yield* screen.keys
     yield* Stream.runForEach(
       Stream.takeUntil(keys, (key) => key === "q" || key === "\x03"),
       (key) =>
         key === "s"
-          ? Effect.zipRight(Ref.update(sortKey, (by) => sortKeys[(sortKeys.indexOf(by) + 1) % sortKeys.length]!), show)
+          ? Effect.andThen(Ref.update(sortKey, (by) => sortKeys[(sortKeys.indexOf(by) + 1) % sortKeys.length]!), show)
           : Effect.void
     )
   })

@@ -2,6 +2,7 @@
 import * as Effect from "effect/Effect"
 import type * as Scope from "effect/Scope"
 import { type ChildProcess, fork } from "node:child_process"
+import { async } from "../effect.js"
 import { type Command, type Orders, type Report, variable } from "./member.js"
 import { Story } from "./story.js"
 
@@ -83,7 +84,7 @@ export class Member {
   }
 
   /** Waits until the process is gone. */
-  readonly stop: Effect.Effect<void> = Effect.async((resume) => {
+  readonly stop: Effect.Effect<void> = async((resume) => {
     const { child } = this
     if (child?.pid === undefined) return resume(Effect.void)
     child.once("close", () => resume(Effect.void))

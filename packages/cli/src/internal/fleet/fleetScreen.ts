@@ -42,7 +42,7 @@ export const interactive = (running: Running): Effect.Effect<void, never, Screen
     yield* Effect.forkScoped(Effect.repeat(show, Schedule.spaced("100 millis")))
     yield* Stream.runForEach(
       Stream.takeUntil(keys, (key) => key === "q" || key === "\x03"),
-      (key) => Effect.zipRight(Effect.sync(() => press(key)), show)
+      (key) => Effect.andThen(Effect.sync(() => press(key)), show)
     )
   }))
 

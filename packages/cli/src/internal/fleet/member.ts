@@ -74,12 +74,12 @@ const load = (pool: TheirPool) =>
     const running = new Set<number>()
     let wanted = 0
     const request = pool.use((connection) =>
-      Effect.zipRight(connection.send("hello\n"), connection.recvUntil("\n", { maxBytes: 64 }))
+      Effect.andThen(connection.send("hello\n"), connection.recvUntil("\n", { maxBytes: 64 }))
     )
     const borrower = (index: number) =>
       Effect.whileLoop({
         while: () => index < wanted,
-        body: () => Effect.zipRight(Effect.ignore(request), Effect.sleep("2 millis")),
+        body: () => Effect.andThen(Effect.ignore(request), Effect.sleep("2 millis")),
         step: () => {}
       }).pipe(Effect.ensuring(Effect.sync(() => running.delete(index))))
     return (borrowers: number) => {
@@ -153,5 +153,5 @@ export const run = (
     const setBorrowers = yield* load(pool)
     setBorrowers(borrowers)
     process.on("message", ({ borrowers }: Command) => setBorrowers(borrowers))
-    return yield* Effect.zipRight(Effect.repeat(reports(budget, pool), reportSchedule), Effect.never)
+    return yield* Effect.andThen(Effect.repeat(reports(budget, pool), reportSchedule), Effect.never)
   })

@@ -4,6 +4,7 @@ import type * as Scope from "effect/Scope"
 import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { tmpdir } from "node:os"
+import { async } from "../effect.js"
 import { type Failure, runFailed, unreachable } from "../failure.js"
 
 export interface RedisServer {
@@ -52,14 +53,14 @@ const start = (port: number, password: string): ChildProcess => {
 }
 
 const stop = (child: ChildProcess): Effect.Effect<void> =>
-  Effect.async((resume) => {
+  async((resume) => {
     if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
     child.once("exit", () => resume(Effect.void))
     child.stdin!.end()
   })
 
 const ready = (child: ChildProcess): Effect.Effect<void, Failure> =>
-  Effect.async((resume) => {
+  async((resume) => {
     let printed = ""
     child.stdout!.setEncoding("utf8").on("data", (text: string) => {
       printed = (printed + text).slice(-4_096)
