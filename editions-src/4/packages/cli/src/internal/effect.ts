@@ -1,0 +1,87 @@
+/**
+ * The seam to Effect 4: every name of Effect that another major version spells or means differently. Everything else in
+ * this package, but for `cli.ts`, imports only names that mean the same.
+ */
+import * as Cause from "effect/Cause"
+import * as Context from "effect/Context"
+import * as Duration from "effect/Duration"
+import * as Effect from "effect/Effect"
+import type * as Layer from "effect/Layer"
+import * as Logger from "effect/Logger"
+import type * as Option from "effect/Option"
+import * as Queue from "effect/Queue"
+import * as Schema from "effect/Schema"
+import * as Scope from "effect/Scope"
+import * as Stream from "effect/Stream"
+
+// --- Effects --------------------------------------------------------------------------------------------------------
+
+export { async } from "./async.js"
+
+/** Goes on with another effect after a failure. */
+export const recover: <A, E, R, A2, E2, R2>(
+  effect: Effect.Effect<A, E, R>,
+  then: (error: E) => Effect.Effect<A2, E2, R2>
+) => Effect.Effect<A | A2, E2, R | R2> = Effect.catch
+
+/** Fails when a time is over. */
+export const failAfter = <A, E, R, E2>(
+  effect: Effect.Effect<A, E, R>,
+  { duration, onTimeout }: { readonly duration: Duration.Input; readonly onTimeout: () => E2 }
+): Effect.Effect<A, E | E2, R> => Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(onTimeout()) })
+
+export const provideScope: <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  scope: Scope.Scope
+) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.provide
+
+/** Runs an effect only once, however often it is asked for. */
+export const once = (effect: Effect.Effect<void>): Effect.Effect<void> => {
+  let hasRun = false
+  return Effect.suspend(() => {
+    if (hasRun) return Effect.void
+    hasRun = true
+    return effect
+  })
+}
+
+/** The stream of what callbacks emit. `register` returns how to take the callback back. */
+export const streamOfCallbacks = <A>(register: (emit: (value: A) => void) => () => void): Stream.Stream<A> =>
+  Stream.callback<A>((queue) =>
+    Effect.acquireRelease(
+      Effect.sync(() => register((value) => void Queue.offerUnsafe(queue, value))),
+      (cancel) => Effect.sync(cancel)
+    ), { bufferSize: Infinity })
+
+// --- Values ---------------------------------------------------------------------------------------------------------
+
+export const tag = <Self, Shape>() => <const Id extends string>(id: Id): Context.ServiceClass<Self, Id, Shape> =>
+  class extends Context.Service<Self, Shape>()(id) {}
+
+export const durationOf: (input: Duration.Input) => Duration.Duration = Duration.fromInputUnsafe
+
+/** The duration that a text means. */
+export const durationFrom = (text: string): Option.Option<Duration.Duration> =>
+  Duration.fromInput(text as Duration.Input)
+
+/** Decodes the text of a document in JSON. */
+export const decodeJson = <A, I>(
+  schema: Schema.Codec<A, I>
+): (text: string) => Effect.Effect<A, { readonly _tag: string }> =>
+  Schema.decodeUnknownEffect(Schema.fromJsonString(schema))
+
+// --- Ends -----------------------------------------------------------------------------------------------------------
+
+/** The first typed failure. */
+export const firstError: <E>(cause: Cause.Cause<E>) => Option.Option<E> = Cause.findErrorOption
+
+export const isOnlyInterrupted: (cause: Cause.Cause<unknown>) => boolean = Cause.hasInterruptsOnly
+
+/** Runs an effect with the cause before the effect fails. */
+export const tapCause: <A, E, R>(
+  effect: Effect.Effect<A, E, R>,
+  f: (cause: Cause.Cause<E>) => Effect.Effect<void>
+) => Effect.Effect<A, E, R> = Effect.tapCause
+
+/** Logs nothing. */
+export const noLogs: Layer.Layer<never> = Logger.layer([])
