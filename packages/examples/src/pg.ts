@@ -4,7 +4,7 @@
  * A statement that was interrupted may still run in the server, so its client closes: the default rule of the pool.
  */
 import { Pool, type PoolOptions } from "@socketpool/core"
-import { Data, Effect, Exit } from "effect"
+import { Data, Effect } from "effect"
 import { Client, type ClientConfig, type QueryResultRow } from "pg"
 
 /** The server has refused a statement, or the client has lost its connection. */
@@ -72,13 +72,13 @@ export const makePg = (
       transaction: <A, E, R>(statements: (query: Query) => Effect.Effect<A, E, R>) =>
         pool.use(({ client }) => {
           const query = queryOf(client)
-          return Effect.uninterruptibleMask((restore) =>
-            Effect.gen(function*() {
-              yield* query("BEGIN")
-              const exit = yield* Effect.exit(restore(statements(query)))
-              yield* query(Exit.isSuccess(exit) ? "COMMIT" : "ROLLBACK")
-              return yield* exit
-            })
+          // After an interruption the pool closes the client, and the server rolls back by itself: a ROLLBACK would wait
+          // for the statement that was interrupted.
+          return Effect.andThen(query("BEGIN"), statements(query)).pipe(
+            Effect.tap(() => query("COMMIT")),
+            Effect.tapError(() =>
+              Effect.catchAll(query("ROLLBACK"), () => Effect.ignore(attempt("end", () => client.end())))
+            )
           )
         })
     })
