@@ -52,7 +52,20 @@ export default defineConfig({
     ],
     sidebar: { "/api/": api, "/": manual },
     outline: { level: [2, 3] },
-    search: { provider: "local" },
+    // The manual answers most questions better than the reference, whose pages are many.
+    search: {
+      provider: "local",
+      options: {
+        miniSearch: {
+          searchOptions: {
+            fuzzy: 0.2,
+            prefix: true,
+            boost: { title: 4, text: 2, titles: 1 },
+            boostDocument: (id: string) => id.includes("/api/") ? 0.1 : id.includes("/benchmarks") ? 0.5 : 1
+          }
+        }
+      }
+    },
     socialLinks: [{ icon: { svg: github }, ariaLabel: "GitHub", link: "https://github.com/socketpool/socketpool" }],
     footer: { message: "MIT licence. The pages load nothing from other hosts." }
   },

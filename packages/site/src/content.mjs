@@ -57,6 +57,12 @@ const rewritten = (from, to, link) => {
     return found.startsWith(".") ? found : `./${found}`
   }
   if (page !== undefined) return relative(page) + hash
+  // A public module has a page of the reference.
+  const [, owner, module] = /^packages\/([\w-]+)\/src\/(\w+)\.ts$/.exec(name) ?? []
+  const api = [`api/${owner}/${module}.md`, `api/${owner}/${module}/index.md`].find((one) =>
+    fs.existsSync(path.join(content, one))
+  )
+  if (api !== undefined) return relative(api)
   if (!fs.existsSync(path.join(root, name))) throw new Error(`${from}: links to ${link}, which does not exist`)
   if (/\.(?:svg|png)$/.test(name)) {
     pictures.add(name)
@@ -107,6 +113,9 @@ const sidebarOf = (contents) =>
     }
   }).filter(({ items }) => items.length > 0)
 
+/** The line of the manual that leads to this site. */
+const aboutApi = "- API pages of each module: `npm run site` builds a site with them and with these pages."
+
 /** Writes all pages but those of the API, and returns the sidebar of the manual. */
 export const writePages = () => {
   for (const [from, to] of pages) {
@@ -119,13 +128,17 @@ export const writePages = () => {
       )
       : untemplated(relinked(from, to, text))
     // A page of our own names pages of the site; its pictures are of the repository, as `/packages/…`.
-    const done = isOwn
+    let done = isOwn
       ? whole.replace(/(["( ])\/(packages\/[\w/.-]+\.(?:svg|png))/g, (_, before, name) => {
         pictures.add(name)
         return `${before}/${copied(name)}`
       })
       : whole
     if (!isOwn && titleOf(text) === undefined) throw new Error(`${from} has no title`)
+    if (to === "manual.md") {
+      if (!done.includes(aboutApi)) throw new Error(`${from} no longer says: ${aboutApi}`)
+      done = done.replace(aboutApi, "- [API](./api/index.md): a page for each module.")
+    }
     const file = path.join(content, to)
     fs.mkdirSync(path.dirname(file), { recursive: true })
     fs.writeFileSync(file, done)
