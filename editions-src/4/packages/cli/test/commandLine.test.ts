@@ -1,4 +1,4 @@
-// What Effect 4's command line does by itself, and here does not.
+// The habits of Effect 4's command line that the command does not have.
 import { result } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Effect, Layer } from "effect"
