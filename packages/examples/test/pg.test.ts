@@ -37,7 +37,9 @@ describe.skipIf(isMissing("postgresql", installed))("the driver pg on a pool", (
         yield* Effect.flip(transaction((query) => Effect.andThen(insert(2)(query), Effect.fail("no")))),
         "no"
       )
-      const fiber = yield* Effect.fork(transaction((query) => Effect.andThen(insert(3)(query), query("select pg_sleep(600)"))))
+      const fiber = yield* Effect.fork(
+        transaction((query) => Effect.andThen(insert(3)(query), query("select pg_sleep(600)")))
+      )
       yield* Effect.repeat(Effect.delay(pool.stats, "2 millis"), { until: ({ inUse }) => inUse === 1 })
       yield* Fiber.interrupt(fiber)
       assert.deepStrictEqual(yield* query("select n from recipe"), [{ n: 1 }])

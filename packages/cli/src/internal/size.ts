@@ -27,7 +27,8 @@ const sizesAround = (suggested: number, least: number): ReadonlyArray<number> =>
 }
 
 /** The figures are estimates: below these limits their digits say nothing. */
-const percent = (fraction: number): string => fraction > 0 && fraction < 1e-4 ? "< 0.01 %" : `${figure(fraction * 100)} %`
+const percent = (fraction: number): string =>
+  fraction > 0 && fraction < 1e-4 ? "< 0.01 %" : `${figure(fraction * 100)} %`
 const wait = (millis: number): string => millis > 0 && millis < 1e-3 ? "< 1 us" : duration(millis)
 
 export const run = (options: Options): Effect.Effect<void, Failure, Screen> =>
