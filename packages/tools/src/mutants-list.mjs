@@ -3276,5 +3276,26 @@ export const mutants = [
       "    this.endLease(exit)\n    const { read } = this.call\n    if (read === undefined || exit._tag === \"Failure\") return exit\n",
     after:
       "    const { read } = this.call\n    if (read === undefined || exit._tag === \"Failure\") {\n      this.endLease(exit)\n      return exit\n    }\n    queueMicrotask(() => this.endLease(exit))\n"
+  },
+  {
+    file: "erlang.ts",
+    why: "requests that are turned away are taken for those that wait",
+    first: ["/advice.test.ts"],
+    before: "blocked / (1 - (load / servers) * (1 - blocked))",
+    after: "blocked"
+  },
+  {
+    file: "erlang.ts",
+    why: "the wait of a percentile is that of the other end",
+    first: ["/advice.test.ts"],
+    before: "Math.max(0, Math.log(waits / (1 - fraction)) * holdMillis / (servers - load))",
+    after: "Math.max(0, Math.log(waits / fraction) * holdMillis / (servers - load))"
+  },
+  {
+    file: "erlang.ts",
+    why: "the mean wait is that of the requests that wait",
+    first: ["/advice.test.ts"],
+    before: "waits * holdMillis / (servers - load)",
+    after: "holdMillis / (servers - load)"
   }
 ]
