@@ -27,14 +27,13 @@ const inTest = (code: string): Fixture => ({ file: "packages/core/test", code })
 const inCore = (code: string): Fixture => ({ file: "packages/core/src", code })
 const inNode = (code: string): Fixture => ({ file: "packages/node/src", code })
 const inTesting = (code: string): Fixture => ({ file: "packages/testing/src", code })
-const inDashboard = (code: string): Fixture => ({ file: "packages/dashboard/src", code })
 const inExamples = (code: string): Fixture => ({ file: "packages/examples/src", code })
 
 const violate = (rule: string, fixtures: ReadonlyArray<Fixture>): ReadonlyArray<Bad> =>
   fixtures.map((fixture) => ({ ...fixture, rule }))
 
 /** The packages that have an edition for another version of Effect. */
-const seamed = ["core", "testing", "node", "redis", "msgpack-rpc"]
+const seamed = ["core", "testing", "node", "redis", "msgpack-rpc", "sql", "fleet", "dashboard", "cli"]
 
 const bad: ReadonlyArray<Bad> = [
   ...violate(
@@ -131,7 +130,7 @@ const bad: ReadonlyArray<Bad> = [
 const good: ReadonlyArray<Fixture> = [
   // Types follow the edition, the seam has the rest, and other packages are free.
   inCore(`import type * as FiberId from "effect/FiberId"; export type A = FiberId.FiberId`),
-  inDashboard(`import * as Effect from "effect/Effect"; export const a = Effect.async`),
+  inExamples(`import * as Effect from "effect/Effect"; export const a = Effect.async`),
   ...["core", "testing"].map((name) => ({
     file: `packages/${name}/src/internal/effect`,
     code: `import * as Cause from "effect/Cause"; export const a = Cause.isDie`
