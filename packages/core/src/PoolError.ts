@@ -104,7 +104,9 @@ export class PoolExhaustedError extends Data.TaggedError("PoolExhaustedError")<{
     const connect = "lastConnectError" in this ?
       `; the last open failed with ${describeError(this.lastConnectError)}` :
       ""
-    const isBudgetFull = this.budget !== undefined && this.budget.held >= this.budget.limit
+    // A larger budget does not help a pool that has as many connections as it may.
+    const isFull = inUse + idle + opening + closing >= maxConnections
+    const isBudgetFull = !isFull && this.budget !== undefined && this.budget.held >= this.budget.limit
     const advised = this.budget?.isLost
       ? "look for the store of the budget in the log"
       : isBudgetFull

@@ -184,6 +184,14 @@ describe("pools with a budget", () => {
       expect((yield* b!.stats).openFailed).toBe(0)
     }))
 
+  it.scoped("do not advise a larger budget to a pool that has as many connections as it may", () =>
+    Effect.gen(function*() {
+      const { pools: { a } } = yield* shared({ name: "pg", maxConnections: 2 }, { a: { maxConnections: 2 } })
+      const error = yield* Effect.flip(Effect.scoped(Effect.andThen(a!.get, Effect.andThen(a!.get, a!.get))))
+      expect(error).toMatchObject({ reason: "SelfDeadlock" })
+      expect(error.message).toContain("or raise maxConnections.")
+    }))
+
   it.scoped("name the budget in the error of a borrower that gets nothing", () =>
     Effect.gen(function*() {
       const { pools: { a, b } } = yield* shared({ name: "pg", maxConnections: 2 }, {
