@@ -44,7 +44,7 @@ describe("the demo", () => {
   it.live("goes through all faults, and passes every check", () =>
     Effect.gen(function*() {
       const screen = recorded()
-      yield* Effect.mapError(run({}, screen), ({ message }) => new Error(`${message}\n${screen.text()}`))
+      yield* Effect.mapError(run({}, screen), ({ message }) => `${message}\n${screen.text()}`)
       const text = screen.text()
       assert.match(text, /The live page is at http:\/\/127\.0\.0\.1:\d+\//)
       for (const said of ["answers at once", "after 200 ms", "resets the connection", "never answers", "is down"]) {

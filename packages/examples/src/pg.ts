@@ -3,7 +3,7 @@
  *
  * A statement that was interrupted may still run in the server, so its client closes: the default rule of the pool.
  */
-import { Pool, type PoolOptions } from "@socketpool/core"
+import { type BorrowError, Pool, type PoolOptions } from "@socketpool/core"
 import { Data, Effect } from "effect"
 import { Client, type ClientConfig, type QueryResultRow } from "pg"
 
@@ -42,10 +42,10 @@ const open = (config: ClientConfig) =>
   })
 
 /** Runs one statement on a client that is held. */
-export type Query = <Row extends QueryResultRow>(
+export type Query<E = PgError> = <Row extends QueryResultRow>(
   text: string,
   values?: ReadonlyArray<unknown>
-) => Effect.Effect<ReadonlyArray<Row>, PgError>
+) => Effect.Effect<ReadonlyArray<Row>, E>
 
 const queryOf = (client: Client): Query => (text, values = []) =>
   Effect.map(attempt("query", () => client.query(text, [...values])), ({ rows }) => rows)
@@ -67,7 +67,9 @@ export const makePg = (
     (pool) => ({
       pool,
       /** Runs one statement on any client. */
-      query: ((text, values) => pool.use(({ client }) => queryOf(client)(text, values))) as Query,
+      query: ((text, values) => pool.use(({ client }) => queryOf(client)(text, values))) as Query<
+        PgError | BorrowError
+      >,
       /** Runs statements on one client: commits if they succeed, and rolls back otherwise. */
       transaction: <A, E, R>(statements: (query: Query) => Effect.Effect<A, E, R>) =>
         pool.use(({ client }) => {

@@ -38,11 +38,12 @@ describe.skipIf(isMissing("rabbitmq-server", installed))("channels of AMQP on a 
 
   it.scopedLive("replaces a channel that the broker has closed, and keeps the connection", () =>
     Effect.gen(function*() {
-      yield* queue("present")
+      const messages = yield* queue("present")
       const { channels, connections, publish } = yield* makePublisher(url(), 1)
       const error = yield* Effect.flip(publish("absent", bytes("lost")))
       assert.match(error.message, /NOT_FOUND/)
       yield* publish("present", bytes("kept"))
+      assert.strictEqual(yield* messages, 1)
       assert.strictEqual((yield* channels.stats).opened, 2)
       assert.strictEqual((yield* connections.stats).opened, 1)
     }))
