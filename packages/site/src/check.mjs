@@ -13,9 +13,9 @@ const decoded = (text) => text.replaceAll("&amp;", "&").replaceAll("&#39;", "'")
  * @type {(folder: string, base: string) => ReadonlyArray<string>}
  */
 export const faultsOf = (folder, base) => {
-  const names = fs.readdirSync(folder, { recursive: true, encoding: "utf8" }).map((name) =>
-    name.split(path.sep).join("/")
-  )
+  const names = fs.readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).split(path.sep).join("/"))
   const files = new Set(names)
   const html = names.filter((name) => name.endsWith(".html"))
   const texts = new Map(html.map((name) => [name, fs.readFileSync(path.join(folder, name), "utf8")]))
@@ -44,18 +44,9 @@ export const faultsOf = (folder, base) => {
         : path.posix.normalize(
           target.startsWith("/") ? target.slice(base.length) : path.posix.join(path.posix.dirname(page), target)
         ).replace(/^\.\/?$/, "")
-      const file = [name, `${name}.html`, path.posix.join(name, "index.html")].find((name) =>
-        files.has(name) && name !== ""
-      )
-      if (file === undefined || fs.statSync(path.join(folder, file)).isDirectory()) {
-        const inside = path.posix.join(name, "index.html")
-        if (!files.has(inside)) {
-          faults.push(`${page}: there is no ${link}`)
-          continue
-        }
-      }
-      const at = file !== undefined && file.endsWith(".html") ? file : path.posix.join(name, "index.html")
-      if (hash !== undefined && hash !== "" && anchors.has(at) && !anchors.get(at).has(decodeURIComponent(hash))) {
+      const file = [name, `${name}.html`, path.posix.join(name, "index.html")].find((one) => files.has(one))
+      if (file === undefined) faults.push(`${page}: there is no ${link}`)
+      else if (hash !== undefined && hash !== "" && anchors.get(file)?.has(decodeURIComponent(hash)) === false) {
         faults.push(`${page}: ${link} has no such anchor`)
       }
     }
