@@ -19,6 +19,29 @@ const style = [
 
 const escaped = (text: string): string => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;")
 
+interface Frame {
+  readonly width: number
+  readonly height: number
+  readonly title: string
+  readonly subtitle: string
+}
+
+/** Makes the SVG: a background, a title, and the lines of the drawing. */
+const framed = ({ height, subtitle, title, width }: Frame, lines: ReadonlyArray<string>): string =>
+  [
+    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
+    `font-family="system-ui, sans-serif" font-size="13">`,
+    ...style,
+    `<rect width="100%" height="100%" fill="var(--back)"/>`,
+    `<g fill="var(--text)">`,
+    `<text x="${margin}" y="${margin + 14}" font-size="16" font-weight="bold">${escaped(title)}</text>`,
+    `<text x="${margin}" y="${margin + 32}" fill="var(--soft)">${escaped(subtitle)}</text>`,
+    ...lines,
+    "</g>",
+    "</svg>",
+    ""
+  ].join("\n")
+
 /** Draws one bar per subject, the best first, with a line from the lowest to the highest measurement. */
 export const chart = (table: Table): string => {
   const { better, title, unit } = table
@@ -50,19 +73,7 @@ export const chart = (table: Table): string => {
     ]
   })
   const subtitle = `${unit}; ${better} is better; median, least to most${isLogarithmic ? "; logarithmic" : ""}`
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
-    `font-family="system-ui, sans-serif" font-size="13">`,
-    ...style,
-    `<rect width="100%" height="100%" fill="var(--back)"/>`,
-    `<g fill="var(--text)">`,
-    `<text x="${margin}" y="${margin + 14}" font-size="16" font-weight="bold">${escaped(title)}</text>`,
-    `<text x="${margin}" y="${margin + 32}" fill="var(--soft)">${escaped(subtitle)}</text>`,
-    ...lines,
-    "</g>",
-    "</svg>",
-    ""
-  ].join("\n")
+  return framed({ width, height, title, subtitle }, lines)
 }
 
 /** Formats a ratio with two digits: `0.36`, `1.4`, `24`, `490`. */
@@ -94,25 +105,20 @@ export const glance = (
       })
     ]
   })
-  return [
-    `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" ` +
-    `font-family="system-ui, sans-serif" font-size="13">`,
-    ...style,
-    `<rect width="100%" height="100%" fill="var(--back)"/>`,
-    `<g fill="var(--text)">`,
-    `<text x="${margin}" y="${
-      margin + 14
-    }" font-size="16" font-weight="bold">How many times better socketpool does</text>`,
-    `<text x="${margin}" y="${margin + 34}" fill="var(--soft)">Green: socketpool does better. Orange: the other pool ` +
-    `does. Grey: within 10 %.</text>`,
-    ...pools.map((name, column) =>
-      `<text x="${labels + (column + 0.5) * cell.width}" y="${top - 10}" text-anchor="middle" font-weight="bold">${
-        escaped(name)
-      }</text>`
-    ),
-    ...lines,
-    "</g>",
-    "</svg>",
-    ""
-  ].join("\n")
+  return framed(
+    {
+      width,
+      height,
+      title: "How many times better socketpool does",
+      subtitle: "Green: socketpool does better. Orange: the other pool does. Grey: within 10 %."
+    },
+    [
+      ...pools.map((name, column) =>
+        `<text x="${labels + (column + 0.5) * cell.width}" y="${top - 10}" text-anchor="middle" font-weight="bold">${
+          escaped(name)
+        }</text>`
+      ),
+      ...lines
+    ]
+  )
 }
