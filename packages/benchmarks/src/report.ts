@@ -169,13 +169,15 @@ const summarizedPools = [
   ["tarn", ["tarn", "tarn over net"]]
 ] as const
 
+const tableOf = (results: Results["results"], workload: string, title: string): Table => {
+  const table = results.find(({ name }) => name === workload)?.tables.find((one) => one.title === title)
+  if (table === undefined) throw new Error(`results.json has no table ${workload}: ${title}`)
+  return table
+}
+
 /** Writes the README's table, without the pools that the results do not have yet. */
 export const summary = ({ results }: Results): string => {
-  const tables = summarized.map(([, workload, title]) => {
-    const table = results.find(({ name }) => name === workload)?.tables.find((one) => one.title === title)
-    if (table === undefined) throw new Error(`results.json has no table ${workload}: ${title}`)
-    return table
-  })
+  const tables = summarized.map(([, workload, title]) => tableOf(results, workload, title))
   const columns = summarizedPools.map(([label, names]) => ({
     label,
     rows: tables.map(({ rows }) => rows.find(({ name }) => names.some((one) => one === name)))
@@ -217,8 +219,7 @@ export const compared = ({ results }: Results): {
 } => ({
   pools: glancedPools.map(([label]) => label),
   rows: glanced.map(([label, workload, title]) => {
-    const table = results.find(({ name }) => name === workload)?.tables.find((one) => one.title === title)
-    if (table === undefined) throw new Error(`results.json has no table ${workload}: ${title}`)
+    const table = tableOf(results, workload, title)
     const medianOf = (names: ReadonlyArray<string>) => table.rows.find(({ name }) => names.includes(name))?.median
     const ours = medianOf(["socketpool use"])
     if (ours === undefined) throw new Error(`socketpool is not in ${title}`)
