@@ -17,7 +17,7 @@ import type { CompleteEndpoint } from "./Endpoint.js"
 import type { EndpointOptions, EndpointStatus } from "./EndpointPoolModel.js"
 import type { FramingError } from "./Framing.js"
 import { tag as tagOf } from "./internal/effect/tag.js"
-import { endpointOptions, make as makeEndpointPool } from "./internal/endpointPool/make.js"
+import { endpointOptions, intervalNeedsProbe, make as makeEndpointPool } from "./internal/endpointPool/make.js"
 import {
   burden,
   countsSessions,
@@ -270,7 +270,7 @@ const allOptions = options
  * @since 3.0.0
  * @category advanced
  */
-export const endpointsOptions = options.with({ ...endpointOptions, open: callback })
+export const endpointsOptions = options.with({ ...endpointOptions, open: callback }, intervalNeedsProbe)
 
 type Request<P> = P extends Protocol<infer A, any, any> ? A : never
 type Response<P> = P extends Protocol<any, infer A, any> ? A : never

@@ -1,5 +1,6 @@
 // One pool for several servers that do the same: the choice, the failures, the sets.
 import {
+  Budget,
   ConnectionError,
   EndpointPool,
   Endpoints,
@@ -907,9 +908,23 @@ describe("the pool as a whole", () => {
         [{ open: Effect.succeed(1) }, "open must be a function"],
         [{ ejectafter: 1 }, "ejectafter"]
       ]
-      for (const [options, message] of wrong) {
-        const exit = yield* Effect.exit(Effect.scoped(makePool(new World(), ["a"], options)))
-        expect(String(Exit.isFailure(exit) && exit.cause)).toContain(message)
+      // Whatever makes the pools, options contradict each other in the same way.
+      const contradictions: ReadonlyArray<[object, string]> = [
+        [{ maxConnections: 2, initialConnections: 3 }, "initialConnections must be at most maxConnections (2)"],
+        [{ maxConnections: 2, minConnections: 3 }, "minConnections must be at most maxConnections (2)"],
+        [{ budgetWeight: 2 }, "budgetWeight must be set only together with budget"],
+        [{ budget: yield* Budget.make({ maxConnections: 1 }), minConnections: 2 }, "minConnections must be at most 1"],
+        [{ probeInterval: "1 second" }, "probeInterval must be set only together with probe"]
+      ]
+      const refusal = <A>(made: Effect.Effect<A, unknown, Scope.Scope>) =>
+        Effect.map(Effect.exit(Effect.scoped(made)), (exit) => String(Exit.isFailure(exit) && exit.cause))
+      for (const [options, message] of [...wrong, ...contradictions]) {
+        expect(yield* refusal(makePool(new World(), ["a"], options))).toContain(message)
+      }
+      const endpoints = Endpoints.of({ host: "a", port: 1 })
+      for (const [options, message] of contradictions) {
+        expect(yield* refusal(EndpointPool.fromPools({ endpoints, make: () => Effect.never, ...options })))
+          .toContain(`EndpointPool.fromPools: ${message}`)
       }
       const { pool } = yield* setup(["a"])
       expect(() => pool.tier(-1)).toThrow(RangeError)

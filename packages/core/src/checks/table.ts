@@ -150,12 +150,12 @@ export const entries = (at: Place, value: unknown, rule: string): ReadonlyArray<
 export class Table<A extends object> {
   private readonly names: ReadonlyArray<keyof A & string>
 
-  constructor(readonly rules: Rules<A>, readonly also: ReadonlyArray<Also<A>> = []) {
+  constructor(readonly rules: Rules<A>, readonly also: ReadonlyArray<Also<NoInfer<A>>> = []) {
     this.names = Object.keys(rules) as Array<keyof A & string>
   }
 
   /** Adds options, or replaces their rules. */
-  with<B extends object>(rules: Rules<B>, ...also: ReadonlyArray<Also<Omit<A, keyof B> & B>>) {
+  with<B extends object>(rules: Rules<B>, ...also: ReadonlyArray<Also<NoInfer<Omit<A, keyof B> & B>>>) {
     return new Table<Omit<A, keyof B> & B>(
       { ...this.rules, ...rules } as unknown as Rules<Omit<A, keyof B> & B>,
       [...this.also as unknown as ReadonlyArray<Also<Omit<A, keyof B> & B>>, ...also]

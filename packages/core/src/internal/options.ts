@@ -147,6 +147,37 @@ const attribute = that<string | number | boolean>(
   "a string, a number, true or false"
 )
 
+type Refuse = (option: any, value: unknown, rule: string) => never
+
+/** A pool opens no more connections than it may have. */
+export const fitsMax = (
+  { initialConnections, maxConnections, minConnections }: Readonly<
+    Record<"initialConnections" | "maxConnections" | "minConnections", number>
+  >,
+  refuse: Refuse
+): void => {
+  const rule = `at most maxConnections (${maxConnections})`
+  if (minConnections > maxConnections) refuse("minConnections", minConnections, rule)
+  if (initialConnections > maxConnections) refuse("initialConnections", initialConnections, rule)
+}
+
+/** A pool keeps no more connections than its budget has places for. */
+export const fitsBudget = (
+  { budget, budgetWeight, minConnections }: {
+    readonly budget: Budget | undefined
+    readonly budgetWeight: number | undefined
+    readonly minConnections: number
+  },
+  refuse: Refuse
+): void => {
+  if (budget === undefined) {
+    if (budgetWeight !== undefined) refuse("budgetWeight", budgetWeight, "set only together with budget")
+    return
+  }
+  const room = (budget as BudgetImpl).roomFor(0)
+  if (minConnections > room) refuse("minConnections", minConnections, ruleOf(budget, room))
+}
+
 /** One row for each option. The compiler asks for the row of a new one, and every pool of sockets gets it, too. */
 export const poolOptions = new Table(
   {
@@ -192,19 +223,8 @@ export const poolOptions = new Table(
     budgetWeight: optional(that<number>((value) => Number.isFinite(value) && value > 0, "a number of more than 0"))
   } satisfies Rows<PoolOptions<any, any, any>>,
   [
-    ({ initialConnections, maxConnections, minConnections }, refuse) => {
-      const rule = `at most maxConnections (${maxConnections})`
-      if (minConnections > maxConnections) refuse("minConnections", minConnections, rule)
-      if (initialConnections > maxConnections) refuse("initialConnections", initialConnections, rule)
-    },
-    ({ budget, budgetWeight, minConnections }, refuse) => {
-      if (budget === undefined) {
-        if (budgetWeight !== undefined) refuse("budgetWeight", budgetWeight, "set only together with budget")
-        return
-      }
-      const room = (budget as BudgetImpl).roomFor(0)
-      if (minConnections > room) refuse("minConnections", minConnections, ruleOf(budget, room))
-    },
+    fitsMax,
+    fitsBudget,
     (options, refuse) => {
       const { connectionTTL, keepaliveTime, validate } = options
       if (keepaliveTime === Infinity) return

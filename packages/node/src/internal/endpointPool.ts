@@ -1,5 +1,5 @@
 /** Pools of sockets to several servers that do the same. */
-import type { Table } from "@socketpool/core/Checks"
+import type { Rows, Table } from "@socketpool/core/Checks"
 import { rules } from "@socketpool/core/Checks"
 import type { CompleteEndpoint } from "@socketpool/core/Endpoint"
 import * as EndpointPool from "@socketpool/core/EndpointPool"
@@ -19,7 +19,7 @@ const ofEndpoints = {
   isFailure: unchecked,
   probe: unchecked,
   probeInterval: unchecked
-}
+} satisfies Rows<Omit<EndpointPool.EndpointOptions<any>, "maxConnections">>
 const ofAll = [
   ...Object.keys(ofEndpoints),
   "name",

@@ -1,5 +1,5 @@
 /** Keyed pools of sockets, by host and port. */
-import { rules, Table } from "@socketpool/core/Checks"
+import { type Rows, rules, Table } from "@socketpool/core/Checks"
 import * as KeyedPool from "@socketpool/core/KeyedPool"
 import type { ConnectionPool } from "@socketpool/core/Pool"
 import * as Effect from "effect/Effect"
@@ -14,7 +14,9 @@ const ofKeys = {
   weight: unchecked,
   label: unchecked,
   maxLabels: unchecked
-}
+} satisfies Rows<
+  Omit<KeyedPool.PoolsOptions<Peer, any, any, any>, "make" | "identify" | "name" | "maxConnections" | "budget">
+>
 const ofAll = [...Object.keys(ofKeys), "name", "maxConnections", "budget"]
 
 /** Makes a keyed pool whose pools take the options of `table`. They are read, and checked, once for all keys. */

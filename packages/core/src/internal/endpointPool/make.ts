@@ -26,7 +26,7 @@ import { isStream } from "../effect/stream.js"
 import { Engine } from "../engine.js"
 import { isError } from "../errorForms.js"
 import { bind, takeContext } from "../host.js"
-import { poolOptions, resolve } from "../options.js"
+import { fitsBudget, fitsMax, poolOptions, resolve } from "../options.js"
 import * as Registry from "../registry.js"
 import * as PoolRuntime from "../runtime.js"
 import * as Whole from "../transitions/whole.js"
@@ -57,36 +57,23 @@ export const endpointOptions = {
   probeInterval: optional(duration("more than 0"))
 } satisfies Rows<EndpointOptions<any>>
 
-/** An interval without a question changes nothing. */
-const intervalNeedsProbe = (
-  { probe, probeInterval }: { readonly probe: unknown; readonly probeInterval: number | undefined },
+/** An interval without a question changes nothing. A client that asks the question itself has no option `probe`. */
+export const intervalNeedsProbe = (
+  options: { readonly probe?: unknown; readonly probeInterval: number | undefined },
   refuse: (option: "probeInterval", value: unknown, rule: string) => never
 ): void => {
-  if (probe === undefined && probeInterval !== undefined) {
+  const { probe, probeInterval } = options
+  if (Object.hasOwn(options, "probe") && probe === undefined && probeInterval !== undefined) {
     refuse("probeInterval", probeInterval, "set only together with probe")
   }
 }
 
 const probeMillis = 10_000
 
-/** The options that belong to the whole, and not to the pool of each endpoint. */
-const ofWhole = [
-  "endpoints",
-  "maxConnectionsPerEndpoint",
-  "ejectAfter",
-  "ejectionTime",
-  "maxEjected",
-  "slowStart",
-  "rebalance",
-  "isFailure",
-  "probe",
-  "probeInterval"
-] as const
+/** The options that belong to the whole, and not to the pool of each endpoint: its share sets the maximum of each. */
+const ofWhole = Object.keys(endpointOptions) as ReadonlyArray<keyof typeof endpointOptions>
 
-const withEndpoints = poolOptions.with(
-  { ...endpointOptions, open: callback },
-  (options, refuse) => intervalNeedsProbe(options, refuse)
-)
+const withEndpoints = poolOptions.with({ ...endpointOptions, open: callback }, intervalNeedsProbe)
 
 const fromPoolsOptions = new Table({
   ...endpointOptions,
@@ -101,17 +88,7 @@ const fromPoolsOptions = new Table({
   concurrency: poolOptions.rules.concurrency,
   budget: poolOptions.rules.budget,
   budgetWeight: poolOptions.rules.budgetWeight
-}, [
-  ({ budget, budgetWeight, maxConnections, minConnections }, refuse) => {
-    if (minConnections > maxConnections) {
-      refuse("minConnections", minConnections, `at most maxConnections (${maxConnections})`)
-    }
-    if (budget === undefined && budgetWeight !== undefined) {
-      refuse("budgetWeight", budgetWeight, "set only together with budget")
-    }
-  },
-  intervalNeedsProbe
-])
+}, [fitsMax, fitsBudget, intervalNeedsProbe])
 
 type Checked = ReturnType<typeof fromPoolsOptions.read>
 
