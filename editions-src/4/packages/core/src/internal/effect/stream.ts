@@ -1,5 +1,5 @@
 /** The seam to Effect: the streams, sinks and channels that pools and connections have. */
-import { type NonEmptyReadonlyArray } from "effect/Array"
+import type { NonEmptyReadonlyArray } from "effect/Array"
 import * as Cause from "effect/Cause"
 import * as Channel from "effect/Channel"
 import * as Deferred from "effect/Deferred"
