@@ -16,6 +16,12 @@ const write = (file, text) => {
   fs.writeFileSync(file, text)
 }
 
+/** What decides how a class is written must be the same in both forms of a module. */
+const { options } = ts.convertCompilerOptionsFromJson(
+  ts.readConfigFile(path.join(root, "tsconfig.base.json"), ts.sys.readFile).config.compilerOptions,
+  root
+)
+
 /** Writes a module as CommonJS, with a source map to the module. */
 const toCommonJs = (source, target) => {
   const { diagnostics = [], outputText, sourceMapText } = ts.transpileModule(fs.readFileSync(source, "utf8"), {
@@ -23,7 +29,8 @@ const toCommonJs = (source, target) => {
     reportDiagnostics: true,
     compilerOptions: {
       module: ts.ModuleKind.CommonJS,
-      target: ts.ScriptTarget.ES2022,
+      target: options.target,
+      useDefineForClassFields: options.useDefineForClassFields,
       isolatedModules: true,
       sourceMap: true
     }
