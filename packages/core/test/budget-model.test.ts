@@ -8,7 +8,7 @@ import { Budgeted } from "./core/budgeted.js"
 import { breathe, bySearch, seeds } from "./search.js"
 
 const [seed] = seeds("budget", 1)
-const steps = bySearch({ short: 1e5, full: 1e7, deep: 1e8 })
+const steps = bySearch({ short: 1e5, full: 4e6, deep: 1e8 })
 
 const march = async (budgeted: Budgeted, steps: number) => {
   for (let step = 0; step < steps; step++) {

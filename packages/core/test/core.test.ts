@@ -9,7 +9,7 @@ import { core } from "./core/engine.js"
 import { breathe, bySearch, seeds } from "./search.js"
 
 const [seed] = seeds("core", 1)
-const steps = bySearch({ short: 4e5, full: 1e7, deep: 1e9 })
+const steps = bySearch({ short: 4e5, full: 4e6, deep: 1e9 })
 
 /** So many steps are made between two looks at the event loop. */
 /** So many steps take a few milliseconds. */

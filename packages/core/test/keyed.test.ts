@@ -137,6 +137,7 @@ describe("a keyed pool", () => {
       expect(stats.opened - closed).toBe(server.open)
     }))
 
+  // F55
   it.scoped("forgets a key without connections after keyIdleTimeout", () =>
     Effect.gen(function*() {
       const { keyed } = yield* setup({ keyIdleTimeout: "40 seconds", idleTimeout: "10 seconds" })

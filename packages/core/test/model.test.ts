@@ -12,7 +12,7 @@ const { SOCKETPOOL_PATH } = process.env
 /** Once a pool failed under the second, in its run 195. */
 const starts = seeds("model", 1, 128_184_405)
 /** So many times so many runs, each time with the next seed. */
-const rounds = SOCKETPOOL_PATH === undefined ? bySearch({ short: 1, full: 10, deep: 100 }) : 1
+const rounds = SOCKETPOOL_PATH === undefined ? bySearch({ short: 1, full: 4, deep: 100 }) : 1
 const runsPerRound = bySearch({ short: 120, full: 400, deep: 400 })
 
 /** Lives one pool's life; throws at the first promise that it breaks. */

@@ -8,7 +8,7 @@ import { play } from "./promises/play.js"
 import { breathe, bySearch, replayed, seeds } from "./search.js"
 
 const base = seeds("promises", 1)[0]
-const count = replayed === undefined ? bySearch({ short: 200, full: 5_000, deep: 100_000 }) : 1
+const count = replayed === undefined ? bySearch({ short: 200, full: 2_000, deep: 100_000 }) : 1
 
 describe("under any interleaving", { timeout: bySearch({ short: 120_000, full: 900_000, deep: 7_200_000 }) }, () => {
   it("promises lose no lease, double none, keep nobody waiting, and leave nothing", async () => {

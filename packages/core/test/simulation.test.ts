@@ -11,7 +11,7 @@ import { explain, play, type targets } from "./simulation/scenario.js"
 
 const { SOCKETPOOL_SEED_BASE } = process.env
 
-const count = bySearch({ short: 80, full: 5_000, deep: 100_000 })
+const count = bySearch({ short: 80, full: 2_000, deep: 100_000 })
 const base = SOCKETPOOL_SEED_BASE === undefined ? seeds("simulation", 1)[0] : Number(SOCKETPOOL_SEED_BASE)
 /** A pool has failed under these. */
 const failedOnce = [315, 3_370, 1_475_458_088, 1_475_458_337]

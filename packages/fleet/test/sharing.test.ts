@@ -58,7 +58,7 @@ describe.each(stores)("$store", ({ isSkipped, start }) => {
           one.idle = Math.min(Math.max(0, one.idle - one.shed), one.held)
           one.shed = 0
         }
-        for (let round = 0; round < bySearch({ short: 30, full: 300 }); round++) {
+        for (let round = 0; round < bySearch({ short: 30, full: 120, deep: 300 }); round++) {
           for (let i = 0; i < 10; i++) {
             const one = rng.pick(processes as [Played, ...Array<Played>])
             rng.weighted([

@@ -12,7 +12,7 @@ import { type Answer, answering, replies } from "./fixtures/tagged.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
 const [seed] = seeds("replies of clients", 1)
-const calls = bySearch({ short: 1_500, full: 40_000, deep: 1_000_000 })
+const calls = bySearch({ short: 1_500, full: 16_000, deep: 1_000_000 })
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
 const inOrder = Protocol.inOrder({ framing: replies })

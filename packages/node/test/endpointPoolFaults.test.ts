@@ -248,7 +248,7 @@ class Load {
 
 // --- The tests ------------------------------------------------------------------------------------------------------
 
-const rounds = bySearch({ short: 2, full: 20, deep: 100 })
+const rounds = bySearch({ short: 2, full: 8, deep: 100 })
 
 describe("one of four servers fails its borrowers only", { timeout: 60_000 + rounds * 30_000 }, () => {
   it.scopedLive("when it lets connects hang: no call fails", () =>

@@ -11,7 +11,7 @@ import { eventually } from "./fixtures/server.js"
 import { ask } from "./fixtures/tagged.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
-const rounds = bySearch({ short: 3, full: 40, deep: 200 })
+const rounds = bySearch({ short: 3, full: 16, deep: 200 })
 const workers = 32
 const floor = 4
 const say = (line: string) => void process.stdout.write(`${line}\n`)

@@ -38,7 +38,7 @@ describe(
     it.scopedLive("under latency, slices, corruption, stalls, cuts, resets, timeouts and interruption", () =>
       Effect.gen(function*() {
         const { proxy, rng, server } = yield* setUp(lateAtTimes)
-        const calls = bySearch({ short: 1_500, full: 24_000, deep: 600_000 })
+        const calls = bySearch({ short: 1_500, full: 10_000, deep: 600_000 })
         const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
           const pool = yield* TcpPool.make({ host: proxy.host, port: proxy.port, ...poolOptions })
           yield* trouble(network(proxy), rng)
@@ -66,7 +66,7 @@ describe(
             ? []
             : [{ tag, after: rng.chance(0.2) ? rng.between(1, 8) : 0 }]
         )
-        const calls = bySearch({ short: 1_000, full: 16_000, deep: 400_000 })
+        const calls = bySearch({ short: 1_000, full: 7_000, deep: 400_000 })
         const [count, pool] = yield* Effect.scoped(Effect.gen(function*() {
           const pool = yield* TcpPool.make({
             host: proxy.host,

@@ -6,7 +6,7 @@ import { bytes as getBytes, bytesReply } from "../src/internal/replies.js"
 import { request } from "../src/internal/request.js"
 import { beside, nodeRedis, ours, redisParser, version2, version3, writtenByNodeRedis } from "./replies.js"
 
-const count = bySearch({ short: 2_000, full: 40_000, deep: 100_000 })
+const count = bySearch({ short: 2_000, full: 16_000, deep: 100_000 })
 
 /** Cuts bytes into pieces: at every byte, at few places, or not at all. */
 const cut = (rng: Rng.Rng, stream: Buffer): ReadonlyArray<Uint8Array> => {

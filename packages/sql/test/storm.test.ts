@@ -11,7 +11,7 @@ import { causeOf } from "../src/internal/effect.js"
 import { closedBy, ours, until, upTo } from "./fixtures/clients.js"
 
 const fibers = 8
-const rounds = bySearch({ short: 30, full: 1_000, deep: 10_000 })
+const rounds = bySearch({ short: 30, full: 400, deep: 10_000 })
 
 describe.skipIf(isMissing("postgresql", installed))("interruptions at any moment", { timeout: rounds * 10_000 }, () => {
   const server = shared(postgres)

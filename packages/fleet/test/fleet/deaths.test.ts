@@ -31,7 +31,7 @@ describeEach("a fleet with a budget in $name", (kind) => {
   const store = shared(kind.start)
   const print = (line: string) => say(`${kind.name}: ${line}`)
 
-  const kills = bySearch({ short: 3, full: 20 })
+  const kills = bySearch({ short: 3, full: 8, deep: 20 })
 
   it.scopedLive(
     "takes the places of processes that are killed, once the server has noticed it",
