@@ -908,7 +908,7 @@ describe("the pool as a whole", () => {
         [{ open: Effect.succeed(1) }, "open must be a function"],
         [{ ejectafter: 1 }, "ejectafter"]
       ]
-      // Whatever makes the pools, options contradict each other in the same way.
+      // Options contradict each other in the same way for both ways to make the pools.
       const contradictions: ReadonlyArray<[object, string]> = [
         [{ maxConnections: 2, initialConnections: 3 }, "initialConnections must be at most maxConnections (2)"],
         [{ maxConnections: 2, minConnections: 3 }, "minConnections must be at most maxConnections (2)"],

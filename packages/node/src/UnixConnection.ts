@@ -96,7 +96,7 @@ export const open = (options: Options): Effect.Effect<UnixConnection, ConnectErr
     dial(
       unixRoute(unixConnection.read("UnixConnection", options)),
       UnixHandle.of,
-      (line) => Effect.sync(() => line.lend())
+      (session) => Effect.sync(() => session.lend())
     )
   )
 

@@ -13,7 +13,7 @@ import * as Exit from "effect/Exit"
 import * as Fiber from "effect/Fiber"
 import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
-import { fork, liveClock, provideScope, repeat, withClock } from "./internal/effect/fiber.js"
+import { fork, liveClock, repeat, withClock } from "./internal/effect/fiber.js"
 
 /**
  * The failure of a check: the connection breaks a rule of the contract.
@@ -377,7 +377,7 @@ const all: ReadonlyArray<Named> = [
     body: (_one, _other, pair) =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
-        const [one] = yield* provideScope(pair, scope)
+        const [one] = yield* Effect.provideService(pair, Scope.Scope, scope)
         yield* same("isConnected while it is open", one.isConnected, true)
         const reading = yield* fork(one.recv())
         yield* turns(2)

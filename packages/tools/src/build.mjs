@@ -16,7 +16,7 @@ const write = (file, text) => {
   fs.writeFileSync(file, text)
 }
 
-/** What decides how a class is written must be the same in both forms of a module. */
+/** The settings that decide how a class is written are the same for both forms of a module. */
 const { options } = ts.convertCompilerOptionsFromJson(
   ts.readConfigFile(path.join(root, "tsconfig.base.json"), ts.sys.readFile).config.compilerOptions,
   root

@@ -36,10 +36,10 @@ describe("the files of the hosting service", () => {
     const steps = Object.values((parse(read(file)) as Workflow).jobs).flatMap((job) => job.steps)
     expect(steps.length).toBeGreaterThan(0)
     for (const step of steps) {
-      expect([step.uses, step.run].filter((kind) => kind !== undefined), JSON.stringify(step)).toHaveLength(1)
+      expect(Object.keys(step).filter((key) => key === "uses" || key === "run")).toHaveLength(1)
       const { files, scripts: names } = commands(step.run ?? "")
       for (const name of names) expect(scripts).toHaveProperty([name])
-      for (const name of files) expect(fs.existsSync(path.join(root, name)), name).toBe(true)
+      expect(files.filter((name) => !fs.existsSync(path.join(root, name)))).toEqual([])
     }
   })
 })

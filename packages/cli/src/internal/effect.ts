@@ -10,7 +10,6 @@ import type * as Layer from "effect/Layer"
 import * as Logger from "effect/Logger"
 import type * as Option from "effect/Option"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 // --- Effects --------------------------------------------------------------------------------------------------------
@@ -30,11 +29,6 @@ export const failAfter: <A, E, R, E2>(
   effect: Effect.Effect<A, E, R>,
   options: { readonly duration: Duration.DurationInput; readonly onTimeout: () => E2 }
 ) => Effect.Effect<A, E | E2, R> = Effect.timeoutFail
-
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.extend
 
 /** Runs an effect only once, however often it is asked for. */
 export const once = (effect: Effect.Effect<void>): Effect.Effect<void> => {

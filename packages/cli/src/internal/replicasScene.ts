@@ -7,7 +7,7 @@ import * as TcpPool from "@socketpool/node/TcpPool"
 import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Scope from "effect/Scope"
-import { once, provideScope } from "./effect.js"
+import { once } from "./effect.js"
 import { words } from "./endpointLines.js"
 import { type FaultyServer, make as makeServer } from "./faultyServer.js"
 import * as Load from "./load.js"
@@ -40,7 +40,7 @@ export const start = (isOver: () => boolean): Effect.Effect<ReplicasScene, never
     const scope = yield* Scope.make()
     const close = once(Scope.close(scope, Exit.void))
     yield* Effect.addFinalizer(() => close)
-    const pool = yield* provideScope(
+    const pool = yield* Effect.provideService(
       TcpPool.endpoints({
         endpoints: Endpoints.of(...all.map(({ port }) => ({ host, port }))),
         name: "replicas",
@@ -51,6 +51,7 @@ export const start = (isOver: () => boolean): Effect.Effect<ReplicasScene, never
         ejectionTime: "3 seconds",
         slowStart: "3 seconds"
       }),
+      Scope.Scope,
       scope
     )
     return {

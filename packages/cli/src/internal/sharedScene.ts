@@ -9,7 +9,7 @@ import * as Effect from "effect/Effect"
 import * as Exit from "effect/Exit"
 import * as Option from "effect/Option"
 import * as Scope from "effect/Scope"
-import { once, provideScope } from "./effect.js"
+import { once } from "./effect.js"
 import { make as makeServer } from "./faultyServer.js"
 import * as Load from "./load.js"
 import { count } from "./text.js"
@@ -41,7 +41,7 @@ export const start = (
     const scope = yield* Scope.make()
     const close = once(Scope.close(scope, Exit.void))
     yield* Effect.addFinalizer(() => close)
-    const client = yield* provideScope(
+    const client = yield* Effect.provideService(
       makeClient({
         protocol: Protocol.inOrder({ framing: Framing.strings(Framing.lines({ end: "\n" })) }),
         open: TcpConnection.open({ host: "127.0.0.1", port }),
@@ -51,6 +51,7 @@ export const start = (
         // As many as the load can have: here an abandoned request must never cost a connection.
         maxAbandoned: 1_000_000
       }),
+      Scope.Scope,
       scope
     )
     const ask = (request: string) => {

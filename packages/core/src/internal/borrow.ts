@@ -33,7 +33,7 @@ export const rejectClosed = <C, E>(engine: Engine<C, E>): PoolClosedError => {
   return closedError(engine)
 }
 
-export const exhaustedError = <C, E>(
+const exhaustedError = <C, E>(
   engine: Engine<C, E>,
   reason: PoolExhaustedError["reason"],
   caller: Holder,
@@ -98,7 +98,7 @@ export const outcome = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Exit.Exi
 }
 
 /** Waits until the waiter is served or fails. An interrupt changes nothing in the queue; the caller cleans up. */
-export const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> =>
+const parked = <C, E>(engine: Engine<C, E>, waiter: Waiter<C>): Effect.Effect<void, E | WaitError> =>
   parkIn(waiter.holder as FiberHolder, (resume) => {
     if (waiter.list === undefined) return resume(outcome(engine, waiter))
     waiter.wake = () => resume(outcome(engine, waiter))
@@ -166,7 +166,7 @@ class Waiting<C, E, A, E2, R> extends Continuation<void, E | WaitError, A, E | E
 }
 
 /** Holds a lease until the effect that uses it has ended. */
-export class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
+class Holding<C, A, E> extends Continuation<A, E, A, E, never> {
   constructor(private readonly engine: Engine<C, any>, private readonly lease: Lease<C>) {
     super(lease.holder as FiberHolder)
   }

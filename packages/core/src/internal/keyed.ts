@@ -135,7 +135,7 @@ const isBusier = (entry: Entry<any, any, any>, other: Entry<any, any, any>): boo
 /** Sweeps for idle keys in a `keyIdleTimeout`. */
 const sweeps = 4
 
-export class KeyedPoolImpl<K, C, E> implements KeyedPool<K, C, E> {
+class KeyedPoolImpl<K, C, E> implements KeyedPool<K, C, E> {
   private readonly entries = new Entries<K, C, E>()
   /** Forgotten keys whose pools have not closed yet. */
   private readonly leaving = new Set<Entry<K, C, E>>()

@@ -2,7 +2,7 @@
 import * as Duration from "effect/Duration"
 import * as Redacted from "effect/Redacted"
 
-export const redacted = "<redacted>"
+const redacted = "<redacted>"
 
 /** A longer text is not shown: it may be a key without its armour. */
 const longestText = 64

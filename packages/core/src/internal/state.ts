@@ -6,10 +6,10 @@
  *     demand                  hand off
  *   ─────────▶ Opening ─────────────────────────▶ Leased ◀───┐
  *                │  │                             ││ │ ▲     │ hand off
- *       fails,   │  │ setIdle          setIdle    ││ └─┼─────┘
+ *       fails,   │  │ idle             idle       ││ └─┼─────┘
  *       times    │  └────────▶ Idle ◀─────────────┘│   │
  *       out,     │             │  ▲                │   │
- *       aborted  │       check │  │ setIdle        │   │ lend, hand off
+ *       aborted  │       check │  │ idle           │   │ lend, hand off
  *                │             ▼  │                │   │
  *                │          Checking ──────────────┼───┤
  *                │             │                   │   │
@@ -198,7 +198,7 @@ export interface Moved {
 }
 
 /** The pool is overloaded: for these milliseconds, nobody in its queue has been served after a shorter wait. */
-export interface Shed {
+interface Shed {
   readonly _tag: "Shed"
   readonly leastWait: number
   readonly millis: number
@@ -374,7 +374,7 @@ export class State<C> {
   /** The pace of opens while they fail; see `transitions/openLimiter.ts`. */
   readonly openLimiter = {
     blockedUntil: -Infinity,
-    /** The last moment of its that has been waited for. */
+    /** The last `blockedUntil` that was waited for. */
     awaited: -Infinity
   }
   /** The fatal failure after which opens pause, until one has succeeded or the pool is cleared. */

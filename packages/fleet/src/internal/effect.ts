@@ -7,7 +7,7 @@ import type * as Context from "effect/Context"
 import * as Effect from "effect/Effect"
 import type * as Fiber from "effect/Fiber"
 import * as Layer from "effect/Layer"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 
 export const async: <A, E = never>(
   register: (resume: (effect: Effect.Effect<A, E>) => void) => void | Effect.Effect<void>
@@ -25,11 +25,6 @@ export const fork: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<Fi
 export const forkDetached: <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ) => Effect.Effect<Fiber.RuntimeFiber<A, E>, never, R> = Effect.forkDaemon
-
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.extend
 
 /** Goes on with another effect after a failure. */
 export const recover: <A, E, R, A2, E2, R2>(

@@ -44,11 +44,6 @@ export const sooner = (a: Schedule.Schedule<unknown>, b: Schedule.Schedule<unkno
 export const innerScope = (outer: Scope.Scope): Effect.Effect<Scope.CloseableScope> =>
   Scope.fork(outer, ExecutionStrategy.sequential)
 
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.extend
-
 /** The layer that an effect makes. */
 export const layerFrom: <A, E, R, E2, R2>(
   effect: Effect.Effect<Layer.Layer<A, E, R>, E2, R2>

@@ -6,7 +6,7 @@ import * as TransportPool from "@socketpool/core/TransportPool"
 import * as TransportSession from "@socketpool/core/TransportSession"
 import * as Clock from "effect/Clock"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import * as net from "node:net"
 import * as tls from "node:tls"
 import type { TcpConnection } from "../TcpConnection.js"
@@ -14,7 +14,7 @@ import type { SecurityOptions } from "../TlsConnection.js"
 import { bare, unset } from "./bare.js"
 import { failure, tlsError } from "./connectError.js"
 import { dial, inOwnScope, type NetSession, sessionOver } from "./dial.js"
-import { async, provideScope } from "./effect.js"
+import { async } from "./effect.js"
 import { isOfKind, TcpHandle, TlsHandle } from "./handles.js"
 import * as Options from "./options.js"
 import { type Handshake, Resumption } from "./resumption.js"
@@ -113,7 +113,7 @@ export const secureDialer = (options: Options.Tls, of: string): {
         Clock.currentTimeNanos,
         (begun) =>
           inOwnScope(
-            (own) => provideScope(attempt(route.connectTimeout, security.resumes, finish), own),
+            (own) => Effect.provideService(attempt(route.connectTimeout, security.resumes, finish), Scope.Scope, own),
             ({ isRefusal }) => isRefusal
           ).pipe(
             Effect.catchIf(({ isRefusal }) => isRefusal, (refused) =>

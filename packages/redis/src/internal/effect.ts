@@ -13,7 +13,7 @@ import type { Option } from "effect/Option"
 import type { ParseError } from "effect/ParseResult"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type * as Tracer from "effect/Tracer"
 
@@ -50,11 +50,6 @@ export const scopedLayer: <I, S, E, R>(
   tag: Context.Tag<I, S>,
   make: Effect.Effect<S, E, R>
 ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.scoped
-
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.extend
 
 /** Whether it is more than a typed failure. */
 export const isUnexpected = (cause: Cause.Cause<unknown>): boolean => Cause.isInterrupted(cause) || Cause.isDie(cause)

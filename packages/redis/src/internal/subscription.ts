@@ -9,7 +9,6 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import type { RedisMessage } from "../RedisClient.js"
 import type { Subscribe } from "./client.js"
-import { provideScope } from "./effect.js"
 import { handshake, type Login } from "./handshake.js"
 import { ErrorReply, type Message, PushReply } from "./message.js"
 import { framing } from "./protocol.js"
@@ -64,7 +63,7 @@ export const subscriptions = (source: Source): Subscribe => (name, channels) => 
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function*() {
         const scope = yield* Scope.make()
-        const exit = yield* Effect.exit(restore(provideScope(effect, scope)))
+        const exit = yield* Effect.exit(restore(Effect.provideService(effect, Scope.Scope, scope)))
         if (Exit.isFailure(exit)) yield* Scope.close(scope, exit)
         else yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
         return yield* exit

@@ -1,5 +1,6 @@
 /** The listening side of a fault proxy: its port, connections, faults and counts. */
 import * as net from "node:net"
+import type { Welcome } from "../FaultProxy.js"
 import * as Rng from "../Rng.js"
 import { FaultyPair, type Way } from "./faultyPair.js"
 import type { Treatment } from "./pump.js"
@@ -14,7 +15,7 @@ export class FaultyServer {
   accepted = 0
   private readonly treatments: { [way in Way]: Treatment }
   private readonly rng: Rng.Rng
-  private how: "Accept" | "Refuse" | "Reset" | "Ignore" = "Accept"
+  private how: Welcome = "Accept"
   private emptied: (() => void) | undefined = undefined
   private readonly listener = net.createServer(
     { allowHalfOpen: true, noDelay: true },
@@ -81,7 +82,7 @@ export class FaultyServer {
     }
   }
 
-  async welcome(how: "Accept" | "Refuse" | "Reset" | "Ignore"): Promise<void> {
+  async welcome(how: Welcome): Promise<void> {
     this.how = how
     // The listener refuses new clients at once, but reports its close only after the last connection has gone.
     if (how === "Refuse") this.listener.close()

@@ -3,8 +3,6 @@ import * as ParseResult from "effect/ParseResult"
 import * as Schema from "effect/Schema"
 import type * as AST from "effect/SchemaAST"
 
-export type ParseError = ParseResult.ParseError
-
 export const literals: typeof Schema.Literal = Schema.Literal
 
 export const union: typeof Schema.Union = Schema.Union

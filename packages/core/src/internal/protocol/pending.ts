@@ -9,7 +9,7 @@ export class Pushed {
 }
 
 /** The place of a message. */
-export type Place = Entry | Pushed | undefined
+type Place = Entry | Pushed | undefined
 
 export interface Pending {
   /** Chooses the tag of the next request. It is taken until `release`. */

@@ -124,7 +124,7 @@ export const lend = <C>(
 }
 
 /** Gives a waiter its connection. */
-export const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now: number): Command<C> => {
+const serve = <C>(state: State<C>, slot: Slot<C>, waiter: Waiter<C>, now: number): Command<C> => {
   leave(state, waiter)
   const { forLease } = waiter
   if (forLease === undefined) {

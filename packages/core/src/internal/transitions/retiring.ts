@@ -81,7 +81,7 @@ export const gone = <C>(state: State<C>, slot: Slot<C>, now: number): Commands<C
 export const openWanted = <C>(state: State<C>, now: number): Commands<C> =>
   both(demand(state, now), makeRoom(state, now))
 
-/** Time has passed, and the pool opens what the strain delayed. */
+/** Time has passed, and the pool opens what the backoff delayed. */
 export const outlive = <C>(state: State<C>, now: number): Commands<C> =>
   both(passAged(state, now), openWanted(state, now))
 

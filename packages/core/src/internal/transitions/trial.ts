@@ -3,8 +3,8 @@
  *
  * A server that accepts connections and drops them is down, although every connect succeeds. So a connect alone is no
  * proof. A connection is on trial until a lease of it ends in success, or until it has lived for `trialMillis`. If it
- * is lost before that, it counts as a failed open. Only a passed trial ends the strain: the pace of the limiter and
- * the backoff of the floor.
+ * is lost before that, it counts as a failed open. Only a passed trial ends the pace of the limiter and the backoff of
+ * the floor.
  */
 import type { CloseReason } from "../../PoolStats.js"
 import { type Lease, type LostOnTrial, type Slot, type State, Touched } from "../state.js"
@@ -13,7 +13,7 @@ import { backOff } from "./demand.js"
 import { isLimiting, penalize, resetLimiter } from "./openLimiter.js"
 
 /** A server that drops the connections it cannot serve does so at once, or after one round trip. */
-export const trialMillis = 1_000
+const trialMillis = 1_000
 
 /** A connection has been opened. */
 export const beginTrial = <C>(state: State<C>, slot: Slot<C>, now: number): void => {
@@ -44,7 +44,7 @@ const isLost = (reason: CloseReason): boolean => reason === "Disconnected" || re
 const isPerhapsLost = (reason: CloseReason): boolean =>
   reason === "Discarded" || reason === "Dropped" || reason === "Invalid"
 
-/** A connection has worked: the strain is over. The caller asks for the opens that it delayed. */
+/** A connection has worked: the backoff is over. The caller asks for the opens that it delayed. */
 export const recover = <C>(state: State<C>): Commands<C> => {
   if (!isLimiting(state) && !state.backingOff) return nothing
   resetLimiter(state)
@@ -62,7 +62,7 @@ export const judge = <C>(state: State<C>, lease: Lease<C>, unfit: CloseReason | 
   return served && !isSuspect && leaveTrial(state, slot)
 }
 
-/** A connection closes. One that is lost on trial strains the pool as a failed open does. */
+/** A connection closes. One that is lost on trial counts as a failed open. */
 export const endTrial = <C>(state: State<C>, slot: Slot<C>, reason: CloseReason, now: number): Commands<C> => {
   if (state.phase !== "Running") {
     leaveTrial(state, slot)

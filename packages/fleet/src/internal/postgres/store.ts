@@ -1,11 +1,10 @@
 /** The store in PostgreSQL: one function on one session, and notifications for what is new. */
 import { argument, rules } from "@socketpool/core/Checks"
 import * as Effect from "effect/Effect"
-import type * as Scope from "effect/Scope"
+import * as Scope from "effect/Scope"
 import { createHash } from "node:crypto"
 import type { Answer, Connect, Report } from "../../FleetBudget.js"
 import type { PgSession } from "../../PostgresBudget.js"
-import { provideScope } from "../effect.js"
 import { connected, nothing, RemoteStore } from "../remote.js"
 import { millis } from "../time.js"
 import { functionText } from "./function.js"
@@ -138,7 +137,7 @@ class PostgresStore extends RemoteStore<Session> {
 
   protected open(scope: Scope.Scope): Effect.Effect<Session, unknown> {
     return Effect.gen(this, function*() {
-      const opened = yield* provideScope(this.openPg(this.holder), scope)
+      const opened = yield* Effect.provideService(this.openPg(this.holder), Scope.Scope, scope)
       const pg = argument("PostgresBudget", "connect", sessionRule, opened)
       const pids = new Set<number>()
       for (let i = 0; i < (this.isProbed ? 1 : probes); i++) {

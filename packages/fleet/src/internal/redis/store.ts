@@ -7,7 +7,6 @@ import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 import { randomBytes } from "node:crypto"
 import type { Answer, Connect, Report } from "../../FleetBudget.js"
-import { provideScope } from "../effect.js"
 import type { Checked } from "../options.js"
 import { connected, nothing, RemoteStore } from "../remote.js"
 import { script } from "./script.js"
@@ -71,7 +70,7 @@ class RedisStore extends RemoteStore<Session> {
 
   protected open(scope: Scope.Scope): Effect.Effect<Session, Failure> {
     return Effect.gen(this, function*() {
-      const redis = yield* provideScope(this.client.exclusive, scope)
+      const redis = yield* Effect.provideService(this.client.exclusive, Scope.Scope, scope)
       // Its name is not for the next borrower.
       yield* Scope.addFinalizer(scope, redis.discard)
       return { redis, id: yield* this.identify(redis), closed: redis.closed }

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import type { RuntimeFiber } from "effect/Fiber"
 import * as FiberId from "effect/FiberId"
-import * as Scope from "effect/Scope"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
 
@@ -72,8 +71,3 @@ export const promise = <A, E = never>(): Deferred.Deferred<A, E> => Deferred.uns
 
 export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit.Exit<A, E>): void =>
   Deferred.unsafeDone(deferred, exit)
-
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.extend

@@ -11,7 +11,6 @@ import * as Logger from "effect/Logger"
 import type * as Option from "effect/Option"
 import * as Queue from "effect/Queue"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 // --- Effects --------------------------------------------------------------------------------------------------------
@@ -29,11 +28,6 @@ export const failAfter = <A, E, R, E2>(
   effect: Effect.Effect<A, E, R>,
   { duration, onTimeout }: { readonly duration: Duration.Input; readonly onTimeout: () => E2 }
 ): Effect.Effect<A, E | E2, R> => Effect.timeoutOrElse(effect, { duration, orElse: () => Effect.fail(onTimeout()) })
-
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.provide
 
 /** Runs an effect only once, however often it is asked for. */
 export const once = (effect: Effect.Effect<void>): Effect.Effect<void> => {

@@ -32,11 +32,6 @@ export const sooner = (a: Schedule.Schedule<unknown>, b: Schedule.Schedule<unkno
 /** A scope that closes with another, if it has not before. */
 export const innerScope = (outer: Scope.Scope): Effect.Effect<Scope.Closeable> => Scope.fork(outer, "sequential")
 
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.provide
-
 /** The layer that an effect makes. */
 export const layerFrom: <A, E, R, E2, R2>(
   effect: Effect.Effect<Layer.Layer<A, E, R>, E2, R2>

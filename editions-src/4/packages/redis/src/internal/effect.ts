@@ -10,7 +10,7 @@ import * as Layer from "effect/Layer"
 import type { Option } from "effect/Option"
 import * as Schedule from "effect/Schedule"
 import * as Schema from "effect/Schema"
-import * as Scope from "effect/Scope"
+import type * as Scope from "effect/Scope"
 import * as Stream from "effect/Stream"
 
 type Fiber = EffectFiber.Fiber<any, any>
@@ -41,11 +41,6 @@ export const scopedLayer: <I, S, E, R>(
   tag: Context.Key<I, S>,
   make: Effect.Effect<S, E, R>
 ) => Layer.Layer<I, E, Exclude<R, Scope.Scope>> = Layer.effect
-
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.provide
 
 /** Whether it is more than a typed failure. */
 export const isUnexpected = (cause: Cause.Cause<unknown>): boolean => Cause.hasInterrupts(cause) || Cause.hasDies(cause)

@@ -5,8 +5,6 @@ import type * as SchemaAST from "effect/SchemaAST"
 import * as SchemaIssue from "effect/SchemaIssue"
 import * as SchemaTransformation from "effect/SchemaTransformation"
 
-export type ParseError = Schema.SchemaError
-
 export const literals = <const L extends ReadonlyArray<SchemaAST.LiteralValue>>(...values: L): Schema.Literals<L> =>
   Schema.Literals(values)
 

@@ -8,7 +8,6 @@ import * as Effect from "effect/Effect"
 import type * as Exit from "effect/Exit"
 import * as Fibers from "effect/Fiber"
 import { MixedScheduler, type SchedulerDispatcher } from "effect/Scheduler"
-import * as Scope from "effect/Scope"
 import * as Semaphore from "effect/Semaphore"
 
 // --- Fibers ---------------------------------------------------------------------------------------------------------
@@ -124,8 +123,3 @@ export const settle = <A, E>(deferred: Deferred.Deferred<A, E>, exit: Exit.Exit<
   const home = homes.get(deferred) ?? Fibers.getCurrent()?.currentDispatcher ?? new MixedScheduler().makeDispatcher()
   for (const resume of waiting) home.scheduleTask(() => resume(exit), 0)
 }
-
-export const provideScope: <A, E, R>(
-  effect: Effect.Effect<A, E, R>,
-  scope: Scope.Scope
-) => Effect.Effect<A, E, Exclude<R, Scope.Scope>> = Scope.provide
