@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
-import { bin, published, root } from "./workspace.mjs"
+import { bin, published, readJson, root } from "./workspace.mjs"
 
 /** Lists every file below a folder, as paths relative to it. */
 const filesIn = (dir) =>
@@ -17,10 +17,8 @@ const write = (file, text) => {
 }
 
 /** The settings that decide how a class is written are the same for both forms of a module. */
-const { options } = ts.convertCompilerOptionsFromJson(
-  ts.readConfigFile(path.join(root, "tsconfig.base.json"), ts.sys.readFile).config.compilerOptions,
-  root
-)
+const { target, useDefineForClassFields } = readJson(path.join(root, "tsconfig.base.json")).compilerOptions
+const ofClasses = ts.convertCompilerOptionsFromJson({ target, useDefineForClassFields }, root).options
 
 /** Writes a module as CommonJS, with a source map to the module. */
 const toCommonJs = (source, target) => {
@@ -29,8 +27,7 @@ const toCommonJs = (source, target) => {
     reportDiagnostics: true,
     compilerOptions: {
       module: ts.ModuleKind.CommonJS,
-      target: options.target,
-      useDefineForClassFields: options.useDefineForClassFields,
+      ...ofClasses,
       isolatedModules: true,
       sourceMap: true
     }
