@@ -1,5 +1,5 @@
 /**
- * Makes the pictures from real runs: the recording of the demo, and the dashboard in both themes, wide and on a phone.
+ * Makes the pictures that pages show from real runs: the recording of the demo, and the dashboard.
  * Run it after a change of what they show: `npm run pictures`. It needs Chromium.
  */
 import { Pool } from "@socketpool/core"
@@ -17,36 +17,27 @@ const packages = path.resolve(import.meta.dirname, "../..")
 const ofDashboard = path.join(packages, "dashboard/images")
 const ofSite = path.join(packages, "site/images")
 
-const themes = ["light", "dark"] as const
-const sizes = { "": { width: 1440, height: 900 }, "phone-": { width: 390, height: 844 } } as const
-
-/** Shows a page in both themes and widths once it has `seen` something, and writes the pictures. */
+/** Opens a page in each theme, lets it run for some seconds, and writes the pictures. */
 const photograph = (
   browser: Browser,
   url: string,
   name: string,
-  { height, phone = true, seconds = 3 }: {
+  { height = 900, seconds = 3, themes }: {
     readonly height?: number
-    readonly phone?: boolean
     readonly seconds?: number
-  } = {}
+    readonly themes: ReadonlyArray<"light" | "dark">
+  }
 ) =>
-  Effect.forEach(
-    Object.entries(sizes).filter(([prefix]) => phone || prefix === "").flatMap(([prefix, viewport]) =>
-      themes.map((theme) => ({ prefix, viewport, theme }))
-    ),
-    ({ prefix, theme, viewport }) =>
-      Effect.gen(function*() {
-        const size = { ...viewport, height: height ?? viewport.height }
-        const { page } = yield* visit(browser, url, { colorScheme: theme, viewport: size, deviceScaleFactor: 1 })
-        // The figures of a page that has just been opened are those of its first seconds.
-        yield* Effect.sleep(`${seconds} seconds`)
-        const file = path.join(ofDashboard, `${prefix}${name}-${theme}.png`)
-        yield* Effect.promise(() => page.screenshot({ path: file }))
-        yield* Effect.log(path.relative(packages, file))
-      }).pipe(Effect.scoped),
-    { discard: true }
-  )
+  Effect.forEach(themes, (theme) =>
+    Effect.gen(function*() {
+      const viewport = { width: 1440, height }
+      const { page } = yield* visit(browser, url, { colorScheme: theme, viewport, deviceScaleFactor: 1 })
+      // The figures of a page that has just been opened are those of its first seconds.
+      yield* Effect.sleep(`${seconds} seconds`)
+      const file = path.join(ofDashboard, `${name}-${theme}.png`)
+      yield* Effect.promise(() => page.screenshot({ path: file }))
+      yield* Effect.log(path.relative(packages, file))
+    }).pipe(Effect.scoped), { discard: true })
 
 const columns = 100
 const rows = 24
@@ -71,7 +62,9 @@ const demo = (browser: Browser) =>
           frames.push(frame())
         }
       })
-    yield* photograph(browser, url, "load", { seconds: 20 })
+    yield* photograph(browser, url, "load", { seconds: 20, themes: ["light"] })
+    // The recording shows the answers of the last minute from its first frame on.
+    yield* Effect.sleep("1 minute")
     for (const [key, seconds] of story) {
       yield* press(key)
       yield* record(seconds)
@@ -83,7 +76,7 @@ const demo = (browser: Browser) =>
     )
     yield* press("5")
     yield* Effect.sleep("5 seconds")
-    yield* photograph(browser, url, "outage")
+    yield* photograph(browser, url, "outage", { themes: ["light", "dark"] })
     yield* press("1")
     yield* press("q")
     yield* running
@@ -120,7 +113,7 @@ const many = (browser: Browser) =>
     yield* Effect.forkScoped(Effect.forever(Effect.delay(Effect.ignore(down.get), "300 millis")))
     const { url } = yield* Dashboard.serve({ port: 0 })
     yield* Effect.sleep("10 seconds")
-    yield* photograph(browser, url, "many", { height: 1_100, phone: false })
+    yield* photograph(browser, url, "many", { height: 1_100, themes: ["light"] })
   }).pipe(Effect.scoped)
 
 const program = Effect.gen(function*() {
