@@ -2,7 +2,7 @@
 import { check } from "./check.js"
 import { serve, serveEcho } from "./child.js"
 import { report } from "./report.js"
-import { before, render, type Result, write } from "./results.js"
+import { before, type Result, write } from "./results.js"
 import { echoes } from "./subjects/echoes.js"
 import { everybody, subjectOf } from "./subjects/index.js"
 import { redisClients } from "./subjects/redis.js"
@@ -41,7 +41,6 @@ const usage = (): string =>
   [
     "npm run bench -- [--quick] [workload …]",
     "npm run bench -- --check                 checks a few ratios, in about two minutes",
-    "npm run bench -- --render                writes docs/benchmarks.md and the charts from results.json",
     "",
     "Without a workload, all run. Without --quick, the results replace those in packages/benchmarks/results",
     "and docs/benchmarks.md.",
@@ -62,7 +61,7 @@ const keep = (measured: Result): void => {
 const main = async (words: ReadonlyArray<string>): Promise<void> => {
   const chosen = words.filter((word) => !word.startsWith("-"))
   const unknown = words.filter((word) =>
-    !["--quick", "--check", "--render", "--help"].includes(word) && workloads.every(({ name }) => name !== word)
+    !["--quick", "--check", "--help"].includes(word) && workloads.every(({ name }) => name !== word)
   )
   if (unknown.length > 0) {
     console.error(`Unknown: ${unknown.join(", ")}.\n\n${usage()}`)
@@ -70,7 +69,6 @@ const main = async (words: ReadonlyArray<string>): Promise<void> => {
     return
   }
   if (words.includes("--help")) return console.log(usage())
-  if (words.includes("--render")) return render()
   if (words.includes("--check")) {
     if (!await check()) process.exitCode = 1
     return

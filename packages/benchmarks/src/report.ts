@@ -112,7 +112,7 @@ export const document = (
 ): string => {
   const sources = new Map(subjects.map(({ from, name }) => [`${name}\n${from}`, [name, from]]))
   return [
-    "<!-- Generated from packages/benchmarks/results/results.json by `npm run bench -- --render`. Do not edit. -->",
+    "<!-- Generated from packages/benchmarks/results/results.json by `npm run lint-fix`. Do not edit. -->",
     "",
     "# Benchmarks",
     "",
