@@ -1,4 +1,4 @@
-/** A TCP echo server on a loopback port that can be killed and started again. The demo and the examples talk to it. */
+/** A TCP echo server on a loopback port that can be killed and started again. The examples and their tests talk to it. */
 import { Effect, Schedule, type Scope } from "effect"
 import * as net from "node:net"
 

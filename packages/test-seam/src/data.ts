@@ -18,8 +18,6 @@ import {
 
 export { FastCheck }
 
-// --- Streams --------------------------------------------------------------------------------------------------------
-
 export const collect = <A, E, R>(stream: Stream.Stream<A, E, R>): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.map(Stream.runCollect(stream), (values) => Array.from(values))
 
@@ -28,8 +26,6 @@ export const forEachBatch = <A, E, R>(
   stream: Stream.Stream<A, E, R>,
   f: (values: ReadonlyArray<A>) => Effect.Effect<unknown>
 ): Effect.Effect<void, E, R> => Stream.runForEachChunk(stream, (values) => f(Array.from(values)))
-
-// --- Schemas --------------------------------------------------------------------------------------------------------
 
 export type Codec<A, I> = Schema.Schema<A, I>
 
@@ -54,8 +50,6 @@ export const samplesOf = <A>(
 
 /** Writes a value of a schema as text. */
 export const prettyOf = <A>(schema: Codec<A, any>): (value: A) => string => Pretty.make(schema)
-
-// --- Tags and configuration -----------------------------------------------------------------------------------------
 
 export const tag = <Self, Shape>() => <const Id extends string>(id: Id): Context.TagClass<Self, Id, Shape> =>
   class extends Context.Tag(id)<Self, Shape>() {}
@@ -83,8 +77,6 @@ export const layerScoped: <I, S, E, R>(
 /** The JSON of a value. */
 export const toJson: (value: unknown) => unknown = Inspectable.toJSON
 
-// --- Effect's own pool ----------------------------------------------------------------------------------------------
-
 /** The faults of the pool of this version of Effect, in the words of the simulation. */
 export const effectPoolDefects: ReadonlyArray<string> = [
   "a borrow took n ms longer than its timeout of n ms",
@@ -93,8 +85,6 @@ export const effectPoolDefects: ReadonlyArray<string> = [
   "n connections were open at once, with a maximum of n",
   "it is stuck after n steps and n ms"
 ]
-
-// --- Effect's own client of PostgreSQL ------------------------------------------------------------------------------
 
 /** Its answers to the cases of SQL's suite that it answers otherwise. In Effect 4 it has a driver of its own. */
 export const sqlPgDiffers: Readonly<Record<string, "OtherResult" | "Failure">> = {}

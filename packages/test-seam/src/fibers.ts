@@ -1,8 +1,6 @@
 /** Fibers, how they end, and why. */
 import { Cause, Deferred, Effect, Exit, type Fiber, FiberId, FiberRef, type Option, RuntimeFlags, Scope } from "effect"
 
-// --- Fibers ---------------------------------------------------------------------------------------------------------
-
 export type RunningFiber<A, E = never> = Fiber.RuntimeFiber<A, E>
 
 export const fork: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<RunningFiber<A, E>, never, R> =
@@ -78,8 +76,6 @@ export const inherited = <A>(initial: A): Inherited<A> => {
     with: (value) => Effect.locally(ref, value)
   }
 }
-
-// --- Results and causes ---------------------------------------------------------------------------------------------
 
 export type Result<A, E> =
   | { readonly _tag: "Success"; readonly success: A }

@@ -40,8 +40,6 @@ const { engines, packages, peers, renames, shared, version, versions, without } 
   path.join(source, "edition.json")
 )
 
-// --- Files ----------------------------------------------------------------------------------------------------------
-
 /** Folders that installs and builds make. */
 const MADE = new Set(["node_modules", "dist", "build", "docs", "coverage", ".tsbuildinfo"])
 
@@ -163,8 +161,6 @@ for (const [file, content] of files) {
   fs.mkdirSync(path.dirname(to), { recursive: true })
   fs.writeFileSync(to, content)
 }
-
-// --- Commands -------------------------------------------------------------------------------------------------------
 
 const run = (program, args, options = {}) => {
   const { error, status } = spawnSync(program, args, { cwd: target, stdio: "inherit", ...options })

@@ -1,6 +1,6 @@
 /**
- * Breaks core and the clients in one place after another and names the test that notices. A defect that no test notices is a hole in
- * the tests, and makes the script end with an error.
+ * Breaks core and the clients in one place after another and names the test that notices. A defect that no test notices
+ * is a hole in the tests, and makes the script end with an error.
  *
  *     node packages/tools/src/mutants.mjs            runs all mutants
  *     node packages/tools/src/mutants.mjs queue 12   runs those whose number, package or file has one of the words

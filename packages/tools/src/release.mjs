@@ -31,8 +31,6 @@ const ofEdition = (version) => version.replace(/^\d+/, "4")
 /** The version in the command line's source. */
 const ofCommand = /(version: ")(\d+\.\d+\.\d+)(")/
 
-// --- A new version --------------------------------------------------------------------------------------------------
-
 const setVersion = (version) => {
   if (!/^3\.\d+\.\d+$/.test(version ?? "")) {
     fail(`release version: must be 3.MINOR.PATCH, for Effect 3, but is ${JSON.stringify(version)}`)
@@ -51,8 +49,6 @@ const setVersion = (version) => {
   console.log(`All packages have version ${version}, and ${ofEdition(version)} for Effect 4.`)
   console.log(`Commit it, tag it v${version}, and push the tag: CI publishes.`)
 }
-
-// --- Checks ----------------------------------------------------------------------------------------
 
 const run = (command, args) => {
   const { error, status } = spawnSync(command, args, { cwd: root, stdio: "inherit" })
@@ -113,8 +109,6 @@ const check = (isPublished) => {
   if (faults.length > 0) fail("", ...faults, "", `${faults.length} faults: nothing was published`)
   return tarballs
 }
-
-// --- Publishing -----------------------------------------------------------------------------------------------------
 
 /** Orders packages so that each comes after those that it depends on: nobody can install half a release. */
 const inOrder = (tarballs) => {

@@ -47,8 +47,6 @@ const frozen = (pids: () => ReadonlyArray<number>) => <A>(effect: Effect.Effect<
     (stopped) => Effect.sync(() => signalAll(stopped, "SIGCONT"))
   )
 
-// --- Redis ----------------------------------------------------------------------------------------------------------
-
 /** A user that may not see the connections of others. */
 export const blind = "blind"
 
@@ -128,8 +126,6 @@ export const startReplicated = Effect.gen(function*() {
   }
 })
 
-// --- PostgreSQL -----------------------------------------------------------------------------------------------------
-
 const startPostgres: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function*() {
   const { port, psql, socket } = yield* postgres
   const home = path.dirname(socket)
@@ -174,8 +170,6 @@ const startPostgres: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(funct
       })
   }
 })
-
-// --- Both -----------------------------------------------------------------------------------------------------------
 
 const hasRedis = spawnSync("redis-server", ["--version"]).status === 0
 
