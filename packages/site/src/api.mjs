@@ -3,7 +3,7 @@ import GithubSlugger from "github-slugger"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { Application, Converter } from "typedoc"
-import { publicModules, published, root } from "../../tools/src/workspace.mjs"
+import { filesIn, publicModules, published, root } from "../../tools/src/workspace.mjs"
 
 /** The module of a package that has no page: it has only what others have. */
 const barrel = "index"
@@ -21,9 +21,7 @@ const anchorsOf = (text) => {
  * `BudgetUsage`.
  */
 const mendAnchors = (folder) => {
-  const files = fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => path.join(folder, name))
+  const files = filesIn(folder, [".md"]).map((name) => path.join(folder, name))
   const texts = new Map(files.map((file) => [file, fs.readFileSync(file, "utf8")]))
   const anchors = new Map([...texts].map(([file, text]) => [file, anchorsOf(text)]))
   for (const [file, text] of texts) {

@@ -1,6 +1,7 @@
 // Checks the built site: every link and every anchor leads somewhere, and no page loads anything from another host.
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { filesIn } from "../../tools/src/workspace.mjs"
 
 const attribute = /<(\w+)\b[^>]*?\s(href|src)="([^"]*)"/g
 
@@ -13,9 +14,7 @@ const decoded = (text) => text.replaceAll("&amp;", "&").replaceAll("&#39;", "'")
  * @type {(folder: string, base: string) => ReadonlyArray<string>}
  */
 export const faultsOf = (folder, base) => {
-  const names = fs.readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)).split(path.sep).join("/"))
+  const names = filesIn(folder)
   const files = new Set(names)
   const html = names.filter((name) => name.endsWith(".html"))
   const texts = new Map(html.map((name) => [name, fs.readFileSync(path.join(folder, name), "utf8")]))

@@ -1,23 +1,18 @@
 // Gathers the pages of the site from the repository: the manual, the packages' own pages, and those of this package.
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { published, root } from "../../tools/src/workspace.mjs"
+import { filesIn, published, root } from "../../tools/src/workspace.mjs"
 
 const here = path.resolve(import.meta.dirname, "..")
 /** The folder that VitePress builds from. */
 export const content = path.join(here, "content")
 const onGitHub = "https://github.com/socketpool/socketpool"
 
-const filesIn = (folder, endings) =>
-  fs.readdirSync(path.join(root, folder), { recursive: true, encoding: "utf8" })
-    .map((name) => `${folder}/${name.split(path.sep).join("/")}`)
-    .filter((name) => endings.some((ending) => name.endsWith(ending)))
-
 /** The page of the site for each page of the repository, by paths from the top. */
 const pages = new Map([
-  ...filesIn("docs", [".md"]).map((name) => [
-    name,
-    name === "docs/README.md" ? "manual.md" : name.slice("docs/".length).replace(/README\.md$/, "index.md")
+  ...filesIn(path.join(root, "docs"), [".md"]).map((name) => [
+    `docs/${name}`,
+    name === "README.md" ? "manual.md" : name.replace(/README\.md$/, "index.md")
   ]),
   ...published.map(({ dir }) => {
     const name = path.basename(dir)
@@ -26,7 +21,7 @@ const pages = new Map([
   ["CONTRIBUTING.md", "contributing.md"],
   ["CHANGELOG.md", "changes.md"],
   ["SECURITY.md", "security.md"],
-  ...filesIn("packages/site/pages", [".md"]).map((name) => [name, name.slice("packages/site/pages/".length)])
+  ...filesIn(path.join(here, "pages"), [".md"]).map((name) => [`packages/site/pages/${name}`, name])
 ])
 
 /** The name of a page on GitHub's raw host, which pages of packages use for pictures, because npm shows them too. */

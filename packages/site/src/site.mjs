@@ -2,6 +2,7 @@
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { build, serve } from "vitepress"
+import { filesIn } from "../../tools/src/workspace.mjs"
 import { writeApi } from "./api.mjs"
 import { faultsOf } from "./check.mjs"
 import { content, writePages } from "./content.mjs"
@@ -27,6 +28,6 @@ if (faults.length > 0) {
   console.error(`${faults.length} faults`)
   process.exit(1)
 }
-const pages = fs.readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".html"))
+const pages = filesIn(dist, [".html"])
 console.log(`${pages.length} pages in ${path.relative(process.cwd(), dist) || "."}, without a dead link`)
 if (process.argv.includes("--preview")) await serve({ root: here, base, port: 4173 })

@@ -3,13 +3,7 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
-import { bin, published, readJson, root } from "./workspace.mjs"
-
-/** Lists every file below a folder, as paths relative to it. */
-const filesIn = (dir) =>
-  fs.readdirSync(dir, { recursive: true, withFileTypes: true })
-    .filter((file) => file.isFile())
-    .map((file) => path.relative(dir, path.join(file.parentPath, file.name)))
+import { bin, filesIn, published, readJson, root } from "./workspace.mjs"
 
 const write = (file, text) => {
   fs.mkdirSync(path.dirname(file), { recursive: true })
@@ -55,12 +49,12 @@ if (tsc.status !== 0) process.exit(tsc.status ?? 1)
 
 for (const { dir } of published) {
   const [src, esm, cjs] = ["src", "dist/esm", "dist/cjs"].map((name) => path.join(dir, name))
-  for (const file of filesIn(src)) {
-    if (file.endsWith(".ts")) toCommonJs(path.join(src, file), path.join(cjs, file.replace(/\.ts$/, ".js")))
+  for (const file of filesIn(src, [".ts"])) {
+    toCommonJs(path.join(src, file), path.join(cjs, file.replace(/\.ts$/, ".js")))
   }
   // dist/cjs is as deep as dist/esm, so the maps of the declarations work unchanged.
-  for (const file of filesIn(esm)) {
-    if (/\.d\.ts(\.map)?$/.test(file)) write(path.join(cjs, file), fs.readFileSync(path.join(esm, file), "utf8"))
+  for (const file of filesIn(esm, [".d.ts", ".d.ts.map"])) {
+    write(path.join(cjs, file), fs.readFileSync(path.join(esm, file), "utf8"))
   }
   write(path.join(cjs, "package.json"), "{ \"type\": \"commonjs\" }\n")
 }

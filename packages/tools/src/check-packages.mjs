@@ -5,7 +5,7 @@ import * as os from "node:os"
 import * as path from "node:path"
 import { promisify } from "node:util"
 import { installIn, pack } from "./packed.mjs"
-import { bin, published } from "./workspace.mjs"
+import { bin, filesIn, published } from "./workspace.mjs"
 
 const out = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-pack-"))
 process.on("exit", () => fs.rmSync(out, { recursive: true, force: true }))
@@ -63,12 +63,10 @@ console.log("passed: no declaration names something internal")
 
 /** The packages that the declarations and the code of a folder import. */
 const importsOf = (folder) =>
-  fs.readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((file) => /\.(js|d\.ts)$/.test(file))
-    .flatMap((file) => {
-      const code = fs.readFileSync(path.join(folder, file), "utf8").replace(/\/\*[\s\S]*?\*\//g, "")
-      return [...code.matchAll(/(?:from|import)\s*\(?"(@[^/"]+\/[^/"]+|[^@./"][^/":]*)[/"]/g)].map(([, name]) => name)
-    })
+  filesIn(folder, [".js", ".d.ts"]).flatMap((file) => {
+    const code = fs.readFileSync(path.join(folder, file), "utf8").replace(/\/\*[\s\S]*?\*\//g, "")
+    return [...code.matchAll(/(?:from|import)\s*\(?"(@[^/"]+\/[^/"]+|[^@./"][^/":]*)[/"]/g)].map(([, name]) => name)
+  })
 
 // A package declares what it imports, and has its users install no peer that it does not import.
 const isHonest = ({ dir, manifest: { dependencies = {}, name, peerDependencies = {} } }) => {

@@ -2,6 +2,7 @@
 import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
+import { filesIn } from "./workspace.mjs"
 
 /**
  * Finds the TypeScript blocks of a text, each with its first line number and the word that it is marked with: `run` for
@@ -45,9 +46,7 @@ export const exampleFile = (file, line) => `${file.replace(/[^A-Za-z0-9]+/g, "-"
  * @param {string} dir
  */
 export const docstringsOf = (dir) =>
-  fs.readdirSync(path.join(dir, "src"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
-    .map((file) => ({ file: path.join(dir, "src", file), read: docComments }))
+  filesIn(path.join(dir, "src"), [".ts"]).map((file) => ({ file: path.join(dir, "src", file), read: docComments }))
 
 /**
  * Compiles the examples of a folder, and ends the process if one has an error. `origin` has the place of each: errors

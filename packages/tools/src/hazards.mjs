@@ -2,7 +2,7 @@
 // lines of tests.
 import * as fs from "node:fs"
 import * as path from "node:path"
-import { packages, root } from "./workspace.mjs"
+import { filesIn, packages, root } from "./workspace.mjs"
 
 const fix = process.argv.includes("--fix")
 const page = path.join(root, "docs/design/hazards.md")
@@ -22,8 +22,7 @@ const idsIn = (line) => {
 const testFiles = packages
   .map(({ dir }) => path.join(dir, "test"))
   .filter((dir) => fs.existsSync(dir))
-  .flatMap((dir) => fs.readdirSync(dir, { recursive: true, encoding: "utf8" }).map((name) => path.join(dir, name)))
-  .filter((file) => /\.m?[jt]s$/.test(file))
+  .flatMap((dir) => filesIn(dir, [".ts", ".js", ".mts", ".mjs"]).map((name) => path.join(dir, name)))
 
 /** Maps each id to the files whose comments contain it, named as on the page. */
 const carriers = new Map()

@@ -5,16 +5,14 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { pathToFileURL } from "node:url"
 import { lateSubjects } from "./sentences.mjs"
-import { packages, root } from "./workspace.mjs"
+import { filesIn, packages, root } from "./workspace.mjs"
 
 const manual = path.join(root, "docs")
 
 /** The pages of the repository that people read, as absolute paths. */
 export const pages = [
   ...fs.readdirSync(root).filter((name) => name.endsWith(".md")).map((name) => path.join(root, name)),
-  ...fs.readdirSync(manual, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md"))
-    .map((name) => path.join(manual, name)),
+  ...filesIn(manual, [".md"]).map((name) => path.join(manual, name)),
   ...packages.map(({ dir }) => path.join(dir, "README.md")).filter((file) => fs.existsSync(file))
 ].sort()
 

@@ -10,6 +10,16 @@ export const bin = (name) => path.join(root, "node_modules", ".bin", name)
 
 export const readJson = (file) => JSON.parse(fs.readFileSync(file, "utf8"))
 
+/**
+ * Lists the files below a folder, or those whose names have one of the endings, as paths relative to it, with slashes.
+ *
+ * @type {(dir: string, endings?: ReadonlyArray<string>) => ReadonlyArray<string>}
+ */
+export const filesIn = (dir, endings = [""]) =>
+  fs.readdirSync(dir, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && endings.some((ending) => entry.name.endsWith(ending)))
+    .map((entry) => path.relative(dir, path.join(entry.parentPath, entry.name)).split(path.sep).join("/"))
+
 /** Every package: its folder and its package.json. */
 export const packages = fs.readdirSync(path.join(root, "packages"))
   .map((name) => path.join(root, "packages", name))
