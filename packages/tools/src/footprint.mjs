@@ -7,14 +7,13 @@ import * as net from "node:net"
 import * as os from "node:os"
 import * as path from "node:path"
 import { setImmediate as turn } from "node:timers/promises"
-import { fileURLToPath, pathToFileURL } from "node:url"
-import { root } from "./workspace.mjs"
+import { pathToFileURL } from "node:url"
+import { readJson, root } from "./workspace.mjs"
 
 const rounds = 7
 const collectGarbage = globalThis.gc ?? (() => {
   throw new Error("footprint: start node with --expose-gc")
 })
-const self = fileURLToPath(import.meta.url)
 
 if (process.argv[2] === "server") {
   const server = net.createServer((socket) => socket.on("error", () => {}))
@@ -36,7 +35,7 @@ function install(folder) {
     const from = path.join(root, "packages", name)
     const to = path.join(folder, "node_modules/@socketpool", name)
     fs.cpSync(path.join(from, "dist"), path.join(to, "dist"), { recursive: true })
-    const manifest = JSON.parse(fs.readFileSync(path.join(from, "package.json"), "utf8"))
+    const manifest = readJson(path.join(from, "package.json"))
     fs.writeFileSync(path.join(to, "package.json"), JSON.stringify({ ...manifest, ...manifest.publishConfig }))
   }
   const effect = fs.realpathSync(path.join(root, "packages/core/node_modules/effect"))
@@ -114,7 +113,7 @@ async function measureAll(folder) {
     await each("effect 3 Pool.makeWithTTL", 1_000, many(ofEffect))
   ]
 
-  const server = fork(self, ["server"])
+  const server = fork(import.meta.filename, ["server"])
   const port = await new Promise((resolve) => server.once("message", resolve))
   const sockets = (count) =>
     held(Effect.gen(function*() {
