@@ -1,4 +1,4 @@
-// Removes everything that a command generated, except node_modules.
+// Removes everything that a command generated, except this workspace's node_modules.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { packages, root } from "./workspace.mjs"
@@ -12,5 +12,6 @@ const remove = (dir, names) => {
   for (const name of names) fs.rmSync(path.join(dir, name), { recursive: true, force: true })
 }
 
-remove(root, made)
+remove(root, [...made, "editions"])
 for (const { dir } of packages) remove(dir, [...made, "docs"])
+remove(path.join(root, "packages/site"), ["content", ".vitepress/cache"])
