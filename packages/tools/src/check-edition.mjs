@@ -1,10 +1,9 @@
 // Builds and packs an edition, checks the tarballs, and uses them as a newcomer does, in an empty folder.
-import { execFile, execFileSync, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { promisify } from "node:util"
-import { pnpm } from "./pnpm.mjs"
+import { checkTarballs, exampleProgram, installIn, modulesOf, pack, run } from "./packed.mjs"
 import { bin, readJson, root } from "./workspace.mjs"
 
 /** A newcomer's program: the first example of the README against a server, and a pool of something else. */
@@ -12,12 +11,6 @@ const program = `import { Effect, Layer } from "effect"
 import { Pool, PoolExhaustedError, type ConnectionPool } from "@socketpool/core"
 import { TcpPoolLive } from "@socketpool/node"
 import * as net from "node:net"
-
-const program = Effect.scoped(Effect.gen(function*() {
-  const connection = yield* Pool.connection
-  yield* connection.send("hello")
-  return yield* connection.recv()
-}))
 
 interface Page {
   readonly render: (url: string) => Effect.Effect<string, "bad">
@@ -37,17 +30,7 @@ export const lent = Effect.gen(function*() {
   const pool: ConnectionPool<Page, "cannot"> = yield* Pages
   return yield* pool
 })
-
-const server = net.createServer((socket) => socket.pipe(socket))
-server.listen(0, "localhost", () => {
-  const address = server.address()
-  if (address === null || typeof address === "string") throw new Error("no port")
-  Effect.runPromise(program.pipe(Effect.provide(TcpPoolLive("localhost", address.port)))).then((reply) => {
-    if (new TextDecoder().decode(reply) !== "hello") throw new Error("not the server's answer")
-    server.close()
-  })
-})
-`
+${exampleProgram}`
 
 /**
  * Leaves the tarballs in a folder, for projects that install them from files.
@@ -62,16 +45,6 @@ server.listen(0, "localhost", () => {
 export const checkEdition = async ({ folder, node, packages, target }) => {
   const out = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-edition-"))
   process.on("exit", () => fs.rmSync(out, { recursive: true, force: true }))
-  const run = async (command, args, cwd = out) => {
-    const line = `${path.basename(command)} ${args.map((arg) => path.basename(arg)).join(" ")}`
-    try {
-      await promisify(execFile)(command, args, { cwd })
-      console.log(`passed: ${line}`)
-    } catch (error) {
-      console.error(`FAILED: ${line}\n${error.stdout ?? ""}${error.stderr || error.message}`)
-      process.exit(1)
-    }
-  }
 
   const published = packages
     .map((name) => path.join(target, "packages", name))
@@ -89,62 +62,18 @@ export const checkEdition = async ({ folder, node, packages, target }) => {
   })
   if (status !== 0) process.exit(status ?? 1)
 
-  const tarballs = Object.fromEntries(published.map(({ dir, manifest: { name, version } }) => {
-    pnpm(["pack", "--pack-destination", out], { cwd: dir, stdio: ["ignore", "ignore", "inherit"] })
-    return [name, path.join(out, `${name.replace("@", "").replace("/", "-")}-${version}.tgz`)]
-  }))
-  for (const [name, tarball] of Object.entries(tarballs)) {
-    const files = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).split("\n")
-    for (const file of ["LICENSE", "README.md", "src/index.ts", "dist/esm/index.js", "dist/esm/index.d.ts"]) {
-      if (!files.includes(`package/${file}`)) throw new Error(`${name} lacks ${file}`)
-    }
-    if (files.some((file) => file.includes("/dist/cjs/"))) throw new Error(`${name} has CommonJS, which cannot work`)
-  }
-  await Promise.all(
-    Object.values(tarballs).flatMap((tarball) => [
-      run(bin("publint"), ["--strict", tarball]),
-      run(bin("attw"), [tarball, "--profile", "esm-only", "--format", "ascii"])
-    ])
-  )
+  const tarballs = pack(out, published)
+  await checkTarballs(tarballs, "4")
 
   const app = path.join(out, "app")
-  fs.mkdirSync(app)
-  const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
-  const files = Object.fromEntries(Object.entries(tarballs).map(([name, tarball]) => [name, `file:${tarball}`]))
   const { devDependencies } = readJson(path.join(target, "package.json"))
-  // Packages leave these to their users, such as a driver, with its types.
-  const optional = Object.fromEntries(
-    published.flatMap(({ manifest }) =>
-      Object.keys(manifest.peerDependenciesMeta ?? {})
-        .flatMap((name) => [name, `@types/${name}`])
-        .map((name) => [name, manifest.devDependencies[name]])
-    )
-  )
-  write(
-    "package.json",
-    JSON.stringify({
-      private: true,
-      type: "module",
-      dependencies: { ...files, ...optional, effect: "4" },
-      devDependencies: { "@types/node": devDependencies["@types/node"], tsx: devDependencies.tsx }
-    })
-  )
-  // JSON is YAML. The overrides make the packages find one another's tarballs, too.
-  write(
-    "pnpm-workspace.yaml",
-    JSON.stringify({
-      strictPeerDependencies: true,
-      overrides: files,
-      allowBuilds: { esbuild: false, "msgpackr-extract": false }
-    })
-  )
-  pnpm(["install", "--prefer-offline", "--silent", "--no-frozen-lockfile"], { cwd: app })
-
-  const modules = published.flatMap(({ manifest: { name, publishConfig } }) =>
-    Object.entries(publishConfig.exports)
-      .filter(([, file]) => file !== null && typeof file === "object")
-      .map(([subpath]) => name + subpath.slice(1))
-  )
+  installIn(app, tarballs, published, {
+    type: "module",
+    dependencies: { effect: "4" },
+    devDependencies: { "@types/node": devDependencies["@types/node"], tsx: devDependencies.tsx }
+  })
+  const write = (file, text) => fs.writeFileSync(path.join(app, file), text)
+  const modules = modulesOf(published)
   write("load.mjs", modules.map((module) => `await import(${JSON.stringify(module)})\n`).join(""))
   await run(node, ["load.mjs"], app)
   write("program.ts", program)

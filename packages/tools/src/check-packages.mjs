@@ -1,46 +1,17 @@
 // Packs every published package and checks the tarballs as a user would install them.
-import { execFile, execFileSync, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { promisify } from "node:util"
-import { installIn, pack } from "./packed.mjs"
+import { checkTarballs, exampleProgram, installIn, modulesOf, pack, run } from "./packed.mjs"
 import { bin, filesIn, published } from "./workspace.mjs"
 
 const out = fs.mkdtempSync(path.join(os.tmpdir(), "socketpool-pack-"))
 process.on("exit", () => fs.rmSync(out, { recursive: true, force: true }))
 
-/**
- * Runs a check and prints its output only if it fails.
- *
- * @type {(command: string, args: ReadonlyArray<string>, cwd?: string) => Promise<void>}
- */
-const run = async (command, args, cwd = out) => {
-  const line = `${path.basename(command)} ${args.map((arg) => path.basename(arg)).join(" ")}`
-  try {
-    await promisify(execFile)(command, args, { cwd })
-    console.log(`passed: ${line}`)
-  } catch (error) {
-    console.error(`FAILED: ${line}\n${error.stdout ?? ""}${error.stderr || error.message}`)
-    process.exit(1)
-  }
-}
-
 /** Each package's name and its tarball. */
 const tarballs = pack(out)
-
-for (const tarball of Object.values(tarballs)) {
-  const files = execFileSync("tar", ["-tzf", tarball], { encoding: "utf8" }).split("\n")
-  for (const file of ["LICENSE", "src/index.ts", "dist/esm/index.d.ts.map", "dist/cjs/index.js.map"]) {
-    if (!files.includes(`package/${file}`)) throw new Error(`${path.basename(tarball)} lacks ${file}`)
-  }
-}
-await Promise.all(
-  Object.values(tarballs).flatMap((tarball) => [
-    run(bin("publint"), ["--strict", tarball]),
-    run(bin("attw"), [tarball, "--profile", "node16", "--format", "ascii"])
-  ])
-)
+await checkTarballs(tarballs, "3")
 
 // A project outside the workspace, with the tarballs for dependencies.
 const app = path.join(out, "app")
@@ -81,11 +52,7 @@ if (!published.map(isHonest).every(Boolean)) process.exit(1)
 console.log("passed: every import is declared, and every peer is imported")
 
 // Every published module loads with import and with require, and finds the one `effect`.
-const modules = published.flatMap(({ manifest: { name, publishConfig } }) =>
-  Object.entries(publishConfig.exports)
-    .filter(([, target]) => target !== null && typeof target === "object")
-    .map(([subpath]) => name + subpath.slice(1))
-)
+const modules = modulesOf(published)
 write("load.mjs", modules.map((module) => `await import(${JSON.stringify(module)})\n`).join(""))
 write("load.cjs", modules.map((module) => `require(${JSON.stringify(module)})\n`).join(""))
 await run(process.execPath, ["load.mjs"], app)
@@ -131,25 +98,8 @@ const { Pool } = require("@socketpool/core")
 const { TcpPoolLive } = require("@socketpool/node")
 const net = require("node:net")
 `
-const example = `
-const program = Effect.scoped(Effect.gen(function*() {
-  const connection = yield* Pool.connection
-  yield* connection.send("hello")
-  return yield* connection.recv()
-}))
-
-const server = net.createServer((socket) => socket.pipe(socket))
-server.listen(0, "localhost", () => {
-  const address = server.address()
-  if (address === null || typeof address === "string") throw new Error("no port")
-  Effect.runPromise(program.pipe(Effect.provide(TcpPoolLive("localhost", address.port)))).then((reply) => {
-    if (new TextDecoder().decode(reply) !== "hello") throw new Error("not the server's answer")
-    server.close()
-  })
-})
-`
-write("example.mjs", imports + example)
-write("example.cjs", requires + example)
+write("example.mjs", imports + exampleProgram)
+write("example.cjs", requires + exampleProgram)
 await run(process.execPath, ["example.mjs"], app)
 await run(process.execPath, ["example.cjs"], app)
 
@@ -189,7 +139,7 @@ await run(process.execPath, ["copies.mjs"], app)
 // Checks our declarations completely: `stripInternal` must not remove a type that a public declaration uses.
 const strict = ["--strict", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--skipLibCheck", "false"]
 const compile = (resolution, module, files) => {
-  for (const file of files) write(file, typedImports + example)
+  for (const file of files) write(file, typedImports + exampleProgram)
   const flags = { module, moduleResolution: resolution, target: "ES2022", lib: "ES2022,DOM", types: "node" }
   const args = Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, value])
   return run(bin("tsc"), ["--noEmit", ...strict, ...args, ...files], app)

@@ -11,13 +11,12 @@ import { execFileSync, spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { pack } from "./packed.mjs"
-import { faultsOfTarball, read } from "./tarballs.mjs"
+import { budgets, faultsOfTarball, read } from "./tarballs.mjs"
 import { packages, readJson, root } from "./workspace.mjs"
 
 const editionFile = path.join(root, "editions-src/4/edition.json")
 const changelog = path.join(root, "CHANGELOG.md")
 const commandLine = path.join(root, "packages/cli/src/internal/commands.ts")
-const budgets = readJson(path.join(import.meta.dirname, "release-budget.json"))
 
 const fail = (...lines) => {
   for (const line of lines) console.error(line)
@@ -92,7 +91,7 @@ const faultsOfVersions = (isPublished) => {
 
 const check = (isPublished) => {
   const tarballs = packAll()
-  const faults = [...faultsOfVersions(isPublished), ...tarballs.flatMap((one) => faultsOfTarball(one, budgets))]
+  const faults = [...faultsOfVersions(isPublished), ...tarballs.flatMap(faultsOfTarball)]
   const kb = (bytes) => `${(bytes / 1_000).toFixed(0)} kB`
   const rows = tarballs.map(({ edition, files, manifest, packedBytes, tag, unpackedBytes, version }) => [
     manifest.name,

@@ -1,6 +1,8 @@
 // The content of a packed package, and its faults.
 import { execFileSync } from "node:child_process"
 import * as fs from "node:fs"
+import * as path from "node:path"
+import { readJson } from "./workspace.mjs"
 
 /**
  * @typedef {{
@@ -30,6 +32,19 @@ export const read = (file) => {
   }
 }
 
+/** The files that a package must hold. */
+const required = [
+  "LICENSE",
+  "README.md",
+  "src/index.ts",
+  "dist/esm/index.js",
+  "dist/esm/index.d.ts",
+  "dist/esm/index.d.ts.map"
+]
+
+/** Those of an edition that has CommonJS, too. Effect 4 has modules only. */
+const requiredOfCommonJs = ["dist/cjs/index.js.map"]
+
 /** The files that a package may hold. */
 const allowed = [
   /^(?:package\.json|README\.md|LICENSE)$/,
@@ -43,18 +58,22 @@ const allowed = [
 /** Scripts that would run on a user's machine. */
 const hooks = ["preinstall", "install", "postinstall", "prepare", "prepublish"]
 
+/**
+ * The most kilobytes that each package may take packed, by edition.
+ *
+ * @type {Readonly<Record<string, Readonly<Record<string, number>>>>}
+ */
+export const budgets = readJson(path.join(import.meta.dirname, "release-budget.json"))
+
 /** The peer range of Effect in each edition. */
 const effectOf = { 3: "^3.22.0", 4: "^4.1.0" }
 
 /**
  * Returns what is wrong with a tarball.
  *
- * @type {(
- *   tarball: Tarball & { edition: string; version: string },
- *   budgets: Readonly<Record<string, Readonly<Record<string, number>>>>
- * ) => ReadonlyArray<string>}
+ * @type {(tarball: Tarball & { edition: string; version: string }) => ReadonlyArray<string>}
  */
-export const faultsOfTarball = ({ edition, files, manifest, packedBytes, unpackedBytes: _, version }, budgets) => {
+export const faultsOfTarball = ({ edition, files, manifest, packedBytes, version }) => {
   const { name } = manifest
   const faults = []
   const fault = (text) => faults.push(`${name} for Effect ${edition}: ${text}`)
@@ -72,12 +91,13 @@ export const faultsOfTarball = ({ edition, files, manifest, packedBytes, unpacke
   for (const hook of hooks) {
     if (manifest.scripts?.[hook] !== undefined) fault(`has the script ${hook}, which would run on a user's machine`)
   }
-  for (const file of ["README.md", "LICENSE", "src/index.ts", "dist/esm/index.js"]) {
+  for (const file of [...required, ...edition === "4" ? [] : requiredOfCommonJs]) {
     if (!files.includes(file)) fault(`lacks ${file}`)
   }
   for (const file of files) {
     if (!allowed.some((one) => one.test(file))) fault(`holds ${file}`)
   }
+  if (edition === "4" && files.some((file) => file.startsWith("dist/cjs/"))) fault("has CommonJS, which cannot work")
   for (const kind of ["dependencies", "peerDependencies"]) {
     for (const [other, range] of Object.entries(manifest[kind] ?? {})) {
       if (/^(?:workspace|catalog|file|link):/.test(range)) fault(`has ${other} as ${range}, which npm cannot install`)
