@@ -1,30 +1,26 @@
 // Budgets and keyed pools, in the snapshot and on the page.
 import { Budget, KeyedPool } from "@socketpool/core"
-import { Dashboard, Snapshot } from "@socketpool/dashboard"
+import { Snapshot } from "@socketpool/dashboard"
 import { provideScope } from "@socketpool/test-seam"
-import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Schema, Scope } from "effect"
-import type { Browser, BrowserContextOptions, Page } from "playwright-core"
+import type { BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { launch, shows, visit } from "./fixtures/browser.js"
+import { shows } from "./fixtures/browser.js"
 import { fleet, many, own, three } from "./fixtures/fleet.js"
-import { ask } from "./fixtures/http.js"
-import { chromium, isMissing } from "./fixtures/programs.js"
+import { decodeSnapshot, serve, snapshotOf } from "./fixtures/http.js"
+import { describePage, visit } from "./fixtures/page.js"
 import { shared } from "./fixtures/shared.js"
-
-const serve = Dashboard.serve({ port: 0, interval: "50 millis" })
-
-const decode = Schema.decodeUnknownSync(Snapshot.Snapshot)
-
-const asked = (url: string) => Effect.map(ask(`${url}api/pools`), ({ json }) => decode(json))
 
 describe("the snapshot", () => {
   it.scopedLive("has budgets with the numbers of their pools, and keyed pools with their busiest keys", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve
+      const { url } = yield* serve()
       yield* shared
-      const snapshot = yield* asked(url)
-      expect(decode(JSON.parse(JSON.stringify(Schema.encodeSync(Snapshot.Snapshot)(snapshot))))).toEqual(snapshot)
+      const snapshot = yield* snapshotOf(url)
+      expect(decodeSnapshot(JSON.parse(JSON.stringify(Schema.encodeSync(Snapshot.Snapshot)(snapshot))))).toEqual(
+        snapshot
+      )
       const { budgets = [], keyedPools = [], pools } = snapshot
       const idOf = (name: string) => pools.find((pool) => pool.name === name)!.id
       const [tenants] = keyedPools
@@ -68,7 +64,7 @@ describe("the snapshot", () => {
 
   it.scopedLive("tells budgets and keyed pools of one name apart, keeps their numbers, and leaves out closed ones", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve
+      const { url } = yield* serve()
       const scope = yield* Scope.make()
       const twin = Effect.gen(function*() {
         const budget = yield* Budget.make({ name: "twin", maxConnections: 1 })
@@ -76,7 +72,7 @@ describe("the snapshot", () => {
       })
       yield* provideScope(twin, scope)
       yield* twin
-      const ids = Effect.map(asked(url), ({ budgets = [], keyedPools = [] }) => [
+      const ids = Effect.map(snapshotOf(url), ({ budgets = [], keyedPools = [] }) => [
         budgets.map(({ id, pools: [pool] }) => [id, pool?.keyedPoolId]),
         keyedPools.map(({ id }) => id)
       ])
@@ -89,7 +85,7 @@ describe("the snapshot", () => {
 
   it.scopedLive("remembers the last 20 times that a pool was starved", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve
+      const { url } = yield* serve()
       const budget = yield* Budget.make({ name: "small", maxConnections: 1 })
       const holder = yield* new Backend().pool({ name: "holder", budget })
       yield* holder.get
@@ -98,10 +94,13 @@ describe("the snapshot", () => {
         (name) => new Backend().pool({ name, budget, acquireTimeout: "1 hour" })
       )
       // The dashboard listens once it has shown the budget.
-      yield* Effect.repeat(asked(url), { until: ({ budgets = [] }) => budgets.length === 1 })
+      yield* Effect.repeat(snapshotOf(url), { until: ({ budgets = [] }) => budgets.length === 1 })
       for (const pool of pools) yield* Effect.forkScoped(pool.get)
       const starved = yield* Effect.repeat(
-        Effect.andThen(Effect.sleep("20 millis"), Effect.map(asked(url), ({ budgets = [] }) => budgets[0]!.starved)),
+        Effect.andThen(
+          Effect.sleep("20 millis"),
+          Effect.map(snapshotOf(url), ({ budgets = [] }) => budgets[0]!.starved)
+        ),
         { until: (starved) => starved.at(-1)?.pool === "starved-24" }
       )
       expect(starved.map(({ pool }) => pool)).toEqual(Array.from({ length: 20 }, (_, i) => `starved-${i + 5}`))
@@ -110,13 +109,13 @@ describe("the snapshot", () => {
   it.scopedLive("is as large with a thousand keys, or pools of a budget, as with a few", () =>
     Effect.gen(function*() {
       // It shall not read them all the time meanwhile.
-      const { url } = yield* Dashboard.serve({ port: 0, interval: "1 hour" })
+      const { url } = yield* serve({ interval: "1 hour" })
       const tenants = yield* KeyedPool.make({
         name: "tenants",
         open: (_: number) => Effect.succeed({}),
         maxKeys: 2_000
       })
-      const size = Effect.map(asked(url), ({ keyedPools }) => JSON.stringify(keyedPools).length)
+      const size = Effect.map(snapshotOf(url), ({ keyedPools }) => JSON.stringify(keyedPools).length)
       for (let key = 0; key < 30; key++) yield* tenants.use(key, () => Effect.void)
       const before = yield* size
       for (let key = 30; key < 1_000; key++) yield* tenants.use(key, () => Effect.void)
@@ -128,16 +127,18 @@ describe("the snapshot", () => {
         (name) => new Backend().pool({ name, budget })
       )
       yield* pools[240]!.use(() => Effect.void)
-      const [wide] = (yield* asked(url)).budgets!
+      const [wide] = (yield* snapshotOf(url)).budgets!
       expect([wide!.members, wide!.pools.length, wide!.pools[0]!.name]).toEqual([250, 200, "p240"])
     }))
 
   it.scopedLive("has the processes that share a budget, by name", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve
+      const { url } = yield* serve()
       const { share } = yield* fleet()
-      const snapshot = yield* asked(url)
-      expect(decode(JSON.parse(JSON.stringify(Schema.encodeSync(Snapshot.Snapshot)(snapshot))))).toEqual(snapshot)
+      const snapshot = yield* snapshotOf(url)
+      expect(decodeSnapshot(JSON.parse(JSON.stringify(Schema.encodeSync(Snapshot.Snapshot)(snapshot))))).toEqual(
+        snapshot
+      )
       const [budget] = snapshot.budgets!
       expect(budget).toMatchObject({ name: "database", limit: 8, held: 2, wanted: 1, members: 1 })
       expect(budget!.fleet).toEqual({
@@ -150,20 +151,20 @@ describe("the snapshot", () => {
         isLost: false
       })
       share(three, true)
-      expect((yield* asked(url)).budgets![0]!.fleet!.isLost).toBe(true)
+      expect((yield* snapshotOf(url)).budgets![0]!.fleet!.isLost).toBe(true)
     }))
 
   it.scopedLive("has 50 of a thousand processes: its own, the dead, and those that want the most", () =>
     Effect.gen(function*() {
-      const { url } = yield* Dashboard.serve({ port: 0, interval: "1 hour" })
+      const { url } = yield* serve({ interval: "1 hour" })
       const { share } = yield* fleet()
-      const size = Effect.map(asked(url), ({ budgets }) => JSON.stringify(budgets).length)
+      const size = Effect.map(snapshotOf(url), ({ budgets }) => JSON.stringify(budgets).length)
       share(many(60))
       const before = yield* size
       share(many(1_000))
       // The figures have more digits.
       expect(yield* size).toBeLessThan(before + 100)
-      const { holders, members, wanted } = (yield* asked(url)).budgets![0]!.fleet!
+      const { holders, members, wanted } = (yield* snapshotOf(url)).budgets![0]!.fleet!
       expect([members, wanted, holders.length]).toEqual([1_001, 5, 50])
       const names = holders.map(({ holder }) => holder)
       expect(names).toEqual([...names].sort())
@@ -172,20 +173,13 @@ describe("the snapshot", () => {
 
   it("of a dashboard that knows neither budgets nor keyed pools is still understood", () => {
     const old = { at: 1, pools: [] }
-    expect(decode(old)).toEqual(old)
+    expect(decodeSnapshot(old)).toEqual(old)
     expect(Schema.encodeSync(Snapshot.Snapshot)(old)).toEqual(old)
   })
 })
 
-describe.skipIf(isMissing(chromium))("the page", () => {
-  let browser: Browser
-
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser.close())
-
-  const open = (context: BrowserContextOptions = {}) => Effect.flatMap(serve, ({ url }) => visit(browser, url, context))
+describePage("the page", () => {
+  const open = (context: BrowserContextOptions = {}) => Effect.flatMap(serve(), ({ url }) => visit(url, context))
 
   const run = <A>(act: () => Promise<A>) => Effect.promise(act)
 

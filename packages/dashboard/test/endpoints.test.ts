@@ -1,30 +1,26 @@
 // The endpoints of a pool, in the snapshot and on the page.
 import type { EndpointPool } from "@socketpool/core"
-import { Dashboard, Snapshot } from "@socketpool/dashboard"
-import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { Snapshot } from "@socketpool/dashboard"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Schema } from "effect"
-import type { Browser, BrowserContextOptions, Page } from "playwright-core"
+import type { BrowserContextOptions, Page } from "playwright-core"
 import { RecentShares } from "../src/internal/endpoints.js"
 import { Backend } from "./fixtures/backend.js"
-import { launch, shows, visit } from "./fixtures/browser.js"
-import { ask } from "./fixtures/http.js"
-import { chromium, isMissing } from "./fixtures/programs.js"
+import { shows } from "./fixtures/browser.js"
+import { decodeSnapshot, serve, snapshotOf } from "./fixtures/http.js"
+import { describePage, visit } from "./fixtures/page.js"
 import { endpoint, playedPool, refused, six } from "./fixtures/replicas.js"
-
-const serve = Dashboard.serve({ port: 0, interval: "50 millis" })
-
-const decode = Schema.decodeUnknownSync(Snapshot.Snapshot)
-
-const asked = (url: string) => Effect.map(ask(`${url}api/pools`), ({ json }) => decode(json))
 
 describe("the snapshot", () => {
   it.scopedLive("has the endpoints of a pool in the order of their set, and then those that drain", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve
+      const { url } = yield* serve()
       yield* new Backend().pool({ name: "plain" })
       yield* six
-      const snapshot = yield* asked(url)
-      expect(decode(JSON.parse(JSON.stringify(Schema.encodeSync(Snapshot.Snapshot)(snapshot))))).toEqual(snapshot)
+      const snapshot = yield* snapshotOf(url)
+      expect(decodeSnapshot(JSON.parse(JSON.stringify(Schema.encodeSync(Snapshot.Snapshot)(snapshot))))).toEqual(
+        snapshot
+      )
       const [plain, replicas] = snapshot.pools
       expect(plain).not.toHaveProperty("endpoints")
       const { count, listed } = replicas!.endpoints!
@@ -64,9 +60,9 @@ describe("the snapshot", () => {
 
   it.scopedLive("has no endpoint before the first set, and 100 of more: those that are not up, and the busiest", () =>
     Effect.gen(function*() {
-      const { url } = yield* Dashboard.serve({ port: 0, interval: "1 hour" })
+      const { url } = yield* serve({ interval: "1 hour" })
       const { fail, pool, publish } = yield* playedPool()
-      const endpoints = Effect.map(asked(url), ({ pools: [pool] }) => pool!.endpoints!)
+      const endpoints = Effect.map(snapshotOf(url), ({ pools: [pool] }) => pool!.endpoints!)
       expect(yield* endpoints).toEqual({ count: 0, listed: [] })
       const set = Array.from({ length: 250 }, (_, i) => endpoint(`e${i}:1`))
       yield* publish(...set)
@@ -109,15 +105,8 @@ describe("the share of an endpoint", () => {
   })
 })
 
-describe.skipIf(isMissing(chromium))("the page", () => {
-  let browser: Browser
-
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser.close())
-
-  const open = (context: BrowserContextOptions = {}) => Effect.flatMap(serve, ({ url }) => visit(browser, url, context))
+describePage("the page", () => {
+  const open = (context: BrowserContextOptions = {}) => Effect.flatMap(serve(), ({ url }) => visit(url, context))
 
   const run = <A>(act: () => Promise<A>) => Effect.promise(act)
 

@@ -6,16 +6,15 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Layer, Redacted, Scope } from "effect"
 import * as http from "node:http"
 import { Backend } from "./fixtures/backend.js"
-import { ask } from "./fixtures/http.js"
+import { ask, serve } from "./fixtures/http.js"
 import { mount } from "./fixtures/mount.js"
 
-const start = (options: Dashboard.Options = {}) => Dashboard.serve({ port: 0, interval: "50 millis", ...options })
 const portOf = (url: string) => new URL(url).port
 
 describe("the read routes", () => {
   it.scopedLive("the snapshot matches its schema and the pool's own figures", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       const pool = yield* new Backend().pool({ name: "orders", maxConnections: 3 })
       yield* Effect.withSpan(pool.get, "checkout")
       yield* pool.use(() => Effect.void)
@@ -29,7 +28,7 @@ describe("the read routes", () => {
 
   it.scopedLive("the advice counts several leases of one connection", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       const pool = yield* new Backend().pool({ maxConnections: 2, concurrency: 4 })
       for (let i = 0; i < 15; i++) {
         yield* Effect.all(Array.from({ length: 8 }, () => pool.use(() => Effect.sleep(5))), { concurrency: 8 })
@@ -41,7 +40,7 @@ describe("the read routes", () => {
 
   it.scopedLive("the advice of a snapshot measures up to the same moment as its statistics", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       yield* new Backend().pool({ maxConnections: 1 })
       const { json: { pools: [{ advice, stats }] } } = yield* ask(`${url}api/pools`)
       expect(advice.measuredMillis).toBe(stats.ageMillis)
@@ -49,7 +48,7 @@ describe("the read routes", () => {
 
   it.scopedLive("a snapshot lists at most 200 leases and counts all of them", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       const pool = yield* new Backend().pool({ maxConnections: 210, maxConnecting: 210 })
       for (let i = 0; i < 205; i++) yield* pool.get
       const { json } = yield* ask(`${url}api/pools`)
@@ -59,7 +58,7 @@ describe("the read routes", () => {
 
   it.scopedLive("the history covers pools without a reader, and pools that have closed", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       const scope = yield* Scope.make()
       const pool = yield* provideScope(new Backend().pool({ name: "brief", maxConnections: 1 }), scope)
       yield* ask(`${url}api/pools`)
@@ -82,7 +81,7 @@ describe("the read routes", () => {
 
   it.scopedLive("the history names the values of its rows", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       const pool = yield* new Backend().pool({ maxConnections: 3 })
       yield* pool.use(() => Effect.sleep("20 millis"))
       yield* pool.get
@@ -117,7 +116,7 @@ describe("the read routes", () => {
 
   it.scopedLive("the history keeps the last 200 notices, and the last errors apart from them", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       const backend = new Backend()
       const pool = yield* backend.pool({ maxConnections: 1 })
       yield* ask(`${url}api/pools`)
@@ -135,7 +134,7 @@ describe("the read routes", () => {
 
   it.scopedLive("the metrics have the content type of Prometheus", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       yield* new Backend().pool({ name: "measured" })
       const { headers, status, text } = yield* ask(`${url}metrics`)
       expect(status).toBe(200)
@@ -145,7 +144,7 @@ describe("the read routes", () => {
 
   it.scopedLive("the metrics cover the pools and have the buckets that the option chooses", () =>
     Effect.gen(function*() {
-      const { url } = yield* start({ metrics: { pools: (name) => name === "one", buckets: [0.01, 1] } })
+      const { url } = yield* serve({ metrics: { pools: (name) => name === "one", buckets: [0.01, 1] } })
       for (const name of ["one", "two"]) yield* new Backend().pool({ name })
       const { text } = yield* ask(`${url}metrics`)
       expect(text).not.toContain("two")
@@ -155,7 +154,7 @@ describe("the read routes", () => {
 
   it.scopedLive("any other path answers 404 without a stack trace", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       for (const path of ["nothing", "api", "api/pools/1", "%00", "..%2f..%2fetc%2fpasswd", "api/pools/%zz/drop"]) {
         const { json, status, text } = yield* ask(url + path)
         expect([path, status, json?._tag]).toEqual([path, 404, "RouteNotFound"])
@@ -167,7 +166,7 @@ describe("the read routes", () => {
 describe("the page", () => {
   it.scopedLive("loads nothing from other origins and cannot be framed", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       const { headers, text } = yield* ask(url)
       expect(headers["content-type"]).toBe("text/html; charset=utf-8")
       expect(headers["content-security-policy"]).toMatch(
@@ -191,7 +190,7 @@ describe("access to the read routes", () => {
 
   it.scopedLive("a loopback address refuses requests under foreign names", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
+      const { url } = yield* serve()
       for (const path of [...reads, "api/stream"]) {
         for (const host of ["evil.example", "127.0.0.1.evil.example:80", "localhost.evil.example", "10.0.0.1"]) {
           const { json, status } = yield* ask(url + path, { headers: { host } })
@@ -209,7 +208,7 @@ describe("access to the read routes", () => {
 
   it.scopedLive("any other address requires the token, except for the page, which holds no data", () =>
     Effect.gen(function*() {
-      const { url } = yield* start({ host: "0.0.0.0", token: Redacted.make("the-right-token-1") })
+      const { url } = yield* serve({ host: "0.0.0.0", token: Redacted.make("the-right-token-1") })
       const local = `http://127.0.0.1:${portOf(url)}/`
       expect((yield* ask(local)).status).toBe(200)
       for (const path of reads.slice(1)) {
@@ -252,8 +251,8 @@ describe("mounted in another server", () => {
 describe("starting", () => {
   it.scopedLive("fails with ServeError when the port is taken", () =>
     Effect.gen(function*() {
-      const { url } = yield* start()
-      const error = yield* Effect.flip(Effect.scoped(start({ port: Number(portOf(url)) })))
+      const { url } = yield* serve()
+      const error = yield* Effect.flip(Effect.scoped(serve({ port: Number(portOf(url)) })))
       expect(error._tag).toBe("ServeError")
     }))
 
@@ -282,7 +281,7 @@ describe("watching", () => {
     Effect.gen(function*() {
       const names: Array<string> = []
       const tracer = toldTracer({ begin: (name) => void names.push(name) })
-      const { url } = yield* Effect.withTracer(start(), tracer)
+      const { url } = yield* Effect.withTracer(serve(), tracer)
       for (const path of ["", "api/pools", "metrics", "nothing"]) yield* ask(url + path)
       expect(names).toEqual([])
     }))
@@ -291,14 +290,14 @@ describe("watching", () => {
 describe("closing", () => {
   it.scopedLive("frees the port", () =>
     Effect.gen(function*() {
-      const { url } = yield* Effect.scoped(start())
+      const { url } = yield* Effect.scoped(serve())
       expect((yield* Effect.exit(ask(url)))._tag).toBe("Failure")
-      yield* start({ port: Number(portOf(url)) })
+      yield* serve({ port: Number(portOf(url)) })
     }))
 
   it.scopedLive("forgets closed pools that are older than the history", () =>
     Effect.gen(function*() {
-      const { url } = yield* start({ history: "100 millis" })
+      const { url } = yield* serve({ history: "100 millis" })
       yield* Effect.scoped(Effect.andThen(new Backend().pool({ name: "gone" }), ask(`${url}api/pools`)))
       let names: ReadonlyArray<string> = ["gone"]
       yield* Effect.repeat(

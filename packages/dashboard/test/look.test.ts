@@ -1,22 +1,18 @@
 // The page as an operator sees it, in a real browser.
-import { Dashboard } from "@socketpool/dashboard"
 import { provideScope } from "@socketpool/test-seam"
-import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Redacted, Scope } from "effect"
-import type { Browser, BrowserContextOptions, Page } from "playwright-core"
+import type { BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { launch, shows, visit } from "./fixtures/browser.js"
+import { shows } from "./fixtures/browser.js"
 import { fleet, many, three } from "./fixtures/fleet.js"
-import { chromium, isMissing } from "./fixtures/programs.js"
+import { serve } from "./fixtures/http.js"
+import { describePage, visit } from "./fixtures/page.js"
 import { endpoint, refused, six } from "./fixtures/replicas.js"
 import { shared } from "./fixtures/shared.js"
 
-let browser: Browser
-
-const serve = (options: Dashboard.Options = {}) => Dashboard.serve({ port: 0, interval: "50 millis", ...options })
-
 const open = (context: BrowserContextOptions = {}) =>
-  Effect.flatMap(serve(), ({ url }) => Effect.map(visit(browser, url, context), ({ page }) => page))
+  Effect.flatMap(serve(), ({ url }) => Effect.map(visit(url, context), ({ page }) => page))
 
 const schemes = ["light", "dark"] as const
 
@@ -30,12 +26,7 @@ const expectContrast = (page: Page) =>
     }
   })
 
-describe.skipIf(isMissing(chromium))("the page", () => {
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser.close())
-
+describePage("the page", () => {
   it.scopedLive("has readable text, light and dark, while it is live, for a closed pool, and once the stream is lost", () =>
     Effect.gen(function*() {
       const backend = new Backend()
@@ -47,7 +38,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       yield* provideScope(backend.pool({ name: "gone" }), closing)
       const serving = yield* Scope.make()
       const { url } = yield* provideScope(serve(), serving)
-      const { page } = yield* visit(browser, url)
+      const { page } = yield* visit(url)
       yield* shows(page, "[data-row]", "gone")
       yield* Effect.promise(() => page.locator("[data-choose]", { hasText: "orders" }).click())
       yield* shows(page, ".leases", "suspected")
@@ -115,7 +106,7 @@ describe.skipIf(isMissing(chromium))("the page", () => {
         yield* Effect.exit(pool.get)
         const token = "a-token-of-the-test"
         const { url } = yield* serve({ token: Redacted.make(token) })
-        const { page } = yield* visit(browser, url, { viewport: { width, height: 844 } })
+        const { page } = yield* visit(url, { viewport: { width, height: 844 } })
         yield* Effect.promise(async () => {
           await page.fill("#token", token)
           await page.press("#token", "Enter")
@@ -151,9 +142,9 @@ describe.skipIf(isMissing(chromium))("the page", () => {
       const { url } = yield* serve()
       const closing = yield* Scope.make()
       yield* provideScope(new Backend().pool({ name: "gone" }), closing)
-      yield* Effect.flatMap(visit(browser, url), ({ page }) => shows(page, "[data-verdict]", "healthy"))
+      yield* Effect.flatMap(visit(url), ({ page }) => shows(page, "[data-verdict]", "healthy"))
       yield* Scope.close(closing, Exit.void)
-      const { page } = yield* visit(browser, url)
+      const { page } = yield* visit(url)
       yield* shows(page, "[data-verdict]", "before this page was opened")
       const empty = yield* Effect.promise(() => page.locator("dd:empty:visible, .counts td:empty:visible").count())
       expect(empty).toBe(0)

@@ -1,23 +1,21 @@
 // A real browser and a real server on a random loopback port.
 import { type ConnectionPool, Pool, type PoolStats } from "@socketpool/core"
-import { Dashboard } from "@socketpool/dashboard"
+import type { Dashboard } from "@socketpool/dashboard"
 import { provideScope } from "@socketpool/test-seam"
-import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { expect, it } from "@socketpool/test-seam/vitest"
 import { Deferred, Effect, Exit, Redacted, Scope } from "effect"
-import type { Browser, BrowserContextOptions, Page } from "playwright-core"
+import type { BrowserContextOptions, Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { launch, shows, visit } from "./fixtures/browser.js"
-import { chromium, isMissing } from "./fixtures/programs.js"
+import { shows } from "./fixtures/browser.js"
+import { serve } from "./fixtures/http.js"
+import { describePage, visit } from "./fixtures/page.js"
 
 const token = "a-token-of-the-test"
 
-// One browser for all tests. Each has a context of its own, which shares nothing with the others.
-let browser: Browser
-
 const open = (options: Dashboard.Options = {}, context: BrowserContextOptions = {}, hash = "") =>
   Effect.gen(function*() {
-    const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis", ...options })
-    return { url, ...(yield* visit(browser, url + hash, context)) }
+    const { url } = yield* serve(options)
+    return { url, ...(yield* visit(url + hash, context)) }
   })
 
 const drop = (pool: ConnectionPool<any, unknown>, connectionId: number): Promise<void> =>
@@ -61,12 +59,7 @@ const numbersOf = (stats: PoolStats) => ({
 
 const verdict = "[data-verdict]"
 
-describe.skipIf(isMissing(chromium))("the page", () => {
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser.close())
-
+describePage("the page", () => {
   it.scopedLive("shows a pool under load, an outage and the recovery, with the pool's own numbers", () =>
     Effect.gen(function*() {
       const backend = new Backend()
@@ -236,21 +229,21 @@ describe.skipIf(isMissing(chromium))("the page", () => {
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
       const scope = yield* Scope.make()
-      const { url } = yield* provideScope(Dashboard.serve({ port: 0, interval: "50 millis" }), scope)
-      const { page } = yield* visit(browser, url)
+      const { url } = yield* provideScope(serve(), scope)
+      const { page } = yield* visit(url)
       yield* shows(page, "#status", "Live")
       yield* Scope.close(scope, Exit.void)
       yield* shows(page, "#status", /Stream lost.*retrying in \d+ s/)
       yield* shows(page, "[data-name]", "orders")
-      yield* Dashboard.serve({ port: Number(new URL(url).port), interval: "50 millis" })
+      yield* serve({ port: Number(new URL(url).port) })
       yield* shows(page, "#status", "Live")
     }))
 
   it.scopedLive("asks for the token if reading requires it, and forgets it on request", () =>
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
-      const { url } = yield* Dashboard.serve({ port: 0, host: "0.0.0.0", token: Redacted.make(token) })
-      const { page } = yield* visit(browser, `http://127.0.0.1:${new URL(url).port}/`)
+      const { url } = yield* serve({ host: "0.0.0.0", token: Redacted.make(token) })
+      const { page } = yield* visit(`http://127.0.0.1:${new URL(url).port}/`)
       yield* shows(page, "#status", "requires its token")
       yield* Effect.promise(async () => {
         await page.fill("#token", "wrong")

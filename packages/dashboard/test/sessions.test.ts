@@ -1,19 +1,14 @@
 // The pool of a client: many requests on each connection.
 import { Client, type Connection, Framing, Protocol } from "@socketpool/core"
-import { Dashboard, Snapshot } from "@socketpool/dashboard"
-import { decode } from "@socketpool/test-seam"
-import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
-import type { Browser } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { launch, shows, visit } from "./fixtures/browser.js"
-import { ask, until } from "./fixtures/http.js"
-import { chromium, isMissing } from "./fixtures/programs.js"
+import { shows } from "./fixtures/browser.js"
+import { serve, snapshotOf, until } from "./fixtures/http.js"
+import { describePage, visit } from "./fixtures/page.js"
 
 const lines = Protocol.inOrder({ framing: Framing.strings(Framing.lines({ end: "\n" })) })
-
-const serve = Dashboard.serve({ port: 0, interval: "50 millis" })
 
 /**
  * A client with 20 requests on one connection, an exclusive lease of another, one response that has come, and one still
@@ -49,13 +44,10 @@ const busy = Effect.gen(function*() {
 describe("the snapshot of a client's pool", () => {
   it.scopedLive("has the figures of its sessions, and at most 8 leases of one connection", () =>
     Effect.gen(function*() {
-      const { url } = yield* serve
+      const { url } = yield* serve()
       yield* busy
       yield* new Backend().pool({ name: "plain" })
-      const { pools: [cache, plain] } = yield* decode(
-        Snapshot.Snapshot,
-        (yield* ask(`${url}api/pools`)).json
-      )
+      const { pools: [cache, plain] } = yield* snapshotOf(url)
       expect(cache!.stats.sessions).toMatchObject({
         requests: 22,
         inFlight: 20,
@@ -77,15 +69,8 @@ describe("the snapshot of a client's pool", () => {
     }))
 })
 
-describe.skipIf(isMissing(chromium))("the page of a client's pool", () => {
-  let browser: Browser
-
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser.close())
-
-  const open = Effect.flatMap(serve, ({ url }) => visit(browser, url))
+describePage("the page of a client's pool", () => {
+  const open = Effect.flatMap(serve(), ({ url }) => visit(url))
 
   it.scopedLive("shows the figures of its sessions, which other pools lack", () =>
     Effect.gen(function*() {

@@ -1,20 +1,18 @@
 // A real server on a random loopback port.
-import { Dashboard, Snapshot } from "@socketpool/dashboard"
+import { Snapshot } from "@socketpool/dashboard"
 import { async, decode, provideScope } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Scope, Stream } from "effect"
 import * as net from "node:net"
 import { Outbox } from "../src/internal/outbox.js"
 import { Backend } from "./fixtures/backend.js"
-import { ask, follow, until } from "./fixtures/http.js"
-
-const start = Dashboard.serve({ port: 0, interval: "50 millis" })
+import { ask, follow, serve, until } from "./fixtures/http.js"
 
 describe("the stream", () => {
   it.scopedLive("sends a snapshot at once and one each interval", () =>
     Effect.gen(function*() {
       yield* new Backend().pool({ name: "orders" })
-      const { url } = yield* start
+      const { url } = yield* serve()
       const { headers, received } = yield* follow(`${url}api/stream`)
       yield* until(() => received.length >= 4)
       expect(headers["content-type"]).toBe("text/event-stream")
@@ -28,7 +26,7 @@ describe("the stream", () => {
 
   it.scopedLive("sends a pool's notices with its number, and no lease events", () =>
     Effect.gen(function*() {
-      const { url } = yield* start
+      const { url } = yield* serve()
       const { received } = yield* follow(`${url}api/stream`)
       const backend = new Backend()
       // Made after the stream.
@@ -50,7 +48,7 @@ describe("the stream", () => {
 
   it.scopedLive("includes pools made later", () =>
     Effect.gen(function*() {
-      const { url } = yield* start
+      const { url } = yield* serve()
       const { received } = yield* follow(`${url}api/stream`)
       yield* until(() => received.length > 1)
       yield* new Backend().pool({ name: "new" })
@@ -61,7 +59,7 @@ describe("the stream", () => {
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ name: "x".repeat(10_000), maxConnections: 1 })
       const scope = yield* Scope.make()
-      const { url } = yield* provideScope(start, scope)
+      const { url } = yield* provideScope(serve(), scope)
       const stuck = yield* Effect.acquireRelease(
         async<net.Socket>((resume) => {
           const socket = net.connect(Number(new URL(url).port), "127.0.0.1", () => resume(Effect.succeed(socket)))
@@ -88,7 +86,7 @@ describe("the stream", () => {
   it.scopedLive("ends cleanly and quickly when the scope closes", () =>
     Effect.gen(function*() {
       const scope = yield* Scope.make()
-      const { url } = yield* provideScope(start, scope)
+      const { url } = yield* provideScope(serve(), scope)
       const streams = yield* Effect.all(Array.from({ length: 5 }, () => follow(`${url}api/stream`)))
       yield* until(() => streams.every(({ received }) => received.length > 0))
       const began = Date.now()
@@ -99,7 +97,7 @@ describe("the stream", () => {
 
   it.scopedLive("accepts 64 readers, and another once one has left", () =>
     Effect.gen(function*() {
-      const { url } = yield* start
+      const { url } = yield* serve()
       const scope = yield* Scope.make()
       yield* provideScope(follow(`${url}api/stream`), scope)
       const others = yield* Effect.all(Array.from({ length: 63 }, () => follow(`${url}api/stream`)))

@@ -1,18 +1,16 @@
 // A real browser and a real server on a random loopback port.
-import { Dashboard } from "@socketpool/dashboard"
 import { provideScope } from "@socketpool/test-seam"
-import { afterAll, beforeAll, describe, expect, it } from "@socketpool/test-seam/vitest"
+import { expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Scope } from "effect"
-import type { Browser, Page } from "playwright-core"
+import type { Page } from "playwright-core"
 import { Backend } from "./fixtures/backend.js"
-import { launch, shows, visit } from "./fixtures/browser.js"
-import { chromium, isMissing } from "./fixtures/programs.js"
-
-let browser: Browser
+import { shows } from "./fixtures/browser.js"
+import { serve } from "./fixtures/http.js"
+import { describePage, visit } from "./fixtures/page.js"
 
 const open = Effect.gen(function*() {
-  const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis" })
-  return (yield* visit(browser, url)).page
+  const { url } = yield* serve()
+  return (yield* visit(url)).page
 })
 
 const texts = (page: Page, selector: string) =>
@@ -20,12 +18,7 @@ const texts = (page: Page, selector: string) =>
 
 const bad = "[data-tone=bad] [data-verdict]"
 
-describe.skipIf(isMissing(chromium))("the verdict", () => {
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser.close())
-
+describePage("the verdict", () => {
   it.scopedLive("is red for a pool that refuses, also while requests wait", () =>
     Effect.gen(function*() {
       const pool = yield* new Backend().pool({ maxConnections: 1, maxPending: 3 })
@@ -70,12 +63,7 @@ describe.skipIf(isMissing(chromium))("the verdict", () => {
     }))
 })
 
-describe.skipIf(isMissing(chromium))("many pools", () => {
-  beforeAll(async () => {
-    browser = await launch()
-  })
-  afterAll(() => browser.close())
-
+describePage("many pools", () => {
   it.scopedLive("have the worst first, a summary, and filters by name and by state", () =>
     Effect.gen(function*() {
       const pools = yield* Effect.forEach(
@@ -114,8 +102,8 @@ describe.skipIf(isMissing(chromium))("many pools", () => {
         Array.from({ length: 51 }, (_, i) => `tcp://orders-primary-${i}.internal.example:5432`),
         (name) => new Backend().pool({ name })
       )
-      const { url } = yield* Dashboard.serve({ port: 0, interval: "50 millis" })
-      const { page } = yield* visit(browser, url, { viewport: { width: 390, height: 844 } })
+      const { url } = yield* serve()
+      const { page } = yield* visit(url, { viewport: { width: 390, height: 844 } })
       yield* Effect.promise(() => page.locator("[data-row]").nth(50).waitFor())
       const rows = yield* Effect.promise(() => page.locator("[data-row]").all())
       const boxes = yield* Effect.promise(() => Promise.all(rows.map((row) => row.boundingBox())))
