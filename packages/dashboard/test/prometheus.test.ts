@@ -6,7 +6,8 @@ import { spawnSync } from "node:child_process"
 import * as fs from "node:fs"
 import * as os from "node:os"
 import * as path from "node:path"
-import { isMissing, promtool } from "./fixtures/programs.js"
+import { isMissing } from "../../node/test/fixtures/realServer.js"
+import { promtool } from "./fixtures/programs.js"
 
 const folder = path.resolve(import.meta.dirname, "..")
 const read = (file: string) => fs.readFileSync(path.join(folder, file), "utf8")
@@ -78,7 +79,7 @@ describe("names", () => {
   })
 })
 
-describe.skipIf(isMissing(promtool))("promtool", () => {
+describe.skipIf(isMissing(promtool, fs.existsSync(promtool)))("promtool", () => {
   const run = (args: ReadonlyArray<string>, input = "") => {
     const { error, status, stderr, stdout } = spawnSync(promtool, args, { cwd: path.join(folder, "prometheus"), input })
     return { error, status, output: `${stdout}${stderr}` }

@@ -1,8 +1,10 @@
 // A real browser.
 import { assert, describe, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as fs from "node:fs"
 import type { Page } from "playwright-core"
-import { chromium, isMissing } from "../../dashboard/test/fixtures/programs.js"
+import { chromium } from "../../dashboard/test/fixtures/programs.js"
+import { isMissing } from "../../node/test/fixtures/realServer.js"
 import { makePages } from "../src/browser.js"
 
 const pages = (maxPages: number) =>
@@ -14,7 +16,7 @@ const title = (page: Page, name: string) =>
     return page.title()
   })
 
-describe.skipIf(isMissing(chromium))("a pool of pages of a browser", () => {
+describe.skipIf(isMissing(chromium, fs.existsSync(chromium)))("a pool of pages of a browser", () => {
   it.scopedLive("shows many documents on few pages of one browser", () =>
     Effect.gen(function*() {
       const pool = yield* pages(3)

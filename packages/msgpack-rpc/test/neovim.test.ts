@@ -2,21 +2,23 @@
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
 import { fork, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Effect, Fiber, Schedule, Schema, Stream } from "effect"
+import { Effect, Fiber, Schema, Stream } from "effect"
 import { spawnSync } from "node:child_process"
-import * as fs from "node:fs"
 import * as path from "node:path"
-import { directory, isMissing, start } from "./fixtures/programs.js"
+import { directory, isMissing, patiently, run } from "../../node/test/fixtures/realServer.js"
 
 const installed = spawnSync("nvim", ["--version"]).status === 0
 
 const neovim = Effect.gen(function*() {
-  const socket = path.join(yield* directory, "nvim.sock")
-  yield* start("nvim", ["--headless", "--clean", "--listen", socket], () => fs.existsSync(socket))
-  const rpc = yield* MsgpackRpc.make({ path: socket, maxConnections: 2 })
-  // The socket is there a moment before Neovim listens.
-  yield* Effect.retry(rpc.call("nvim_eval", ["1"]), { schedule: Schedule.spaced("20 millis"), times: 500 })
-  return rpc
+  const socket = path.join(yield* directory("neovim"), "nvim.sock")
+  yield* patiently(run({
+    command: "nvim",
+    // It runs the command once it listens.
+    args: ["--headless", "--clean", "--listen", socket, "-c", "echo 'listening'"],
+    ready: "listening",
+    stopWith: "SIGKILL"
+  }))
+  return yield* MsgpackRpc.make({ path: socket, maxConnections: 2 })
 })
 
 describe.skipIf(isMissing("neovim", installed))("a client of Neovim", () => {

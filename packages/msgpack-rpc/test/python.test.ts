@@ -5,7 +5,7 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
-import { isMissing, start } from "./fixtures/programs.js"
+import { isMissing, patiently, run } from "../../node/test/fixtures/realServer.js"
 
 // Debian's own Python: another one on the path does not see Debian's packages.
 const python = "/usr/bin/python3"
@@ -13,12 +13,13 @@ const python = "/usr/bin/python3"
 const installed = spawnSync(python, ["-c", "import msgpack"]).status === 0
 
 const client = Effect.gen(function*() {
-  const printed = yield* start(
-    python,
-    [path.join(import.meta.dirname, "fixtures/server.py")],
-    (printed) => /port \d+/.test(printed)
-  )
-  return yield* MsgpackRpc.make({ host: "127.0.0.1", port: Number(/\d+/.exec(printed)![0]), maxConnections: 1 })
+  const printed = yield* patiently(run({
+    command: python,
+    args: [path.join(import.meta.dirname, "fixtures/server.py")],
+    ready: /port \d+\n/,
+    stopWith: "SIGKILL"
+  }))
+  return yield* MsgpackRpc.make({ host: "127.0.0.1", port: Number(/port (\d+)/.exec(printed)![1]), maxConnections: 1 })
 })
 
 describe.skipIf(isMissing("python3-msgpack", installed))("a client of a Python server", () => {
