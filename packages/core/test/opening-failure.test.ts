@@ -3,11 +3,7 @@ import { hasDies, hasFailed, hasInterrupts, type Result, TestClock } from "@sock
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector } from "@socketpool/testing"
 import { Effect, Exit, Fiber } from "effect"
-import { audited, crowd, id, settled, setup } from "./setup.js"
-
-/** A connector whose opens fail at the very end, with the connection in hand. */
-const failLate = (connector: ScriptedConnector.ScriptedConnector) =>
-  Effect.tap(connector.open, ({ id }) => Effect.fail(new ScriptedConnector.ScriptedOpenError({ attempt: id })))
+import { audited, crowd, failLate, id, settled, setup } from "./setup.js"
 
 const attemptOf = (outcome: Result<unknown, unknown>): unknown =>
   outcome._tag === "Failure" && outcome.failure instanceof ScriptedConnector.ScriptedOpenError

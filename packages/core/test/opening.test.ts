@@ -3,11 +3,7 @@ import { exitOf, TestClock, wasInterrupted, withScheduler } from "@socketpool/te
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { ScriptedConnector, SteppingScheduler } from "@socketpool/testing"
 import { Effect, Fiber, Option } from "effect"
-import { audited, crowd, forkSettled, id, settled, setup } from "./setup.js"
-
-/** A connector whose opens fail at the very end, with the connection in hand. */
-const failLate = (connector: ScriptedConnector.ScriptedConnector) =>
-  Effect.tap(connector.open, ({ id }) => Effect.fail(new ScriptedConnector.ScriptedOpenError({ attempt: id })))
+import { audited, crowd, failLate, forkSettled, id, settled, setup } from "./setup.js"
 
 /** A pool of connections that are all the same value. */
 const setupValues = <V>(value: V) => {

@@ -2,9 +2,8 @@ import { ConnectTimeoutError } from "@socketpool/core"
 import { exitOf, fork, hasFailed, type Result, result, type RunningFiber, TestClock } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/virtual"
 import { Effect, Exit, Fiber, Schedule } from "effect"
-import { type Connection, forkSettled, id, type Options, settled, setup, warmUp } from "./setup.js"
-
-const isAlive = (connection: Connection): boolean => connection.alive
+import { isAlive } from "./hooks/setup.js"
+import { forkSettled, id, type Options, settled, setup, warmUp } from "./setup.js"
 
 const answering = (answer: Effect.Effect<boolean, unknown>): Options => ({
   validate: () => answer,

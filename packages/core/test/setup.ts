@@ -38,6 +38,10 @@ export const assertEndsAfter = (fiber: RunningFiber<unknown, unknown>, millis: n
     assert.deepStrictEqual(exitOf(fiber), Exit.void)
   })
 
+/** A connector whose opens fail at the very end, with the connection in hand. */
+export const failLate = (connector: ScriptedConnector.ScriptedConnector) =>
+  Effect.tap(connector.open, ({ id }) => Effect.fail(new ScriptedConnector.ScriptedOpenError({ attempt: id })))
+
 const quiescent = (stats: PoolStats): ReadonlyArray<string> => [
   ...(stats.inUse === 0 ? [] : [`${stats.inUse} connections are still in use`]),
   ...(stats.pending === 0 ? [] : [`${stats.pending} borrowers still wait`])

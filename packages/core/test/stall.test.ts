@@ -7,9 +7,9 @@ import { Effect, Fiber, type Scope } from "effect"
 import * as fs from "node:fs"
 import { type Connection, id } from "./setup.js"
 
-/** Keeps the event loop from doing anything for 300 milliseconds. */
+/** Keeps the event loop from doing anything for 200 milliseconds. */
 const stall = Effect.sync(() => {
-  const end = performance.now() + 300
+  const end = performance.now() + 200
   while (performance.now() < end);
 })
 
