@@ -4,9 +4,9 @@ import { Dashboard } from "@socketpool/dashboard"
 import { result } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Duration, Effect } from "effect"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import * as fs from "node:fs"
 import * as path from "node:path"
+import { isMissing } from "../../node/test/fixtures/realServer.js"
+import { installed, redisServer } from "../../node/test/fixtures/redisServer.js"
 import * as Doctor from "../src/internal/doctor.js"
 import type { Finding } from "../src/internal/finding.js"
 import { doctorOptions } from "./fixtures/options.js"
@@ -66,9 +66,10 @@ describe("doctor", () => {
       const watchIdle = Duration.seconds(5)
       const idle = (idleTimeout?: Duration.Duration) =>
         Effect.map(run(target, { watchIdle, idleTimeout }), (finding) => finding("idle")!)
-      assert.strictEqual((yield* idle()).level, "fail")
+      const unset = yield* idle()
+      assert.strictEqual(unset.level, "fail")
       assert.match(
-        (yield* idle()).text,
+        unset.text,
         /closes idle connections after \d+ ms\. Set idleTimeout or keepaliveTime to less/
       )
       assert.strictEqual((yield* idle(Duration.hours(1))).level, "fail")
@@ -97,37 +98,10 @@ describe("doctor", () => {
     }))
 })
 
-const redis = "/usr/bin/redis-server"
-const isMissing = !fs.existsSync(redis) && process.env["SOCKETPOOL_REQUIRE_SERVERS"] !== "1"
-if (isMissing) process.stderr.write("redis-server is not installed: its tests are SKIPPED\n")
-
-const redisServer = (...more: ReadonlyArray<string>) =>
-  Effect.flatMap(closedPort, (port) =>
-    Effect.as(
-      Effect.acquireRelease(
-        Effect.promise(() =>
-          new Promise<ChildProcess>((done, failed) => {
-            const child = spawn(redis, ["--port", String(port), "--bind", "127.0.0.1", "--save", "", ...more])
-            child.on("error", failed)
-            child.stdout.on("data", (text) => String(text).includes("Ready to accept") && done(child))
-          })
-        ),
-        (child) =>
-          Effect.promise(() =>
-            new Promise((done) => {
-              child.on("exit", done)
-              child.kill("SIGKILL")
-            })
-          )
-      ),
-      port
-    ))
-
-describe.skipIf(isMissing)("doctor with a real Redis", () => {
+describe.skipIf(isMissing("redis-server", installed))("doctor with a real Redis", () => {
   it.scopedLive("compares the connections of all processes with the limit of the server, and the idle timeouts", () =>
     Effect.gen(function*() {
-      assert.strictEqual(spawnSync(redis, ["--version"]).status, 0)
-      const port = yield* redisServer("--maxclients", "50", "--timeout", "30")
+      const { port } = yield* redisServer("--maxclients", "50", "--timeout", "30")
       const protocol = "redis"
       const target = `tcp://127.0.0.1:${port}`
       const limit = (maxConnections: number, processes: number, idleTimeout?: Duration.Duration) =>

@@ -2,19 +2,14 @@
 import { fork, unlogged } from "@socketpool/test-seam"
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber } from "effect"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
 import * as net from "node:net"
-import * as path from "node:path"
+import { isMissing } from "../../node/test/fixtures/realServer.js"
+import { installed } from "../../node/test/fixtures/redisServer.js"
 import { bundled } from "../../tools/bundled/bundled.js"
 import { exitCodes } from "../src/internal/failure.js"
 import * as FleetDemo from "../src/internal/fleet/fleetDemo.js"
+import { bin, socketpool } from "./fixtures/command.js"
 import { keyboard, recorded } from "./fixtures/screen.js"
-
-const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
-
-const isInstalled = spawnSync("redis-server", ["--version"]).status === 0
-const isSkipped = !isInstalled && process.env["SOCKETPOOL_REQUIRE_SERVERS"] !== "1"
-if (isSkipped) process.stderr.write("redis-server is not installed: the tests of the fleet demo are SKIPPED\n")
 
 /** The line that the demo prints each second with `--json`. */
 interface Document {
@@ -32,29 +27,6 @@ interface Document {
     }
   >
   readonly events: ReadonlyArray<{ readonly text: string; readonly afterMillis?: number }>
-}
-
-/** Runs the demo; `act` is called with its output so far and can act on the process. */
-const demo = async (
-  args: ReadonlyArray<string>,
-  act: (out: string, child: ChildProcess) => void = () => {},
-  env: NodeJS.ProcessEnv = process.env
-) => {
-  const program = await bundled(bin)
-  return new Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>((done) => {
-    const child = spawn(process.execPath, [program, "demo", "fleet", ...args], {
-      env,
-      stdio: ["ignore", "pipe", "pipe"]
-    })
-    let out = ""
-    let err = ""
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      out += text
-      act(out, child)
-    })
-    child.stderr.setEncoding("utf8").on("data", (text) => err += text)
-    child.on("close", (code) => done({ code, out, err }))
-  })
 }
 
 const documentsOf = (out: string): ReadonlyArray<any> =>
@@ -86,15 +58,15 @@ const nothingIsLeft = async ({ processes, redis }: Document) => {
 
 describe("the fleet demo without redis-server", () => {
   it("says so, and ends with the exit code for what is missing", async () => {
-    const { code, err, out } = await demo([], () => {}, { ...process.env, PATH: "/nowhere" })
+    const { code, err, out } = await socketpool(["demo", "fleet"], () => {}, { ...process.env, PATH: "/nowhere" })
     assert.deepStrictEqual([code, out], [exitCodes.unreachable, ""])
     assert.match(err, /^redis-server is not installed, or not in the PATH\. .*apt install redis-server/)
   })
 })
 
-describe.skipIf(isSkipped)("the fleet demo", () => {
+describe.skipIf(isMissing("redis-server", installed))("the fleet demo", () => {
   it("kills a process, gives its places to others, never exceeds the limit, and leaves nothing behind", async () => {
-    const { code, err, out } = await demo(["--seconds", "4", "--json"])
+    const { code, err, out } = await socketpool(["demo", "fleet", "--seconds", "4", "--json"])
     assert.deepStrictEqual([code, err], [exitCodes.ok, ""])
     const documents = documentsOf(out)
     const seconds: ReadonlyArray<Document> = documents.slice(0, -1)
@@ -124,7 +96,7 @@ describe.skipIf(isSkipped)("the fleet demo", () => {
 
   it.each(["SIGKILL", "SIGHUP", "SIGTERM"] as const)("leaves nothing behind when it is ended by %s", async (signal) => {
     let first: Document | undefined
-    const { code } = await demo(["--seconds", "60", "--json"], (out, child) => {
+    const { code } = await socketpool(["demo", "fleet", "--seconds", "60", "--json"], (out, child) => {
       first ??= documentsOf(out)[0]
       if (first !== undefined) child.kill(signal)
     })
@@ -134,7 +106,7 @@ describe.skipIf(isSkipped)("the fleet demo", () => {
   })
 
   it("prints a line a second without a terminal, and ends with 130 on Ctrl-C", async () => {
-    const { code, err, out } = await demo(["--seconds", "60"], (out, child) => {
+    const { code, err, out } = await socketpool(["demo", "fleet", "--seconds", "60"], (out, child) => {
       if (out.includes("  2 s  ")) child.kill("SIGINT")
     })
     assert.deepStrictEqual([code, err], [exitCodes.interrupted, ""])

@@ -1,40 +1,13 @@
 // The command as a process.
 import { assert, describe, it } from "@socketpool/test-seam/vitest"
-import { spawn } from "node:child_process"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
-import { bundled } from "../../tools/bundled/bundled.js"
 import { exitCodes } from "../src/internal/failure.js"
+import { socketpool } from "./fixtures/command.js"
 import { usages } from "./fixtures/usages.js"
 
 const { version } = JSON.parse(fs.readFileSync(path.resolve(import.meta.dirname, "../package.json"), "utf8"))
-const bin = path.resolve(import.meta.dirname, "../src/internal/bin.ts")
-
-interface Ended {
-  readonly code: number | null
-  readonly out: string
-  readonly err: string
-}
-
-/** Runs the command; `act` is called with its output so far and can act on the process. */
-const socketpool = async (
-  args: ReadonlyArray<string>,
-  act: (out: string, child: ReturnType<typeof spawn>) => void = () => {}
-): Promise<Ended> => {
-  const program = await bundled(bin)
-  return new Promise((done) => {
-    const child = spawn(process.execPath, [program, ...args], { stdio: ["ignore", "pipe", "pipe"] })
-    let out = ""
-    let err = ""
-    child.stdout.setEncoding("utf8").on("data", (text) => {
-      out += text
-      act(out, child)
-    })
-    child.stderr.setEncoding("utf8").on("data", (text) => err += text)
-    child.on("close", (code) => done({ code, out, err }))
-  })
-}
 
 type Case = readonly [args: ReadonlyArray<string>, code: number, told: RegExp]
 

@@ -4,14 +4,11 @@ import { TcpConnection, TcpPool, TlsPool } from "@socketpool/node"
 import { currentClock, exitOf, fork, TestClock, wallMillis } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Schedule, type Scope } from "effect"
-import { spawnSync } from "node:child_process"
-import { directory, freePort, isMissing, run } from "./fixtures/realServer.js"
-import { type Behave, eventually, lines, serve } from "./fixtures/server.js"
+import { mostInASecond } from "./fixtures/faults.js"
+import { isMissing } from "./fixtures/realServer.js"
+import { installed, redisServer } from "./fixtures/redisServer.js"
+import { type Behave, eventually, lines, serve, totalOf } from "./fixtures/server.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
-
-/** The most that began within one second. */
-const mostInASecond = (begun: ReadonlyArray<number>): number =>
-  Math.max(...begun.map((start) => begun.filter((time) => time >= start && time < start + 1000).length))
 
 interface Line {
   readonly send: (data: string) => Effect.Effect<void, ConnectionError>
@@ -59,7 +56,7 @@ const isPaced = (port: number, repair: Effect.Effect<unknown, unknown, Scope.Sco
     expect(begun.length).toBeGreaterThan(20)
     expect(borrowers.filter((fiber) => exitOf(fiber) !== undefined)).toEqual([])
     const { closed, idle, opened } = yield* pool.stats
-    expect(opened - Object.values(closed).reduce((sum, count) => sum + count, 0)).toBe(idle)
+    expect(opened - totalOf(closed)).toBe(idle)
     yield* repair
     for (let i = 0; i < 20; i++) yield* pass(50)
     yield* eventually("all are served", () => borrowers.every((fiber) => exitOf(fiber) !== undefined))
@@ -100,30 +97,11 @@ describe("a server that accepts and", () => {
       )
     }))
 
-  const installed = spawnSync("redis-server", ["--version"]).status === 0
-
   it.scoped.skipIf(isMissing("redis-server", installed))(
     "has no room for another client, as Redis, is asked as seldom",
     () =>
       Effect.gen(function*() {
-        const port = yield* freePort
-        yield* Effect.orDie(run({
-          command: "redis-server",
-          args: [
-            "--port",
-            String(port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-            yield* directory("redis"),
-            "--maxclients",
-            "1"
-          ],
-          ready: "Ready to accept connections",
-          stopWith: "SIGKILL"
-        }))
+        const { port } = yield* redisServer("--maxclients", "1")
         const operator = yield* TcpConnection.open({ host: "127.0.0.1", port })
         expect(yield* ask(operator)).toBe("+PONG\r\n")
         const repair = Effect.andThen(operator.send("CONFIG SET maxclients 100\r\n"), operator.recvUntil("\r\n"))

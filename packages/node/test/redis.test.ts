@@ -3,13 +3,11 @@ import type { ConnectionError } from "@socketpool/core"
 import { TcpPool } from "@socketpool/node"
 import { fork } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
-import { Effect, Fiber, type Scope } from "effect"
-import { type ChildProcess, spawn, spawnSync } from "node:child_process"
-import * as net from "node:net"
+import { Effect, Fiber } from "effect"
 import { socketsTo } from "./fixtures/census.js"
-import { directory, freePort, isMissing } from "./fixtures/realServer.js"
-
-const installed = spawnSync("redis-server", ["--version"]).status === 0
+import { isMissing } from "./fixtures/realServer.js"
+import { installed, redisServer } from "./fixtures/redisServer.js"
+import { totalOf } from "./fixtures/server.js"
 
 /** Commands and replies of the Redis protocol, as raw bytes. */
 type Sender = {
@@ -30,55 +28,12 @@ const command = (connection: Sender, ...words: ReadonlyArray<string>) =>
     return text(body).slice(0, -2)
   })
 
-/** Waits until the server answers. */
-const answers = (port: number) =>
-  new Promise<boolean>((resolve) => {
-    const socket = net.connect(port, "127.0.0.1")
-    socket.on("error", () => resolve(false))
-    socket.on("data", () => {
-      resolve(true)
-      socket.destroy()
-    })
-    socket.write("PING\r\n")
-  })
-
-interface Redis {
-  readonly port: number
-  readonly kill: () => Promise<void>
-  readonly start: () => Promise<void>
-}
-
-const redis: Effect.Effect<Redis, never, Scope.Scope> = Effect.gen(function*() {
-  if (!installed) throw new Error("redis-server is not installed, and SOCKETPOOL_REQUIRE_SERVERS is set")
-  const dir = yield* directory("redis")
-  const port = yield* freePort
-  const open = Effect.promise(async () => {
-    let child: ChildProcess | undefined
-    const start = async () => {
-      child = spawn("redis-server", ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir], {
-        stdio: "ignore"
-      })
-      for (let i = 0; i < 500 && !(await answers(port)); i++) await new Promise((next) => setTimeout(next, 20))
-    }
-    const kill = () =>
-      new Promise<void>((done) => {
-        child!.once("exit", () => done())
-        child!.kill("SIGKILL")
-      })
-    await start()
-    return { port, start, kill }
-  })
-  return yield* Effect.acquireRelease(open, (server) => Effect.promise(() => server.kill()))
-})
-
-const skipped = isMissing("redis-server", installed)
-
 describe("redis-server", () => {
-  it.scopedLive.skipIf(skipped)(
+  it.scopedLive.skipIf(isMissing("redis-server", installed))(
     "returns their own replies to 200 fibers over 8 connections, before and after kill -9",
     () =>
       Effect.gen(function*() {
-        const server = yield* redis
+        const server = yield* redisServer()
         let wrong = 0
         let mostClients = 0
         const address = { host: "127.0.0.1", port: server.port }
@@ -143,11 +98,11 @@ describe("redis-server", () => {
             )
           )
           yield* Effect.sleep("100 millis")
-          yield* Effect.promise(server.kill)
+          yield* server.kill
           yield* Effect.repeat(Effect.delay(pool.stats, "5 millis"), {
             until: ({ idle, inUse }) => failed > 0 && inUse + idle === 0
           })
-          yield* Effect.promise(server.start)
+          yield* server.start
 
           // The same pool recovers by itself.
           const before = (yield* pool.stats).acquired
@@ -158,7 +113,7 @@ describe("redis-server", () => {
           expect(wrong).toBe(0)
           const stats = yield* pool.stats
           expect(stats.inUse + stats.pending).toBe(0)
-          const closed = Object.values(stats.closed).reduce((sum, n) => sum + n, 0)
+          const closed = totalOf(stats.closed)
           expect(stats.opened - closed).toBe(stats.idle + stats.closing)
         }))
         expect(socketsTo(server.port)).toEqual({})

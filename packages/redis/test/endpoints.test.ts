@@ -5,7 +5,9 @@ import { collect, fork, provideScope } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Fiber, Scope, Stream } from "effect"
 import { freePort } from "../../node/test/fixtures/realServer.js"
-import { clientOf, isSkipped, serverAt, until } from "./server.js"
+import { redisAt } from "../../node/test/fixtures/redisServer.js"
+import { totalOf, until } from "../../node/test/fixtures/server.js"
+import { clientOf, isSkipped } from "./server.js"
 
 const host = "127.0.0.1"
 
@@ -16,8 +18,8 @@ const pair = Effect.gen(function*() {
   const [first, second] = [yield* freePort, yield* freePort]
   const scopes = [yield* Scope.make(), yield* Scope.make()]
   yield* Effect.addFinalizer(() => Effect.forEach(scopes, (scope) => Scope.close(scope, Exit.void)))
-  yield* provideScope(serverAt(first, "--repl-diskless-sync-delay", "0"), scopes[0]!)
-  yield* provideScope(serverAt(second, "--replicaof", host, String(first)), scopes[1]!)
+  yield* provideScope(redisAt(first, "--repl-diskless-sync-delay", "0"), scopes[0]!)
+  yield* provideScope(redisAt(second, "--replicaof", host, String(first)), scopes[1]!)
   const replica = yield* clientOf(second)
   yield* until(replica.info("replication"), (text) => text.includes("master_link_status:up"))
   return { first, second, scopes, replica }
@@ -98,7 +100,7 @@ describe.skipIf(isSkipped)("a client of several servers", () => {
         expect(rows).toEqual(acknowledged.map(String))
 
         scopes[0] = yield* Scope.make()
-        yield* provideScope(serverAt(first, "--replicaof", host, String(second)), scopes[0])
+        yield* provideScope(redisAt(first, "--replicaof", host, String(second)), scopes[0])
         yield* until(tiers(redis), ([a, b]) => a === 1 && b === 0)
         const last = acknowledged.at(-1)!
         yield* until(
@@ -106,7 +108,7 @@ describe.skipIf(isSkipped)("a client of several servers", () => {
           (found) => found._tag === "Some" && found.value === String(last)
         )
         const { closed, closing, idle, inUse, opened } = yield* redis.pool.stats
-        expect(opened - Object.values(closed).reduce((sum, count) => sum + count, 0)).toBe(idle + inUse + closing)
+        expect(opened - totalOf(closed)).toBe(idle + inUse + closing)
         yield* redis.pool.close
         expect((yield* redis.pool.stats).idle).toBe(0)
       })
@@ -126,7 +128,7 @@ describe.skipIf(isSkipped)("a client of several servers", () => {
   it.scopedLive("shares its commands among servers that are all alike", () =>
     Effect.gen(function*() {
       const ports = [yield* freePort, yield* freePort]
-      for (const port of ports) yield* serverAt(port)
+      for (const port of ports) yield* redisAt(port)
       const redis = yield* Redis.endpoints({ endpoints: at(...ports), maxConnectionsPerEndpoint: 2 })
       // A server that gets no processor for a while gets less, so that one round may not be enough.
       for (let round = 1, least = 0; least <= 500; round++) {

@@ -4,9 +4,11 @@ import { Cause, Effect, Redacted, Stream } from "effect"
 import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { inspect } from "node:util"
-import { directory, freePort, run } from "../../node/test/fixtures/realServer.js"
+import { directory, freePort } from "../../node/test/fixtures/realServer.js"
+import { redisAt } from "../../node/test/fixtures/redisServer.js"
+import { closedBy, until } from "../../node/test/fixtures/server.js"
 import { ca } from "../../node/test/fixtures/tlsServer.js"
-import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
+import { clientOf, isSkipped, serverWith } from "./server.js"
 
 /** The place of the server comes from the URL. */
 const own = { host: undefined, port: undefined } as unknown as Options
@@ -94,19 +96,14 @@ if (!isSkipped && !hasTls) process.stderr.write("redis-server is built without T
 describe.skipIf(!hasTls)("TLS", () => {
   it.scopedLive("carries commands and subscriptions, and is verified", () =>
     Effect.gen(function*() {
-      const dir = yield* directory("redis-tls")
       const port = yield* freePort
       const tls = path.resolve(import.meta.dirname, "../../node/test/fixtures/tls")
-      yield* Effect.orDie(run({
-        command: "redis-server",
-        args: [
-          ...["--port", "0", "--tls-port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir],
-          ...["--tls-cert-file", `${tls}/localhost.pem`, "--tls-key-file", `${tls}/localhost.key.pem`],
-          ...["--tls-ca-cert-file", `${tls}/ca.pem`, "--tls-auth-clients", "no"]
-        ],
-        ready: "Ready to accept connections",
-        stopWith: "SIGKILL"
-      }))
+      yield* redisAt(
+        0,
+        ...["--tls-port", String(port), "--tls-cert-file", `${tls}/localhost.pem`],
+        ...["--tls-key-file", `${tls}/localhost.key.pem`, "--tls-ca-cert-file", `${tls}/ca.pem`],
+        ...["--tls-auth-clients", "no"]
+      )
       const redis = yield* clientOf(0, { url: `rediss://localhost:${port}`, tls: { ca }, ...own })
       yield* redis.set("a", "b")
       expect(yield* redis.get("a")).toBe("b")

@@ -3,12 +3,12 @@ import { RedisBudget } from "@socketpool/fleet"
 import { Redis, type RedisClient } from "@socketpool/redis"
 import { provideScope } from "@socketpool/test-seam"
 import { describe } from "@socketpool/test-seam/vitest"
-import { Effect, Exit, Scope } from "effect"
-import { spawnSync } from "node:child_process"
+import { Effect, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as path from "node:path"
 import { installed as hasPostgres, postgres } from "../../../node/test/fixtures/postgres.js"
-import { directory, freePort, isMissing, run } from "../../../node/test/fixtures/realServer.js"
+import { isMissing, run } from "../../../node/test/fixtures/realServer.js"
+import * as Servers from "../../../node/test/fixtures/redisServer.js"
 import { eventually } from "../../../node/test/fixtures/server.js"
 import type { StoreAddress } from "./messages.js"
 import { password } from "./password.js"
@@ -22,8 +22,9 @@ export interface Store {
   readonly whileFrozen: <A>(effect: Effect.Effect<A>) => Effect.Effect<A>
   /** Kills the server and starts it on the same port, without its data if it may lose it. */
   readonly restart: Effect.Effect<void>
-  /** Ends the session of a process. */
+  /** Ends the session of a process, and waits until it has ended. */
   readonly cut: (holder: string) => Effect.Effect<void>
+  readonly hasSession: (holder: string) => Effect.Effect<boolean>
 }
 
 export interface StoreKind {
@@ -50,28 +51,11 @@ const frozen = (pids: () => ReadonlyArray<number>) => <A>(effect: Effect.Effect<
 /** A user that may not see the connections of others. */
 export const blind = "blind"
 
-/** A server that can be killed and started again on the same port. */
-const redisServer = (...more: ReadonlyArray<string>) =>
+/** A server, and a client of it. */
+const redisServer = (...words: ReadonlyArray<string>) =>
   Effect.gen(function*() {
-    const dir = yield* directory("redis")
-    const port = yield* freePort
-    const pidFile = path.join(dir, "pid")
-    const own = ["--port", String(port), "--bind", "127.0.0.1", "--save", "", "--dir", dir, "--pidfile", pidFile]
-    const server = run({
-      command: "redis-server",
-      args: [...own, ...more],
-      ready: "Ready to accept connections",
-      stopWith: "SIGKILL"
-    })
-    let running: Scope.CloseableScope
-    const start = Effect.gen(function*() {
-      running = yield* Scope.make()
-      yield* Effect.orDie(provideScope(server, running))
-    })
-    const kill = Effect.suspend(() => Scope.close(running, Exit.void))
-    yield* start
-    yield* Effect.addFinalizer(() => kill)
-    return { port, pidFile, start, kill, client: yield* Redis.make({ host: "127.0.0.1", port, name: "the test" }) }
+    const server = yield* Servers.redisServer(...words)
+    return { ...server, client: yield* Redis.make({ host: "127.0.0.1", port: server.port, name: "the test" }) }
   })
 
 /** Lets the first processes of a budget have places at once. */
@@ -83,6 +67,11 @@ const startRedis: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function
   yield* Effect.orDie(
     client.command("ACL", "SETUSER", blind, "on", `>${password}`, "~*", "&*", "+@all", "-client|list")
   )
+  const lineOf = (holder: string) =>
+    Effect.map(
+      client.command("CLIENT", "LIST"),
+      (lines) => String(lines).split("\n").find((line) => line.includes(` name=${holder}#`))
+    )
   return {
     address: { kind: "Redis", port },
     prime: prime(client),
@@ -90,10 +79,10 @@ const startRedis: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function
     restart: Effect.andThen(kill, start),
     cut: (holder) =>
       Effect.orDie(Effect.gen(function*() {
-        const lines = String(yield* client.command("CLIENT", "LIST")).split("\n")
-        const line = lines.find((line) => line.includes(` name=${holder}#`))!
+        const line = (yield* lineOf(holder))!
         yield* client.command("CLIENT", "KILL", "ID", /^id=(\d+) /.exec(line)![1]!)
-      }))
+      })),
+    hasSession: (holder) => Effect.orDie(Effect.map(lineOf(holder), (line) => line !== undefined))
   }
 })
 
@@ -127,7 +116,7 @@ export const startReplicated = Effect.gen(function*() {
 })
 
 const startPostgres: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function*() {
-  const { port, psql, socket } = yield* postgres
+  const { connections, port, psql, socket } = yield* postgres
   const home = path.dirname(socket)
   const pidFile = path.join(home, "data", "postmaster.pid")
   const main = () => Number(fs.readFileSync(pidFile, "utf8").split("\n")[0])
@@ -164,18 +153,18 @@ const startPostgres: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(funct
     cut: (holder) =>
       Effect.sync(() => {
         const ended = psql(
-          `select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = '${holder}'`
+          `select count(*) filter (where pg_terminate_backend(pid, 60000)) from pg_stat_activity
+            where application_name = '${holder}'`
         )
         if (ended !== "1") throw new Error(`${ended} sessions of ${holder} were ended`)
-      })
+      }),
+    hasSession: (holder) => Effect.sync(() => connections(holder) === 1)
   }
 })
 
-const hasRedis = spawnSync("redis-server", ["--version"]).status === 0
-
 export const redis: StoreKind = {
   name: "Redis",
-  isSkipped: isMissing("redis-server", hasRedis),
+  isSkipped: isMissing("redis-server", Servers.installed),
   start: startRedis
 }
 
