@@ -4,12 +4,12 @@ import { fork, result } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { FaultProxy } from "@socketpool/testing"
 import { Data, Effect, Fiber, Schedule } from "effect"
-import { spawn } from "node:child_process"
 import * as path from "node:path"
 import { bundled } from "../../tools/bundled/bundled.js"
 import { socketsTo } from "./fixtures/census.js"
-import { ask, childServer, echoLines, settled, stall, stallUntilArrived, turn, withPool } from "./fixtures/faults.js"
-import { echo, eventually, lines, serve } from "./fixtures/server.js"
+import { ended } from "./fixtures/ended.js"
+import { ask, childServer, echoLines, settled, stall, stallUntilArrived, withPool } from "./fixtures/faults.js"
+import { echo, eventually, lines, serve, turn } from "./fixtures/server.js"
 
 const echoing = serve(lines((line, reply) => reply(line)))
 const hello = (connection: TcpConnection.TcpConnection) => ask(connection, "hello")
@@ -262,19 +262,7 @@ describe("a process without descriptors", () => {
       const server = yield* echoing
       const program = yield* Effect.promise(() => bundled(path.join(import.meta.dirname, "fixtures", "exhausted.ts")))
       const command = `ulimit -n 256; exec "$0" "$1" "$2"`
-      const { code, output } = yield* Effect.promise(() =>
-        new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
-          const child = spawn("sh", ["-c", command, process.execPath, program, String(server.port)])
-          let output = ""
-          child.stdout.on("data", (data) => output += data)
-          child.stderr.on("data", (data) => output += data)
-          const timer = setTimeout(() => child.kill("SIGKILL"), 170_000)
-          child.on("exit", (code) => {
-            clearTimeout(timer)
-            resolve({ code, output })
-          })
-        })
-      )
+      const { code, output } = yield* ended("sh", ["-c", command, process.execPath, program, String(server.port)])
       expect(output.trim().split("\n")).toEqual([
         "before: 1",
         "by address: ConnectError LocalResources EMFILE",

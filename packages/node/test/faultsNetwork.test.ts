@@ -1,11 +1,11 @@
 // Real sockets in networks of their own, with real faults. Needs Linux and the permission to create networks.
-import { async } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
-import { spawn, spawnSync } from "node:child_process"
+import { spawnSync } from "node:child_process"
 import * as path from "node:path"
 import { isLong } from "../../core/test/search.js"
 import { bundled } from "../../tools/bundled/bundled.js"
+import { ended } from "./fixtures/ended.js"
 
 const program = path.join(import.meta.dirname, "fixtures", "networkFaults.ts")
 
@@ -26,24 +26,13 @@ const isImpossible = ((): boolean => {
   return true
 })()
 
-/** Runs a program in a network of its own. Returns its output and exit code; `code` is null if it had to be killed. */
+/** Runs a program in a network of its own. Returns its exit code and the lines that it has printed. */
 const run = (what: string) =>
-  Effect.flatMap(
-    Effect.promise(() => bundled(program)),
-    (bundle) =>
-      async<{ readonly code: number | null; readonly said: ReadonlyArray<string> }>((resume) => {
-        const child = spawn("unshare", [...apart, process.execPath, bundle, what])
-        let output = ""
-        child.stdout.on("data", (data) => output += data)
-        child.stderr.on("data", (data) => output += data)
-        const timer = setTimeout(() => child.kill("SIGKILL"), 300_000)
-        child.on("close", (code) => {
-          clearTimeout(timer)
-          resume(Effect.succeed({ code, said: output.trim().split("\n") }))
-        })
-        return Effect.sync(() => void child.kill("SIGKILL"))
-      })
-  )
+  Effect.gen(function*() {
+    const bundle = yield* Effect.promise(() => bundled(program))
+    const { code, output } = yield* ended("unshare", [...apart, process.execPath, bundle, what], 300_000)
+    return { code, said: output.trim().split("\n") }
+  })
 
 // All at once, because most of the time is spent on waiting for kernels. The longest comes first.
 describe.skipIf(isImpossible)("a pool in a network", { concurrent: true, timeout: 360_000 }, () => {

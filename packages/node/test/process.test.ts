@@ -1,28 +1,17 @@
 // Real sockets on loopback, and processes of their own.
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
-import { spawn } from "node:child_process"
 import * as path from "node:path"
 import { bundled } from "../../tools/bundled/bundled.js"
+import { ended } from "./fixtures/ended.js"
 import { echo, lines, serve } from "./fixtures/server.js"
 import { serveTls } from "./fixtures/tlsServer.js"
 
-/** Runs a program to its end. `code` is null if it had to be killed. */
 const run = (program: string, ...args: ReadonlyArray<string>) =>
-  Effect.promise(async () => {
-    const bundle = await bundled(path.join(import.meta.dirname, "fixtures", program))
-    return new Promise<{ readonly code: number | null; readonly output: string }>((resolve) => {
-      const child = spawn(process.execPath, [bundle, ...args])
-      let output = ""
-      child.stdout.on("data", (data) => output += data)
-      child.stderr.on("data", (data) => output += data)
-      const timer = setTimeout(() => child.kill("SIGKILL"), 170_000)
-      child.on("exit", (code) => {
-        clearTimeout(timer)
-        resolve({ code, output })
-      })
-    })
-  })
+  Effect.flatMap(
+    Effect.promise(() => bundled(path.join(import.meta.dirname, "fixtures", program))),
+    (bundle) => ended(process.execPath, [bundle, ...args])
+  )
 
 const server = serve(lines((line, _reply, socket) => {
   if (line === "reset") socket.resetAndDestroy()
