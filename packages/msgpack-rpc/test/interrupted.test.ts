@@ -2,8 +2,9 @@
 import { MsgpackRpc } from "@socketpool/msgpack-rpc"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
+import { closedBy } from "../../node/test/fixtures/server.js"
 import { serve } from "./fixtures/server.js"
-import { closedBy, storm } from "./fixtures/storm.js"
+import { storm } from "./fixtures/storm.js"
 
 const calls = 20_000
 

@@ -3,9 +3,10 @@ import { MsgpackRpc } from "@socketpool/msgpack-rpc"
 import { fork, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Stream } from "effect"
+import { closedBy, turn } from "../../node/test/fixtures/server.js"
 import { ca, serveTls } from "../../node/test/fixtures/tlsServer.js"
 import { encode, type Peer, speak } from "./fixtures/server.js"
-import { closedBy, storm, turn } from "./fixtures/storm.js"
+import { storm } from "./fixtures/storm.js"
 
 const calls = 4_000
 

@@ -7,6 +7,7 @@ import { Effect, Fiber, type Scope } from "effect"
 import * as fs from "node:fs"
 import * as net from "node:net"
 import * as tls from "node:tls"
+import { ask } from "./fixtures/faults.js"
 import { eventually, listening } from "./fixtures/server.js"
 import { ca, localhost } from "./fixtures/tlsServer.js"
 
@@ -37,12 +38,6 @@ const pools: Record<string, (port: number) => Effect.Effect<ConnectionPool<Conne
     TCP: (port) => TcpPool.make({ host: "127.0.0.1", port, maxConnections: 1 }),
     TLS: (port) => TlsPool.make({ host: "localhost", port, ca, maxConnections: 1 })
   }
-
-const ask = (connection: Connection, line: string, options?: Parameters<Connection["recv"]>[1]) =>
-  Effect.map(
-    Effect.andThen(connection.send(`${line}\n`), connection.recvUntil("\n", options)),
-    (bytes) => new TextDecoder().decode(bytes).trimEnd()
-  )
 
 type Server = Effect.Effect.Success<ReturnType<typeof stubborn>>
 

@@ -5,7 +5,7 @@ import { fork, isOnlyInterrupted, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber } from "effect"
 import * as net from "node:net"
-import { listening } from "./fixtures/server.js"
+import { listening, totalOf } from "./fixtures/server.js"
 
 /** Answers each line with it and the server's name, or with its role. */
 const worker = (name: string, state: { role: number }) =>
@@ -88,7 +88,7 @@ describe("a client of several servers", () => {
       const answers = yield* Effect.forEach(numbers(50), (i) => client.request(`last ${i}`), { concurrency: 50 })
       expect(answers.map((answer) => answer.replace(/ of .*/, ""))).toEqual(numbers(50).map((i) => `last ${i}`))
       const { closed, opened } = yield* client.pool.stats
-      expect([opened, Object.values(closed).reduce((sum, count) => sum + count, 0)]).toEqual([2, 0])
+      expect([opened, totalOf(closed)]).toEqual([2, 0])
     }))
 
   it.scopedLive("asks for roles on its sessions, and follows them", () =>

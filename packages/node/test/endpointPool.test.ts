@@ -1,25 +1,13 @@
 // Pools of sockets to several servers that do the same.
-import { type Connection, Endpoints } from "@socketpool/core"
+import { Endpoints } from "@socketpool/core"
 import { TcpPool, TlsPool } from "@socketpool/node"
 import { hasDies } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit } from "effect"
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { listening } from "./fixtures/server.js"
+import { ask, named } from "./fixtures/named.js"
 import { ca, localhost } from "./fixtures/tlsServer.js"
-
-const named = (make: (serve: (socket: net.Socket) => void) => net.Server, name: string) =>
-  listening(make((socket) => {
-    socket.on("error", () => {})
-    socket.on("data", () => socket.write(`${name}\n`))
-  }))
-
-const ask = (connection: Connection) =>
-  Effect.map(
-    Effect.andThen(connection.send("who?\n"), connection.recvUntil("\n")),
-    (bytes) => new TextDecoder().decode(bytes).trimEnd()
-  )
 
 describe("a pool of endpoints of sockets", () => {
   it.live("lends connections of all that work, and none of one that refuses", () =>

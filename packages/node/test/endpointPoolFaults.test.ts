@@ -7,7 +7,7 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, type Scope, Stream } from "effect"
 import { bySearch } from "../../core/test/search.js"
 import { ask, childServer, echoLines, settled } from "./fixtures/faults.js"
-import { eventually, lines, serve, type TestServer } from "./fixtures/server.js"
+import { eventually, lines, serve, type TestServer, totalOf } from "./fixtures/server.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
 type TestPool = EndpointPool.EndpointPool<TcpConnection.TcpConnection, ConnectError>
@@ -121,7 +121,7 @@ const withPool = <A, E>(
       const load = new Load(pool, bad, events)
       yield* Effect.scoped(body(load))
       const { closed, closing, idle, inUse, opened, pending } = yield* settled(pool)
-      expect(opened - Object.values(closed).reduce((sum, n) => sum + n, 0)).toBe(idle + inUse + closing)
+      expect(opened - totalOf(closed)).toBe(idle + inUse + closing)
       expect([inUse, pending]).toEqual([0, 0])
       return { load, pool }
     }))

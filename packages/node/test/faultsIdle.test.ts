@@ -12,10 +12,9 @@ import {
   stall,
   stallUntilArrived,
   type TestPool,
-  turn,
   withPool
 } from "./fixtures/faults.js"
-import { eventually, lines, serve } from "./fixtures/server.js"
+import { eventually, lines, serve, turn } from "./fixtures/server.js"
 
 const host = "127.0.0.1"
 

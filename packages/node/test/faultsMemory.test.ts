@@ -8,7 +8,7 @@ import * as v8 from "node:v8"
 import * as vm from "node:vm"
 import { socketsTo } from "./fixtures/census.js"
 import { settled, withPool } from "./fixtures/faults.js"
-import { eventually, serve } from "./fixtures/server.js"
+import { eventually, serve, untilStuck } from "./fixtures/server.js"
 
 v8.setFlagsFromString("--expose-gc")
 const collect = vm.runInNewContext("gc") as () => void
@@ -43,15 +43,6 @@ const endless = (total: number, start: Uint8Array = chunk) => {
   }
   return { behave, count }
 }
-
-/** Waits until a counter stays the same for half a second, in which it could move by hundreds of megabytes. */
-const untilStuck = (read: () => number) =>
-  Effect.gen(function*() {
-    for (let before = -1; before !== read();) {
-      before = read()
-      yield* Effect.sleep("500 millis")
-    }
-  })
 
 describe("the memory in use", () => {
   const limit = 8 * megabyte

@@ -1,12 +1,13 @@
 // Pools of sockets by server, under one limit.
-import { type Connection, type KeyedPool } from "@socketpool/core"
+import type { KeyedPool } from "@socketpool/core"
 import { type Peer, TcpPool, TlsPool } from "@socketpool/node"
 import { hasDies } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, type Scope } from "effect"
 import * as net from "node:net"
 import * as tls from "node:tls"
-import { listening } from "./fixtures/server.js"
+import { ask, named } from "./fixtures/named.js"
+import { totalOf } from "./fixtures/server.js"
 import { ca, localhost } from "./fixtures/tlsServer.js"
 
 type Keyed = KeyedPool.KeyedPool<Peer, any, unknown>
@@ -29,26 +30,14 @@ const kinds: Record<string, Kind> = {
   }
 }
 
-const named = ({ server }: Kind, name: string) =>
-  listening(server((socket) => {
-    socket.on("error", () => {})
-    socket.on("data", () => socket.write(`${name}\n`))
-  }))
-
-const ask = (connection: Connection) =>
-  Effect.map(
-    Effect.andThen(connection.send("who?\n"), connection.recvUntil("\n")),
-    (bytes) => new TextDecoder().decode(bytes).trimEnd()
-  )
-
 describe.each(Object.keys(kinds))("keyed pools of %s connections", (name) => {
   const kind = kinds[name]!
-  const { host, make } = kind
+  const { host, make, server } = kind
 
   it.live("lend connections of the server that was asked for, and share one limit", () =>
     Effect.scoped(Effect.gen(function*() {
-      const one = yield* named(kind, "one")
-      const two = yield* named(kind, "two")
+      const one = yield* named(server, "one")
+      const two = yield* named(server, "two")
       const servers = yield* make({ maxConnections: 2, maxConnectionsPerKey: 1, timeout: "5 seconds", name: "servers" })
       const asked = (port: number) => servers.use({ host, port }, ask)
       // Keys are equal if host and port are.
@@ -60,17 +49,17 @@ describe.each(Object.keys(kinds))("keyed pools of %s connections", (name) => {
       ])
       expect([one.accepted(), two.accepted()]).toEqual([1, 1])
       const { closed, keys, opened } = yield* servers.stats
-      expect([keys, opened, Object.values(closed).reduce((a, b) => a + b)]).toEqual([2, 2, 0])
+      expect([keys, opened, totalOf(closed)]).toEqual([2, 2, 0])
       expect((yield* servers.lookup({ host, port: one.port })).name).toBe("servers")
-      const three = yield* named(kind, "three")
+      const three = yield* named(server, "three")
       expect(yield* asked(three.port)).toBe("three")
       expect((yield* servers.stats).closed.Reclaimed).toBe(1)
     })))
 
   it.live("read each option once, also where a class has them as getters", () =>
     Effect.scoped(Effect.gen(function*() {
-      const one = yield* named(kind, "one")
-      const two = yield* named(kind, "two")
+      const one = yield* named(server, "one")
+      const two = yield* named(server, "two")
       const read: Array<string> = []
       class Given {
         get name() {
@@ -92,8 +81,8 @@ describe.each(Object.keys(kinds))("keyed pools of %s connections", (name) => {
 
   it.live("fail a borrow for a server that is down, and serve the others", () =>
     Effect.scoped(Effect.gen(function*() {
-      const one = yield* named(kind, "one")
-      const down = yield* Effect.scoped(Effect.map(named(kind, "down"), ({ port }) => port))
+      const one = yield* named(server, "one")
+      const down = yield* Effect.scoped(Effect.map(named(server, "down"), ({ port }) => port))
       const servers = yield* make({ maxConnections: 1 })
       expect(yield* Effect.flip(servers.use({ host, port: down }, ask))).toMatchObject({ _tag: "ConnectError" })
       expect(yield* servers.use({ host, port: one.port }, ask)).toBe("one")

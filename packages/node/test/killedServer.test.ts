@@ -7,7 +7,7 @@ import { Duration, Effect, Schedule } from "effect"
 import { bySearch } from "../../core/test/search.js"
 import { childServer } from "./fixtures/faults.js"
 import { freePort } from "./fixtures/realServer.js"
-import { eventually } from "./fixtures/server.js"
+import { eventually, totalOf } from "./fixtures/server.js"
 import { ask } from "./fixtures/tagged.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
@@ -65,7 +65,7 @@ describe("a server that is killed again and again under load", { timeout: rounds
           const back = count.own
           yield* eventually("it serves again", () => count.own > back + 200)
           const { inUse, opening, idle, closing, opened, closed } = yield* pool.stats
-          expect(idle + inUse + closing).toBe(opened - Object.values(closed).reduce((sum, n) => sum + n, 0))
+          expect(idle + inUse + closing).toBe(opened - totalOf(closed))
           expect(idle + inUse + opening + closing).toBeLessThanOrEqual(8)
         }
         return pool

@@ -1,15 +1,13 @@
 // Real sockets on loopback: connecting from a given address, which bypasses Node's own choice of addresses.
-import { TcpConnection, TcpPool, TlsConnection } from "@socketpool/node"
+import { type TcpConnection, TcpPool, TlsConnection } from "@socketpool/node"
 import { async, fork } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber } from "effect"
 import * as net from "node:net"
 import { socketsTo } from "./fixtures/census.js"
 import { echo, eventually, serve } from "./fixtures/server.js"
+import { open } from "./fixtures/tcpClient.js"
 import { ca, serveTls } from "./fixtures/tlsServer.js"
-
-const open = (port: number, options: Partial<TcpConnection.Options>) =>
-  TcpConnection.open({ host: "127.0.0.1", port, ...options })
 
 /** A name that stands for these addresses. */
 const named = (...addresses: ReadonlyArray<string>) => ({ host: "db.test", lookup: () => Effect.succeed(addresses) })

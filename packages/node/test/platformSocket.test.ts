@@ -8,10 +8,9 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { MemoryServer } from "@socketpool/testing"
 import { Cause, Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import { socketsTo } from "./fixtures/census.js"
-import { echo, eventually, serve } from "./fixtures/server.js"
+import { echo, eventually, serve, turn } from "./fixtures/server.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
-const turn = Effect.promise(() => new Promise((next) => setImmediate(next)))
 
 describe("a connection as a socket", () => {
   it.scopedLive("works in the platform's channel", () =>

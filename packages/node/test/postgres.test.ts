@@ -21,15 +21,11 @@ import {
   value
 } from "./fixtures/postgres.js"
 import { isMissing, shared } from "./fixtures/realServer.js"
-import { eventually } from "./fixtures/server.js"
+import { closedBy, eventually } from "./fixtures/server.js"
 import { ca } from "./fixtures/tlsServer.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
 const pid = (connection: Connection) => value(connection, "select pg_backend_pid()")
-
-/** The number of closed connections. */
-const closes = (pool: ConnectionPool<any, any>): number =>
-  Object.values(Effect.runSync(pool.stats).closed).reduce((sum, n) => sum + n, 0)
 
 const own = "where pid = pg_backend_pid()"
 const sleeping = "select count(*) from pg_stat_activity where wait_event = 'PgSleep'"
@@ -201,7 +197,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
           const first = yield* pool.use(pid)
           expect(yield* pool.stats).toMatchObject({ idle: 1 })
           expect(server().psql(`select pg_terminate_backend(${first})`)).toBe("t")
-          yield* eventually("it has closed", () => closes(pool) === 1)
+          yield* eventually("it has closed", () => Effect.runSync(closedBy({ pool })) === 1)
           // Before it goes, the server sends the reason: unrequested bytes.
           const { closed } = yield* pool.stats
           expect(closed.Desync + closed.Disconnected).toBe(1)
@@ -216,7 +212,7 @@ describe.skipIf(isMissing("postgresql", installed))("a pool of connections to Po
         yield* pool.use((connection) => query(connection, "listen news"))
         expect(yield* pool.stats).toMatchObject({ idle: 1 })
         server().psql("notify news")
-        yield* eventually("it has closed", () => closes(pool) === 1)
+        yield* eventually("it has closed", () => Effect.runSync(closedBy({ pool })) === 1)
         expect((yield* pool.stats).closed.Desync).toBe(1)
         expect(yield* pool.use((connection) => value(connection, "select 1"))).toBe("1")
       })))

@@ -5,7 +5,7 @@ import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Data, Effect, type Scope } from "effect"
 import type * as net from "node:net"
 import { SMTPServer, type SMTPServerOptions } from "smtp-server"
-import { eventually } from "./fixtures/server.js"
+import { closedBy, eventually } from "./fixtures/server.js"
 import { ca, localhost } from "./fixtures/tlsServer.js"
 import { nothingIsLeft } from "./fixtures/witnesses.js"
 
@@ -152,10 +152,6 @@ const leavingNothing = <P extends ConnectionPool<any, any>, E, E2>(
     yield* nothingIsLeft({ pool, port: server.port, server: server.connections })
   })
 
-/** The number of closed connections. */
-const closes = (pool: ConnectionPool<any, any>): number =>
-  Object.values(Effect.runSync(pool.stats).closed).reduce((sum, n) => sum + n, 0)
-
 describe("a pool of connections to an SMTP server", () => {
   const at = (server: MailServer) => ({ host: "127.0.0.1", port: server.port, maxConnections: 1 })
 
@@ -299,7 +295,7 @@ describe("a pool of connections to an SMTP server", () => {
           Effect.gen(function*() {
             yield* pool.use((connection) => mail(connection, "first"))
             server.timeOut()
-            yield* eventually("it has closed", () => closes(pool) === 1)
+            yield* eventually("it has closed", () => Effect.runSync(closedBy({ pool })) === 1)
             expect((yield* pool.stats).closed.Desync).toBe(1)
             yield* pool.use((connection) => mail(connection, "second"))
             expect(server.mails.map(({ from }) => from)).toEqual(["first@example.com", "second@example.com"])
@@ -317,7 +313,7 @@ describe("a pool of connections to an SMTP server", () => {
           yield* pool.awaitReady
           expect(server.connections()).toBe(4)
           server.close()
-          yield* eventually("they have closed", () => closes(pool) === 4)
+          yield* eventually("they have closed", () => Effect.runSync(closedBy({ pool })) === 4)
           expect((yield* pool.stats).closed.Desync).toBe(4)
           expect(yield* Effect.flip(pool.use(hello))).toMatchObject({ _tag: "ConnectError", reason: "Refused" })
         }))

@@ -1,5 +1,5 @@
 // Real sockets on loopback: plain text first, TLS afterwards.
-import { TcpConnection, TcpPool, TlsConnection, TlsPool } from "@socketpool/node"
+import { type TcpConnection, TcpPool, TlsConnection, TlsPool } from "@socketpool/node"
 import { fork, provideScope, reasonOf, timeoutFail } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule, Scope } from "effect"
@@ -7,9 +7,10 @@ import type * as net from "node:net"
 import * as tls from "node:tls"
 import { socketsTo } from "./fixtures/census.js"
 import { type Behave, echo, eventually, lines, serve, silent } from "./fixtures/server.js"
+import { open } from "./fixtures/tcpClient.js"
+import { ask, text } from "./fixtures/tlsClient.js"
 import { ca, expired, type Identity, localhost } from "./fixtures/tlsServer.js"
 
-const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const briefly = Schedule.spaced("1 millis")
 
 /** Starts TLS on a socket that nothing else reads any more. */
@@ -40,9 +41,6 @@ const startTls = (connection: TcpConnection.TcpConnection) =>
     const answer = text(yield* connection.recvUntil("\n"))
     if (answer !== "OK\n") return yield* Effect.fail(new NotOffered(answer))
   })
-
-const ask = (connection: TlsConnection.TlsConnection, question: string) =>
-  Effect.map(Effect.andThen(connection.send(question), connection.recvExactly(question.length)), text)
 
 const options = (port: number) => ({ host: "127.0.0.1", port, ca, startTls })
 
@@ -220,13 +218,10 @@ describe("startTls", () => {
 })
 
 describe("upgrade", () => {
-  const plainTo = (port: number, more: Partial<TcpConnection.Options> = {}) =>
-    TcpConnection.open({ host: "127.0.0.1", port, ...more })
-
   it.scopedLive("starts TLS on a connection from TcpConnection.open", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
-      const plain = yield* plainTo(server.port)
+      const plain = yield* open(server.port)
       yield* startTls(plain)
       const connection = yield* TlsConnection.upgrade(plain, { ca })
       expect(yield* ask(connection, "secret")).toBe("secret")
@@ -237,7 +232,7 @@ describe("upgrade", () => {
   it.scopedLive("leaves the plain connection Released", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
-      const plain = yield* plainTo(server.port)
+      const plain = yield* open(server.port)
       yield* startTls(plain)
       const connection = yield* TlsConnection.upgrade(plain, { ca })
       expect(yield* Effect.flip(plain.send("in the clear"))).toMatchObject({ reason: "Released" })
@@ -253,7 +248,7 @@ describe("upgrade", () => {
         const server = yield* serve(startingTls())
         for (const first of ["plain", "secured"]) {
           const scopes = { plain: yield* Scope.make(), secured: yield* Scope.make() }
-          const plain = yield* provideScope(plainTo(server.port), scopes.plain)
+          const plain = yield* provideScope(open(server.port), scopes.plain)
           yield* startTls(plain)
           const connection = yield* provideScope(TlsConnection.upgrade(plain, { ca }), scopes.secured)
           expect(yield* ask(connection, "x")).toBe("x")
@@ -269,7 +264,7 @@ describe("upgrade", () => {
   it.scopedLive("completes `closed` of the plain connection", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
-      const plain = yield* plainTo(server.port)
+      const plain = yield* open(server.port)
       const closed = yield* fork(plain.closed)
       yield* Effect.scoped(Effect.gen(function*() {
         yield* startTls(plain)
@@ -290,7 +285,7 @@ describe("upgrade", () => {
         ["127.0.0.1", "other.example", false]
       ]
       for (const [host, servername, fits] of names) {
-        const plain = yield* plainTo(server.port, { host })
+        const plain = yield* open(server.port, { host })
         yield* startTls(plain)
         const exit = yield* Effect.exit(
           TlsConnection.upgrade(plain, { ca, ...(servername === undefined ? {} : { servername }) })
@@ -302,7 +297,7 @@ describe("upgrade", () => {
   it.scopedLive("fails with Tls when plain text is unread", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls("OK\nINJECTED\n"))
-      const plain = yield* plainTo(server.port)
+      const plain = yield* open(server.port)
       yield* startTls(plain)
       expect(yield* Effect.flip(TlsConnection.upgrade(plain, { ca }))).toMatchObject({
         _tag: "ConnectError",
@@ -314,14 +309,14 @@ describe("upgrade", () => {
   it.scopedLive("fails with Tls when the certificate is invalid, or the peer has gone", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls("OK\n", expired))
-      const plain = yield* plainTo(server.port)
+      const plain = yield* open(server.port)
       yield* startTls(plain)
       expect(yield* Effect.flip(TlsConnection.upgrade(plain, { ca }))).toMatchObject({
         reason: "Tls",
         code: "CERT_HAS_EXPIRED"
       })
 
-      const gone = yield* plainTo(server.port)
+      const gone = yield* open(server.port)
       for (const socket of server.sockets) socket.end()
       yield* Effect.flip(gone.recv())
       expect(yield* Effect.flip(TlsConnection.upgrade(gone, { ca }))).toMatchObject({
@@ -371,7 +366,7 @@ describe("upgrade", () => {
   it.scopedLive("of a connection that was already upgraded is a defect", () =>
     Effect.gen(function*() {
       const server = yield* serve(startingTls())
-      const plain = yield* plainTo(server.port)
+      const plain = yield* open(server.port)
       yield* startTls(plain)
       const connection = yield* TlsConnection.upgrade(plain, { ca })
       notOurs(yield* Effect.exit(TlsConnection.upgrade(plain, { ca })))
@@ -384,7 +379,7 @@ describe("upgrade", () => {
       let heard = 0
       const server = yield* serve((socket) => void socket.on("data", () => heard++))
       const opening = yield* fork(
-        Effect.scoped(Effect.flatMap(plainTo(server.port), (plain) => TlsConnection.upgrade(plain, { ca })))
+        Effect.scoped(Effect.flatMap(open(server.port), (plain) => TlsConnection.upgrade(plain, { ca })))
       )
       yield* eventually("it has begun", () => heard === 1)
       yield* Fiber.interrupt(opening)

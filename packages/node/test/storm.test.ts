@@ -12,14 +12,10 @@ import {
 } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Schedule } from "effect"
-import { ask, type TestPool, turn, withPool } from "./fixtures/faults.js"
-import { eventually, lines, serve } from "./fixtures/server.js"
+import { ask, mostInASecond, type TestPool, withPool } from "./fixtures/faults.js"
+import { eventually, lines, serve, turn } from "./fixtures/server.js"
 
 const echo = lines((line, reply) => reply(line))
-
-/** The most that began within one second. */
-const mostInASecond = (begun: ReadonlyArray<number>): number =>
-  Math.max(...begun.map((start) => begun.filter((time) => time >= start && time < start + 1000).length))
 
 const once: Schedule.Schedule<unknown> = Schedule.recurs(0)
 

@@ -1,15 +1,14 @@
 // Real sockets on loopback.
-import { TcpConnection } from "@socketpool/node"
+import type { TcpConnection } from "@socketpool/node"
 import { exitOf, fork, provideScope, reasonOf, result, TestClock, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber, Scope } from "effect"
 import { spawn } from "node:child_process"
 import { socketsTo } from "./fixtures/census.js"
 import { stallUntilArrived } from "./fixtures/faults.js"
-import { echo, eventually, lines, serve, silent } from "./fixtures/server.js"
+import { echo, eventually, lines, serve, silent, untilStuck } from "./fixtures/server.js"
+import { open } from "./fixtures/tcpClient.js"
 
-const open = (port: number, options: Partial<TcpConnection.Options> = {}) =>
-  TcpConnection.open({ host: "127.0.0.1", port, ...options })
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 
 /** A program in a process of its own that prints the port it listens on. */
@@ -143,11 +142,8 @@ describe("reading and writing", () => {
       })
       const connection = yield* open(server.port)
       yield* connection.recv(1)
-      // Stuck is who has written nothing more for a while; without back-pressure that is when all has been written.
-      for (let before = -1; before !== written;) {
-        before = written
-        yield* Effect.sleep("150 millis")
-      }
+      // Without back-pressure that is when all has been written.
+      yield* untilStuck(() => written)
       // The buffers: the kernel's two, one high-water mark, and the chunk that came last.
       expect(connection.socket.readableLength).toBeLessThanOrEqual(connection.socket.readableHighWaterMark + 65_536)
       expect(written).toBeLessThan(50_000_000)

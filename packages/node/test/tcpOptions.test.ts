@@ -6,11 +6,9 @@ import { Cause, Effect, Exit, Fiber } from "effect"
 import type * as net from "node:net"
 import { keepAlivesTo, socketsTo } from "./fixtures/census.js"
 import { echo, eventually, serve, silent } from "./fixtures/server.js"
+import { open } from "./fixtures/tcpClient.js"
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
-
-const open = (port: number, options: Partial<TcpConnection.Options>) =>
-  TcpConnection.open({ host: "127.0.0.1", port, ...options })
 
 describe("lookup", () => {
   it.scopedLive("resolves the name instead of the system, for every connection", () =>

@@ -4,7 +4,8 @@ import { TestClock } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Spans } from "@socketpool/testing"
 import { Effect } from "effect"
-import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
+import { closedBy, until } from "../../node/test/fixtures/server.js"
+import { clientOf, isSkipped, serverWith } from "./server.js"
 
 describe.skipIf(isSkipped)("a failover", () => {
   it.scopedLive("to a server that has become a replica costs the connections, so that others are opened", () =>

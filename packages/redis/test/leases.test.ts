@@ -2,7 +2,8 @@ import type { RedisSession } from "@socketpool/redis"
 import { fork, forkDaemon, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Cause, Effect, Exit, Fiber, Schedule } from "effect"
-import { client, closedBy, isSkipped } from "./server.js"
+import { closedBy } from "../../node/test/fixtures/server.js"
+import { client, isSkipped } from "./server.js"
 
 describe.skipIf(isSkipped)("a lease of a whole connection", () => {
   const one = { maxConnections: 1, database: 2 }

@@ -3,7 +3,8 @@ import { fork, wasInterrupted, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Rng } from "@socketpool/testing"
 import { Effect, Fiber } from "effect"
-import { client, clientOf, closedBy, isSkipped, until } from "./server.js"
+import { closedBy, until } from "../../node/test/fixtures/server.js"
+import { client, clientOf, isSkipped } from "./server.js"
 
 /** The port in the name of a client's pool. */
 const portOf = (redis: RedisClient): number => Number(/:(\d+)\/0$/.exec(redis.pool.name)![1])

@@ -2,8 +2,8 @@ import type { RedisClient } from "@socketpool/redis"
 import { collect, fork, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Schedule, Stream } from "effect"
-import { serve } from "../../node/test/fixtures/server.js"
-import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
+import { closedBy, serve, until } from "../../node/test/fixtures/server.js"
+import { clientOf, isSkipped, serverWith } from "./server.js"
 
 /** Publishes until so many subscribers of this server get the message. */
 const publish = (redis: RedisClient, channel: string, message: string, receivers = 1) =>

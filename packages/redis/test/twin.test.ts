@@ -3,7 +3,7 @@ import * as RedisTest from "@socketpool/redis/RedisTest"
 import { collect, fork, tag, TestClock, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Fiber, Stream } from "effect"
-import { closedBy } from "./server.js"
+import { closedBy } from "../../node/test/fixtures/server.js"
 
 class Store extends tag<Store, Map<string, string>>()("test/Store") {}
 

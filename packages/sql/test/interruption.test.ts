@@ -5,8 +5,9 @@ import { Deferred, Effect, Exit, Fiber, Stream } from "effect"
 import * as path from "node:path"
 import { installed, postgres } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
+import { closedBy, until } from "../../node/test/fixtures/server.js"
 import { cancelProxy, type Manner } from "./fixtures/cancelProxy.js"
-import { closedBy, isInterrupted, isRunning, ours, until } from "./fixtures/clients.js"
+import { isInterrupted, isRunning, ours } from "./fixtures/clients.js"
 
 describe.skipIf(isMissing("postgresql", installed))("an interrupted statement", () => {
   const server = shared(postgres)

@@ -5,7 +5,8 @@ import { Deferred, Effect, Fiber, Stream } from "effect"
 import * as net from "node:net"
 import { installed, postgres } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
-import { closedBy, ours, until } from "./fixtures/clients.js"
+import { closedBy, until } from "../../node/test/fixtures/server.js"
+import { ours } from "./fixtures/clients.js"
 
 describe.skipIf(isMissing("postgresql", installed))("listen", () => {
   const server = shared(postgres)

@@ -7,7 +7,8 @@ import { Cause, Data, Effect, Exit, Fiber, type Scope, Stream } from "effect"
 import { Client } from "pg"
 import { installed } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
-import { until, upTo } from "./fixtures/clients.js"
+import { totalOf, until } from "../../node/test/fixtures/server.js"
+import { upTo } from "./fixtures/clients.js"
 import { replicas, type Server } from "./fixtures/replicas.js"
 
 const writers = 8
@@ -306,7 +307,7 @@ describe.skipIf(isMissing("postgresql", installed))("a primary and a replica", {
       const { closed, closing, idle, inUse, opened, pending } = yield* pool.stats
       expect([inUse, pending]).toEqual([0, 0])
       expect(closed.Cleared).toBeGreaterThan(0)
-      expect(opened - Object.values(closed).reduce((sum, n) => sum + n, 0)).toBe(idle + closing)
+      expect(opened - totalOf(closed)).toBe(idle + closing)
       yield* pool.close
       expect(yield* pool.size).toBe(0)
       for (const server of [old, fresh]) {

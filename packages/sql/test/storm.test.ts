@@ -7,8 +7,9 @@ import { Effect, Fiber, Stream } from "effect"
 import { bySearch, seeds } from "../../core/test/search.js"
 import { installed, postgres } from "../../node/test/fixtures/postgres.js"
 import { isMissing, shared } from "../../node/test/fixtures/realServer.js"
+import { closedBy, until } from "../../node/test/fixtures/server.js"
 import { causeOf } from "../src/internal/effect.js"
-import { closedBy, ours, until, upTo } from "./fixtures/clients.js"
+import { ours, upTo } from "./fixtures/clients.js"
 
 const fibers = 8
 const rounds = bySearch({ short: 30, full: 400, deep: 10_000 })

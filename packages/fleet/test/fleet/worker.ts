@@ -3,6 +3,7 @@ import { type BudgetUnavailable, PostgresBudget, RedisBudget } from "@socketpool
 import { TcpPool } from "@socketpool/node"
 import { Redis, type RedisClient, RedisError } from "@socketpool/redis"
 import { Deferred, Effect, Redacted, Stream } from "effect"
+import { totalOf } from "../../../node/test/fixtures/server.js"
 import { session as pgSession } from "../../src/internal/postgres/session.js"
 import type { WorkerConfig, WorkerReport, WorkerRequest } from "./messages.js"
 import { password } from "./password.js"
@@ -182,7 +183,7 @@ const main = Effect.scoped(Effect.gen(function*() {
         served,
         failed,
         opened: stats.opened,
-        closed: Object.values(stats.closed).reduce((sum, n) => sum + n, 0),
+        closed: totalOf(stats.closed),
         usage: yield* budget.usage,
         calls: calls.at.length,
         mostCallsInASecond: calls.most,

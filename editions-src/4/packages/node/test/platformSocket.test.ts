@@ -9,13 +9,12 @@ import { Cause, Deferred, Effect, Exit, Fiber, Option, type Scope, Stream } from
 import { Socket } from "effect/socket"
 import type * as net from "node:net"
 import { socketsTo } from "./fixtures/census.js"
-import { echo, eventually, serve, silent } from "./fixtures/server.js"
+import { echo, eventually, serve, silent, turn, untilStuck } from "./fixtures/server.js"
 
 const host = "127.0.0.1"
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes)
 const joined = (chunks: ReadonlyArray<Uint8Array | string>) =>
   chunks.map((chunk) => typeof chunk === "string" ? chunk : text(chunk)).join("")
-const turn = Effect.promise(() => new Promise((next) => setImmediate(next)))
 
 /** The reason why a read, a write or an open of a socket fails. */
 const reasonOf = <A, R>(
@@ -316,14 +315,7 @@ describe("a platform socket as a connection", () => {
       let peer: net.Socket | undefined
       const server = yield* serve((socket) => pour(peer = socket, total))
       const connection = yield* openNet(server.port)
-      const stands = Effect.gen(function*() {
-        let last = -1
-        while (last !== peer?.bytesWritten) {
-          last = peer?.bytesWritten ?? -1
-          yield* Effect.sleep("50 millis")
-        }
-        return last
-      })
+      const stands = untilStuck(() => peer!.bytesWritten)
       yield* eventually("the server sends", () => peer !== undefined)
       // The content of the system's own buffers.
       const before = yield* stands
@@ -545,12 +537,7 @@ describe("a WebSocket as a connection", () => {
       const [client] = server.clients
       const total = 32 * 1_048_576
       for (let sent = 0; sent < total; sent += 65_536) yield* client!.write(new Uint8Array(65_536).fill(sent / 65_536))
-      let last = -1
-      while (last !== client!.unsent()) {
-        last = client!.unsent()
-        yield* Effect.sleep("50 millis")
-      }
-      expect(last).toBeGreaterThan(total / 4)
+      expect(yield* untilStuck(() => client!.unsent())).toBeGreaterThan(total / 4)
       let got = 0
       let wrong = 0
       while (got < total) {

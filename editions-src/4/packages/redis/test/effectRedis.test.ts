@@ -4,7 +4,8 @@ import * as EffectRedis from "@socketpool/redis/EffectRedis"
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect, Exit, Fiber, Layer, Queue, Schema, Scope } from "effect"
 import { PersistedQueue, RateLimiter, Redis as Service } from "effect/persistence"
-import { clientOf, closedBy, isSkipped, serverWith, until } from "./server.js"
+import { closedBy, until } from "../../node/test/fixtures/server.js"
+import { clientOf, isSkipped, serverWith } from "./server.js"
 
 const started = (words: ReadonlyArray<string> = []) =>
   Effect.gen(function*() {
