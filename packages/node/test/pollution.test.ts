@@ -76,10 +76,12 @@ const worker = new Worker(
   })`,
   { eval: true, workerData: [localhost, otherHost] }
 )
+// Listens at once: the message may come before the first hook runs, and would be lost.
+const listening = once(worker, "message")
 let ports: readonly [tcp: number, tls: number, other: number]
 beforeAll(async () => {
-  const [listening] = await once(worker, "message")
-  ports = listening
+  const [message] = await listening
+  ports = message
 })
 afterAll(() => worker.terminate())
 

@@ -24,6 +24,7 @@ export interface Store {
   readonly restart: Effect.Effect<void>
   /** Ends the session of a process, and waits until it has ended. */
   readonly cut: (holder: string) => Effect.Effect<void>
+  /** Whether a process has a session now. */
   readonly hasSession: (holder: string) => Effect.Effect<boolean>
 }
 
