@@ -1,5 +1,5 @@
 // A pool of sessions over a server in memory that answers each line with the same line.
-import { Client, type Connection, Framing, Protocol } from "@socketpool/core"
+import { Client, type Connection, Endpoints, Framing, Protocol } from "@socketpool/core"
 import { config, configured, exitOf, fork, provideScope, repeatN, TestClock, yieldNow } from "@socketpool/test-seam"
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Interruptions, MemoryServer, Rng } from "@socketpool/testing"
@@ -519,6 +519,15 @@ describe("options", () => {
   )("%j is refused by name, value and rule", ([options, message]) =>
     Effect.gen(function*() {
       expect(yield* defectOf(Effect.scoped(echoing(options as Given)))).toContain(message)
+    }))
+
+  it.effect("that contradict each other are refused by the client, not by its pool", () =>
+    Effect.gen(function*() {
+      const endpoints = Endpoints.of({ host: "a", port: 1 })
+      const made = Client.endpoints({ protocol: inOrder, endpoints, open: () => Effect.never, probeInterval: 5 })
+      expect(yield* defectOf(Effect.scoped(made))).toContain(
+        "Client.endpoints: probeInterval must be set only together"
+      )
     }))
 
   it.scoped("of a request are refused, too", () =>
