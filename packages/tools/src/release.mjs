@@ -141,7 +141,8 @@ const publish = (tarballs) => {
       } else {
         npm("publish", file, "--access", "public", "--tag", tag)
       }
-      npm("dist-tag", "add", `${manifest.name}@${version}`, `effect-${edition}`)
+      const ofEffect = `effect-${edition}`
+      if (tag !== ofEffect) npm("dist-tag", "add", `${manifest.name}@${version}`, ofEffect)
     }
   }
 }
