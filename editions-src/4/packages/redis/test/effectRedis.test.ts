@@ -98,7 +98,7 @@ describe.skipIf(isSkipped)("Effect's service", () => {
         port,
         maxConnections: 1,
         maxReserved: 2,
-        acquireTimeout: "50 millis"
+        acquireTimeout: "1 second"
       } as const
       yield* Effect.provide(program, EffectRedis.layer(options))
       const wrong = Effect.provide(Effect.void, EffectRedis.layer({ maxReserved: 0 }))

@@ -39,14 +39,16 @@ describe.skipIf(isMissing("postgresql", installed))("the reason of an error", ()
 
   it.scopedLive("allows another attempt only where nothing can have been done", () =>
     Effect.gen(function*() {
-      const sql = yield* ours(server(), { maxConnections: 1, acquireTimeout: "20 millis" })
+      // Connecting may take longer than a borrower waits.
+      const sql = yield* ours(server(), { maxConnections: 1, minConnections: 1, acquireTimeout: "20 millis" })
+      yield* sql.pool.awaitReady
       const killed = toldBy(sql`select pg_terminate_backend(pg_backend_pid()), pg_sleep(1)`)
       expect(yield* killed).toEqual(["UnknownError", false])
       const nobody = yield* ours(server(), { port: yield* freePort })
       expect(yield* toldBy(nobody`select 1`)).toEqual(["ConnectionError", true])
       const unknown = yield* ours(server(), { ...login(server()), database: "nowhere" })
       expect(yield* toldBy(unknown`select 1`)).toEqual(["UnknownError", false])
-      yield* sql`select 1`
+      yield* sql.pool.awaitReady
       yield* Effect.scoped(Effect.gen(function*() {
         yield* sql.reserve
         expect(yield* toldBy(sql`select 1`)).toEqual(["UnknownError", false])
