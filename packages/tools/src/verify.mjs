@@ -38,7 +38,7 @@ const steps = [
   { name: "edition4 test", run: npm("run", "edition4", "--", "test"), limit: 30 * minute },
   ...["check", "lint", "docs"].map((name) => ({ name, run: script(name), limit: 10 * minute })),
   // It builds and packs both editions, and uses the other one as a newcomer does.
-  { name: "release --dry-run", run: npm("run", "release", "--", "--dry-run"), limit: 12 * minute },
+  { name: "release --dry-run", run: npm("run", "release", "--", "--dry-run"), limit: 20 * minute },
   // These look at the packages that the release has built.
   ...["check-packages", "runtime-probe"].map((name) => ({ name, run: tool(name), limit: 10 * minute })),
   { name: "site", run: npm("run", "site"), limit: 5 * minute },
