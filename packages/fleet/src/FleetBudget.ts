@@ -142,7 +142,7 @@ export interface Store {
 
 /**
  * Opens the store for one process. `signal` may be called at any time: with `"News"` when others want places or have
- * given some back, and with `"Cut"` when the connection of this process has gone.
+ * given some back, and with `"Cut"` when the connection of this process has gone, also if a call fails because of it.
  *
  * @since 3.0.0
  * @category advanced

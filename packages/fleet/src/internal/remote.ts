@@ -47,13 +47,8 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
         }
         const session = opened.value
         const close = Scope.close(scope, Exit.void)
-        const ended = Effect.suspend(() => {
-          if (!this.isCurrent(session)) return Effect.void
-          this.current = undefined
-          this.signal("Cut")
-          // This fiber ends with the scope, so that it cannot wait for its end.
-          return forkDetached(close)
-        })
+        // This fiber ends with the scope, so that it cannot wait for its end.
+        const ended = Effect.suspend(() => this.isCurrent(session) ? forkDetached(this.cut()) : Effect.void)
         yield* Effect.forkIn(Effect.interruptible(Effect.andThen(session.closed, ended)), scope)
         this.current = { session, close }
         return session
@@ -61,12 +56,16 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
     )
   }
 
-  get disconnect(): Effect.Effect<void> {
-    return Effect.suspend(() => {
-      const { current } = this
-      this.current = undefined
-      return current === undefined ? Effect.void : current.close
-    })
+  /** Others may get the places of this process from now on. Returns what closes the session. */
+  private cut(): Effect.Effect<void> {
+    if (this.current !== undefined) this.signal("Cut")
+    return this.disconnect()
+  }
+
+  disconnect(): Effect.Effect<void> {
+    const { current } = this
+    this.current = undefined
+    return current === undefined ? Effect.void : current.close
   }
 
   // --- Calls --------------------------------------------------------------------------------------------------------
@@ -79,7 +78,7 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
     return this.reaching((session) => this.takeOut(session))
   }
 
-  /** After any failure, the next call has a session of its own, on which no older one can arrive after it. */
+  /** A call that fails ends the session: no call on the next session can be overtaken by an older one. */
   private reaching<A>(call: (session: S) => Effect.Effect<A, unknown>): Effect.Effect<A, BudgetUnavailable> {
     const connected = Effect.suspend(() =>
       this.current === undefined ? this.connect : Effect.succeed(this.current.session)
@@ -89,7 +88,7 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
         error instanceof BudgetUnavailable
           ? Effect.fail(error)
           : this.unavailable("Unreachable", error instanceof Error ? error.message : String(error), error)),
-      (exit) => Exit.isSuccess(exit) ? Effect.void : this.disconnect
+      (exit) => Exit.isSuccess(exit) ? Effect.void : this.cut()
     )
   }
 
@@ -105,4 +104,4 @@ export abstract class RemoteStore<S extends { readonly closed: Effect.Effect<voi
 
 /** Connects a process to a store. Its session ends with the scope. */
 export const connected = <S extends RemoteStore<any>>(make: () => S): Effect.Effect<S, never, Scope.Scope> =>
-  Effect.acquireRelease(Effect.sync(make), (store) => store.disconnect)
+  Effect.acquireRelease(Effect.sync(make), (store) => store.disconnect())
