@@ -1,6 +1,6 @@
 /**
  * A server in a process of its own that knows how many connections each client has. A connection counts from the moment
- * it is accepted until its socket has closed here. The first line of a client is its name; others are sent back.
+ * it is accepted until its client hears that it is closed here. The first line of a client is its name; others are sent back.
  */
 import * as net from "node:net"
 import type { CounterConfig, CounterReport, CounterRequest } from "./messages.js"
@@ -26,7 +26,7 @@ const report = (): CounterReport => ({ open, peak, opened, byId: Object.fromEntr
 const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
   let id = nameless
   let rest = ""
-  let hasEnded = false
+  let isCounted = true
   open++
   opened++
   peak = Math.max(peak, open)
@@ -47,21 +47,20 @@ const server = net.createServer({ allowHalfOpen: true, noDelay: true }, (socket)
     if (millis === undefined) then()
     else setTimeout(then, millis)
   }
+  const gone = () => {
+    if (!isCounted) return
+    isCounted = false
+    open--
+    count(id, -1)
+  }
   socket.on("end", () =>
     later(() => {
-      hasEnded = true
+      gone()
       socket.end()
     }))
   socket.on("error", () => {})
-  socket.on("close", () => {
-    const gone = () => {
-      open--
-      count(id, -1)
-    }
-    // A reset has not waited yet.
-    if (hasEnded) gone()
-    else later(gone)
-  })
+  // A reset has not waited yet.
+  socket.on("close", () => isCounted && later(gone))
 })
 
 process.on("message", ({ request, serial }: { readonly serial: number; readonly request: CounterRequest }) => {

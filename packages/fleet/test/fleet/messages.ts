@@ -47,6 +47,8 @@ export interface WorkerReport {
   readonly usage: BudgetUsage
   /** The calls to the store so far. */
   readonly calls: number
+  /** The sessions of the store on which a call was answered. */
+  readonly sessions: number
   /** The most of them within one second. */
   readonly mostCallsInASecond: number
   /** The calls that were lost, whether they have been delivered since or not. */

@@ -2,7 +2,6 @@
 import { describe, expect, it } from "@socketpool/test-seam/vitest"
 import { Effect } from "effect"
 import { shared } from "../../../node/test/fixtures/realServer.js"
-import { until } from "../../../node/test/fixtures/server.js"
 import { eachHas, eachHasItsShare, type Fleet, fleetOn, limit, say, ttlMillis, type Worker } from "./fleet.js"
 import { blind, describeEach, redis } from "./stores.js"
 
@@ -42,10 +41,9 @@ describeEach("a fleet with a budget in $name", (kind) => {
       yield* fleet.until("it has two", ({ byId }) => byId.victim === 2)
       yield* fleet.startAll(["a", "b"], { reclaimMillis })
       yield* allUsed(fleet)
-      const { calls, opened } = yield* victim.report
+      const { opened, sessions } = yield* victim.report
       yield* store().cut("victim")
-      yield* until(store().hasSession("victim"), (isBack) => isBack)
-      yield* fleet.untilWorker(victim, "it has taken its places back", (report) => report.calls > calls)
+      yield* fleet.untilWorker(victim, "it has taken its places back", (report) => report.sessions > sessions)
       yield* store().cut("victim")
       // For longer than reclaimDelay.
       yield* Effect.sleep(reclaimMillis + 600)

@@ -24,8 +24,6 @@ export interface Store {
   readonly restart: Effect.Effect<void>
   /** Ends the session of a process, and waits until it has ended. */
   readonly cut: (holder: string) => Effect.Effect<void>
-  /** Whether a process has a session now. */
-  readonly hasSession: (holder: string) => Effect.Effect<boolean>
 }
 
 export interface StoreKind {
@@ -82,8 +80,7 @@ const startRedis: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function
       Effect.orDie(Effect.gen(function*() {
         const line = (yield* lineOf(holder))!
         yield* client.command("CLIENT", "KILL", "ID", /^id=(\d+) /.exec(line)![1]!)
-      })),
-    hasSession: (holder) => Effect.orDie(Effect.map(lineOf(holder), (line) => line !== undefined))
+      }))
   }
 })
 
@@ -117,7 +114,7 @@ export const startReplicated = Effect.gen(function*() {
 })
 
 const startPostgres: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(function*() {
-  const { connections, port, psql, socket } = yield* postgres
+  const { port, psql, socket } = yield* postgres
   const home = path.dirname(socket)
   const pidFile = path.join(home, "data", "postmaster.pid")
   const main = () => Number(fs.readFileSync(pidFile, "utf8").split("\n")[0])
@@ -158,8 +155,7 @@ const startPostgres: Effect.Effect<Store, never, Scope.Scope> = Effect.gen(funct
             where application_name = '${holder}'`
         )
         if (ended !== "1") throw new Error(`${ended} sessions of ${holder} were ended`)
-      }),
-    hasSession: (holder) => Effect.sync(() => connections(holder) === 1)
+      })
   }
 })
 

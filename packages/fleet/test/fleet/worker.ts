@@ -18,6 +18,8 @@ const monotonic = (): number => Number(process.hrtime.bigint()) / 1e6
 class Calls {
   readonly at: Array<number> = []
   losesNext = false
+  /** The sessions on which a call was answered. */
+  sessions = 0
   readonly lost: Array<Effect.Effect<unknown, unknown>> = []
 
   private openedAt: number | undefined = undefined
@@ -30,6 +32,15 @@ class Calls {
   note(): void {
     this.at.push(this.openedAt ?? monotonic())
     this.openedAt = undefined
+  }
+
+  /** Counts a session with its first answer. */
+  answered(): () => void {
+    let isNew = true
+    return () => {
+      if (isNew) this.sessions++
+      isNew = false
+    }
   }
 
   /** The most within one second. A call is sent a moment after it has begun, which is what the limit is about. */
@@ -50,32 +61,38 @@ const calls = new Calls()
 const counted = (client: RedisClient): RedisClient =>
   Object.create(client, {
     exclusive: {
-      value: Effect.map(Effect.andThen(Effect.sync(() => calls.opens()), client.exclusive), (session) =>
-        Object.create(session, {
+      value: Effect.map(Effect.andThen(Effect.sync(() => calls.opens()), client.exclusive), (session) => {
+        const answered = calls.answered()
+        return Object.create(session, {
           script: {
-            value: (source: string) =>
-            (keys: ReadonlyArray<string>, args: ReadonlyArray<string> = []) =>
+            value: (source: string) => (keys: ReadonlyArray<string>, args: ReadonlyArray<string> = []) =>
               Effect.suspend(() => {
                 // The work after a look at the connections of others is a part of the same call.
                 if (Object.keys((JSON.parse(args[0]!) as { readonly seen: object }).seen).length === 0) calls.note()
-                if (!calls.losesNext) return session.script(source)(keys, args)
+                if (!calls.losesNext) return Effect.tap(session.script(source)(keys, args), answered)
                 calls.losesNext = false
                 calls.lost.push(client.script(source)(keys, args))
                 return Effect.fail(new RedisError({ code: "LOST", detail: "on the way", command: "EVALSHA" }))
               })
           }
-        }))
+        })
+      })
     }
   }) as RedisClient
 
-const countedSession = (session: PostgresBudget.PgSession): PostgresBudget.PgSession => ({
-  ...session,
-  query: (sql, parameters) =>
-    Effect.suspend(() => {
-      if (sql.includes("socketpool_sync(") && !sql.includes("create")) calls.note()
-      return session.query(sql, parameters)
-    })
-})
+const countedSession = (session: PostgresBudget.PgSession): PostgresBudget.PgSession => {
+  const answered = calls.answered()
+  return {
+    ...session,
+    query: (sql, parameters) =>
+      Effect.suspend(() => {
+        const query = session.query(sql, parameters)
+        if (!sql.includes("socketpool_sync(") || sql.includes("create")) return query
+        calls.note()
+        return Effect.tap(query, answered)
+      })
+  }
+}
 
 /** Tries again where the first answer takes longer than a third of `ttl`, as on a machine that does much else. */
 const patiently = <A, R>(budget: Effect.Effect<A, BudgetUnavailable, R>) =>
@@ -186,6 +203,7 @@ const main = Effect.scoped(Effect.gen(function*() {
         closed: totalOf(stats.closed),
         usage: yield* budget.usage,
         calls: calls.at.length,
+        sessions: calls.sessions,
         mostCallsInASecond: calls.most,
         lost: calls.lost.length,
         events
