@@ -1,14 +1,14 @@
 /**
  * The shares of a budget: three random pools, each beside its own model, and what must hold of their places.
  *
- * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_SEARCH=full` makes 10^7 steps instead of 10^5, `deep` 10^8.
+ * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_SEARCH=full` makes 2 · 10^6 steps instead of 10^5, `deep` 10^8.
  */
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Budgeted } from "./core/budgeted.js"
 import { breathe, bySearch, seeds } from "./search.js"
 
 const [seed] = seeds("budget", 1)
-const steps = bySearch({ short: 1e5, full: 4e6, deep: 1e8 })
+const steps = bySearch({ short: 1e5, full: 2e6, deep: 1e8 })
 
 const march = async (budgeted: Budgeted, steps: number) => {
   for (let step = 0; step < steps; step++) {

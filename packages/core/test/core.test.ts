@@ -1,7 +1,7 @@
 /**
  * The synchronous core against a small model of it: random operations, compared after every step.
  *
- * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_SEARCH=full` makes 10^7 steps instead of 4 · 10^5, `deep` 10^9.
+ * `SOCKETPOOL_SEED` replays one run of a seed. `SOCKETPOOL_SEARCH=full` makes 4 · 10^6 steps instead of 4 · 10^5, `deep` 10^9.
  */
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { Driver } from "./core/driver.js"

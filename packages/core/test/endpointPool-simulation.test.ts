@@ -3,7 +3,7 @@ import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { play } from "./endpointPool/scenario.js"
 import { breathe, bySearch, replayed, seeds } from "./search.js"
 
-const count = bySearch({ short: 25, full: 1_200, deep: 50_000 })
+const count = bySearch({ short: 25, full: 500, deep: 50_000 })
 const base = seeds("endpoints", 1)[0]!
 const played = replayed === undefined ? Array.from({ length: count }, (_, index) => base + index) : [replayed]
 

@@ -17,7 +17,7 @@ import { bySearch, seeds } from "./search.js"
 import { forkSettled, setup, warmUp } from "./setup.js"
 
 const [seed] = seeds("metrics", 1)
-const operations = bySearch({ short: 3_000, full: 16_000, deep: 400_000 })
+const operations = bySearch({ short: 3_000, full: 6_000, deep: 400_000 })
 
 let pools = 0
 /** A name that no other test has, as figures of one name are added up. */

@@ -140,7 +140,7 @@ const pairs = [
 let [seed] = seeds("pairs", 0)
 
 const budgets = bySearch({ short: [4, 33, 2048], full: [4, 16, 2048], deep: [4, 7, 16, 33, 2048] })
-const maxRuns = bySearch({ short: 6, full: 80, deep: 200 })
+const maxRuns = bySearch({ short: 6, full: 60, deep: 200 })
 
 // F26
 describe("interruptions of two borrowers at any steps", { timeout: 600_000 }, () => {

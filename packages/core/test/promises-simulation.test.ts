@@ -1,7 +1,7 @@
 // Plays thousands of lives of a door for promises, each under one interleaving that its seed determines.
 //
 //   SOCKETPOOL_SEED=315 npx vitest run packages/core/test/promises-simulation.test.ts    plays that one
-//   SOCKETPOOL_SEARCH=full …                                                             plays 5,000 from a random seed on
+//   SOCKETPOOL_SEARCH=full …                                                             plays 2,000 from a random seed on
 import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import type { plants } from "./promises/plants.js"
 import { play } from "./promises/play.js"

@@ -1,7 +1,7 @@
 // Plays thousands of pools' lives, each under one interleaving that its seed determines. For other seeds, or one alone:
 //
 //   SOCKETPOOL_SEED=315 npx vitest run packages/core/test/simulation.test.ts    plays that one, and tells its story
-//   SOCKETPOOL_SEARCH=full …                                                    plays 5,000 from a random seed on
+//   SOCKETPOOL_SEARCH=full …                                                    plays 2,000 from a random seed on
 //   SOCKETPOOL_SEARCH=deep …                                                    plays 100,000 from a random seed on
 //   SOCKETPOOL_SEARCH=deep SOCKETPOOL_SEED_BASE=7 …                             plays 100,000 from that seed on
 import { effectPoolDefects } from "@socketpool/test-seam"

@@ -5,7 +5,7 @@ import { describe, expect, it } from "@socketpool/test-seam/virtual"
 import { breathe, bySearch, replayed, seeds } from "../../core/test/search.js"
 import { play } from "./fixtures/life.js"
 
-const count = bySearch({ short: 20, full: 600, deep: 30_000 })
+const count = bySearch({ short: 20, full: 400, deep: 30_000 })
 const base = seeds("fleet", 1)[0]
 /** A process has waited for long under these. */
 const failedOnce = [155_189_804, 155_190_250]
