@@ -18,15 +18,18 @@ const others = [pins.node[0], pins.node.at(-1)].map(major).filter((version) => v
 
 /** The limits end what hangs. A slow machine needs three times as long as a quick one. */
 const minute = 60_000
+
 /**
- * @type {ReadonlyArray<{
+ * @typedef {{
  *   name: string
  *   run: [string, ReadonlyArray<string>]
  *   limit: number
  *   env?: NodeJS.ProcessEnv
- * }>}
+ * }} Step
  */
-const steps = [
+
+/** Steps that keep all processors busy by themselves. @type {ReadonlyArray<Step>} */
+const alone = [
   // The searches of the tests are short for a newcomer, and at full length here.
   { name: "test", run: npm("test"), limit: 40 * minute, env: { SOCKETPOOL_SEARCH: "full" } },
   ...others.map((version) => ({
@@ -34,32 +37,51 @@ const steps = [
     run: npm("run", "test:versions", "--", version),
     limit: 20 * minute
   })),
-  { name: "edition4 check", run: npm("run", "edition4", "--", "check"), limit: 5 * minute },
-  { name: "edition4 test", run: npm("run", "edition4", "--", "test"), limit: 30 * minute },
-  ...["check", "lint", "docs"].map((name) => ({ name, run: script(name), limit: 10 * minute })),
-  // It builds and packs both editions, and uses the other one as a newcomer does.
-  { name: "release --dry-run", run: npm("run", "release", "--", "--dry-run"), limit: 20 * minute },
-  // These look at the packages that the release has built.
-  ...["check-packages", "runtime-probe"].map((name) => ({ name, run: tool(name), limit: 10 * minute })),
-  { name: "site", run: npm("run", "site"), limit: 5 * minute },
+  { name: "edition4 test", run: npm("run", "edition4", "--", "test"), limit: 30 * minute }
+]
+
+/** Steps that mostly wait for one processor run in two rows, side by side. @type {ReadonlyArray<ReadonlyArray<Step>>} */
+const rows = [
+  [
+    ...["check", "docs"].map((name) => ({ name, run: script(name), limit: 10 * minute })),
+    { name: "site", run: npm("run", "site"), limit: 5 * minute }
+  ],
+  [
+    { name: "lint", run: script("lint"), limit: 10 * minute },
+    { name: "edition4 check", run: npm("run", "edition4", "--", "check"), limit: 5 * minute },
+    // It builds and packs both editions, and uses the other one as a newcomer does.
+    { name: "release --dry-run", run: npm("run", "release", "--", "--dry-run"), limit: 20 * minute },
+    // These look at the packages that the release has built.
+    ...["check-packages", "runtime-probe"].map((name) => ({ name, run: tool(name), limit: 10 * minute }))
+  ]
+]
+
+/** Steps that look at times. @type {ReadonlyArray<Step>} */
+const quiet = [
   { name: "start", run: npm("start"), limit: minute },
   { name: "bench --check", run: npm("run", "bench", "--", "--check"), limit: 5 * minute }
 ]
 
-/** The process group of the running step. Killing it leaves nothing behind. */
-let group
-const kill = () => {
-  if (group !== undefined) process.kill(-group, "SIGKILL")
+const running = new Set()
+
+/** Kills a step and whatever it has started, which is in its process group. */
+const kill = ({ pid }) => {
+  if (pid !== undefined) process.kill(-pid, "SIGKILL")
 }
 for (const signal of ["SIGINT", "SIGTERM"]) {
   process.on(signal, () => {
-    kill()
+    for (const child of running) kill(child)
     process.exit(1)
   })
 }
 
-/** Runs one step to its end, or to its limit in milliseconds. Returns its output and whether it passed. */
-const runToEnd = ({ env = {}, limit, name, run: [command, args] }) =>
+/**
+ * Runs one step to its end, or to its limit in milliseconds. Returns its output and whether it passed.
+ *
+ * @param {Step} step
+ * @param {boolean} isShown whether its output is shown as it comes
+ */
+const runToEnd = ({ env = {}, limit, name, run: [command, args] }, isShown) =>
   new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd: root,
@@ -67,22 +89,22 @@ const runToEnd = ({ env = {}, limit, name, run: [command, args] }) =>
       detached: true,
       env: { ...process.env, ...env }
     })
-    group = child.pid
+    running.add(child)
     let output = ""
-    const pass = (to) => (text) => {
+    const pass = (text) => {
       output += text
-      to.write(text)
+      if (isShown) process.stdout.write(text)
     }
-    child.stdout.setEncoding("utf8").on("data", pass(process.stdout))
-    child.stderr.setEncoding("utf8").on("data", pass(process.stderr))
+    child.stdout.setEncoding("utf8").on("data", pass)
+    child.stderr.setEncoding("utf8").on("data", pass)
     const timer = setTimeout(() => {
-      console.error(`${name}: still running after ${limit / 1000} s`)
-      kill()
+      pass(`${name}: still running after ${limit / 1000} s\n`)
+      kill(child)
     }, limit)
-    child.on("error", (error) => console.error(`${name}: ${error.message}`))
+    child.on("error", (error) => pass(`${name}: ${error.message}\n`))
     child.on("close", (code) => {
       clearTimeout(timer)
-      group = undefined
+      running.delete(child)
       resolve({ passed: code === 0, output })
     })
   })
@@ -108,14 +130,24 @@ const failures = (output) => {
 }
 
 const results = []
-for (const step of steps) {
-  console.log(`\n==> ${step.name}`)
-  const start = performance.now()
-  const { output, passed } = await runToEnd(step)
-  const seconds = (performance.now() - start) / 1000
-  results.push({ name: step.name, passed, seconds, output })
-  console.log(`<== ${step.name}: ${passed ? "passed" : "FAILED"} in ${seconds.toFixed(1)} s`)
+
+/** Runs steps one after the other. Those that run beside others show their output when they have ended. */
+const runAll = async (steps, isShown) => {
+  for (const step of steps) {
+    if (isShown) console.log(`\n==> ${step.name}`)
+    const start = performance.now()
+    const { output, passed } = await runToEnd(step, isShown)
+    const seconds = (performance.now() - start) / 1000
+    results.push({ name: step.name, passed, seconds, output })
+    if (!isShown) process.stdout.write(`\n==> ${step.name}\n${output}`)
+    console.log(`<== ${step.name}: ${passed ? "passed" : "FAILED"} in ${seconds.toFixed(1)} s`)
+  }
 }
+
+const begun = performance.now()
+await runAll(alone, true)
+await Promise.all(rows.map((row) => runAll(row, false)))
+await runAll(quiet, true)
 
 for (const { name, output } of results.filter((result) => !result.passed)) {
   console.log(`\n${name} FAILED`)
@@ -126,5 +158,6 @@ for (const { name, passed, seconds } of results) {
   console.log(`  ${passed ? "passed" : "FAILED"}  ${seconds.toFixed(1).padStart(6)} s  ${name}`)
 }
 const passed = results.filter((result) => result.passed).length
-console.log(`\n${passed} passed, ${results.length - passed} failed`)
+const minutes = (performance.now() - begun) / minute
+console.log(`\n${passed} passed, ${results.length - passed} failed, in ${minutes.toFixed(1)} minutes`)
 process.exitCode = passed === results.length ? 0 : 1
