@@ -64,7 +64,11 @@ const quiet = [
 
 const running = new Set()
 
-/** Kills a step and whatever it has started, which is in its process group. */
+/**
+ * Kills a step and whatever it has started, which is in its process group.
+ *
+ * @param {{ readonly pid?: number | undefined }} child
+ */
 const kill = ({ pid }) => {
   if (pid !== undefined) process.kill(-pid, "SIGKILL")
 }
