@@ -3,9 +3,7 @@ import * as fs from "node:fs"
 import * as path from "node:path"
 import { packages, root } from "./workspace.mjs"
 
-/**
- * Generated in the top folder and in packages. `docs` is generated only in packages: the top one is written by hand.
- */
+/** Generated in the top folder and in packages. */
 const made = ["dist", "build", "coverage", ".tsbuildinfo"]
 
 const remove = (dir, names) => {
@@ -13,5 +11,5 @@ const remove = (dir, names) => {
 }
 
 remove(root, [...made, "editions"])
-for (const { dir } of packages) remove(dir, [...made, "docs"])
+for (const { dir } of packages) remove(dir, made)
 remove(path.join(root, "packages/site"), ["content", ".vitepress/cache"])

@@ -1,5 +1,6 @@
-// Counts the examples of the published packages: every exported function, effect and layer, and every public static
-// member of an exported class, needs a `ts` example in its docstring. `npm run docs` compiles and runs them.
+// Looks at the docstrings of the published packages. Every module and everything that it exports says since when it is
+// there. Every exported function, effect and layer, and every public static member of an exported class, has a `ts`
+// example; `npm run docs` compiles and runs them.
 import * as fs from "node:fs"
 import * as path from "node:path"
 import ts from "typescript"
@@ -19,6 +20,11 @@ const hasExample = (node) => {
   }
   return false
 }
+
+const hasSince = (node) => ts.getJSDocTags(node).some((tag) => tag.tagName.text === "since")
+
+/** The module's own docstring comes first in the file, with a version. */
+const isModuleDated = (source) => /^\/\*\*(?:(?!\*\/)[\s\S])*@since \d/.test(source.text)
 
 const categoryOf = (node) =>
   ts.getJSDocTags(node).find((tag) => tag.tagName.text === "category")?.comment?.toString().trim()
@@ -57,6 +63,13 @@ const subjects = (source) =>
       : []
   ])
 
+/** Everything that a statement exports. */
+const exported = (statement) => {
+  if (!ts.isExportDeclaration(statement)) return isExported(statement) ? [statement] : []
+  const named = statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause)
+  return named ? statement.exportClause.elements : [statement]
+}
+
 let counted = 0
 const missing = []
 for (const { dir } of published) {
@@ -64,14 +77,18 @@ for (const { dir } of published) {
   for (const module of publicModules(dir).filter((module) => module !== "index")) {
     const file = path.join(dir, "src", `${module}.ts`)
     const source = ts.createSourceFile(file, fs.readFileSync(file, "utf8"), ts.ScriptTarget.Latest, true)
+    const note = (node, text) => {
+      const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1
+      missing.push(`${path.relative(root, file)}:${line} ${text}`)
+    }
+    if (!isModuleDated(source)) note(source, "the module has no docstring with @since")
+    for (const node of source.statements.flatMap(exported)) if (!hasSince(node)) note(node, "an export has no @since")
     for (const [name, node] of subjects(source)) {
       counted++
-      if (hasExample(node)) continue
-      const line = source.getLineAndCharacterOfPosition(node.getStart()).line + 1
-      missing.push(`${path.relative(root, file)}:${line} ${name} has no example`)
+      if (!hasExample(node)) note(node, `${name} has no example`)
     }
   }
 }
 for (const problem of missing) console.error(problem)
-console.log(`${counted - missing.length} of ${counted} public functions, effects and layers have an example`)
+console.log(`${counted} public functions, effects and layers: ${missing.length} faults of their docstrings`)
 if (missing.length > 0) process.exit(1)

@@ -41,7 +41,7 @@ const { engines, packages, peers, renames, shared, version, versions, without } 
 )
 
 /** Folders that installs and builds make. */
-const MADE = new Set(["node_modules", "dist", "build", "docs", "coverage", ".tsbuildinfo"])
+const MADE = new Set(["node_modules", "dist", "build", "coverage", ".tsbuildinfo"])
 
 /** All files below a folder, as paths relative to it. */
 const filesBelow = (dir, prefix = "") =>
