@@ -3075,16 +3075,24 @@ export const mutants = [
     package: "fleet",
     file: "remote.ts",
     why: "nobody hears of a connection that is cut",
-    first: ["fleet/test/fleet/partitions.test.ts"],
-    before: "this.signal(\"Cut\")",
+    first: ["fleet/test/remote.test.ts"],
+    before: "if (this.current !== undefined) this.signal(\"Cut\")",
     after: ""
   },
   {
     package: "fleet",
     file: "remote.ts",
+    why: "nobody hears of a connection that is cut during a call",
+    first: ["fleet/test/remote.test.ts"],
+    before: "(exit) => Exit.isSuccess(exit) ? Effect.void : this.cut()",
+    after: "(exit) => Exit.isSuccess(exit) ? Effect.void : this.disconnect()"
+  },
+  {
+    package: "fleet",
+    file: "remote.ts",
     why: "the session stays after a call that has failed",
-    first: ["fleet/test/fleet/alone.test.ts"],
-    before: "(exit) => Exit.isSuccess(exit) ? Effect.void : this.disconnect",
+    first: ["fleet/test/remote.test.ts"],
+    before: "(exit) => Exit.isSuccess(exit) ? Effect.void : this.cut()",
     after: "() => Effect.void"
   },
   {
