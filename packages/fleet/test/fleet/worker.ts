@@ -35,12 +35,12 @@ class Calls {
   }
 
   /** Counts a session with its first answer. */
-  answered(): () => void {
+  answered(): Effect.Effect<void> {
     let isNew = true
-    return () => {
+    return Effect.sync(() => {
       if (isNew) this.sessions++
       isNew = false
-    }
+    })
   }
 
   /** The most within one second. A call is sent a moment after it has begun, which is what the limit is about. */
