@@ -7,7 +7,8 @@ const project = (name: string, pool: "threads" | "forks", include: string, exclu
     name,
     pool,
     isolate: false,
-    maxWorkers: 2,
+    // Of all projects together. Many tests wait for processes and sockets, so that there are more than processors.
+    maxWorkers: 4,
     include: [include],
     exclude: [...exclude],
     setupFiles: ["packages/tools/vitest.setup.ts"],
