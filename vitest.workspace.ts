@@ -30,7 +30,7 @@ const project = (
 
 const projects = [
   project("core", "threads", "packages/core/test/**/*.test.ts", [masked]),
-  // It replaces a module, so it shares its modules with no other. It follows the others, while core's still compute.
+  // It replaces a module, so it shares its modules with no other. It runs in a process, beside core's and not after them.
   project("core masked", "forks", masked),
   project("others", "forks", "packages/*/test/**/*.test.ts", ["packages/core/**"])
 ]

@@ -37,12 +37,18 @@ const isPublicStatic = (member) => {
     (flags & (ts.ModifierFlags.Private | ts.ModifierFlags.Protected)) === 0
 }
 
+/** Everything that a statement exports. */
+const exported = (statement) => {
+  if (!ts.isExportDeclaration(statement)) return isExported(statement) ? [statement] : []
+  const named = statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause)
+  return named ? statement.exportClause.elements : [statement]
+}
+
 /** Returns the names that a statement exports as values, each with the node that carries its docstring. */
 const values = (statement) => {
   if (ts.isExportDeclaration(statement)) {
-    const named = statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause)
-    return statement.isTypeOnly || !named ? [] : statement.exportClause.elements
-      .filter((element) => !element.isTypeOnly)
+    return exported(statement)
+      .filter((node) => ts.isExportSpecifier(node) && !statement.isTypeOnly && !node.isTypeOnly)
       .map((element) => [element.name.text, element])
   }
   if (!isExported(statement)) return []
@@ -62,13 +68,6 @@ const subjects = (source) =>
       ? node.members.filter(isPublicStatic).map((member) => [`${name}.${member.name?.getText()}`, member])
       : []
   ])
-
-/** Everything that a statement exports. */
-const exported = (statement) => {
-  if (!ts.isExportDeclaration(statement)) return isExported(statement) ? [statement] : []
-  const named = statement.exportClause !== undefined && ts.isNamedExports(statement.exportClause)
-  return named ? statement.exportClause.elements : [statement]
-}
 
 let counted = 0
 const missing = []
